@@ -1,0 +1,43 @@
+//! Bernoulli: a coin, from its logit.
+
+use crate::ops;
+use crate::random::Stream;
+use burn::tensor::Tensor;
+use burn::tensor::activation::sigmoid;
+
+/// P(x = 1) = σ(l), P(x = 0) = σ(−l).
+#[derive(Clone, Debug)]
+pub struct Bernoulli<const D: usize> {
+    logits: Tensor<D>,
+}
+
+impl<const D: usize> Bernoulli<D> {
+    /// Independent coins with the given logits l = log(p / (1 − p)).
+    pub fn from_logits(logits: Tensor<D>) -> Self {
+        Self { logits }
+    }
+
+    /// log p(x) = x·l − softplus(l) in nats, for x in {0, 1}; the shape of the logits.
+    pub fn log_prob(&self, x: Tensor<D>) -> Tensor<D> {
+        ops::bernoulli_log_prob(self.logits.clone(), x)
+    }
+
+    /// E\[x\] = σ(l).
+    pub fn mean(&self) -> Tensor<D> {
+        sigmoid(self.logits.clone())
+    }
+
+    /// H = softplus(l) − l·σ(l), in nats.
+    ///
+    /// By symmetry in l, computed from |l|: log1p(exp(−|l|)) + |l|·σ(−|l|), of which neither term cancels.
+    pub fn entropy(&self) -> Tensor<D> {
+        let size = self.logits.clone().abs();
+        size.clone().neg().exp().log1p() + sigmoid(size.clone().neg()) * size
+    }
+
+    /// One draw of each coin: 1 where a uniform number falls below σ(l).
+    pub fn sample(&self, noise: &mut Stream) -> Tensor<D> {
+        let uniform = noise.uniform_tensor(self.logits.dims(), &self.logits.device());
+        uniform.lower(self.mean()).float()
+    }
+}

@@ -1,0 +1,95 @@
+//! Beta-binomial mixtures: ordinal values 0 ..= n, from two shape parameters a component.
+//!
+//! Neighbouring levels share probability, which a softmax has to learn level by level. Over a finite support the
+//! normalising constants are finite sums of logarithms, so no log-gamma is needed.
+
+use super::Categorical;
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Int, Tensor, TensorData};
+
+/// p(x) = Σₘ πₘ BetaBinomial(x; n, αₘ, βₘ), with
+///
+/// log BetaBinomial(x) = log C(n, x) + Σ_{i<x} log(α + i) + Σ_{j<n−x} log(β + j) − Σ_{i<n} log(α + β + i).
+///
+/// (Johnson, Kemp and Kotz 2005, section 6.2.2, with B(α + x, β + n − x) / B(α, β) written as rising factorials.)
+#[derive(Clone, Debug)]
+pub struct BetaBinomialMixture {
+    /// log π, `[n, m]`.
+    log_weights: Tensor<2>,
+    log_alpha: Tensor<2>,
+    log_beta: Tensor<2>,
+    levels: usize,
+}
+
+/// Shape parameters stay in exp(±8): beyond, a component is a binomial or a pair of spikes to f32 anyway.
+const LOG_SHAPE_BOUND: f64 = 8.0;
+
+impl BetaBinomialMixture {
+    /// n variables with values 0 .. `levels`, each a mixture of m components.
+    ///
+    /// # Shapes
+    /// `weight_logits`, `log_alpha`, `log_beta`: `[n, m]`; the shapes' logarithms are clamped to ±8.
+    ///
+    /// # Panics
+    /// If the shapes differ or `levels` < 2.
+    pub fn new(weight_logits: Tensor<2>, log_alpha: Tensor<2>, log_beta: Tensor<2>, levels: usize) -> Self {
+        let shape = weight_logits.dims();
+        assert_eq!(shape, log_alpha.dims(), "BetaBinomialMixture: `weight_logits` and `log_alpha` differ in shape");
+        assert_eq!(shape, log_beta.dims(), "BetaBinomialMixture: `weight_logits` and `log_beta` differ in shape");
+        assert!(levels >= 2, "BetaBinomialMixture: {levels} levels, need 2 or more");
+        Self {
+            log_weights: log_softmax(weight_logits, 1),
+            log_alpha: log_alpha.clamp(-LOG_SHAPE_BOUND, LOG_SHAPE_BOUND),
+            log_beta: log_beta.clamp(-LOG_SHAPE_BOUND, LOG_SHAPE_BOUND),
+            levels,
+        }
+    }
+
+    /// log p(x) in nats, for whole numbers x in 0 .. levels; `x` `[n]`, the result `[n]`.
+    pub fn log_prob(&self, x: Tensor<1>) -> Tensor<1> {
+        let [rows, components] = self.log_alpha.dims();
+        let trials = self.levels - 1;
+        let device = self.log_alpha.device();
+        let steps = Tensor::<1, Int>::arange(0..trials as i64, &device).float().reshape([1, 1, trials]);
+        let x = x.reshape([rows, 1, 1]);
+        // 1 where i < x (and so where j = n − 1 − i is not < n − x).
+        let below = steps.clone().expand([rows, 1, trials]).lower(x.clone().expand([rows, 1, trials])).float();
+        let flipped = steps.clone().neg().add_scalar(trials as f64 - 1.0);
+        let alpha = self.log_alpha.clone().exp().reshape([rows, components, 1]);
+        let beta = self.log_beta.clone().exp().reshape([rows, components, 1]);
+        let total = (alpha.clone() + beta.clone() + steps.clone()).log();
+        let rise = (alpha + steps).log() * below.clone() + (beta + flipped).log() * below.neg().add_scalar(1.0);
+        let component = (rise - total).sum_dim(2).reshape([rows, components]);
+        let coefficients = Tensor::<1>::from_data(self.log_coefficients(), &device);
+        let coefficient = coefficients.select(0, x.reshape([rows]).int());
+        log_sum_exp(component + self.log_weights.clone()) + coefficient
+    }
+
+    /// All probabilities as a [`Categorical`] over the levels (for sampling, means and entropies).
+    pub fn to_categorical(&self) -> Categorical {
+        let [rows, _] = self.log_alpha.dims();
+        let device = self.log_alpha.device();
+        let columns = (0..self.levels)
+            .map(|level| self.log_prob(Tensor::full([rows], level as f64, &device)).unsqueeze_dim(1))
+            .collect();
+        Categorical::from_logits(Tensor::cat(columns, 1))
+    }
+
+    /// log C(n, x) for x = 0 ..= n.
+    fn log_coefficients(&self) -> TensorData {
+        let trials = self.levels - 1;
+        let mut coefficient = 0.0f64;
+        let mut all = vec![0.0f32];
+        for x in 1..=trials {
+            coefficient += ((trials + 1 - x) as f64 / x as f64).ln();
+            all.push(coefficient as f32);
+        }
+        TensorData::new(all, [self.levels])
+    }
+}
+
+/// log Σₘ exp(aₘ) over the columns, `[n, m]` → `[n]`.
+fn log_sum_exp(a: Tensor<2>) -> Tensor<1> {
+    let max = a.clone().detach().max_dim(1);
+    ((a - max.clone()).exp().sum_dim(1).log() + max).squeeze_dim(1)
+}

@@ -1,0 +1,58 @@
+//! Categorical: one of k classes, from k logits.
+
+use crate::ops;
+use crate::random::Stream;
+use burn::tensor::activation::{log_softmax, softmax};
+use burn::tensor::{Int, Tensor};
+
+/// P(x = c) = exp(l\[c\]) / Σₖ exp(lₖ), for n independent variables.
+#[derive(Clone, Debug)]
+pub struct Categorical {
+    logits: Tensor<2>,
+}
+
+impl Categorical {
+    /// n variables of k classes from logits `[n, k]`, which need not be normalised.
+    pub fn from_logits(logits: Tensor<2>) -> Self {
+        Self { logits }
+    }
+
+    /// log p(class) = l\[class\] − logsumexp(l) in nats; `class` `[n]` in 0 .. k, the result `[n]`.
+    pub fn log_prob(&self, class: Tensor<1, Int>) -> Tensor<1> {
+        ops::categorical_log_prob(self.logits.clone(), class)
+    }
+
+    /// The logarithm of all probabilities, `[n, k]`, in nats.
+    pub fn log_probs(&self) -> Tensor<2> {
+        log_softmax(self.logits.clone(), 1)
+    }
+
+    /// H = −Σₖ pₖ log pₖ, `[n]`, in nats.
+    pub fn entropy(&self) -> Tensor<1> {
+        let log_probs = self.log_probs();
+        (log_probs.clone().exp() * log_probs).sum_dim(1).neg().squeeze_dim(1)
+    }
+
+    /// The most probable class, `[n]`.
+    pub fn mode(&self) -> Tensor<1, Int> {
+        self.logits.clone().argmax(1).squeeze_dim(1)
+    }
+
+    /// E\[x\] of the class as a number, `[n]`.
+    pub fn mean(&self) -> Tensor<1> {
+        let [_, classes] = self.logits.dims();
+        let values = Tensor::<1, Int>::arange(0..classes as i64, &self.logits.device()).float();
+        (softmax(self.logits.clone(), 1) * values.unsqueeze()).sum_dim(1).squeeze_dim(1)
+    }
+
+    /// One draw of each variable, `[n]`: the number of classes whose cumulative probability a uniform number reaches.
+    pub fn sample(&self, noise: &mut Stream) -> Tensor<1, Int> {
+        let [rows, classes] = self.logits.dims();
+        let cumulative = softmax(self.logits.clone(), 1).cumsum(1);
+        let uniform = noise.uniform_tensor([rows, 1], &self.logits.device());
+        // Rounding may leave the last cumulative probability short of 1: scaling by it keeps the class in range.
+        let last = cumulative.clone().slice([0..rows, classes - 1..classes]);
+        let passed = cumulative.lower_equal(uniform * last).int().sum_dim(1);
+        passed.clamp_max(classes as i64 - 1).squeeze_dim(1)
+    }
+}

@@ -1,0 +1,76 @@
+//! Kullback–Leibler divergences KL(q ‖ p) in closed form: elementwise, in nats, never below 0 and 0 at equality.
+
+use crate::density::Normal;
+use burn::tensor::Tensor;
+use burn::tensor::activation::{log_sigmoid, log_softmax, sigmoid, softmax};
+
+/// KL(N(μ, σ²) ‖ N(0, 1)) = ½ (μ² + (σ² − 1 − log σ²)), elementwise (Kingma and Welling 2014, appendix B).
+pub fn normal_standard<const D: usize>(q: &Normal<D>) -> Tensor<D> {
+    (q.mean().square() + exp_minus_tangent(q.log_var())).mul_scalar(0.5)
+}
+
+/// KL(N(μ₁, σ₁²) ‖ N(μ₂, σ₂²)) = ½ ((μ₁ − μ₂)² / σ₂² + (v − 1 − log v)) with v = σ₁² / σ₂², elementwise.
+pub fn normal_normal<const D: usize>(q: &Normal<D>, p: &Normal<D>) -> Tensor<D> {
+    let distance = (q.mean() - p.mean()) * p.log_var().mul_scalar(-0.5).exp();
+    (distance.square() + exp_minus_tangent(q.log_var() - p.log_var())).mul_scalar(0.5)
+}
+
+/// KL(Bernoulli(σ(a)) ‖ Bernoulli(σ(b))) = σ(a) log(σ(a)/σ(b)) + σ(−a) log(σ(−a)/σ(−b)) from the logits, elementwise.
+///
+/// Where it is small, the two terms cancel; there, as [`categorical`] with the two classes' d′ = σ(−a)·d and −σ(a)·d.
+pub fn bernoulli<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
+    let (on, off) = (sigmoid(a.clone()), sigmoid(a.clone().neg()));
+    let (log_on, log_off) = (log_sigmoid(a.clone()), log_sigmoid(a.clone().neg()));
+    let direct = on.clone() * (log_on.clone() - log_sigmoid(b.clone()))
+        + off.clone() * (log_off.clone() - log_sigmoid(b.clone().neg()));
+    let d = b - a;
+    let (up, down) = (off.clone() * d.clone(), (on.clone() * d).neg());
+    small_or_direct(tilted(on, log_on, up) + tilted(off, log_off, down), direct)
+}
+
+/// KL(Categorical(a) ‖ Categorical(b)) = Σₖ pₖ (log pₖ − log qₖ), p = softmax(a), q = softmax(b); `[n, k]` → `[n]`.
+///
+/// Where it is small, the terms cancel; there, as log Σₖ pₖ exp(d′ₖ) = log1p(Σₖ pₖ (exp(d′ₖ) − 1 − d′ₖ)) with d = b − a
+/// and d′ = d − Σₖ pₖ dₖ: no term is negative.
+pub fn categorical(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
+    let (p, log_p) = (softmax(a.clone(), 1), log_softmax(a.clone(), 1));
+    let direct = (p.clone() * (log_p.clone() - log_softmax(b.clone(), 1))).sum_dim(1);
+    let d = b - a;
+    let centred = d.clone() - (p.clone() * d).sum_dim(1);
+    small_or_direct(tilted(p, log_p, centred).sum_dim(1), direct).squeeze_dim(1)
+}
+
+/// log1p(excess) where the divergence is small, else the direct sum.
+fn small_or_direct<const D: usize>(excess: Tensor<D>, direct: Tensor<D>) -> Tensor<D> {
+    const SMALL: f64 = 0.5;
+    let small = direct.clone().lower_elem(SMALL);
+    direct.mask_where(small, excess.log1p())
+}
+
+/// p·(exp(v) − 1 − v) ≥ 0, with log p for products p·exp(v) whose second factor overflows.
+fn tilted<const D: usize>(p: Tensor<D>, log_p: Tensor<D>, v: Tensor<D>) -> Tensor<D> {
+    // p·exp(v) = q·exp(KL), so it passes e only where the divergence is large and this value is not used.
+    let direct = (log_p + v.clone()).clamp_max(1.0).exp() - p.clone() - p.clone() * v.clone();
+    direct.mask_where(v.clone().abs().lower_elem(NEAR), p * exp_minus_tangent_near(v))
+}
+
+/// |v| below which exp(v) − 1 − v is taken from its Taylor series.
+const NEAR: f64 = 0.3;
+
+/// exp(v) − 1 − v ≥ 0. Close to 0, where the three terms cancel, by its Taylor series.
+fn exp_minus_tangent<const D: usize>(v: Tensor<D>) -> Tensor<D> {
+    let direct = v.clone().exp().sub_scalar(1.0) - v.clone();
+    direct.mask_where(v.clone().abs().lower_elem(NEAR), exp_minus_tangent_near(v))
+}
+
+/// The Taylor series of exp(v) − 1 − v for |v| ≤ [`NEAR`].
+fn exp_minus_tangent_near<const D: usize>(v: Tensor<D>) -> Tensor<D> {
+    // Clamped, so that far away, where it is not used, it has a gradient of 0 and not of ∞ · 0.
+    let near = v.clamp(-NEAR, NEAR);
+    // v²/2 (1 + v/3 (1 + v/4 (1 + v/5 (1 + v/6 (1 + v/7)))))
+    let mut series = near.clone().div_scalar(7.0).add_scalar(1.0);
+    for divisor in [6.0, 5.0, 4.0, 3.0] {
+        series = (series * near.clone()).div_scalar(divisor).add_scalar(1.0);
+    }
+    near.square().mul_scalar(0.5) * series
+}

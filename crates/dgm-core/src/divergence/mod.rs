@@ -1,0 +1,3 @@
+//! Divergences between densities, in closed form, in nats.
+
+pub mod kl;

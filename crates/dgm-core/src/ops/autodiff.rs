@@ -1,0 +1,61 @@
+//! Pullbacks of [`ObjectiveOps`] for `Autodiff<B, C>`: each operation is one node of the graph.
+
+use super::ObjectiveOps;
+use burn::backend::Autodiff;
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, binary, unary};
+use burn::backend::tensor::{FloatTensor, IntTensor};
+
+#[derive(Debug)]
+struct BernoulliLogProb;
+
+impl<B: ObjectiveOps> Backward<B, 2> for BernoulliLogProb {
+    type State = (FloatTensor<B>, FloatTensor<B>);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let (logits, x) = ops.state;
+        binary::<B, _, _>(
+            ops.parents,
+            ops.node,
+            grads,
+            |grad| B::bernoulli_log_prob_pullback(logits.clone(), x, grad),
+            // ∂/∂x of x·l − softplus(l): relaxed samples may carry a gradient.
+            |grad| B::float_mul(grad, logits.clone()),
+        );
+    }
+}
+
+#[derive(Debug)]
+struct CategoricalLogProb;
+
+impl<B: ObjectiveOps> Backward<B, 1> for CategoricalLogProb {
+    type State = (FloatTensor<B>, IntTensor<B>);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let (logits, class) = ops.state;
+        unary::<B, _>(ops.parents, ops.node, grads, |grad| B::categorical_log_prob_pullback(logits, class, grad));
+    }
+}
+
+impl<B: ObjectiveOps, C: CheckpointStrategy> ObjectiveOps for Autodiff<B, C> {
+    fn bernoulli_log_prob(logits: FloatTensor<Self>, x: FloatTensor<Self>) -> FloatTensor<Self> {
+        let prepared = BernoulliLogProb.prepare::<C>([logits.node(), x.node()]).compute_bound().stateful();
+        let (logits, x) = (logits.into_primitive(), x.into_primitive());
+        match prepared {
+            OpsKind::Tracked(prep) => prep.finish((logits.clone(), x.clone()), B::bernoulli_log_prob(logits, x)),
+            OpsKind::UnTracked(prep) => prep.finish(B::bernoulli_log_prob(logits, x)),
+        }
+    }
+
+    fn categorical_log_prob(logits: FloatTensor<Self>, class: IntTensor<Self>) -> FloatTensor<Self> {
+        let prepared = CategoricalLogProb.prepare::<C>([logits.node()]).compute_bound().stateful();
+        let logits = logits.into_primitive();
+        match prepared {
+            OpsKind::Tracked(prep) => {
+                prep.finish((logits.clone(), class.clone()), B::categorical_log_prob(logits, class))
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::categorical_log_prob(logits, class)),
+        }
+    }
+}

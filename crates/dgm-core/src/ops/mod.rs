@@ -1,0 +1,118 @@
+//! The hot log-densities as one operation each, generic over Burn's `Backend` trait.
+//!
+//! [`ObjectiveOps`] is a backend extension: its default bodies (`composed`) are written once in terms of
+//! [`Backend`]'s own operations, so every listed backend has them; `autodiff` holds the hand-written pullbacks; `flex`
+//! the one-pass implementations for the CPU backend. The public functions at the end of this module work on
+//! [`Tensor`] and fall back to plain tensor operations where a backend is compiled in that the extension does not list.
+
+// NdArray is deprecated in Burn 0.22, and offered by name all the same.
+#![cfg_attr(feature = "ndarray", allow(deprecated))]
+
+mod autodiff;
+mod composed;
+#[cfg(feature = "flex")]
+mod flex;
+mod tensor;
+
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{Backend, Dispatch, DispatchDevice, backend_extension};
+use burn::tensor::{Device, Int, Tensor};
+
+pub use tensor::{
+    bernoulli_log_prob as composed_bernoulli_log_prob, categorical_log_prob as composed_categorical_log_prob,
+};
+
+/// Log-densities that a training step spends its time in, and their pullbacks.
+#[backend_extension(
+    Flex: cfg(feature = "flex"),
+    NdArray: cfg(feature = "ndarray"),
+    Cube: cfg(any(feature = "wgpu", feature = "cuda")),
+    Fusion: cfg(feature = "fusion"),
+    Autodiff,
+)]
+pub trait ObjectiveOps: Backend {
+    /// log Bernoulli(x; σ(l)) = x·l − softplus(l), elementwise, in nats; any shape, the same for both.
+    #[fusion(default)]
+    fn bernoulli_log_prob(logits: FloatTensor<Self>, x: FloatTensor<Self>) -> FloatTensor<Self> {
+        composed::bernoulli_log_prob::<Self>(logits, x)
+    }
+
+    /// Pullback of [`bernoulli_log_prob`](Self::bernoulli_log_prob) to the logits: g·(x − σ(l)).
+    #[fusion(default)]
+    fn bernoulli_log_prob_pullback(
+        logits: FloatTensor<Self>,
+        x: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        composed::bernoulli_log_prob_pullback::<Self>(logits, x, grad)
+    }
+
+    /// log softmax(l)\[class\] = l\[class\] − log Σₖ exp lₖ for each row, in nats.
+    /// Shapes: logits `[n, k]`, class `[n]`, result `[n]`.
+    #[fusion(default)]
+    fn categorical_log_prob(logits: FloatTensor<Self>, class: IntTensor<Self>) -> FloatTensor<Self> {
+        composed::categorical_log_prob::<Self>(logits, class)
+    }
+
+    /// Pullback of [`categorical_log_prob`](Self::categorical_log_prob) to the logits: g·(onehot(class) − softmax(l)).
+    #[fusion(default)]
+    fn categorical_log_prob_pullback(
+        logits: FloatTensor<Self>,
+        class: IntTensor<Self>,
+        grad: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        composed::categorical_log_prob_pullback::<Self>(logits, class, grad)
+    }
+}
+
+#[cfg(feature = "ndarray")]
+impl ObjectiveOps for burn_ndarray::NdArray {}
+
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+impl ObjectiveOps for burn_cubecl::CubeBackend {}
+
+/// Whether [`ObjectiveOps`] reaches the backend of `device`; if not, callers compose plain tensor operations.
+///
+/// A backend that another crate switched on through feature unification, but this crate did not list, is not reached.
+pub fn is_listed(device: &Device) -> bool {
+    match device.as_dispatch().clone().inner() {
+        #[cfg(feature = "flex")]
+        DispatchDevice::Flex(_) => true,
+        #[cfg(feature = "ndarray")]
+        DispatchDevice::NdArray(_) => true,
+        #[cfg(any(feature = "wgpu", feature = "cuda"))]
+        DispatchDevice::Cube(_) => true,
+        #[allow(unreachable_patterns)] // every backend of this build may be listed
+        _ => false,
+    }
+}
+
+/// log Bernoulli(x; σ(logits)) elementwise, in nats.
+///
+/// x·l − softplus(l), with softplus(l) = max(l, 0) + log1p(exp(−|l|)), so no logit overflows and none is clamped.
+/// `x` is 0 or 1; for x in between it is the negative cross-entropy, which is *not* a log-density of x.
+///
+/// # Shapes
+/// `logits` and `x` alike; the result likewise.
+pub fn bernoulli_log_prob<const D: usize>(logits: Tensor<D>, x: Tensor<D>) -> Tensor<D> {
+    assert_eq!(logits.dims(), x.dims(), "bernoulli_log_prob: `logits` and `x` must have one shape");
+    if !is_listed(&logits.device()) {
+        return tensor::bernoulli_log_prob(logits, x);
+    }
+    Tensor::from_dispatch(Dispatch::bernoulli_log_prob(logits.into_dispatch(), x.into_dispatch()))
+}
+
+/// log softmax(logits)\[class\] for each row, in nats.
+///
+/// l\[class\] − m − log Σₖ exp(lₖ − m) with m = max l.
+///
+/// # Shapes
+/// `logits` `[n, k]`, `class` `[n]` with values in 0 .. k; the result `[n]`.
+pub fn categorical_log_prob(logits: Tensor<2>, class: Tensor<1, Int>) -> Tensor<1> {
+    let ([rows, _], [classes]) = (logits.dims(), class.dims());
+    assert_eq!(rows, classes, "categorical_log_prob: `logits` has {rows} rows and `class` {classes} numbers");
+    if !is_listed(&logits.device()) {
+        return tensor::categorical_log_prob(logits, class);
+    }
+    Tensor::from_dispatch(Dispatch::categorical_log_prob(logits.into_dispatch(), class.into_dispatch()))
+}

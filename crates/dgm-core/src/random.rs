@@ -1,0 +1,166 @@
+//! Randomness: one seed, one counter-based generator on the host, streams named by (seed, purpose, step).
+//!
+//! Whatever draws (initial weights, shuffling, binarisation, dropout, latent noise, sampling) names its stream, so the
+//! same configuration and seed give the same numbers on every backend, and a run that is continued at step t draws
+//! what the run that was never stopped draws there: nothing has to be saved.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_distr::{Distribution, StandardNormal};
+
+/// The seed of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seed(pub u64);
+
+/// Random numbers from one named stream.
+///
+/// ChaCha with 8 rounds (Bernstein 2008): the key is the seed and the purpose, the nonce is the step, so streams with
+/// different names never overlap.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    generator: ChaCha8Rng,
+}
+
+impl Seed {
+    /// The stream for `purpose` at `step`, from its beginning.
+    pub fn stream(self, purpose: &str, step: u64) -> Stream {
+        let mut key = [0u8; 32];
+        key[..8].copy_from_slice(&self.0.to_le_bytes());
+        key[8..24].copy_from_slice(&fnv1a_128(purpose.as_bytes()).to_le_bytes());
+        let mut generator = ChaCha8Rng::from_seed(key);
+        generator.set_stream(step);
+        Stream { generator }
+    }
+}
+
+/// FNV-1a with 128 bits: a fixed name → key map that no version of a hasher will change.
+fn fnv1a_128(bytes: &[u8]) -> u128 {
+    const OFFSET: u128 = 0x6c62272e07bb014262b821756295c58d;
+    const PRIME: u128 = 0x0000000001000000000000000000013b;
+    bytes.iter().fold(OFFSET, |hash, &byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME))
+}
+
+impl Stream {
+    /// The next 32 random bits.
+    pub fn next_u32(&mut self) -> u32 {
+        self.generator.next_u32()
+    }
+
+    /// Uniform on [0, 1): a multiple of 2⁻²⁴, so exact in f32 and never 1.
+    pub fn uniform(&mut self) -> f32 {
+        (self.generator.next_u32() >> 8) as f32 * (1.0 / 16_777_216.0)
+    }
+
+    /// Uniform on 0 .. bound (`bound` ≥ 1), without bias (Lemire 2019).
+    pub fn below(&mut self, bound: u32) -> u32 {
+        let bound = bound.max(1);
+        let threshold = bound.wrapping_neg() % bound;
+        loop {
+            let product = u64::from(self.generator.next_u32()) * u64::from(bound);
+            if product as u32 >= threshold {
+                return (product >> 32) as u32;
+            }
+        }
+    }
+
+    /// `n` uniform numbers on [0, 1).
+    pub fn uniforms(&mut self, n: usize) -> Vec<f32> {
+        (0..n).map(|_| self.uniform()).collect()
+    }
+
+    /// `n` standard normal numbers.
+    pub fn normals(&mut self, n: usize) -> Vec<f32> {
+        (0..n).map(|_| StandardNormal.sample(&mut self.generator)).collect()
+    }
+
+    /// 0 .. n in random order (Fisher–Yates); n fits in 32 bits.
+    pub fn permutation(&mut self, n: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..n).collect();
+        for last in (1..n).rev() {
+            order.swap(last, self.below(last as u32 + 1) as usize);
+        }
+        order
+    }
+
+    /// A tensor of uniform numbers on [0, 1).
+    pub fn uniform_tensor<const D: usize>(&mut self, shape: [usize; D], device: &Device) -> Tensor<D> {
+        let n = shape.iter().product();
+        Tensor::from_data(TensorData::new(self.uniforms(n), shape), device)
+    }
+
+    /// A tensor of standard normal numbers.
+    pub fn normal_tensor<const D: usize>(&mut self, shape: [usize; D], device: &Device) -> Tensor<D> {
+        let n = shape.iter().product();
+        Tensor::from_data(TensorData::new(self.normals(n), shape), device)
+    }
+
+    /// Inverted dropout's factors: 0 with probability `rate`, else 1 / (1 - rate), so the mean is 1.
+    ///
+    /// `rate` is rounded to a multiple of 2⁻¹⁶ (and kept below 1), and the factor uses the rounded rate.
+    pub fn dropout_tensor<const D: usize>(&mut self, rate: f64, shape: [usize; D], device: &Device) -> Tensor<D> {
+        let dropped = ((rate * 65_536.0).round() as u32).min(65_535);
+        let factor = 65_536.0 / (65_536 - dropped) as f32;
+        let n: usize = shape.iter().product();
+        let mut factors = Vec::with_capacity(n + 1);
+        while factors.len() < n {
+            let bits = self.generator.next_u32();
+            for half in [bits & 0xffff, bits >> 16] {
+                factors.push(if half < dropped { 0.0 } else { factor });
+            }
+        }
+        factors.truncate(n);
+        Tensor::from_data(TensorData::new(factors, shape), device)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_its_name() {
+        let draw = |seed: u64, purpose: &str, step: u64| Seed(seed).stream(purpose, step).uniforms(4);
+        assert_eq!(draw(1, "noise", 5), draw(1, "noise", 5));
+        assert_ne!(draw(1, "noise", 5), draw(2, "noise", 5));
+        assert_ne!(draw(1, "noise", 5), draw(1, "weights", 5));
+        assert_ne!(draw(1, "noise", 5), draw(1, "noise", 6));
+    }
+
+    #[test]
+    fn moments_are_those_of_the_distributions() {
+        let n = 100_000;
+        let mut stream = Seed(0).stream("test", 0);
+        let uniform = stream.uniforms(n);
+        let normal = stream.normals(n);
+        let mean = |values: &[f32]| values.iter().map(|&v| f64::from(v)).sum::<f64>() / n as f64;
+        let variance = |values: &[f32]| {
+            let centre = mean(values);
+            values.iter().map(|&v| (f64::from(v) - centre).powi(2)).sum::<f64>() / n as f64
+        };
+        // Five standard errors.
+        assert!((mean(&uniform) - 0.5).abs() < 5.0 * (1.0 / 12.0f64 / n as f64).sqrt());
+        assert!((variance(&uniform) - 1.0 / 12.0).abs() < 5.0 * (1.0 / 180.0f64 / n as f64).sqrt());
+        assert!(mean(&normal).abs() < 5.0 / (n as f64).sqrt());
+        assert!((variance(&normal) - 1.0).abs() < 5.0 * (2.0 / n as f64).sqrt());
+        assert!(uniform.iter().all(|u| (0.0..1.0).contains(u)));
+    }
+
+    #[test]
+    fn a_permutation_holds_everything_once() {
+        let mut order = Seed(3).stream("shuffle", 0).permutation(1000);
+        assert_ne!(order, (0..1000).collect::<Vec<_>>());
+        order.sort_unstable();
+        assert_eq!(order, (0..1000).collect::<Vec<_>>());
+    }
+
+    #[cfg(feature = "flex")]
+    #[test]
+    fn dropout_keeps_the_mean() {
+        let factors = Seed(0).stream("dropout", 0).dropout_tensor(0.3, [100_000], &Device::flex());
+        let mean: f32 = factors.clone().mean().into_scalar();
+        assert!((mean - 1.0).abs() < 0.02, "{mean}");
+        let kept: f32 = factors.greater_elem(0.0).float().mean().into_scalar();
+        assert!((kept - 0.7).abs() < 0.01, "{kept}");
+    }
+}

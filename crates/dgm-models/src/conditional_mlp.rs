@@ -1,0 +1,119 @@
+//! Conditional density of a short target given a condition: a trunk and a head, p(y | c) = likelihood(y; MLP(c)).
+
+use crate::data::{Batch, DataSpec};
+use crate::error::ModelError;
+use crate::layers::{Mlp, Mode, linear, standardize_condition};
+use crate::likelihood::{Likelihood, LikelihoodKind};
+use crate::traits::{Density, Generate, Model, Train, Weights};
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::{Device, Tensor};
+use dgm_core::objective::{Nll, Objective, sum_event};
+use dgm_core::random::Stream;
+use serde::{Deserialize, Serialize};
+
+/// Configuration of [`ConditionalMlp`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConditionalMlpConfig {
+    /// Widths of the hidden layers.
+    pub hidden: Vec<usize>,
+    /// Dropout after each hidden layer.
+    pub dropout: f64,
+    /// What the head's outputs mean: `normal` gives heteroscedastic regression, `categorical` classification.
+    pub likelihood: LikelihoodKind,
+    /// Mixture components of a beta-binomial likelihood.
+    pub components: usize,
+}
+
+impl Default for ConditionalMlpConfig {
+    fn default() -> Self {
+        Self { hidden: vec![128, 128], dropout: 0.1, likelihood: LikelihoodKind::Normal, components: 1 }
+    }
+}
+
+impl ConditionalMlpConfig {
+    /// Builds the model for `spec`, with weights drawn from `noise`.
+    pub fn init(&self, spec: &DataSpec, noise: &mut Stream, device: &Device) -> Result<ConditionalMlp, ModelError> {
+        ModelError::check_dropout(self.dropout)?;
+        check_hidden(&self.hidden, "hidden")?;
+        if spec.condition.is_none() {
+            return Err(ModelError::Data(
+                "`model.kind` is \"conditional_mlp\", but the data have no condition; set `data.condition`".into(),
+            ));
+        }
+        let likelihood = self.likelihood.build(self.components, spec)?;
+        let width = self.hidden.last().copied().unwrap_or(spec.condition_width());
+        Ok(ConditionalMlp {
+            trunk: Mlp::new(spec.condition_width(), &self.hidden, self.dropout, noise, device),
+            head: linear(width, spec.event() * likelihood.parameters(), noise, device),
+            likelihood,
+            spec: spec.clone(),
+        })
+    }
+}
+
+/// Hidden widths between 1 and 65536.
+pub(crate) fn check_hidden(hidden: &[usize], key: &'static str) -> Result<(), ModelError> {
+    let ok = hidden.len() <= 64 && hidden.iter().all(|width| (1..=65_536).contains(width));
+    ModelError::check(ok, key, format!("{hidden:?}"), "up to 64 widths from 1 to 65536")
+}
+
+/// p(y | c) = Π_e likelihood(y_e; head(trunk(c))_e).
+#[derive(Module, Debug)]
+pub struct ConditionalMlp {
+    trunk: Mlp,
+    head: Linear,
+    #[module(skip)]
+    likelihood: Likelihood,
+    #[module(skip)]
+    spec: DataSpec,
+}
+
+impl ConditionalMlp {
+    /// The likelihood's parameters `[batch, event, parameters]` for each row of the condition.
+    fn parameters(&self, condition: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<3> {
+        // `init` refuses data with no condition, so its width is that of the inputs.
+        let empty = Tensor::zeros([0, self.spec.condition_width()], &self.head.weight.val().device());
+        let inputs = standardize_condition(&self.spec, condition).unwrap_or(empty);
+        let hidden = self.trunk.forward(inputs, mode);
+        let [batch, _] = hidden.dims();
+        self.head.forward(hidden).reshape([batch, self.spec.event(), self.likelihood.parameters()])
+    }
+
+    fn log_prob_elementwise(&self, batch: &Batch, mode: &mut Mode) -> Tensor<2> {
+        self.likelihood.log_prob(self.parameters(batch.condition.as_ref(), mode), batch.target.clone())
+    }
+}
+
+impl Train for ConditionalMlp {
+    fn objective(&self, batch: &Batch, _: Weights, noise: &mut Stream) -> Objective {
+        Nll.objective(self.log_prob_elementwise(batch, &mut Mode::Train(noise)))
+    }
+}
+
+impl Density for ConditionalMlp {
+    fn is_exact(&self) -> bool {
+        true
+    }
+
+    fn log_prob(&self, batch: &Batch, _: &mut Stream) -> Tensor<1> {
+        sum_event(self.log_prob_elementwise(batch, &mut Mode::Evaluate))
+    }
+}
+
+impl Generate for ConditionalMlp {
+    fn generate(&self, _: usize, condition: Option<Tensor<2>>, noise: &mut Stream) -> Tensor<2> {
+        self.likelihood.sample(self.parameters(condition.as_ref(), &mut Mode::Evaluate), noise)
+    }
+}
+
+impl Model for ConditionalMlp {
+    fn spec(&self) -> &DataSpec {
+        &self.spec
+    }
+
+    fn as_generate(&self) -> Option<&dyn Generate> {
+        Some(self)
+    }
+}

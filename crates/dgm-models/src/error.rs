@@ -1,0 +1,44 @@
+//! Why a model cannot be built.
+
+/// A configuration that does not make a model, or does not fit the data.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ModelError {
+    /// A value out of its range.
+    #[error("`model.{key}` is {found}, expected {expected}")]
+    OutOfRange {
+        /// The key in the table `[model]`.
+        key: &'static str,
+        /// What stands there.
+        found: String,
+        /// What may stand there.
+        expected: &'static str,
+    },
+    /// A likelihood that does not match the values of the data.
+    #[error("`model.likelihood` is \"{likelihood}\", but the data hold {values}; use {instead}")]
+    Likelihood {
+        /// The configured likelihood.
+        likelihood: &'static str,
+        /// What the data hold.
+        values: String,
+        /// What matches.
+        instead: &'static str,
+    },
+    /// A model for other data.
+    #[error("{0}")]
+    Data(String),
+}
+
+impl ModelError {
+    pub(crate) fn check(
+        ok: bool,
+        key: &'static str,
+        found: impl std::fmt::Display,
+        expected: &'static str,
+    ) -> Result<(), Self> {
+        if ok { Ok(()) } else { Err(Self::OutOfRange { key, found: found.to_string(), expected }) }
+    }
+
+    pub(crate) fn check_dropout(rate: f64) -> Result<(), Self> {
+        Self::check((0.0..1.0).contains(&rate), "dropout", rate, "a rate from 0 up to, not including, 1")
+    }
+}

@@ -1,0 +1,143 @@
+//! What the networks are made of. Weights are drawn on the host, so they are the same on every backend.
+
+use crate::data::{DataSpec, Values};
+use crate::likelihood::row;
+use crate::ops::{Tap, tap_conv2d};
+use burn::module::{Module, Param};
+use burn::nn::Linear;
+use burn::tensor::activation::{sigmoid, silu, tanh};
+use burn::tensor::{Device, Tensor, TensorData};
+use dgm_core::random::Stream;
+
+/// Training, with noise for dropout, or evaluation, without.
+pub(crate) enum Mode<'a> {
+    Train(&'a mut Stream),
+    Evaluate,
+}
+
+impl Mode<'_> {
+    /// Inverted dropout while training; the identity otherwise.
+    pub(crate) fn dropout<const D: usize>(&mut self, x: Tensor<D>, rate: f64) -> Tensor<D> {
+        match self {
+            Self::Train(noise) if rate > 0.0 => {
+                let factors = noise.dropout_tensor(rate, x.dims(), &x.device());
+                x * factors
+            }
+            _ => x,
+        }
+    }
+}
+
+/// U(−a, a) with a = gain / √fan_in.
+fn uniform<const D: usize>(
+    shape: [usize; D],
+    fan_in: usize,
+    gain: f32,
+    noise: &mut Stream,
+    device: &Device,
+) -> Param<Tensor<D>> {
+    let bound = gain / (fan_in.max(1) as f32).sqrt();
+    let n = shape.iter().product();
+    let values: Vec<f32> = noise.uniforms(n).into_iter().map(|u| (2.0 * u - 1.0) * bound).collect();
+    Param::from_data(TensorData::new(values, shape), device)
+}
+
+/// A parameter that starts at 0.
+pub(crate) fn zeros<const D: usize>(shape: [usize; D], device: &Device) -> Param<Tensor<D>> {
+    Param::from_data(TensorData::zeros::<f32, _>(shape), device)
+}
+
+/// A linear layer with weights from U(−1/√inputs, 1/√inputs) and biases of 0.
+pub(crate) fn linear(inputs: usize, outputs: usize, noise: &mut Stream, device: &Device) -> Linear {
+    Linear { weight: uniform([inputs, outputs], inputs, 1.0, noise, device), bias: Some(zeros([outputs], device)) }
+}
+
+/// Linear layers, each followed by SiLU and dropout.
+#[derive(Module, Debug)]
+pub struct Mlp {
+    layers: Vec<Linear>,
+    #[module(skip)]
+    dropout: f64,
+}
+
+impl Mlp {
+    pub(crate) fn new(inputs: usize, hidden: &[usize], dropout: f64, noise: &mut Stream, device: &Device) -> Self {
+        let mut width = inputs;
+        let layers = hidden
+            .iter()
+            .map(|&outputs| linear(std::mem::replace(&mut width, outputs), outputs, noise, device))
+            .collect();
+        Self { layers, dropout }
+    }
+
+    pub(crate) fn forward(&self, x: Tensor<2>, mode: &mut Mode) -> Tensor<2> {
+        self.layers.iter().fold(x, |x, layer| mode.dropout(silu(layer.forward(x)), self.dropout))
+    }
+}
+
+/// A convolution over open taps: see [`tap_conv2d`].
+#[derive(Module, Debug)]
+pub struct TapConv {
+    weight: Param<Tensor<3>>,
+    bias: Param<Tensor<1>>,
+    #[module(skip)]
+    taps: Vec<Tap>,
+}
+
+impl TapConv {
+    /// Weights from U(−1/√fan_in, 1/√fan_in) with fan_in = inputs × taps, biases of 0.
+    pub fn new(inputs: usize, outputs: usize, taps: &[Tap], noise: &mut Stream, device: &Device) -> Self {
+        Self {
+            weight: uniform([outputs, inputs, taps.len()], inputs * taps.len(), 1.0, noise, device),
+            bias: zeros([outputs], device),
+            taps: taps.to_vec(),
+        }
+    }
+
+    /// `[b, inputs, h, w]` → `[b, outputs, h, w]`.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        tap_conv2d(x, self.weight.val(), self.bias.val(), &self.taps)
+    }
+}
+
+/// tanh(a) · σ(b) of the two halves of the channels (van den Oord et al. 2016, "Conditional PixelCNN", eq. 2).
+pub(crate) fn gate(x: Tensor<4>) -> Tensor<4> {
+    let [b, channels, h, w] = x.dims();
+    let half = channels / 2;
+    let content = x.clone().slice([0..b, 0..half, 0..h, 0..w]);
+    tanh(content) * sigmoid(x.slice([0..b, half..channels, 0..h, 0..w]))
+}
+
+/// The target as a network sees it: levels scaled to −1 … 1, real numbers standardised.
+pub(crate) fn standardize_target(spec: &DataSpec, target: Tensor<2>) -> Tensor<2> {
+    match &spec.values {
+        Values::Levels(levels) => target.mul_scalar(2.0 / (*levels as f64 - 1.0)).sub_scalar(1.0),
+        Values::Real { mean, std } => {
+            let device = target.device();
+            (target - row(mean, &device)) / row(std, &device)
+        }
+    }
+}
+
+/// The condition as a network sees it, (c − mean) / std; `None` for data without one.
+///
+/// # Panics
+/// If the data have a condition and the batch has none: a caller's slip, as data and model come from one description.
+pub(crate) fn standardize_condition(spec: &DataSpec, condition: Option<&Tensor<2>>) -> Option<Tensor<2>> {
+    let spec = spec.condition.as_ref()?;
+    assert!(condition.is_some(), "the model takes a condition of {} numbers, and the batch has none", spec.width());
+    let condition = condition?.clone();
+    if spec.classes.is_some() {
+        return Some(condition); // one-hot already
+    }
+    let device = condition.device();
+    Some((condition - row(&spec.mean, &device)) / row(&spec.std, &device))
+}
+
+/// Appends the standardised condition, where the data have one.
+pub(crate) fn with_condition(spec: &DataSpec, x: Tensor<2>, condition: Option<&Tensor<2>>) -> Tensor<2> {
+    match standardize_condition(spec, condition) {
+        Some(condition) => Tensor::cat(vec![x, condition], 1),
+        None => x,
+    }
+}

@@ -1,0 +1,26 @@
+//! Deep generative models as Burn modules.
+//!
+//! A model is a density of a target given an optional condition, p(x | c). What it can do is said by three small traits:
+//! [`Generate`] draws, [`Density`] scores, [`Represent`] encodes; [`Train`] turns a batch into a loss. Configurations
+//! are plain data ([`ModelConfig`]); one and a [`DataSpec`] make a model.
+
+pub mod data;
+pub mod likelihood;
+pub mod ops;
+pub mod registry;
+
+pub mod causal_conv;
+pub mod conditional_mlp;
+pub mod pixel_cnn;
+pub mod vae;
+
+mod autoregressive;
+mod error;
+mod layers;
+mod traits;
+
+pub use data::{Batch, ConditionSpec, DataSpec, Values};
+pub use error::ModelError;
+pub use layers::{Mlp, TapConv};
+pub use registry::{AnyModel, ModelConfig};
+pub use traits::{Density, Generate, Model, Represent, Train, Weights};

@@ -1,0 +1,45 @@
+//! The pullback of the tap convolution for `Autodiff<B, C>`: one node of the graph.
+
+use super::{ConvOps, Tap};
+use burn::backend::Autodiff;
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::FloatTensor;
+
+#[derive(Debug)]
+struct TapConv2d;
+
+impl<B: ConvOps> Backward<B, 3> for TapConv2d {
+    type State = (FloatTensor<B>, FloatTensor<B>, Vec<Tap>);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = grads.consume::<B>(&ops.node);
+        let (x, weight, taps) = ops.state;
+        let (grad_x, grad_weight, grad_bias) = B::tap_conv2d_pullback(x, weight, grad, taps);
+        for (parent, grad) in ops.parents.into_iter().zip([grad_x, grad_weight, grad_bias]) {
+            if let Some(node) = parent {
+                grads.register::<B>(node.id, grad);
+            }
+        }
+    }
+}
+
+impl<B: ConvOps, C: CheckpointStrategy> ConvOps for Autodiff<B, C> {
+    fn tap_conv2d(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        taps: Vec<Tap>,
+    ) -> FloatTensor<Self> {
+        let prepared = TapConv2d.prepare::<C>([x.node(), weight.node(), bias.node()]).compute_bound().stateful();
+        let (x, weight, bias) = (x.into_primitive(), weight.into_primitive(), bias.into_primitive());
+        match prepared {
+            OpsKind::Tracked(prep) => {
+                let state = (x.clone(), weight.clone(), taps.clone());
+                prep.finish(state, B::tap_conv2d(x, weight, bias, taps))
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::tap_conv2d(x, weight, bias, taps)),
+        }
+    }
+}

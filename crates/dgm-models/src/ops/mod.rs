@@ -1,0 +1,93 @@
+//! The tap convolution: a convolution given by the list of its open taps, as one operation on every backend.
+//!
+//! y\[b, o, p\] = bias\[o\] + Σ_{c,t} w\[o, c, t\] · x\[b, c, p + tap_t\], with x = 0 outside the image.
+//!
+//! A masked or causal convolution lists only the taps that are open, so closed ones cost nothing, and what is causal is
+//! read off the list. [`ConvOps`] is a backend extension as `dgm_core::ops::ObjectiveOps` is: default bodies of
+//! shifted slices and matrix products (`composed`), a hand-written pullback (`autodiff`), and columns + GEMM by
+//! groups of images on flex (`flex`).
+
+// NdArray is deprecated in Burn 0.22, and offered by name all the same.
+#![cfg_attr(feature = "ndarray", allow(deprecated))]
+
+mod autodiff;
+mod composed;
+#[cfg(feature = "flex")]
+mod flex;
+mod tensor;
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, Dispatch, backend_extension};
+use burn::tensor::Tensor;
+use dgm_core::ops::is_listed;
+
+pub use tensor::tap_conv2d as composed_tap_conv2d;
+
+/// One open tap: the offset (row, column) from the output's position to the input's.
+pub type Tap = [isize; 2];
+
+/// The tap convolution and its pullback.
+#[backend_extension(
+    Flex: cfg(feature = "flex"),
+    NdArray: cfg(feature = "ndarray"),
+    Cube: cfg(any(feature = "wgpu", feature = "cuda")),
+    Fusion: cfg(feature = "fusion"),
+    Autodiff,
+)]
+pub trait ConvOps: Backend {
+    /// See the module. Shapes: x `[b, c, h, w]`, weight `[o, c, t]`, bias `[o]`; the result `[b, o, h, w]`.
+    #[fusion(default)]
+    fn tap_conv2d(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        taps: Vec<Tap>,
+    ) -> FloatTensor<Self> {
+        composed::tap_conv2d::<Self>(x, weight, bias, &taps)
+    }
+
+    /// The pullback of `grad` `[b, o, h, w]` to x, weight and bias.
+    #[fusion(default)]
+    fn tap_conv2d_pullback(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        taps: Vec<Tap>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        composed::tap_conv2d_pullback::<Self>(x, weight, grad, &taps)
+    }
+}
+
+#[cfg(feature = "ndarray")]
+impl ConvOps for burn_ndarray::NdArray {}
+
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+impl ConvOps for burn_cubecl::CubeBackend {}
+
+/// A convolution over open taps (see the module).
+///
+/// # Shapes
+/// `x` `[b, c, h, w]`, `weight` `[o, c, t]` for the t taps, `bias` `[o]`; the result `[b, o, h, w]`.
+///
+/// # Panics
+/// If the channels or the number of taps do not agree.
+pub fn tap_conv2d(x: Tensor<4>, weight: Tensor<3>, bias: Tensor<1>, taps: &[Tap]) -> Tensor<4> {
+    let ([_, channels, _, _], [outputs, inputs, open], [biases]) = (x.dims(), weight.dims(), bias.dims());
+    assert_eq!(channels, inputs, "tap_conv2d: `x` has {channels} channels and `weight` takes {inputs}");
+    assert_eq!(open, taps.len(), "tap_conv2d: `weight` has {open} taps and the list {}", taps.len());
+    assert_eq!(outputs, biases, "tap_conv2d: `weight` gives {outputs} channels and `bias` {biases}");
+    if !is_listed(&x.device()) {
+        return tensor::tap_conv2d(x, weight, bias, taps);
+    }
+    let (x, weight, bias) = (x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch());
+    Tensor::from_dispatch(Dispatch::tap_conv2d(x, weight, bias, taps.to_vec()))
+}
+
+/// Zeros needed around an image, so that every tap stays inside: (top, bottom, left, right).
+fn padding(taps: &[Tap]) -> [usize; 4] {
+    let reach = |axis: usize, sign: isize| taps.iter().map(|tap| (sign * tap[axis]).max(0)).max().unwrap_or(0) as usize;
+    [reach(0, -1), reach(0, 1), reach(1, -1), reach(1, 1)]
+}
+
+#[cfg(test)]
+mod tests;

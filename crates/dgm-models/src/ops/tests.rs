@@ -1,0 +1,108 @@
+//! The tap convolution against its tensor form and finite differences, on every backend of the build.
+
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use burn::tensor::{Device, Tolerance};
+use dgm_core::random::Seed;
+
+/// Two sizes: one group of images, and several groups with a rest.
+const SIZES: [[usize; 5]; 3] = [[3, 2, 4, 5, 3], [19, 3, 8, 8, 4], [2, 1, 28, 28, 2]];
+const TAPS: [&[Tap]; 4] = [&[[0, 0]], &[[0, -1], [-1, 1], [-1, 0]], &[[0, -3], [2, 1]], &[[-9, 0], [0, -30], [0, -1]]];
+
+fn devices() -> Vec<Device> {
+    vec![
+        #[cfg(feature = "flex")]
+        Device::flex(),
+        #[cfg(feature = "ndarray")]
+        #[allow(deprecated)]
+        Device::ndarray(),
+    ]
+}
+
+fn inputs([b, c, h, w, o]: [usize; 5], taps: &[Tap], device: &Device) -> (Tensor<4>, Tensor<3>, Tensor<1>) {
+    let mut noise = Seed(1).stream("test", 0);
+    (
+        noise.normal_tensor([b, c, h, w], device),
+        noise.normal_tensor([o, c, taps.len()], device),
+        noise.normal_tensor([o], device),
+    )
+}
+
+#[test]
+fn values_and_gradients_are_those_of_the_tensor_form() {
+    for device in devices() {
+        for (size, taps) in SIZES.into_iter().flat_map(|size| TAPS.map(|taps| (size, taps))) {
+            let device = device.clone().autodiff();
+            let run = |conv: fn(Tensor<4>, Tensor<3>, Tensor<1>, &[Tap]) -> Tensor<4>| {
+                let (x, weight, bias) = inputs(size, taps, &device);
+                let (x, weight, bias) = (x.require_grad(), weight.require_grad(), bias.require_grad());
+                let y = conv(x.clone(), weight.clone(), bias.clone(), taps);
+                // A loss with a different gradient everywhere.
+                let grads = y.clone().square().sum().backward();
+                [
+                    y.into_data(),
+                    x.grad(&grads).unwrap().into_data(),
+                    weight.grad(&grads).unwrap().into_data(),
+                    bias.grad(&grads).unwrap().into_data(),
+                ]
+            };
+            for (ours, oracle) in run(tap_conv2d).into_iter().zip(run(composed_tap_conv2d)) {
+                ours.assert_approx_eq::<f32>(&oracle, Tolerance::rel_abs(1e-4, 1e-3));
+            }
+        }
+    }
+}
+
+#[test]
+fn gradients_are_finite_differences() {
+    let taps: &[Tap] = &[[0, -1], [-1, 1]];
+    for device in devices() {
+        let device = device.autodiff();
+        let (x, weight, bias) = inputs([2, 2, 3, 3, 2], taps, &device);
+        let (x, weight) = (x.require_grad(), weight.require_grad());
+        // A bilinear function: central differences are exact up to rounding at any step.
+        let value = |x: Tensor<4>, weight: Tensor<3>| {
+            let y = tap_conv2d(x, weight, bias.clone(), taps);
+            let [b, o, h, w] = y.dims();
+            let ramp = Tensor::<1, burn::tensor::Int>::arange(0..(b * o * h * w) as i64, &device).float();
+            (y * ramp.reshape([b, o, h, w])).sum()
+        };
+        let grads = value(x.clone(), weight.clone()).backward();
+        let (grad_x, grad_weight) = (x.grad(&grads).unwrap(), weight.grad(&grads).unwrap());
+        let step = 0.5;
+        for element in 0..36 {
+            let mut bump = vec![0.0f32; 36];
+            bump[element] = step;
+            let bump = Tensor::from_data(burn::tensor::TensorData::new(bump, [2, 2, 3, 3]), &device);
+            let up: f32 = value(x.clone() + bump.clone(), weight.clone()).into_scalar();
+            let down: f32 = value(x.clone() - bump, weight.clone()).into_scalar();
+            let exact: f32 = grad_x.clone().reshape([36]).slice([element..element + 1]).into_scalar();
+            assert!(((up - down) / (2.0 * step) - exact).abs() < 1e-2, "x[{element}]: {} {exact}", up - down);
+        }
+        for element in 0..8 {
+            let mut bump = vec![0.0f32; 8];
+            bump[element] = step;
+            let bump = Tensor::from_data(burn::tensor::TensorData::new(bump, [2, 2, 2]), &device);
+            let up: f32 = value(x.clone(), weight.clone() + bump.clone()).into_scalar();
+            let down: f32 = value(x.clone(), weight.clone() - bump).into_scalar();
+            let exact: f32 = grad_weight.clone().reshape([8]).slice([element..element + 1]).into_scalar();
+            assert!(((up - down) / (2.0 * step) - exact).abs() < 1e-2, "weight[{element}]: {} {exact}", up - down);
+        }
+    }
+}
+
+#[cfg(feature = "flex")]
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    let run = |threads: usize| {
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| {
+            let device = Device::flex().autodiff();
+            let (x, weight, bias) = inputs(SIZES[1], TAPS[1], &device);
+            let weight = weight.require_grad();
+            let grads = tap_conv2d(x, weight.clone(), bias, TAPS[1]).square().sum().backward();
+            weight.grad(&grads).unwrap().into_data()
+        })
+    };
+    assert_eq!(run(1), run(3));
+}

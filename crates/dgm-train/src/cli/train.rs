@@ -1,0 +1,166 @@
+//! `dgm-train --config FILE`: checks everything, trains, evaluates the best checkpoint, draws samples.
+
+use super::{TrainArgs, sample};
+use crate::backend::Backend;
+use crate::config::Config;
+use crate::data::{self, Dataset};
+use crate::error::{Error, Result, did_you_mean};
+use crate::evaluate;
+use crate::report::{grid, progress};
+use crate::run_folder::RunFolder;
+use crate::shipped;
+use crate::train::checkpoint::Checkpoint;
+use crate::train::{Ending, Trainer};
+use dgm_core::random::Seed;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Exit code after an interrupt, as shells have it: 128 + SIGINT.
+const INTERRUPTED: u8 = 130;
+
+/// What training starts from, checked.
+struct Job {
+    config: Config,
+    dataset: Dataset,
+    backend: Backend,
+    folder: RunFolder,
+    from: Option<Checkpoint>,
+}
+
+pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
+    let backend = Backend::open(&args.backend)?;
+    let job = match (&args.resume, &args.config) {
+        (Some(run), _) => resumed(run, backend)?,
+        (None, Some(config)) => new(args, config, backend)?,
+        (None, None) => return Err(Error::input("give --config FILE or --resume RUN")),
+    };
+    let Job { config, dataset, backend, folder, from } = &job;
+    eprintln!("run folder {}, backend {} ({})", folder.path().display(), backend.name, backend.adapter());
+
+    let stop = stop_on_signal()?;
+    let device = backend.device.clone();
+    let trainer = Trainer { config, dataset, device: device.clone(), folder, stop: &stop };
+    let mut report = progress::for_terminal(args.quiet);
+    if trainer.run(from.clone(), report.as_mut())? == Ending::Interrupted {
+        eprintln!("interrupted; to go on: dgm-train --resume {}", folder.path().display());
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+
+    let model = folder.best_model(config, &dataset.spec, &device)?;
+    let splits = [&dataset.validation, &dataset.test];
+    let results = evaluate::evaluate(&model, &config.evaluation, splits, &device, Seed(config.seed))?;
+    folder.write_json("result.json", &results)?;
+    if grid::is_image(&dataset.spec) && model.as_model().as_generate().is_some() {
+        let path = folder.path().join("samples.png");
+        let n = config.evaluation.samples;
+        let drawn = sample::draw(&model, &dataset.test, n, None, &device, Seed(config.seed))?;
+        grid::write_png(&path, &drawn, &dataset.spec)?;
+    }
+    print!("{}", results.table());
+    println!("results in {}", folder.path().display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Everything is read and checked before the run folder is made: a bad input leaves nothing behind.
+fn new(args: &TrainArgs, path: &Path, backend: Backend) -> Result<Job> {
+    let (text, name) = read_config(path)?;
+    let mut overrides = args.overrides.clone();
+    overrides.extend(args.seed.map(|seed| format!("seed={seed}")));
+    let config = Config::from_toml(&text, &name, &overrides)?;
+    let dataset = data::load(&config.data, Seed(config.seed))?;
+    Trainer::initial_model(&config, &dataset, &backend.device)?;
+    let stem = path.file_stem().map_or("run".into(), |stem| stem.to_string_lossy().into_owned());
+    let out = args.out.clone().unwrap_or_else(|| default_folder(&stem));
+    let folder = RunFolder::create(&out)?;
+    folder.describe(&config, &dataset, &backend)?;
+    Ok(Job { config, dataset, backend, folder, from: None })
+}
+
+fn resumed(run: &Path, backend: Backend) -> Result<Job> {
+    let folder = RunFolder::open(run)?;
+    let config = folder.config()?;
+    let dataset = data::load(&config.data, Seed(config.seed))?;
+    let provenance = folder.provenance()?;
+    if provenance.data_sha256 != dataset.fingerprint {
+        return Err(Error::input(format!(
+            "{}: the data are not those that the run began with (sha256 {}, now {}); put the old data back",
+            run.display(),
+            provenance.data_sha256,
+            dataset.fingerprint
+        )));
+    }
+    let last = folder.last_checkpoint();
+    // Killed before its first checkpoint, a run starts again from its beginning.
+    let from = if last.exists() { Some(Checkpoint::read(&last)?) } else { None };
+    Ok(Job { config, dataset, backend, folder, from })
+}
+
+/// The text of a configuration file, or of the shipped one of that name.
+fn read_config(path: &Path) -> Result<(String, String)> {
+    let name = path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok((text, name)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => match shipped::find(&name) {
+            Some(text) => Ok((text.to_string(), format!("{name} (shipped)"))),
+            None => {
+                let names = shipped::CONFIGS.map(|(name, _)| name);
+                Err(Error::input(format!(
+                    "{name}: no such file, and no configuration of that name ships with the program, which has {}{}",
+                    names.join(", "),
+                    did_you_mean(&name, names)
+                )))
+            }
+        },
+        Err(error) => Err(Error::input(format!("{name}: cannot be read: {error}"))),
+    }
+}
+
+/// `runs/<stem>-<year><month><day>-<hour><minute><second>` in UTC, so that runs sort by their time.
+fn default_folder(stem: &str) -> PathBuf {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    let (year, month, day) = civil(seconds / 86_400);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    PathBuf::from("runs").join(format!("{stem}-{year}{month:02}{day:02}-{hour:02}{minute:02}{second:02}"))
+}
+
+/// Days since 1970-01-01 → year, month, day (Hinnant, "chrono-compatible low-level date algorithms").
+fn civil(days: u64) -> (u64, u64, u64) {
+    let shifted = days + 719_468;
+    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_index = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
+    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
+    (year_of_era + era * 400 + u64::from(month <= 2), month, day)
+}
+
+/// A flag that the first SIGINT or SIGTERM sets; the second ends the program at once.
+fn stop_on_signal() -> Result<Arc<AtomicBool>> {
+    static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    let stop = STOP.get_or_init(Arc::default).clone();
+    let flag = stop.clone();
+    let handler = ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+        eprintln!("\nstopping after this step; once more to stop at once");
+    });
+    handler.map_err(|error| Error::run(format!("signals cannot be handled: {error}")))?;
+    Ok(stop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_dates() {
+        assert_eq!(civil(0), (1970, 1, 1));
+        assert_eq!(civil(11_016), (2000, 2, 29));
+        assert_eq!(civil(20_454), (2026, 1, 1));
+    }
+}

@@ -1,0 +1,315 @@
+//! TOML → [`Config`]: where a value stands is kept to the end, so that every message can point at it.
+
+use std::ops::Range;
+
+use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
+
+use super::{Config, Invalid};
+use crate::data::DataConfig;
+use crate::error::{Error, Result, did_you_mean};
+use dgm_models::registry::ModelConfig;
+
+const TABLES: [&str; 6] = ["data", "model", "objective", "optimizer", "training", "evaluation"];
+
+/// See [`Config::from_toml`].
+pub(super) fn parse(text: &str, origin: &str, overrides: &[String]) -> Result<Config> {
+    let origin = Origin { text, name: origin, overrides };
+    let mut root = DeTable::parse(text).map_err(|error| origin.syntax_error(&error))?.into_inner();
+    for (index, assignment) in overrides.iter().enumerate() {
+        apply(&mut root, assignment, origin.mark(index))?;
+    }
+    let source = Source { origin, root };
+
+    for (key, _) in &source.root {
+        let name = key.get_ref();
+        if name != "seed" && !TABLES.contains(&name.as_ref()) {
+            let near = did_you_mean(name, TABLES.into_iter().chain(["seed"]));
+            let message = format!("unknown key `{name}`{near} (allowed at the top: seed, [{}])", TABLES.join("], ["));
+            return Err(source.error(key.span(), &message));
+        }
+    }
+    let seed = match source.root.get("seed") {
+        Some(value) => source.deserialize("the file", u64::deserialize(ValueDeserializer::from(value.clone())))?,
+        None => 0,
+    };
+    let config = Config {
+        seed,
+        data: source
+            .tagged("data", "source", DataConfig::SOURCES, |name, table| DataConfig::deserialize_source(name, table))?,
+        model: source
+            .tagged("model", "kind", ModelConfig::KINDS, |name, table| ModelConfig::deserialize_kind(name, table))?,
+        objective: source.table("objective")?,
+        optimizer: source.table("optimizer")?,
+        training: source.table("training")?,
+        evaluation: source.table("evaluation")?,
+    };
+    source.in_range("data", config.data.validate())?;
+    source.in_range("objective", config.objective.validate())?;
+    source.in_range("optimizer", config.optimizer.validate())?;
+    source.in_range("training", config.training.validate())?;
+    source.in_range("evaluation", config.evaluation.validate())?;
+    Ok(config)
+}
+
+/// Writes the value of `key.path=value` into the table, everything of it at the position `mark`.
+fn apply<'a>(root: &mut DeTable<'a>, assignment: &'a str, mark: Range<usize>) -> Result<()> {
+    let expected = "expected key=value, such as training.epochs=5";
+    let Some((path, value)) = assignment.split_once('=') else {
+        return Err(Error::input(format!("--set {assignment}: no `=` in it; {expected}")));
+    };
+    let keys: Vec<&str> = path.split('.').map(str::trim).collect();
+    let plain = |key: &&str| !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    let (true, Some((last, tables))) = (keys.iter().all(plain), keys.split_last()) else {
+        return Err(Error::input(format!("--set {assignment}: `{path}` is not a key; {expected}")));
+    };
+    let value = value.trim();
+    // What is not TOML is a string, so that a path or a name needs no quotes within the shell's own.
+    let value = DeValue::parse(value).map_or_else(|_| DeValue::String(value.into()), Spanned::into_inner);
+
+    let mut table = root;
+    for key in tables {
+        if !table.contains_key(*key) {
+            let empty = DeValue::Table(DeTable::new());
+            table.insert(Spanned::new(mark.clone(), (*key).into()), Spanned::new(mark.clone(), empty));
+        }
+        table = match table.get_mut(*key).map(Spanned::get_mut) {
+            Some(DeValue::Table(inner)) => inner,
+            _ => {
+                let message =
+                    format!("--set {assignment}: `{key}` holds a value there, not a table; set it as a whole");
+                return Err(Error::input(message));
+            }
+        };
+    }
+    // Removed first: an insert would keep the old key and with it the old position.
+    table.remove(*last);
+    table.insert(Spanned::new(mark.clone(), (*last).into()), marked(value, &mark));
+    Ok(())
+}
+
+/// The value with the position `mark` on everything in it.
+fn marked<'a>(value: DeValue<'a>, mark: &Range<usize>) -> Spanned<DeValue<'a>> {
+    let value = match value {
+        DeValue::Array(items) => {
+            DeValue::Array(items.into_iter().map(|item| marked(item.into_inner(), mark)).collect())
+        }
+        DeValue::Table(table) => DeValue::Table(
+            table
+                .into_iter()
+                .map(|(key, item)| (Spanned::new(mark.clone(), key.into_inner()), marked(item.into_inner(), mark)))
+                .collect(),
+        ),
+        other => other,
+    };
+    Spanned::new(mark.clone(), value)
+}
+
+/// Where positions point: into the file's text, or past its end to an override.
+struct Origin<'a> {
+    text: &'a str,
+    name: &'a str,
+    overrides: &'a [String],
+}
+
+impl Origin<'_> {
+    /// The position that stands for override `index`: past the end of the text.
+    fn mark(&self, index: usize) -> Range<usize> {
+        let start = self.text.len() + 1 + index;
+        start..start
+    }
+
+    /// The override that a position stands for.
+    fn override_at(&self, span: &Range<usize>) -> Option<&str> {
+        let index = span.start.checked_sub(self.text.len() + 1)?;
+        self.overrides.get(index).map(String::as_str)
+    }
+
+    fn line(&self, position: usize) -> usize {
+        1 + self.text.bytes().take(position).filter(|&byte| byte == b'\n').count()
+    }
+
+    fn syntax_error(&self, error: &toml::de::Error) -> Error {
+        let line = error.span().map_or(1, |span| self.line(span.start));
+        let message = error.message().replace('\n', " ");
+        Error::input(format!("{}:{line}: not valid TOML: {message}", self.name))
+    }
+}
+
+/// The table, and where it comes from.
+struct Source<'a> {
+    origin: Origin<'a>,
+    root: DeTable<'a>,
+}
+
+impl<'a> Source<'a> {
+    /// An error at a position, which names the line of the file or the override.
+    fn error(&self, span: Range<usize>, message: &str) -> Error {
+        match self.origin.override_at(&span) {
+            Some(assignment) => Error::input(format!("--set {assignment}: {message}")),
+            // The root of the document has no position of its own.
+            None if span == (0..0) => Error::input(format!("{}: {message}", self.origin.name)),
+            None => Error::input(format!("{}:{}: {message}", self.origin.name, self.origin.line(span.start))),
+        }
+    }
+
+    /// The value found at a path such as `training.epochs`.
+    fn find(&self, path: &str) -> Option<&Spanned<DeValue<'a>>> {
+        let mut keys = path.split('.');
+        let first = self.root.get(keys.next()?)?;
+        keys.try_fold(first, |value, key| value.get_ref().as_table()?.get(key))
+    }
+
+    /// `[name]`; empty where the file has none.
+    fn section(&self, name: &'static str) -> Result<Spanned<DeValue<'a>>> {
+        match self.find(name) {
+            None => Ok(Spanned::new(0..0, DeValue::Table(DeTable::new()))),
+            Some(value) if value.get_ref().is_table() => Ok(value.clone()),
+            Some(value) => {
+                let found = value.get_ref().type_str();
+                Err(self.error(value.span(), &format!("`{name}` is a table, [{name}]; found: {found}")))
+            }
+        }
+    }
+
+    /// `[name]` as a `T`.
+    fn table<T: Deserialize<'a>>(&self, name: &'static str) -> Result<T> {
+        self.deserialize(&format!("[{name}]"), T::deserialize(ValueDeserializer::from(self.section(name)?)))
+    }
+
+    /// `[name]` as the variant that its key `tag` picks out of `known`.
+    fn tagged<T>(
+        &self,
+        name: &'static str,
+        tag: &'static str,
+        known: &[&str],
+        read: impl FnOnce(&str, ValueDeserializer<'a>) -> Option<std::result::Result<T, toml::de::Error>>,
+    ) -> Result<T> {
+        let section = self.section(name)?;
+        let span = section.span();
+        let DeValue::Table(mut table) = section.into_inner() else {
+            return Err(self.error(span, &format!("`{name}` is a table, [{name}]")));
+        };
+        let choices = known.join(", ");
+        let Some(choice) = table.remove(tag) else {
+            let message = format!("[{name}] needs the key `{tag}`, one of: {choices}");
+            return Err(self.error(span, &message));
+        };
+        let Some(variant) = choice.get_ref().as_str() else {
+            let found = choice.get_ref().type_str();
+            let message = format!("{name}.{tag}: expected a string, one of: {choices}; found: {found}");
+            return Err(self.error(choice.span(), &message));
+        };
+        match read(variant, ValueDeserializer::from(Spanned::new(span, DeValue::Table(table)))) {
+            Some(result) => self.deserialize(&format!("[{name}] with {tag} = \"{variant}\""), result),
+            None => {
+                let near = did_you_mean(variant, known.iter().copied());
+                let message = format!("{name}.{tag}: there is no `{variant}`{near} (known: {choices})");
+                Err(self.error(choice.span(), &message))
+            }
+        }
+    }
+
+    /// Turns the error of a deserialised value into one line; `label` names the table that was read.
+    fn deserialize<T>(&self, label: &str, result: std::result::Result<T, toml::de::Error>) -> Result<T> {
+        result.map_err(|error| {
+            let span = error.span().unwrap_or(0..0);
+            let path = self.path_of(&span);
+            self.error(span, &explain(error.message(), path.as_deref(), label))
+        })
+    }
+
+    /// The range check's error at the place of the value.
+    fn in_range(&self, table: &'static str, result: std::result::Result<(), Invalid>) -> Result<()> {
+        result.map_err(|Invalid { key, expected }| {
+            let path = format!("{table}.{key}");
+            match self.find(&path) {
+                Some(value) => {
+                    let message = format!("{path} is {}; expected {expected}", show(value.get_ref()));
+                    self.error(value.span(), &message)
+                }
+                // The value is not written (a default, or a key that is missing): the table is the nearest place.
+                None => {
+                    let span = self.find(table).map_or(0..0, Spanned::span);
+                    self.error(span, &format!("{path}: expected {expected}"))
+                }
+            }
+        })
+    }
+
+    /// The dotted path of the key or the value at a position.
+    fn path_of(&self, span: &Range<usize>) -> Option<String> {
+        fn search(table: &DeTable<'_>, span: &Range<usize>, path: &str) -> Option<String> {
+            table.iter().find_map(|(key, value)| {
+                let name = key.get_ref();
+                let here = if path.is_empty() { name.to_string() } else { format!("{path}.{name}") };
+                let deeper = value.get_ref().as_table().and_then(|inner| search(inner, span, &here));
+                // An item of a list has a position of its own inside that of the list.
+                let within = value.span().start <= span.start && span.end <= value.span().end;
+                let exact = value.span() == *span || key.span() == *span;
+                deeper.or_else(|| (exact || within && !value.get_ref().is_table()).then_some(here))
+            })
+        }
+        search(&self.root, span, "")
+    }
+}
+
+/// A value as it would be written; the content of a long one is left out.
+fn show(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => format!("{:?}", text.as_ref()),
+        DeValue::Integer(number) => number.to_string(),
+        DeValue::Float(number) => number.to_string(),
+        DeValue::Boolean(flag) => flag.to_string(),
+        DeValue::Array(items) if items.is_empty() => "[]".into(),
+        other => format!("of type {}", other.type_str()),
+    }
+}
+
+/// serde's message in this program's words. `path` is the dotted path of what it is about, `label` names the table.
+fn explain(message: &str, path: Option<&str>, label: &str) -> String {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let at = path.map_or_else(String::new, |path| format!("{path}: "));
+    // A table inside a table is named by its path.
+    let inner = |path: &str| if path.contains('.') { path.to_owned() } else { label.to_owned() };
+    match quoted.split_first() {
+        Some((unknown, known)) if message.starts_with("unknown field") => {
+            let table = match path.and_then(|path| path.rsplit_once('.')) {
+                Some((parent, key)) if key == *unknown => inner(parent),
+                Some((_, _)) => path.map_or_else(String::new, inner),
+                None => label.to_owned(),
+            };
+            let near = did_you_mean(unknown, known.iter().copied());
+            let allowed = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            format!("unknown key `{unknown}` in {table}{near} (allowed: {allowed})")
+        }
+        Some((unknown, known)) if message.starts_with("unknown variant") => {
+            let near = did_you_mean(unknown, known.iter().copied());
+            format!("{at}there is no `{unknown}`{near} (known: {})", known.join(", "))
+        }
+        Some((missing, _)) if message.starts_with("missing field") => {
+            format!("{} needs the key `{missing}`", path.map_or_else(|| label.to_owned(), inner))
+        }
+        _ => match message.rsplit_once(", expected ") {
+            Some((found, expected)) => {
+                let found = found.split_once(": ").map_or(found, |(_, found)| found).replace('`', "");
+                format!("{at}found {found}; expected {}", in_words(expected))
+            }
+            None => format!("{at}{}", message.replace('\n', " ")),
+        },
+    }
+}
+
+/// The name of a Rust type as a person would say it.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number of at least 0",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        "path string" => "a path (a string)",
+        other => other,
+    }
+}

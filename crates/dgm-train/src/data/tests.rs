@@ -1,0 +1,79 @@
+//! Tests of what every source shares, and of the digits.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::{Path, PathBuf};
+
+use dgm_models::Values;
+
+use super::*;
+
+/// A file of the shared data beside the checkout. `None`, with a line that says so, where it is not there; a failure
+/// where `DGM_REQUIRE_DATA=1`.
+pub(super) fn shared(path: &str) -> Option<PathBuf> {
+    let full = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(path);
+    if full.exists() {
+        return Some(full);
+    }
+    assert_ne!(std::env::var("DGM_REQUIRE_DATA").as_deref(), Ok("1"), "there is no {}", full.display());
+    println!("skipped: there is no {}", full.display());
+    None
+}
+
+fn digits(target: Target, condition: Condition) -> Dataset {
+    load(&DataConfig::Digits(DigitsConfig { target, condition }), Seed(0)).unwrap()
+}
+
+#[test]
+fn digits_are_split_in_the_order_of_the_file() {
+    let data = digits(Target::Image, Condition::None);
+    assert_eq!((data.train.len(), data.validation.len(), data.test.len()), (1000, 350, 447));
+    assert_eq!((data.spec.shape, &data.spec.values, &data.spec.condition), ([1, 8, 8], &Values::Levels(17), &None));
+    assert_eq!(&data.train.target.row(0)[..8], [0.0, 0.0, 5.0, 13.0, 9.0, 1.0, 0.0, 0.0]);
+    assert_eq!(&data.train.labels.as_ref().unwrap()[..10], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(data.test.labels.unwrap().last(), Some(&8));
+    assert_eq!(data.fingerprint, "6ebb3d2fee246a4e99363262ddf8a00a3c41bee6014c373ed9d9216ba7f651b8");
+    assert!(matches!(data.train.epoch(3, Seed(0)), Cow::Borrowed(_)));
+}
+
+#[test]
+fn a_label_given_an_image_and_an_image_given_a_label() {
+    let data = digits(Target::Label, Condition::Image);
+    assert_eq!((data.spec.shape, &data.spec.values), ([1, 1, 1], &Values::Levels(10)));
+    let condition = data.spec.condition.unwrap();
+    assert_eq!((condition.width(), condition.classes), (64, None));
+    // Every pixel has the mean of all, so a pixel that is constant (the first) does not explode.
+    assert!(condition.mean.iter().all(|&mean| mean == condition.mean[0]));
+    assert!((condition.mean[0] - 4.9).abs() < 0.1 && (condition.std[0] - 6.0).abs() < 0.2, "{condition:?}");
+
+    let data = digits(Target::Image, Condition::Label);
+    let condition = data.spec.condition.unwrap();
+    assert_eq!((condition.width(), condition.classes, condition.std[3]), (10, Some(10), 1.0));
+    assert_eq!(data.train.condition.unwrap().row(2), [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+}
+
+#[cfg(feature = "flex")]
+#[test]
+fn a_batch_holds_its_rows() {
+    let data = digits(Target::Label, Condition::Image);
+    let batch = data.train.batch(&[3, 1], &Device::flex());
+    assert_eq!(batch.target.into_data().try_to_vec::<f32>().unwrap(), [3.0, 1.0]);
+    let condition = batch.condition.unwrap();
+    assert_eq!(condition.dims(), [2, 64]);
+    let rows = data.train.condition.unwrap();
+    assert_eq!(condition.into_data().try_to_vec::<f32>().unwrap(), [rows.row(3), rows.row(1)].concat());
+}
+
+#[test]
+fn a_constant_has_a_deviation_of_one() {
+    assert_eq!(mean_and_std([3.1f32; 7].into_iter()), (3.1, 1.0));
+    assert_eq!(mean_and_std([1.0f32, 3.0].into_iter()), (2.0, 1.0));
+    assert_eq!(mean_and_std([0.0f32, 4.0].into_iter()), (2.0, 2.0));
+}
+
+#[test]
+fn a_split_without_examples_is_an_error() {
+    let mut data = digits(Target::Image, Condition::None);
+    data.validation = Split::default();
+    let message = data.check().unwrap_err().to_string();
+    assert!(message.starts_with("digits: the validation split has no example"), "{message}");
+}

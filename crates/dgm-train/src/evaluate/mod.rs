@@ -1,0 +1,205 @@
+//! What a model's likelihood is on data: every figure with its quantity, estimator, standard error and count.
+
+use crate::config::EvaluationConfig;
+use crate::data::Split;
+use crate::error::{Error, Result};
+use burn::tensor::{Device, Tensor, TensorData};
+use dgm_core::estimate::{LogMeanExp, Mean, bits_per_dim};
+use dgm_core::random::Seed;
+use dgm_models::{AnyModel, Batch, DataSpec, Model, Values};
+use serde::{Deserialize, Serialize};
+
+/// Examples scored at once.
+const BATCH: usize = 256;
+
+/// Samples an example for a reported ELBO: its Monte-Carlo error is then far below the one over examples.
+const ELBO_SAMPLES: usize = 32;
+
+/// One reported likelihood.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LikelihoodRow {
+    /// `NLL` (exact, or importance-weighted as the estimator says) or `-ELBO` (an upper bound of the NLL).
+    pub quantity: String,
+    /// Mean over examples, in nats.
+    pub nats_per_example: f64,
+    /// Standard error of that mean over examples.
+    pub standard_error: f64,
+    /// The mean over the numbers of a target, in bits.
+    pub bits_per_dim: f64,
+    /// How it was computed.
+    pub estimator: String,
+    /// Number of examples.
+    pub examples: usize,
+}
+
+/// What is reported of a run: `result.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Results {
+    /// On the test split.
+    pub test: LikelihoodRow,
+    /// On the validation split, which chose the checkpoint.
+    pub validation: LikelihoodRow,
+    /// The importance-weighted bound on the test split, for models with latent variables.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_importance_weighted: Option<LikelihoodRow>,
+    /// The part of the test split whose label the model finds most probable, where the target is a label.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_accuracy: Option<f64>,
+    /// Number of parameters of the model.
+    pub parameters: usize,
+}
+
+/// All figures of a trained model.
+///
+/// # Errors
+/// A likelihood that is not finite.
+pub fn evaluate(
+    model: &AnyModel,
+    config: &EvaluationConfig,
+    [validation, test]: [&Split; 2],
+    device: &Device,
+    seed: Seed,
+) -> Result<Results> {
+    let view = model.as_model();
+    let weighted = (config.importance_samples > 0 && !view.is_exact()).then_some(config.importance_samples);
+    Ok(Results {
+        test: likelihood(view, test, device, seed, "test")?,
+        validation: likelihood(view, validation, device, seed, "validation")?,
+        test_importance_weighted: match weighted {
+            Some(k) => Some(importance_weighted(view, test, device, seed, k)?),
+            None => None,
+        },
+        test_accuracy: accuracy(view, test, device, seed),
+        parameters: burn::module::Module::num_params(model),
+    })
+}
+
+/// The mean loss on the validation split, in nats: exact, or one sample of the ELBO an example with the same noise each
+/// time, so that epochs compare.
+///
+/// # Errors
+/// None now; a model may come to refuse data.
+pub fn validation_loss(model: &AnyModel, split: &Split, device: &Device, seed: Seed) -> Result<f64> {
+    let mut total = 0.0;
+    for_each_batch(split, device, |index, batch| {
+        let mut noise = seed.stream("validation", index as u64);
+        total += host(model.as_model().log_prob(batch, &mut noise)).iter().sum::<f64>();
+    });
+    Ok(-total / split.len() as f64)
+}
+
+fn likelihood(model: &dyn Model, split: &Split, device: &Device, seed: Seed, name: &str) -> Result<LikelihoodRow> {
+    let samples = if model.is_exact() { 1 } else { ELBO_SAMPLES };
+    let mut nats = Vec::with_capacity(split.len());
+    for_each_batch(split, device, |index, batch| {
+        let mut noise = seed.stream("evaluation", index as u64);
+        let mut sums = vec![0.0; batch.len()];
+        for _ in 0..samples {
+            let log_prob = host(model.log_prob(batch, &mut noise));
+            sums.iter_mut().zip(log_prob).for_each(|(sum, value)| *sum -= value / samples as f64);
+        }
+        nats.extend(sums);
+    });
+    let (quantity, estimator) = match model.is_exact() {
+        true => ("NLL", "exact".to_string()),
+        false => ("-ELBO", format!("{samples} posterior samples an example, KL in closed form")),
+    };
+    row(model, quantity, estimator, &nats, name)
+}
+
+/// −log (1/k Σᵢ wᵢ) of each example, with the log-weights summed as they come: k costs time, not memory.
+fn importance_weighted(
+    model: &dyn Model,
+    split: &Split,
+    device: &Device,
+    seed: Seed,
+    k: usize,
+) -> Result<LikelihoodRow> {
+    let mut nats = Vec::with_capacity(split.len());
+    for_each_batch(split, device, |index, batch| {
+        let mut noise = seed.stream("importance", index as u64);
+        let mut sums = vec![LogMeanExp::default(); batch.len()];
+        for _ in 0..k {
+            let weights = host(model.log_weight(batch, &mut noise));
+            sums.iter_mut().zip(weights).for_each(|(sum, weight)| sum.push(weight));
+        }
+        nats.extend(sums.iter().map(|sum| -sum.value()));
+    });
+    row(model, "NLL", format!("importance-weighted bound, k = {k}"), &nats, "test")
+}
+
+fn row(model: &dyn Model, quantity: &str, estimator: String, nats: &[f64], split: &str) -> Result<LikelihoodRow> {
+    let mean = Mean::of(nats);
+    if !mean.mean.is_finite() {
+        return Err(Error::run(format!(
+            "the {quantity} on the {split} split is {}: the model is not usable",
+            mean.mean
+        )));
+    }
+    Ok(LikelihoodRow {
+        quantity: quantity.into(),
+        nats_per_example: mean.mean,
+        standard_error: mean.standard_error,
+        bits_per_dim: bits_per_dim(mean.mean, model.spec().event()),
+        estimator,
+        examples: mean.n,
+    })
+}
+
+/// Where the target is one label given a condition: how often the most probable label is the right one.
+fn accuracy(model: &dyn Model, split: &Split, device: &Device, seed: Seed) -> Option<f64> {
+    let DataSpec { shape: [1, 1, 1], values: Values::Levels(classes), condition: Some(_) } = model.spec() else {
+        return None;
+    };
+    let mut right = 0usize;
+    for_each_batch(split, device, |_, batch| {
+        let rows = batch.len();
+        let scores: Vec<Vec<f64>> = (0..*classes)
+            .map(|class| {
+                let target = Tensor::from_data(TensorData::new(vec![class as f32; rows], [rows, 1]), device);
+                let batch = Batch { target, ..batch.clone() };
+                host(model.log_prob(&batch, &mut seed.stream("evaluation", 0)))
+            })
+            .collect();
+        let labels = batch.target.clone().into_data();
+        for (example, label) in labels.iter::<f64>().enumerate() {
+            let best = (0..*classes).max_by(|&a, &b| scores[a][example].total_cmp(&scores[b][example]));
+            right += usize::from(best == Some(label as usize));
+        }
+    });
+    Some(right as f64 / split.len() as f64)
+}
+
+fn for_each_batch(split: &Split, device: &Device, mut f: impl FnMut(usize, &Batch)) {
+    let rows: Vec<usize> = (0..split.len()).collect();
+    for (index, rows) in rows.chunks(BATCH).enumerate() {
+        f(index, &split.batch(rows, device));
+    }
+}
+
+fn host(values: Tensor<1>) -> Vec<f64> {
+    values.into_data().iter::<f64>().collect()
+}
+
+impl Results {
+    /// The figures as a table for a terminal.
+    pub fn table(&self) -> String {
+        let rows = [("test", Some(&self.test)), ("test", self.test_importance_weighted.as_ref())]
+            .into_iter()
+            .chain([("validation", Some(&self.validation))]);
+        let mut text = format!(
+            "{:<11} {:<8} {:>12} {:>9} {:>10} {:>9}  {}\n",
+            "split", "quantity", "nats/example", "std error", "bits/dim", "examples", "estimator"
+        );
+        for (split, row) in rows.filter_map(|(split, row)| row.map(|row| (split, row))) {
+            text.push_str(&format!(
+                "{split:<11} {:<8} {:>12.4} {:>9.4} {:>10.4} {:>9}  {}\n",
+                row.quantity, row.nats_per_example, row.standard_error, row.bits_per_dim, row.examples, row.estimator
+            ));
+        }
+        if let Some(accuracy) = self.test_accuracy {
+            text.push_str(&format!("test accuracy {:.2} %\n", 100.0 * accuracy));
+        }
+        text
+    }
+}

@@ -1,0 +1,15 @@
+//! Trains, evaluates and samples deep generative models from one TOML file; the library behind the program `dgm-train`.
+//!
+//! Parse → validate → run: a [`config::Config`] that exists is valid, a [`data::Dataset`] that exists is complete, and
+//! only then does [`train::Trainer`] begin and a [`run_folder::RunFolder`] appear.
+
+pub mod backend;
+pub mod cli;
+pub mod config;
+pub mod data;
+pub mod error;
+pub mod evaluate;
+pub mod report;
+pub mod run_folder;
+pub mod shipped;
+pub mod train;

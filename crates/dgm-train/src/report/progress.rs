@@ -1,0 +1,159 @@
+//! Progress for people: bars on a terminal, plain lines elsewhere.
+
+use crate::config::Config;
+use crate::data::Dataset;
+use dgm_core::estimate::bits_per_dim;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::time::Instant;
+
+/// What training tells about itself.
+pub trait Report {
+    /// Training begins, at `step` of `steps`.
+    fn begin(&mut self, config: &Config, dataset: &Dataset, parameters: usize, steps: u64, step: u64);
+    /// A window of steps ended: mean loss and terms in nats an example.
+    fn train(&mut self, step: u64, nats: f64, terms: &[(&'static str, f64)]);
+    /// An epoch was validated.
+    fn validation(&mut self, epoch: u64, nats: f64, best: bool);
+    /// Training ended.
+    fn end(&mut self);
+}
+
+/// The report for standard error as it is: a bar on a terminal, otherwise lines.
+pub fn for_terminal(quiet: bool) -> Box<dyn Report> {
+    match (quiet, std::io::stderr().is_terminal()) {
+        (true, _) => Box::new(Quiet),
+        (false, true) => Box::new(Bar::default()),
+        (false, false) => Box::new(Lines::default()),
+    }
+}
+
+/// Tells nothing.
+pub struct Quiet;
+
+impl Report for Quiet {
+    fn begin(&mut self, _: &Config, _: &Dataset, _: usize, _: u64, _: u64) {}
+    fn train(&mut self, _: u64, _: f64, _: &[(&'static str, f64)]) {}
+    fn validation(&mut self, _: u64, _: f64, _: bool) {}
+    fn end(&mut self) {}
+}
+
+fn headline(config: &Config, dataset: &Dataset, parameters: usize) -> String {
+    format!(
+        "{} on {}: {parameters} parameters; {} training, {} validation, {} test examples",
+        config.model.kind(),
+        dataset.name,
+        dataset.train.len(),
+        dataset.validation.len(),
+        dataset.test.len()
+    )
+}
+
+/// "12.3 nats, 1.93 bits/dim" and the terms.
+fn loss_text(nats: f64, event: usize, terms: &[(&'static str, f64)]) -> String {
+    let mut text = format!("{nats:.3} nats ({:.4} bits/dim)", bits_per_dim(nats, event));
+    if terms.len() > 1 {
+        text.extend(terms.iter().map(|(name, nats)| format!("  {name} {nats:.2}")));
+    }
+    text
+}
+
+/// One bar: position, loss, the validation loss and its best, the time left.
+#[derive(Default)]
+struct Bar {
+    bar: Option<ProgressBar>,
+    event: usize,
+    train: String,
+    validation: String,
+    best: Option<(u64, f64)>,
+}
+
+impl Bar {
+    fn show(&self) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(format!("train {}\n  {}", self.train, self.validation));
+        }
+    }
+}
+
+impl Report for Bar {
+    fn begin(&mut self, config: &Config, dataset: &Dataset, parameters: usize, steps: u64, step: u64) {
+        eprintln!("{}", headline(config, dataset, parameters));
+        self.event = dataset.spec.event();
+        let template = "{bar:32.cyan/blue} step {pos}/{len}  {elapsed} elapsed, {eta} left\n  {msg}";
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::new(steps).with_style(style).with_position(step);
+        bar.reset_eta();
+        bar.set_message("first steps: compiling kernels, warming up");
+        bar.enable_steady_tick(std::time::Duration::from_millis(200));
+        self.bar = Some(bar);
+    }
+
+    fn train(&mut self, step: u64, nats: f64, terms: &[(&'static str, f64)]) {
+        self.train = loss_text(nats, self.event, terms);
+        if let Some(bar) = &self.bar {
+            bar.set_position(step);
+        }
+        self.show();
+    }
+
+    fn validation(&mut self, epoch: u64, nats: f64, best: bool) {
+        if best {
+            self.best = Some((epoch, nats));
+        }
+        let best = self.best.map_or(String::new(), |(epoch, nats)| format!(", best {nats:.3} after epoch {epoch}"));
+        self.validation = format!("validation after epoch {epoch}: {nats:.3} nats{best}");
+        self.show();
+    }
+
+    fn end(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.abandon();
+        }
+    }
+}
+
+/// A line every few seconds and at each better validation.
+#[derive(Default)]
+struct Lines {
+    event: usize,
+    steps: u64,
+    began: Option<(Instant, u64)>,
+    last: Option<Instant>,
+    train: String,
+}
+
+/// Seconds from one plain line to the next.
+const QUIET_SECONDS: u64 = 5;
+
+impl Report for Lines {
+    fn begin(&mut self, config: &Config, dataset: &Dataset, parameters: usize, steps: u64, step: u64) {
+        eprintln!("{}", headline(config, dataset, parameters));
+        (self.event, self.steps, self.began) = (dataset.spec.event(), steps, Some((Instant::now(), step)));
+    }
+
+    fn train(&mut self, step: u64, nats: f64, terms: &[(&'static str, f64)]) {
+        self.train = format!("step {step}/{}  train {}", self.steps, loss_text(nats, self.event, terms));
+        if self.last.is_none_or(|last| last.elapsed().as_secs() >= QUIET_SECONDS) {
+            self.last = Some(Instant::now());
+            let left = self.began.map_or(0.0, |(began, first)| {
+                let done = step.saturating_sub(first).max(1) as f64;
+                began.elapsed().as_secs_f64() / done * self.steps.saturating_sub(step) as f64
+            });
+            eprintln!("{}  about {left:.0} s left", self.train);
+        }
+    }
+
+    fn validation(&mut self, epoch: u64, nats: f64, best: bool) {
+        if best && self.last.is_none_or(|last| last.elapsed().as_millis() < 200) {
+            eprintln!(
+                "epoch {epoch}: validation {nats:.3} nats ({:.4} bits/dim), best",
+                bits_per_dim(nats, self.event)
+            );
+        }
+    }
+
+    fn end(&mut self) {
+        eprintln!("{}", self.train);
+    }
+}

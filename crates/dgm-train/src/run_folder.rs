@@ -1,0 +1,186 @@
+//! The folder of a run: all that is needed to go on, to repeat or to explain.
+
+use crate::backend::Backend;
+use crate::config::Config;
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::train::checkpoint::{Checkpoint, write_atomic};
+use crate::train::load;
+use burn::module::Module;
+use burn::tensor::Device;
+use dgm_core::random::Seed;
+use dgm_models::{AnyModel, DataSpec};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Where a run's files are.
+#[derive(Clone, Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+/// Where a run comes from: `provenance.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Version of this program.
+    pub version: String,
+    /// Version of Burn.
+    pub burn: String,
+    /// The backend, as given.
+    pub backend: String,
+    /// The adapter that the backend runs on.
+    pub adapter: String,
+    /// The seed.
+    pub seed: u64,
+    /// The name of the data.
+    pub data: String,
+    /// SHA-256 over the data's sources.
+    pub data_sha256: String,
+    /// Examples for training, validation and test.
+    pub examples: [usize; 3],
+    /// The data as the model sees them.
+    pub spec: DataSpec,
+    /// Seconds since 1970 when the run began.
+    pub began: u64,
+}
+
+impl RunFolder {
+    /// Makes the folder of a new run.
+    ///
+    /// # Errors
+    /// A folder that holds something already, or that cannot be made.
+    pub fn create(path: &Path) -> Result<Self> {
+        let refuse = |what: String| Error::input(format!("{}: {what}", path.display()));
+        match fs::read_dir(path) {
+            Ok(mut entries) => {
+                if entries.next().is_some() {
+                    let what = if path.join("config.toml").exists() { "holds a run" } else { "is not empty" };
+                    return Err(refuse(format!("the output folder {what}; name another with --out")));
+                }
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(refuse(format!("cannot be used as output folder: {error}"))),
+        }
+        fs::create_dir_all(path.join("checkpoint"))
+            .map_err(|error| refuse(format!("the output folder cannot be made: {error}; name another with --out")))?;
+        Ok(Self { path: path.into() })
+    }
+
+    /// The folder of a run that exists.
+    ///
+    /// # Errors
+    /// No run there.
+    pub fn open(path: &Path) -> Result<Self> {
+        if path.join("config.toml").is_file() {
+            return Ok(Self { path: path.into() });
+        }
+        let what = if path.exists() { "is not the folder of a run (it has no config.toml)" } else { "does not exist" };
+        Err(Error::input(format!("{}: {what}; give the folder that training made", path.display())))
+    }
+
+    /// Writes the resolved configuration and where the run comes from.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub fn describe(&self, config: &Config, dataset: &Dataset, backend: &Backend) -> Result<()> {
+        let provenance = Provenance {
+            version: env!("CARGO_PKG_VERSION").into(),
+            burn: "0.22.1".into(),
+            backend: backend.name.clone(),
+            adapter: backend.adapter(),
+            seed: config.seed,
+            data: dataset.name.clone(),
+            data_sha256: dataset.fingerprint.clone(),
+            examples: [dataset.train.len(), dataset.validation.len(), dataset.test.len()],
+            spec: dataset.spec.clone(),
+            began: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
+        };
+        self.write_json("provenance.json", &provenance)?;
+        // Last, as its presence is what makes the folder a run.
+        write_atomic(&self.path.join("config.toml"), config.to_toml()?.as_bytes())
+    }
+
+    /// The run's configuration, as it was resolved.
+    ///
+    /// # Errors
+    /// A file that somebody changed.
+    pub fn config(&self) -> Result<Config> {
+        let path = self.path.join("config.toml");
+        let text = fs::read_to_string(&path)
+            .map_err(|error| Error::input(format!("{}: cannot be read: {error}", path.display())))?;
+        Config::from_toml(&text, &path.display().to_string(), &[])
+    }
+
+    /// Where the run comes from.
+    ///
+    /// # Errors
+    /// A file that somebody changed.
+    pub fn provenance(&self) -> Result<Provenance> {
+        let path = self.path.join("provenance.json");
+        let text = fs::read_to_string(&path)
+            .map_err(|error| Error::input(format!("{}: cannot be read: {error}", path.display())))?;
+        serde_json::from_str(&text).map_err(|error| Error::input(format!("{}: {error}", path.display())))
+    }
+
+    /// The best model of the run, ready to evaluate, from the folder alone.
+    ///
+    /// # Errors
+    /// No checkpoint yet, or a damaged one.
+    pub fn best_model(&self, config: &Config, spec: &DataSpec, device: &Device) -> Result<AnyModel> {
+        let path = self.best_checkpoint();
+        if !path.is_file() {
+            return Err(Error::input(format!(
+                "{}: the run has no validated checkpoint yet; let it train for an epoch",
+                self.path.display()
+            )));
+        }
+        let checkpoint = Checkpoint::read(&path)?;
+        let mut noise = Seed(config.seed).stream("weights", 0);
+        let model = config.model.init(spec, &mut noise, device).map_err(|error| Error::input(error.to_string()))?;
+        Ok(load(model, checkpoint.section("model")?)?.valid())
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The newest checkpoint: all that is needed to go on.
+    pub fn last_checkpoint(&self) -> PathBuf {
+        self.path.join("checkpoint").join("last.dgm")
+    }
+
+    /// The checkpoint with the lowest validation loss: the weights that are evaluated.
+    pub fn best_checkpoint(&self) -> PathBuf {
+        self.path.join("checkpoint").join("best.dgm")
+    }
+
+    /// Appends a line to `metrics.jsonl`.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub fn append_metrics(&self, line: &serde_json::Value) -> Result<()> {
+        let path = self.path.join("metrics.jsonl");
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .and_then(|mut file| file.write_all(format!("{line}\n").as_bytes()))
+            .map_err(|error| Error::run(format!("{}: cannot be written: {error}", path.display())))
+    }
+
+    /// Writes a value as indented JSON.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub fn write_json(&self, name: &str, value: &impl Serialize) -> Result<()> {
+        let path = self.path.join(name);
+        let mut text = serde_json::to_string_pretty(value)
+            .map_err(|error| Error::run(format!("{}: cannot be written: {error}", path.display())))?;
+        text.push('\n');
+        write_atomic(&path, text.as_bytes())
+    }
+}

@@ -1,0 +1,17 @@
+//! The configurations that ship inside the program, by file name.
+
+/// Name and text of each.
+pub const CONFIGS: [(&str, &str); 6] = [
+    ("vae.toml", include_str!("../../../configs/vae.toml")),
+    ("arm.toml", include_str!("../../../configs/arm.toml")),
+    ("pixelcnn.toml", include_str!("../../../configs/pixelcnn.toml")),
+    ("conditional.toml", include_str!("../../../configs/conditional.toml")),
+    ("concrete.toml", include_str!("../../../configs/concrete.toml")),
+    ("mnist-vae.toml", include_str!("../../../configs/mnist-vae.toml")),
+];
+
+/// The shipped configuration of this name, with or without `.toml`.
+pub fn find(name: &str) -> Option<&'static str> {
+    let name = name.strip_suffix(".toml").unwrap_or(name);
+    CONFIGS.iter().find(|(file, _)| file.strip_suffix(".toml") == Some(name)).map(|(_, text)| *text)
+}

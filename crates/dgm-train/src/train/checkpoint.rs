@@ -1,0 +1,197 @@
+//! Checkpoints: one file, whole or absent.
+//!
+//! Layout: a magic line, a version, the length of a JSON header, the header, the sections that it lists, and a SHA-256
+//! over everything before it. A file is written beside its place, flushed to disk and renamed, so a crash leaves the
+//! old one.
+
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+const MAGIC: &[u8] = b"dgm checkpoint\n";
+const VERSION: u32 = 1;
+const DIGEST: usize = 32;
+
+/// Where training stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Steps taken.
+    pub step: u64,
+    /// The best validation so far.
+    pub best: Option<Best>,
+    /// Seconds of training so far.
+    pub seconds: f64,
+}
+
+/// The best validation so far.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// After this many epochs.
+    pub epoch: u64,
+    /// Validation loss in nats an example.
+    pub nats: f64,
+}
+
+/// What a checkpoint file holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// Where training stands.
+    pub progress: Progress,
+    /// Named blobs: `model`, `average`, `optimizer`.
+    pub sections: Vec<(String, Vec<u8>)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    progress: Progress,
+    sections: Vec<(String, u64)>,
+}
+
+impl Checkpoint {
+    /// The section of this name.
+    ///
+    /// # Errors
+    /// The checkpoint has none.
+    pub fn section(&self, name: &str) -> Result<&[u8]> {
+        let found = self.sections.iter().find(|(section, _)| section == name);
+        found.map(|(_, bytes)| bytes.as_slice()).ok_or_else(|| {
+            Error::input(format!("the checkpoint has no section `{name}`: it was written by another version of dgm"))
+        })
+    }
+
+    /// Writes the file: whole, or not at all.
+    ///
+    /// # Errors
+    /// The folder cannot be written, or the disk is full; the file that was there stays.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let header = Header {
+            progress: self.progress.clone(),
+            sections: self.sections.iter().map(|(name, bytes)| (name.clone(), bytes.len() as u64)).collect(),
+        };
+        let header = serde_json::to_vec(&header)
+            .map_err(|error| Error::run(format!("the checkpoint's header cannot be written: {error}")))?;
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(VERSION.to_le_bytes());
+        bytes.extend((header.len() as u64).to_le_bytes());
+        bytes.extend(header);
+        for (_, section) in &self.sections {
+            bytes.extend(section);
+        }
+        let digest = Sha256::digest(&bytes);
+        bytes.extend(digest);
+        write_atomic(path, &bytes)
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// No such file, not a checkpoint, one of a newer version, or a damaged one.
+    pub fn read(path: &Path) -> Result<Self> {
+        let bytes = fs::read(path)
+            .map_err(|error| Error::input(format!("{}: the checkpoint cannot be read: {error}", path.display())))?;
+        Self::parse(&bytes).map_err(|what| Error::input(format!("{}: {what}", path.display())))
+    }
+
+    fn parse(bytes: &[u8]) -> std::result::Result<Self, String> {
+        let body = bytes.strip_prefix(MAGIC).ok_or("not a checkpoint of dgm (its first bytes are others)")?;
+        let (version, body) = body.split_first_chunk::<4>().ok_or("damaged: it ends in its header")?;
+        let version = u32::from_le_bytes(*version);
+        if version > VERSION {
+            return Err(format!("a checkpoint of version {version}; this program reads up to {VERSION}: update it"));
+        }
+        let (content, digest) = bytes
+            .split_last_chunk::<DIGEST>()
+            .filter(|(content, _)| content.len() >= MAGIC.len() + 12)
+            .ok_or("damaged: it ends in its header")?;
+        if Sha256::digest(content).as_slice() != digest {
+            return Err("damaged: its checksum does not match; use another checkpoint of this run".into());
+        }
+        let body = &body[..body.len() - DIGEST];
+        let damaged = || "damaged: its header does not match its length".to_string();
+        let (length, body) = body.split_first_chunk::<8>().ok_or_else(damaged)?;
+        let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| damaged())?;
+        let (header, mut body) = body.split_at_checked(length).ok_or_else(damaged)?;
+        let header: Header = serde_json::from_slice(header).map_err(|error| format!("damaged: {error}"))?;
+        let mut sections = Vec::with_capacity(header.sections.len());
+        for (name, length) in header.sections {
+            let length = usize::try_from(length).map_err(|_| damaged())?;
+            let (section, rest) = body.split_at_checked(length).ok_or_else(damaged)?;
+            sections.push((name, section.to_vec()));
+            body = rest;
+        }
+        Ok(Self { progress: header.progress, sections })
+    }
+}
+
+/// Writes `bytes` beside `path`, flushes them to disk and renames: `path` is the old file or the new one, never half.
+///
+/// # Errors
+/// The folder cannot be written, or the disk is full.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    let failed = |error: std::io::Error| Error::run(format!("{}: cannot be written: {error}", path.display()));
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".part");
+    let aside = Path::new(&aside);
+    let written = File::create(aside).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    if let Err(error) = written.and_then(|()| fs::rename(aside, path)) {
+        // Best effort: the error that matters is the one above.
+        let _ = fs::remove_file(aside);
+        return Err(failed(error));
+    }
+    // The rename itself must reach the disk; not every system lets a folder be opened for that.
+    if let Some(folder) = path.parent().and_then(|folder| File::open(folder).ok()) {
+        let _ = folder.sync_all();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn example() -> Checkpoint {
+        Checkpoint {
+            progress: Progress { step: 7, best: Some(Best { epoch: 1, nats: 88.25 }), seconds: 1.5 },
+            sections: vec![("model".into(), (0..=255).collect()), ("optimizer".into(), vec![])],
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("last.dgm");
+        example().write(&path).unwrap();
+        assert_eq!(Checkpoint::read(&path).unwrap(), example());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn damage_anywhere_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("last.dgm");
+        example().write(&path).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        for length in 0..bytes.len() {
+            assert!(Checkpoint::parse(&bytes[..length]).is_err(), "cut to {length}");
+        }
+        for offset in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[offset] ^= 0x10;
+            assert!(Checkpoint::parse(&damaged).is_err(), "bit flipped at {offset}");
+        }
+    }
+
+    #[test]
+    fn a_newer_version_says_so() {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(9u32.to_le_bytes());
+        assert!(Checkpoint::parse(&bytes).unwrap_err().contains("version 9"));
+    }
+}

@@ -1,0 +1,164 @@
+//! Optimiser, learning rate, clipping and the moving average of the weights: Burn's parts, put together from the
+//! configuration.
+
+use crate::config::{LearningRateSchedule, OptimizerConfig, OptimizerKind};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamGroup};
+use burn::optim::decay::WeightDecayConfig;
+use burn::optim::{AdamConfig, AdamWConfig, GradientsParams, ModuleOptimizer, SgdConfig};
+use burn::tensor::Tensor;
+
+/// The optimiser. Weight decay reaches weights only, not biases and offsets.
+pub(crate) fn build(config: &OptimizerConfig) -> ModuleOptimizer {
+    let (beta_1, beta_2, epsilon) = (config.beta_1 as f32, config.beta_2 as f32, config.epsilon as f32);
+    let decay = config.weight_decay as f32;
+    let weights = ParamGroup::from_predicate("weight");
+    match config.kind {
+        OptimizerKind::Adam => {
+            let adam = AdamConfig::new().with_beta_1(beta_1).with_beta_2(beta_2).with_epsilon(epsilon);
+            let decayed = adam.clone().with_weight_decay(Some(WeightDecayConfig::new(decay)));
+            with_decay(ModuleOptimizer::from(adam.build()), decay, |optimizer| {
+                optimizer.with_group(weights, decayed.build(), None)
+            })
+        }
+        OptimizerKind::AdamW => {
+            let adam =
+                AdamWConfig::new().with_beta_1(beta_1).with_beta_2(beta_2).with_epsilon(epsilon).with_weight_decay(0.0);
+            let decayed = adam.clone().with_weight_decay(decay);
+            with_decay(ModuleOptimizer::from(adam.build()), decay, |optimizer| {
+                optimizer.with_group(weights, decayed.build(), None)
+            })
+        }
+        OptimizerKind::Sgd => {
+            let sgd = SgdConfig::new();
+            let decayed = sgd.clone().with_weight_decay(Some(WeightDecayConfig::new(decay)));
+            with_decay(ModuleOptimizer::from(sgd.build()), decay, |optimizer| {
+                optimizer.with_group(weights, decayed.build(), None)
+            })
+        }
+    }
+}
+
+fn with_decay(
+    optimizer: ModuleOptimizer,
+    decay: f32,
+    add: impl FnOnce(ModuleOptimizer) -> ModuleOptimizer,
+) -> ModuleOptimizer {
+    if decay > 0.0 { add(optimizer) } else { optimizer }
+}
+
+/// The learning rate at `step` of `steps`: a linear warm-up, then constant or half a cosine.
+///
+/// A function of the step alone, so a continued run needs no state for it.
+pub(crate) fn learning_rate(config: &OptimizerConfig, step: u64, steps: u64) -> f64 {
+    let peak = config.learning_rate;
+    if step < config.warmup_steps {
+        return peak * (step + 1) as f64 / config.warmup_steps as f64;
+    }
+    match config.schedule {
+        LearningRateSchedule::Constant => peak,
+        LearningRateSchedule::Cosine => {
+            let span = steps.saturating_sub(config.warmup_steps).max(1);
+            let part = ((step - config.warmup_steps) as f64 / span as f64).min(1.0);
+            let cosine = 0.5 * (1.0 + (std::f64::consts::PI * part).cos());
+            peak * (config.final_fraction + (1.0 - config.final_fraction) * cosine)
+        }
+    }
+}
+
+/// Scales all gradients by min(1, bound / ‖g‖), ‖g‖ being the norm over all parameters together (Pascanu et al. 2013).
+///
+/// Stays on the device: nothing is read back.
+pub(crate) fn clip_global_norm<M: Module>(module: &M, grads: GradientsParams, bound: f64) -> GradientsParams {
+    struct Squares<'a> {
+        grads: &'a GradientsParams,
+        sum: Option<Tensor<1>>,
+    }
+    impl ModuleVisitor for Squares<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if let Some(grad) = self.grads.get::<D>(param.id) {
+                let square = grad.square().sum();
+                self.sum = Some(match self.sum.take() {
+                    Some(sum) => sum + square,
+                    None => square,
+                });
+            }
+        }
+    }
+    struct Scale<'a> {
+        from: &'a mut GradientsParams,
+        to: GradientsParams,
+        factor: Tensor<1>,
+    }
+    impl ModuleVisitor for Scale<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if let Some(grad) = self.from.remove::<D>(param.id) {
+                self.to.register(param.id, grad * self.factor.clone().reshape([1; D]));
+            }
+        }
+    }
+    let mut squares = Squares { grads: &grads, sum: None };
+    module.visit(&mut squares);
+    let Some(sum) = squares.sum else { return grads };
+    // ‖g‖ = 0 leaves the factor at 1; NaN stays NaN and is reported with the loss.
+    let factor = sum.sqrt().add_scalar(1e-12).recip().mul_scalar(bound).clamp_max(1.0);
+    let mut grads = grads;
+    let mut scale = Scale { from: &mut grads, to: GradientsParams::new(), factor };
+    module.visit(&mut scale);
+    scale.to
+}
+
+/// The parameters of a module as rows, in the order in which visitors meet them.
+fn flat_parameters<M: Module>(module: &M) -> Vec<Tensor<1>> {
+    struct Collect(Vec<Tensor<1>>);
+    impl ModuleVisitor for Collect {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let value = param.val().without_autodiff();
+            let n: usize = value.dims().iter().product();
+            self.0.push(value.reshape([n]));
+        }
+    }
+    let mut collect = Collect(Vec::new());
+    module.visit(&mut collect);
+    collect.0
+}
+
+/// average ← d·average + (1 − d)·weights, with d = min(`decay`, (1 + t) / (10 + t)) so that the start is forgotten.
+pub(crate) fn update_average<M: Module>(average: M, module: &M, decay: f64, step: u64) -> M {
+    struct Blend {
+        weights: std::vec::IntoIter<Tensor<1>>,
+        decay: f64,
+    }
+    impl ModuleMapper for Blend {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let Some(weights) = self.weights.next() else { return param };
+            let decay = self.decay;
+            param.map(|average| {
+                let shape = average.dims();
+                average.mul_scalar(decay) + weights.reshape(shape).mul_scalar(1.0 - decay)
+            })
+        }
+    }
+    let decay = decay.min((1.0 + step as f64) / (10.0 + step as f64));
+    average.map(&mut Blend { weights: flat_parameters(module).into_iter(), decay })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warm_up_then_cosine() {
+        let config = OptimizerConfig {
+            learning_rate: 2.0,
+            warmup_steps: 4,
+            schedule: LearningRateSchedule::Cosine,
+            final_fraction: 0.1,
+            ..Default::default()
+        };
+        let at = |step| learning_rate(&config, step, 104);
+        assert_eq!([at(0), at(1), at(3)], [0.5, 1.0, 2.0]);
+        assert_eq!(at(4), 2.0);
+        assert!((at(54) - (0.2 + 0.9)).abs() < 1e-12);
+        assert!((at(104) - 0.2).abs() < 1e-12);
+    }
+}
