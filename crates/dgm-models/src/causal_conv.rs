@@ -7,9 +7,9 @@
 use crate::autoregressive::sample_in_order;
 use crate::data::{Batch, DataSpec};
 use crate::error::ModelError;
-use crate::layers::{Mode, TapConv, gate, linear, standardize_condition, standardize_target, zeros};
+use crate::layers::{Mode, TapConv, linear, standardize_condition, standardize_target, zeros};
 use crate::likelihood::{Likelihood, LikelihoodKind};
-use crate::ops::Tap;
+use crate::ops::{Tap, gate};
 use crate::traits::{Density, Generate, Model, Train, Weights};
 use burn::module::{Module, Param};
 use burn::nn::Linear;

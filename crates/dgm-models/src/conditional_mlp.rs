@@ -20,6 +20,9 @@ pub struct ConditionalMlpConfig {
     pub hidden: Vec<usize>,
     /// Dropout after each hidden layer.
     pub dropout: f64,
+    /// Standard deviation of the normal noise that training adds to the standardised condition: a smoothness penalty
+    /// (Bishop 1995, "Training with noise is equivalent to Tikhonov regularization").
+    pub input_noise: f64,
     /// What the head's outputs mean: `normal` gives heteroscedastic regression, `categorical` classification.
     pub likelihood: LikelihoodKind,
     /// Mixture components of a beta-binomial likelihood.
@@ -28,7 +31,13 @@ pub struct ConditionalMlpConfig {
 
 impl Default for ConditionalMlpConfig {
     fn default() -> Self {
-        Self { hidden: vec![128, 128], dropout: 0.1, likelihood: LikelihoodKind::Normal, components: 1 }
+        Self {
+            hidden: vec![128, 128],
+            dropout: 0.1,
+            input_noise: 0.0,
+            likelihood: LikelihoodKind::Normal,
+            components: 1,
+        }
     }
 }
 
@@ -37,6 +46,8 @@ impl ConditionalMlpConfig {
     pub fn init(&self, spec: &DataSpec, noise: &mut Stream, device: &Device) -> Result<ConditionalMlp, ModelError> {
         ModelError::check_dropout(self.dropout)?;
         check_hidden(&self.hidden, "hidden")?;
+        let noise_ok = (0.0..=100.0).contains(&self.input_noise);
+        ModelError::check(noise_ok, "input_noise", self.input_noise, "a number from 0 to 100")?;
         if spec.condition.is_none() {
             return Err(ModelError::Data(
                 "`model.kind` is \"conditional_mlp\", but the data have no condition; set `data.condition`".into(),
@@ -47,6 +58,7 @@ impl ConditionalMlpConfig {
         Ok(ConditionalMlp {
             trunk: Mlp::new(spec.condition_width(), &self.hidden, self.dropout, noise, device),
             head: linear(width, spec.event() * likelihood.parameters(), noise, device),
+            input_noise: self.input_noise,
             likelihood,
             spec: spec.clone(),
         })
@@ -65,6 +77,8 @@ pub struct ConditionalMlp {
     trunk: Mlp,
     head: Linear,
     #[module(skip)]
+    input_noise: f64,
+    #[module(skip)]
     likelihood: Likelihood,
     #[module(skip)]
     spec: DataSpec,
@@ -76,7 +90,7 @@ impl ConditionalMlp {
         // `init` refuses data with no condition, so its width is that of the inputs.
         let empty = Tensor::zeros([0, self.spec.condition_width()], &self.head.weight.val().device());
         let inputs = standardize_condition(&self.spec, condition).unwrap_or(empty);
-        let hidden = self.trunk.forward(inputs, mode);
+        let hidden = self.trunk.forward(mode.jitter(inputs, self.input_noise), mode);
         let [batch, _] = hidden.dims();
         self.head.forward(hidden).reshape([batch, self.spec.event(), self.likelihood.parameters()])
     }

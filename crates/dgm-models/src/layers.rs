@@ -5,7 +5,7 @@ use crate::likelihood::row;
 use crate::ops::{Tap, tap_conv2d};
 use burn::module::{Module, Param};
 use burn::nn::Linear;
-use burn::tensor::activation::{sigmoid, silu, tanh};
+use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::random::Stream;
 
@@ -22,6 +22,17 @@ impl Mode<'_> {
             Self::Train(noise) if rate > 0.0 => {
                 let factors = noise.dropout_tensor(rate, x.dims(), &x.device());
                 x * factors
+            }
+            _ => x,
+        }
+    }
+
+    /// Normal noise of standard deviation `std` while training; the identity otherwise.
+    pub(crate) fn jitter<const D: usize>(&mut self, x: Tensor<D>, std: f64) -> Tensor<D> {
+        match self {
+            Self::Train(noise) if std > 0.0 => {
+                let normal = noise.normal_tensor(x.dims(), &x.device());
+                x + normal.mul_scalar(std)
             }
             _ => x,
         }
@@ -98,14 +109,6 @@ impl TapConv {
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         tap_conv2d(x, self.weight.val(), self.bias.val(), &self.taps)
     }
-}
-
-/// tanh(a) · σ(b) of the two halves of the channels (van den Oord et al. 2016, "Conditional PixelCNN", eq. 2).
-pub(crate) fn gate(x: Tensor<4>) -> Tensor<4> {
-    let [b, channels, h, w] = x.dims();
-    let half = channels / 2;
-    let content = x.clone().slice([0..b, 0..half, 0..h, 0..w]);
-    tanh(content) * sigmoid(x.slice([0..b, half..channels, 0..h, 0..w]))
 }
 
 /// The target as a network sees it: levels scaled to −1 … 1, real numbers standardised.

@@ -13,3 +13,8 @@ pub mod report;
 pub mod run_folder;
 pub mod shipped;
 pub mod train;
+
+/// Runs the README's example as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -62,7 +62,9 @@ impl RunFolder {
                 }
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(refuse(format!("cannot be used as output folder: {error}"))),
+            Err(error) => {
+                return Err(refuse(format!("cannot be used as output folder: {error}; name another with --out")));
+            }
         }
         fs::create_dir_all(path.join("checkpoint"))
             .map_err(|error| refuse(format!("the output folder cannot be made: {error}; name another with --out")))?;

@@ -7,8 +7,9 @@ use burn::tensor::{IndexingUpdateOp, Shape};
 /// x·l − max(l, 0) − log1p(exp(−|l|)).
 pub(super) fn bernoulli_log_prob<B: Backend>(logits: FloatTensor<B>, x: FloatTensor<B>) -> FloatTensor<B> {
     let decay = B::float_log1p(B::float_exp(B::float_neg(B::float_abs(logits.clone()))));
-    let softplus = B::float_add(B::float_clamp_min(logits.clone(), 0.0f32.into()), decay);
-    B::float_sub(B::float_mul(x, logits), softplus)
+    // In this order: x·l − max(l, 0) is 0 where x is met, and a small remainder is not rounded away against l.
+    let met = B::float_sub(B::float_mul(x, logits.clone()), B::float_clamp_min(logits, 0.0f32.into()));
+    B::float_sub(met, decay)
 }
 
 /// g·(x − σ(l)), as g·(x·σ(−l) − (1 − x)·σ(l)): for x = 1 and a large logit x − σ(l) would round to 0.

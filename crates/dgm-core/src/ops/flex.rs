@@ -3,6 +3,7 @@
 //! One loop over the elements in place of eight passes over memory. The loops hold no calls, so the compiler turns them
 //! into vector instructions of whatever the target has; a result does not depend on the number of threads.
 
+use super::elementary::{exp_negative, log1p_unit};
 use super::{ObjectiveOps, composed};
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::tensor::{Bytes, DType, Shape};
@@ -137,73 +138,4 @@ fn rows_per_chunk(width: usize) -> usize {
 fn max_and_sum(l: &[f32]) -> (f32, f32) {
     let max = l.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     (max, l.iter().map(|&l| exp_negative(l - max)).sum())
-}
-
-/// exp(x) for x ≤ 0, within 2 units in the last place; 0 below −87.3, where f32 is no longer normal; NaN stays NaN.
-///
-/// 2ⁿ·exp(r) with n = round(x / ln 2), |r| ≤ ½ ln 2, exp(r) by the polynomial of Cephes' `expf`. Free of branches and
-/// calls, so a loop over it becomes vector instructions.
-#[inline(always)]
-pub(crate) fn exp_negative(x: f32) -> f32 {
-    const LN_2_HIGH: f32 = 0.693_359_4;
-    const LN_2_LOW: f32 = -2.121_944_4e-4;
-    // Adding and taking away 1.5·2²³ rounds to a whole number, and leaves it in the low bits of the sum.
-    const ROUND: f32 = 12_582_912.0;
-    let bounded = if x < -87.3 { -87.3 } else { x };
-    let shifted = bounded * std::f32::consts::LOG2_E + ROUND;
-    let n = shifted - ROUND;
-    let r = bounded - n * LN_2_HIGH - n * LN_2_LOW;
-    let mut p = 1.987_569_1e-4;
-    p = p * r + 1.398_2e-3;
-    p = p * r + 8.333_452e-3;
-    p = p * r + 4.166_579_6e-2;
-    p = p * r + 1.666_666_5e-1;
-    p = p * r + 5.000_000_3e-1;
-    let exp_r = p * r * r + r + 1.0;
-    let power = f32::from_bits((shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127)) << 23);
-    let value = exp_r * power;
-    if x < -87.3 { 0.0 } else { value }
-}
-
-/// log(1 + u) for 0 ≤ u ≤ 1, within 2 units in the last place, small u included.
-///
-/// 2·artanh(s) with s = u / (2 + u) ≤ 1/3: its series in s² loses a digit a term.
-#[inline(always)]
-pub(crate) fn log1p_unit(u: f32) -> f32 {
-    let s = u / (2.0 + u);
-    let q = s * s;
-    let mut p = 1.0 / 17.0;
-    for divisor in [15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0] {
-        p = p * q + 1.0 / divisor;
-    }
-    2.0 * s + 2.0 * s * q * p
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn exp_is_exp() {
-        for i in 0..=870_000 {
-            let x = -(i as f32) * 1e-4;
-            let exact = f64::from(x).exp();
-            let error = (f64::from(exp_negative(x)) - exact).abs() / exact;
-            assert!(error < 2.5e-7, "exp({x}): relative error {error}");
-        }
-        assert_eq!(exp_negative(0.0), 1.0);
-        assert_eq!(exp_negative(-1e4), 0.0);
-        assert_eq!(exp_negative(f32::NEG_INFINITY), 0.0);
-        assert!(exp_negative(f32::NAN).is_nan());
-    }
-
-    #[test]
-    fn log1p_is_log1p() {
-        for i in 0..=1_000_000 {
-            let u = i as f32 * 1e-6;
-            let exact = f64::from(u).ln_1p();
-            assert!((f64::from(log1p_unit(u)) - exact).abs() <= 2.5e-7 * exact, "log1p({u})");
-        }
-        assert_eq!(log1p_unit(1e-30), 1e-30);
-    }
 }

@@ -10,6 +10,7 @@
 
 mod autodiff;
 mod composed;
+pub mod elementary;
 #[cfg(feature = "flex")]
 mod flex;
 mod tensor;

@@ -7,8 +7,8 @@ pub fn bernoulli_log_prob<const D: usize>(logits: Tensor<D>, x: Tensor<D>) -> Te
     // max(l, 0) and |l| as products with constants: their own gradients at 0 would add up to 0 or 1 instead of σ(0) = ½.
     let positive = logits.clone().detach().greater_equal_elem(0.0).float();
     let sign = positive.clone().mul_scalar(2.0).sub_scalar(1.0);
-    let softplus = logits.clone() * positive + (logits.clone() * sign).neg().exp().log1p();
-    x * logits - softplus
+    let decay = (logits.clone() * sign).neg().exp().log1p();
+    (x - positive) * logits - decay
 }
 
 /// gather(l − logsumexp l, class); see [`categorical_log_prob`](super::categorical_log_prob).

@@ -1,10 +1,10 @@
-//! The pullback of the tap convolution for `Autodiff<B, C>`: one node of the graph.
+//! Pullbacks of [`ConvOps`] for `Autodiff<B, C>`: each operation is one node of the graph.
 
 use super::{ConvOps, Tap};
 use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
 use burn::backend::tensor::FloatTensor;
 
 #[derive(Debug)]
@@ -25,6 +25,17 @@ impl<B: ConvOps> Backward<B, 3> for TapConv2d {
     }
 }
 
+#[derive(Debug)]
+struct Gate;
+
+impl<B: ConvOps> Backward<B, 1> for Gate {
+    type State = FloatTensor<B>;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        unary::<B, _>(ops.parents, ops.node, grads, |grad| B::gate_pullback(ops.state, grad));
+    }
+}
+
 impl<B: ConvOps, C: CheckpointStrategy> ConvOps for Autodiff<B, C> {
     fn tap_conv2d(
         x: FloatTensor<Self>,
@@ -40,6 +51,15 @@ impl<B: ConvOps, C: CheckpointStrategy> ConvOps for Autodiff<B, C> {
                 prep.finish(state, B::tap_conv2d(x, weight, bias, taps))
             }
             OpsKind::UnTracked(prep) => prep.finish(B::tap_conv2d(x, weight, bias, taps)),
+        }
+    }
+
+    fn gate(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        let prepared = Gate.prepare::<C>([x.node()]).compute_bound().stateful();
+        let x = x.into_primitive();
+        match prepared {
+            OpsKind::Tracked(prep) => prep.finish(x.clone(), B::gate(x)),
+            OpsKind::UnTracked(prep) => prep.finish(B::gate(x)),
         }
     }
 }

@@ -113,3 +113,25 @@ pub(super) fn tap_conv2d_pullback<B: Backend>(
     let grad_x = B::float_permute(B::float_slice(grad_padded, &inside), &[1, 0, 2, 3]);
     (grad_x, grad_weight, grad_bias)
 }
+
+/// The two halves of the channels.
+fn halves<B: Backend>(x: FloatTensor<B>) -> (FloatTensor<B>, FloatTensor<B>) {
+    let shape = x.shape();
+    let (n, c, h, w) = (shape[0], shape[1], shape[2], shape[3]);
+    let content = B::float_slice(x.clone(), &slices([0..n, 0..c / 2, 0..h, 0..w]));
+    (content, B::float_slice(x, &slices([0..n, c / 2..c, 0..h, 0..w])))
+}
+
+pub(super) fn gate<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
+    let (a, b) = halves::<B>(x);
+    B::float_mul(B::float_tanh(a), B::sigmoid(b))
+}
+
+pub(super) fn gate_pullback<B: Backend>(x: FloatTensor<B>, grad: FloatTensor<B>) -> FloatTensor<B> {
+    let (a, b) = halves::<B>(x);
+    let (t, s) = (B::float_tanh(a), B::sigmoid(b));
+    let one_minus = |x| B::float_add_scalar(B::float_neg(x), 1.0f32.into());
+    let through = B::float_mul(grad, s.clone());
+    let content = B::float_mul(through.clone(), one_minus(B::float_mul(t.clone(), t.clone())));
+    B::float_cat(vec![content, B::float_mul(B::float_mul(through, t), one_minus(s))], 1)
+}

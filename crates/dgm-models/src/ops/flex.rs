@@ -7,6 +7,7 @@ use super::{ConvOps, Tap, composed};
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::{Bytes, DType, Shape};
 use burn_flex::{Flex, FlexTensor, Layout};
+use dgm_core::ops::elementary::{sigmoid, tanh};
 use rayon::prelude::*;
 
 /// Positions of one group: enough for an efficient GEMM, few enough for columns that stay in the cache.
@@ -95,6 +96,49 @@ impl ConvOps for Flex {
             from_vec(grad_bias, [plan.o]),
         )
     }
+
+    fn gate(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        if !all_f32(&[&x]) {
+            return composed::gate::<Self>(x);
+        }
+        let x = x.to_contiguous();
+        let ([n, c, h, w], half) = halves(&x);
+        let mut out = vec![0.0f32; n * half];
+        out.par_chunks_mut(half).zip(x.storage::<f32>().par_chunks(2 * half)).for_each(|(out, x)| {
+            let (a, b) = x.split_at(half);
+            for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
+                *out = tanh(a) * sigmoid(b);
+            }
+        });
+        from_vec(out, [n, c / 2, h, w])
+    }
+
+    fn gate_pullback(x: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
+        if !all_f32(&[&x, &grad]) {
+            return composed::gate_pullback::<Self>(x, grad);
+        }
+        let (x, grad) = (x.to_contiguous(), grad.to_contiguous());
+        let (shape, half) = halves(&x);
+        let xs = x.storage::<f32>();
+        let mut out = vec![0.0f32; xs.len()];
+        out.par_chunks_mut(2 * half).zip(xs.par_chunks(2 * half)).zip(grad.storage::<f32>().par_chunks(half)).for_each(
+            |((out, x), grad)| {
+                let ((out_a, out_b), (a, b)) = (out.split_at_mut(half), x.split_at(half));
+                for ((((out_a, out_b), &a), &b), &g) in out_a.iter_mut().zip(out_b).zip(a).zip(b).zip(grad) {
+                    let (t, s) = (tanh(a), sigmoid(b));
+                    *out_a = g * s * (1.0 - t * t);
+                    *out_b = g * s * t * (1.0 - s);
+                }
+            },
+        );
+        from_vec(out, shape)
+    }
+}
+
+/// The shape of x and the elements of half an image's channels.
+fn halves(x: &FlexTensor) -> ([usize; 4], usize) {
+    let x = x.layout().shape();
+    ([x[0], x[1], x[2], x[3]], x[1] / 2 * x[2] * x[3])
 }
 
 /// Buffers of one thread.

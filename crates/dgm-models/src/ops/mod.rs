@@ -1,4 +1,5 @@
-//! The tap convolution: a convolution given by the list of its open taps, as one operation on every backend.
+//! The tap convolution, a convolution given by the list of its open taps, and the gate that follows it, each as one
+//! operation on every backend.
 //!
 //! y\[b, o, p\] = bias\[o\] + Σ_{c,t} w\[o, c, t\] · x\[b, c, p + tap_t\], with x = 0 outside the image.
 //!
@@ -21,7 +22,7 @@ use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 use dgm_core::ops::is_listed;
 
-pub use tensor::tap_conv2d as composed_tap_conv2d;
+pub use tensor::{gate as composed_gate, tap_conv2d as composed_tap_conv2d};
 
 /// One open tap: the offset (row, column) from the output's position to the input's.
 pub type Tap = [isize; 2];
@@ -56,6 +57,18 @@ pub trait ConvOps: Backend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         composed::tap_conv2d_pullback::<Self>(x, weight, grad, &taps)
     }
+
+    /// tanh(a) · σ(b) of the two halves a and b of the channels: x `[n, 2c, h, w]`, the result `[n, c, h, w]`.
+    #[fusion(default)]
+    fn gate(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        composed::gate::<Self>(x)
+    }
+
+    /// The pullback of `grad` `[n, c, h, w]`: g·(1 − tanh² a)·σ(b) and g·tanh(a)·σ(b)·(1 − σ(b)), `[n, 2c, h, w]`.
+    #[fusion(default)]
+    fn gate_pullback(x: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
+        composed::gate_pullback::<Self>(x, grad)
+    }
 }
 
 #[cfg(feature = "ndarray")]
@@ -81,6 +94,23 @@ pub fn tap_conv2d(x: Tensor<4>, weight: Tensor<3>, bias: Tensor<1>, taps: &[Tap]
     }
     let (x, weight, bias) = (x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch());
     Tensor::from_dispatch(Dispatch::tap_conv2d(x, weight, bias, taps.to_vec()))
+}
+
+/// tanh(a) · σ(b) of the two halves a and b of the channels (van den Oord et al. 2016, "Conditional image generation with
+/// PixelCNN decoders", eq. 2).
+///
+/// # Shapes
+/// `x` `[n, 2c, h, w]`; the result `[n, c, h, w]`.
+///
+/// # Panics
+/// If the number of channels is odd.
+pub fn gate(x: Tensor<4>) -> Tensor<4> {
+    let [_, channels, _, _] = x.dims();
+    assert_eq!(channels % 2, 0, "gate: `x` has {channels} channels, which have no halves");
+    if !is_listed(&x.device()) {
+        return tensor::gate(x);
+    }
+    Tensor::from_dispatch(Dispatch::gate(x.into_dispatch()))
 }
 
 /// Zeros needed around an image, so that every tap stays inside: (top, bottom, left, right).

@@ -1,7 +1,8 @@
-//! The tap convolution in plain tensor operations: the fallback for unlisted backends, and the oracle of the tests.
+//! The tap convolution and the gate in plain tensor operations: the fallback for unlisted backends, and the oracle of the tests.
 
 use super::{Tap, padding};
 use burn::tensor::Tensor;
+use burn::tensor::activation::{sigmoid, tanh};
 
 /// One matrix product a tap; see [`tap_conv2d`](super::tap_conv2d).
 pub fn tap_conv2d(x: Tensor<4>, weight: Tensor<3>, bias: Tensor<1>, taps: &[Tap]) -> Tensor<4> {
@@ -18,4 +19,12 @@ pub fn tap_conv2d(x: Tensor<4>, weight: Tensor<3>, bias: Tensor<1>, taps: &[Tap]
         y = y + kernel.matmul(shifted);
     }
     y.reshape([b, o, h, w])
+}
+
+/// tanh · σ of the halves; see [`gate`](super::gate).
+pub fn gate(x: Tensor<4>) -> Tensor<4> {
+    let [n, channels, h, w] = x.dims();
+    let half = channels / 2;
+    let content = x.clone().slice([0..n, 0..half, 0..h, 0..w]);
+    tanh(content) * sigmoid(x.slice([0..n, half..channels, 0..h, 0..w]))
 }

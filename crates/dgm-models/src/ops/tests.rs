@@ -55,6 +55,22 @@ fn values_and_gradients_are_those_of_the_tensor_form() {
 }
 
 #[test]
+fn the_gate_is_its_tensor_form() {
+    for device in devices() {
+        let device = device.autodiff();
+        let run = |gate: fn(Tensor<4>) -> Tensor<4>| {
+            let x = Seed(2).stream("test", 0).normal_tensor([5, 6, 3, 4], &device).mul_scalar(4.0).require_grad();
+            let y = gate(x.clone());
+            let grads = y.clone().square().sum().backward();
+            [y.into_data(), x.grad(&grads).unwrap().into_data()]
+        };
+        for (ours, oracle) in run(gate).into_iter().zip(run(composed_gate)) {
+            ours.assert_approx_eq::<f32>(&oracle, Tolerance::rel_abs(1e-5, 1e-6));
+        }
+    }
+}
+
+#[test]
 fn gradients_are_finite_differences() {
     let taps: &[Tap] = &[[0, -1], [-1, 1]];
     for device in devices() {

@@ -1,0 +1,179 @@
+//! What every model promises, on models small enough to enumerate or to compute by hand.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use burn::tensor::{Device, Tensor, TensorData};
+use dgm_core::estimate::LogMeanExp;
+use dgm_core::random::Seed;
+use dgm_models::causal_conv::CausalConvConfig;
+use dgm_models::conditional_mlp::ConditionalMlpConfig;
+use dgm_models::likelihood::LikelihoodKind;
+use dgm_models::pixel_cnn::PixelCnnConfig;
+use dgm_models::vae::VaeConfig;
+use dgm_models::{
+    Batch, ConditionSpec, DataSpec, Density, Generate, ModelConfig, ModelError, Represent, Train, Values, Weights,
+};
+
+fn device() -> Device {
+    Device::flex()
+}
+
+fn spec(shape: [usize; 3], values: Values) -> DataSpec {
+    DataSpec { shape, values, condition: None }
+}
+
+fn tensor<const R: usize, const C: usize>(rows: [[f32; C]; R]) -> Tensor<2> {
+    Tensor::from_floats(rows, &device())
+}
+
+/// Every image of four binary pixels.
+fn all_binary() -> Batch {
+    let values: Vec<f32> = (0..16).flat_map(|i| (0..4).map(move |d| (i >> d & 1) as f32)).collect();
+    Batch::new(Tensor::from_data(TensorData::new(values, [16, 4]), &device()))
+}
+
+fn host(values: Tensor<1>) -> Vec<f64> {
+    values.into_data().iter::<f64>().collect()
+}
+
+#[test]
+fn the_importance_weighted_probabilities_of_a_vae_sum_to_one_and_the_elbo_is_below() {
+    let config = VaeConfig { latent: 2, hidden: vec![8], likelihood: LikelihoodKind::Bernoulli, ..Default::default() };
+    let vae = config.init(&spec([1, 2, 2], Values::Levels(2)), &mut Seed(1).stream("weights", 0), &device()).unwrap();
+    let batch = all_binary();
+    let mut noise = Seed(2).stream("noise", 0);
+    let k = 4000;
+    let mut weights = vec![LogMeanExp::default(); 16];
+    let (mut elbo, mut mean_weight) = (vec![0.0; 16], vec![0.0; 16]);
+    for _ in 0..k {
+        for (i, weight) in host(vae.log_weight(&batch, &mut noise)).into_iter().enumerate() {
+            weights[i].push(weight);
+            mean_weight[i] += weight / f64::from(k);
+        }
+        for (i, bound) in host(vae.log_prob(&batch, &mut noise)).into_iter().enumerate() {
+            elbo[i] += bound / f64::from(k);
+        }
+    }
+    let total: f64 = weights.iter().map(|weight| weight.value().exp()).sum();
+    assert!((total - 1.0).abs() < 0.01, "Σ p = {total}");
+    for i in 0..16 {
+        // Both are one-sample estimates of the same bound; the importance-weighted one is above it.
+        assert!((elbo[i] - mean_weight[i]).abs() < 0.02, "{} {}", elbo[i], mean_weight[i]);
+        assert!(elbo[i] < weights[i].value() + 0.01);
+    }
+}
+
+#[test]
+fn a_vae_encodes_decodes_and_draws() {
+    let config = VaeConfig { latent: 3, hidden: vec![8], ..Default::default() };
+    let spec = spec([1, 2, 2], Values::Levels(5));
+    let vae = config.init(&spec, &mut Seed(1).stream("weights", 0), &device()).unwrap();
+    let batch = Batch::new(tensor([[0., 1., 2., 4.], [4., 3., 0., 0.]]));
+    let code = vae.encode(&batch);
+    assert_eq!(code.dims(), [2, 3]);
+    let mean = vae.decode(code, None);
+    assert_eq!(mean.dims(), [2, 4]);
+    assert!(mean.into_data().iter::<f32>().all(|level| (0.0..=4.0).contains(&level)));
+    let drawn = vae.generate(50, None, &mut Seed(3).stream("sampling", 0));
+    assert!(drawn.into_data().iter::<f32>().all(|level| (0.0..=4.0).contains(&level) && level.fract() == 0.0));
+}
+
+fn regression(mean: f32, std: f32) -> DataSpec {
+    DataSpec {
+        shape: [1, 1, 1],
+        values: Values::Real { mean: vec![mean], std: vec![std] },
+        condition: Some(ConditionSpec { mean: vec![0.0; 2], std: vec![1.0; 2], classes: None }),
+    }
+}
+
+#[test]
+fn a_real_target_is_scored_in_its_own_units() {
+    // The same network sees y and 10·y + 3 alike, so log p differs by log 10 and by nothing else.
+    let config = ConditionalMlpConfig { hidden: vec![4], ..Default::default() };
+    let log_prob = |spec: &DataSpec, y: [[f32; 1]; 2]| {
+        let model = config.init(spec, &mut Seed(1).stream("weights", 0), &device()).unwrap();
+        let condition = Some(tensor([[0.3, -1.0], [2.0, 0.5]]));
+        host(model.log_prob(&Batch { target: tensor(y), condition, mask: None }, &mut Seed(0).stream("", 0)))
+    };
+    let small = log_prob(&regression(0.0, 1.0), [[0.5], [-1.5]]);
+    let large = log_prob(&regression(3.0, 10.0), [[8.0], [-12.0]]);
+    for (small, large) in small.iter().zip(large) {
+        assert!((small - large - 10f64.ln()).abs() < 1e-5, "{small} {large}");
+    }
+}
+
+#[test]
+fn draws_follow_the_density() {
+    // Σ over draws of [x = v] / n against exp(log_prob(v)) for every v of a two-pixel image, within five errors.
+    let configs = [
+        ModelConfig::PixelCnn(PixelCnnConfig { channels: 8, layers: 2, ..Default::default() }),
+        ModelConfig::CausalConv(CausalConvConfig {
+            channels: 8,
+            layers: 2,
+            likelihood: LikelihoodKind::BetaBinomial,
+            components: 2,
+            ..Default::default()
+        }),
+    ];
+    for config in configs {
+        let spec = spec([1, 1, 2], Values::Levels(3));
+        let model = config.init(&spec, &mut Seed(4).stream("weights", 0), &device()).unwrap();
+        let n = 20_000;
+        let generator = model.as_model().as_generate().unwrap();
+        let drawn = generator.generate(n, None, &mut Seed(5).stream("sampling", 0));
+        let mut counts = [0usize; 9];
+        let drawn: Vec<f32> = drawn.into_data().iter::<f32>().collect();
+        drawn.chunks(2).for_each(|x| counts[(x[0] + 3.0 * x[1]) as usize] += 1);
+        let all: Vec<f32> = (0..9).flat_map(|i| [(i % 3) as f32, (i / 3) as f32]).collect();
+        let all = Batch::new(Tensor::from_data(TensorData::new(all, [9, 2]), &device()));
+        for (log_prob, count) in host(model.as_model().log_prob(&all, &mut Seed(0).stream("", 0))).iter().zip(counts) {
+            let (p, n) = (log_prob.exp(), n as f64);
+            assert!((count as f64 / n - p).abs() < 5.0 * (p * (1.0 - p) / n).sqrt(), "{config:?}: {count} {p}");
+        }
+    }
+}
+
+#[test]
+fn a_label_condition_changes_what_is_drawn_and_scored() {
+    let classes = ConditionSpec { mean: vec![0.0; 3], std: vec![1.0; 3], classes: Some(3) };
+    let spec = DataSpec { condition: Some(classes), ..spec([1, 2, 2], Values::Levels(4)) };
+    for kind in ["vae", "causal_conv", "pixel_cnn"] {
+        let config: ModelConfig = serde_json::from_value(serde_json::json!({ "kind": kind })).unwrap();
+        let model = config.init(&spec, &mut Seed(6).stream("weights", 0), &device()).unwrap();
+        let score = |label: usize| {
+            let mut one_hot = [[0.0f32; 3]];
+            one_hot[0][label] = 1.0;
+            let batch = Batch { target: tensor([[0., 1., 2., 3.]]), condition: Some(tensor(one_hot)), mask: None };
+            host(model.as_model().log_prob(&batch, &mut Seed(0).stream("noise", 0)))[0]
+        };
+        assert_ne!(score(0), score(2), "{kind} does not look at its condition");
+    }
+}
+
+#[test]
+fn training_terms_add_up_and_padding_counts_for_nothing() {
+    let config = CausalConvConfig { channels: 8, layers: 2, ..Default::default() };
+    let model = config.init(&spec([1, 1, 4], Values::Levels(3)), &mut Seed(1).stream("weights", 0), &device()).unwrap();
+    let loss = |target: [[f32; 4]; 1], mask: Option<[[f32; 4]; 1]>| {
+        let batch = Batch { target: tensor(target), condition: None, mask: mask.map(tensor) };
+        host(model.objective(&batch, Weights::default(), &mut Seed(0).stream("noise", 0)).loss)[0]
+    };
+    let mask = Some([[1., 1., 1., 0.]]);
+    assert_eq!(loss([[0., 1., 2., 0.]], mask), loss([[0., 1., 2., 2.]], mask));
+    assert!(loss([[0., 1., 2., 0.]], mask) < loss([[0., 1., 2., 0.]], None));
+}
+
+#[test]
+fn a_model_that_does_not_fit_says_why() {
+    let mut noise = Seed(0).stream("weights", 0);
+    let error = VaeConfig { likelihood: LikelihoodKind::Normal, ..Default::default() }
+        .init(&spec([1, 2, 2], Values::Levels(17)), &mut noise, &device())
+        .unwrap_err();
+    assert!(matches!(error, ModelError::Likelihood { .. }) && error.to_string().contains("17 levels"), "{error}");
+    let error = ConditionalMlpConfig::default().init(&spec([1, 1, 1], Values::Levels(2)), &mut noise, &device());
+    assert!(error.unwrap_err().to_string().contains("data.condition"));
+    let error = VaeConfig { latent: 0, ..Default::default() }
+        .init(&spec([1, 2, 2], Values::Levels(2)), &mut noise, &device())
+        .unwrap_err();
+    assert_eq!(error.to_string(), "`model.latent` is 0, expected 1 to 65536");
+}

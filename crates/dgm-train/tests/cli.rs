@@ -1,0 +1,121 @@
+//! The real binary from end to end: train, evaluate, sample, stop and go on.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::{dgm, json, metrics, run_fails, run_ok};
+use std::path::Path;
+
+/// Small and quick variants of the shipped configurations.
+const QUICK: [(&str, &[&str]); 4] = [
+    ("vae.toml", &["--set", "model.hidden=[32]", "--set", "evaluation.importance_samples=5"]),
+    ("arm.toml", &["--set", "model.channels=8", "--set", "model.layers=2"]),
+    ("pixelcnn.toml", &["--set", "model.channels=8", "--set", "model.layers=2"]),
+    ("conditional.toml", &["--set", "model.hidden=[32]"]),
+];
+
+fn train(folder: &Path, config: &str, out: &str, extra: &[&str]) -> String {
+    let mut args = vec!["--config", config, "--out", out, "--set", "training.epochs=2"];
+    args.extend(extra);
+    run_ok(folder, &args)
+}
+
+#[test]
+fn each_shipped_configuration_trains_and_its_folder_is_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    for (config, extra) in QUICK {
+        let table = train(folder.path(), config, config, extra);
+        assert!(table.contains("nats/example"), "{table}");
+        let run = folder.path().join(config);
+        let result = json(&run.join("result.json"));
+        let test = &result["test"];
+        assert!(test["nats_per_example"].as_f64().unwrap().is_finite());
+        assert!(test["standard_error"].as_f64().unwrap() > 0.0);
+        assert_eq!(test["examples"], 447);
+        let exact = config != "vae.toml";
+        assert_eq!(test["quantity"], if exact { "NLL" } else { "-ELBO" });
+        assert_eq!(result["test_importance_weighted"].is_object(), !exact);
+        assert_eq!(result["test_accuracy"].is_number(), config == "conditional.toml");
+        assert_eq!(json(&run.join("provenance.json"))["examples"], serde_json::json!([1000, 350, 447]));
+        assert_eq!(metrics(&run).iter().filter(|line| line["kind"] == "validation").count(), 2);
+
+        // Again, from the folder alone: the same figures to the last digit, and the same samples.
+        let again: serde_json::Value =
+            serde_json::from_str(&run_ok(folder.path(), &["evaluate", config, "--json"])).unwrap();
+        assert_eq!(again, result);
+        if config == "conditional.toml" {
+            let text = run_fails(folder.path(), &["sample", config], 2);
+            assert!(text.contains("samples.csv"), "{text}");
+            run_ok(folder.path(), &["sample", config, "-n", "3", "--out", "labels.csv"]);
+            assert_eq!(std::fs::read_to_string(folder.path().join("labels.csv")).unwrap().lines().count(), 3);
+        } else {
+            run_ok(folder.path(), &["sample", config, "-n", "64", "--out", "again.png"]);
+            let first = std::fs::read(run.join("samples.png")).unwrap();
+            assert_eq!(first, std::fs::read(folder.path().join("again.png")).unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_folder_that_holds_a_run_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    train(folder.path(), "conditional", "run", &["--set", "model.hidden=[8]"]);
+    let before = std::fs::read(folder.path().join("run/result.json")).unwrap();
+    let text = run_fails(folder.path(), &["--config", "conditional", "--out", "run"], 2);
+    assert!(text.contains("holds a run") && text.contains("--out"), "{text}");
+    assert_eq!(std::fs::read(folder.path().join("run/result.json")).unwrap(), before);
+}
+
+#[test]
+fn the_default_folder_is_named_after_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let set = ["--set", "training.epochs=1", "--set", "model.hidden=[8]"];
+    run_ok(folder.path(), &[&["--config", "conditional.toml"], &set[..]].concat());
+    let runs: Vec<String> = std::fs::read_dir(folder.path().join("runs"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(matches!(&runs[..], [name] if name.starts_with("conditional-2")), "{runs:?}");
+}
+
+#[test]
+fn a_file_of_the_name_goes_before_the_shipped_one() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("vae.toml"), "[data]\nsource = \"digits\"\n[model]\nkind = \"vea\"\n").unwrap();
+    let text = run_fails(folder.path(), &["--config", "vae.toml"], 2);
+    assert!(text.contains("did you mean `vae`?"), "{text}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_goes_on_to_the_weights_of_the_one_that_was_not() {
+    use std::process::Stdio;
+    for (config, sizes) in [
+        ("vae.toml", &["--set", "model.hidden=[64]"][..]),
+        ("arm.toml", &["--set", "model.channels=16"][..]),
+        ("conditional.toml", &[][..]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let extra = [sizes, &["--set", "training.epochs=8", "--quiet"]].concat();
+        let whole = [&["--config", config, "--out", "whole"], &extra[..]].concat();
+        run_ok(folder.path(), &whole);
+        let part = [&["--config", config, "--out", "part"], &extra[..]].concat();
+        let mut child = dgm(folder.path()).args(&part).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+        let line_of_metrics = folder.path().join("part/metrics.jsonl");
+        while !line_of_metrics.exists() && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        let code = child.wait().unwrap().code();
+        assert_eq!(code, Some(130), "{config}: stopped before it was interrupted?");
+        assert!(folder.path().join("part/checkpoint/last.dgm").exists());
+        assert!(!folder.path().join("part/result.json").exists());
+
+        run_ok(folder.path(), &["--resume", "part", "--quiet"]);
+        let result = |run: &str| json(&folder.path().join(run).join("result.json"));
+        assert_eq!(result("part"), result("whole"), "{config}");
+        let weights = |run: &str| common::weights(&folder.path().join(run));
+        assert_eq!(weights("part"), weights("whole"), "{config}");
+    }
+}

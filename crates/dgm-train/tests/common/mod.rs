@@ -1,0 +1,65 @@
+//! Runs the real binary.
+
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// The binary, in an empty folder of its own and with nothing of the caller's environment that changes it.
+pub(crate) fn dgm(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dgm-train"));
+    command.current_dir(folder).env_remove("BURN_DEVICE").env_remove("CUBECL_WGPU_DEFAULT_DEVICE");
+    command
+}
+
+/// Runs it and returns what it printed.
+pub(crate) fn run(folder: &Path, args: &[&str]) -> Output {
+    dgm(folder).args(args).output().expect("the binary runs")
+}
+
+/// Runs it and expects success; standard output.
+pub(crate) fn run_ok(folder: &Path, args: &[&str]) -> String {
+    let output = run(folder, args);
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Runs it and expects one line of error and this exit code; the line.
+pub(crate) fn run_fails(folder: &Path, args: &[&str], code: i32) -> String {
+    let output = run(folder, args);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    assert!(output.stdout.is_empty(), "{args:?} printed to standard output");
+    let line = stderr.trim_end();
+    assert!(line.starts_with("error: ") && line.lines().count() == 1, "{args:?}: not one line: {stderr}");
+    line.to_string()
+}
+
+/// A run's metrics, line by line.
+pub(crate) fn metrics(run: &Path) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// A JSON file.
+pub(crate) fn json(path: &Path) -> serde_json::Value {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// Every weight of a run's best checkpoint, bit for bit, in the order of the model's parameters.
+pub(crate) fn weights(run: &Path) -> Vec<Vec<u32>> {
+    use burn::module::{Module, ModuleVisitor, Param};
+    use burn::tensor::{Device, Tensor};
+    struct Collect(Vec<Vec<u32>>);
+    impl ModuleVisitor for Collect {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.0.push(param.val().into_data().iter::<f32>().map(f32::to_bits).collect());
+        }
+    }
+    let folder = dgm_train::run_folder::RunFolder::open(run).unwrap();
+    let (config, spec) = (folder.config().unwrap(), folder.provenance().unwrap().spec);
+    let mut collect = Collect(Vec::new());
+    folder.best_model(&config, &spec, &Device::flex()).unwrap().visit(&mut collect);
+    collect.0
+}
