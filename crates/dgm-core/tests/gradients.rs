@@ -256,12 +256,13 @@ fn beta_binomial_gradients() {
             "beta-binomial log_prob",
             &[matrix("weights", 1.0), matrix("log_alpha", 1.5), matrix("log_beta", 1.5)],
             |inputs| {
-                let row = |(i, ((w, a), b)): (usize, ((&[f64], &[f64]), &[f64]))| {
+                let row = |w: &[f64], a: &[f64], b: &[f64], i: usize| {
                     let of = |(a, b): (&f64, &f64)| beta_binomial(a.exp(), b.exp(), levels - 1)[x[i] as usize];
                     let components = a.iter().zip(b).map(of);
                     softmax(w).into_iter().zip(components).map(|(w, p)| w * p).sum::<f64>().ln()
                 };
-                rows(&inputs[0]).zip(rows(&inputs[1])).zip(rows(&inputs[2])).enumerate().map(row).collect()
+                let inputs = rows(&inputs[0]).zip(rows(&inputs[1])).zip(rows(&inputs[2])).enumerate();
+                inputs.map(|(i, ((w, a), b))| row(w, a, b, i)).collect()
             },
             |inputs| {
                 let [w, a, b] = [0, 1, 2].map(|i| inputs[i].clone());

@@ -85,7 +85,8 @@ fn gradients_are_finite_differences() {
             (y * ramp.reshape([b, o, h, w])).sum()
         };
         let grads = value(x.clone(), weight.clone()).backward();
-        let (grad_x, grad_weight) = (x.grad(&grads).unwrap(), weight.grad(&grads).unwrap());
+        let grad_x: Vec<f32> = x.grad(&grads).unwrap().into_data().iter().collect();
+        let grad_weight: Vec<f32> = weight.grad(&grads).unwrap().into_data().iter().collect();
         let step = 0.5;
         for element in 0..36 {
             let mut bump = vec![0.0f32; 36];
@@ -93,7 +94,7 @@ fn gradients_are_finite_differences() {
             let bump = Tensor::from_data(burn::tensor::TensorData::new(bump, [2, 2, 3, 3]), &device);
             let up: f32 = value(x.clone() + bump.clone(), weight.clone()).into_scalar();
             let down: f32 = value(x.clone() - bump, weight.clone()).into_scalar();
-            let exact: f32 = grad_x.clone().reshape([36]).slice([element..element + 1]).into_scalar();
+            let exact = grad_x[element];
             assert!(((up - down) / (2.0 * step) - exact).abs() < 1e-2, "x[{element}]: {} {exact}", up - down);
         }
         for element in 0..8 {
@@ -102,7 +103,7 @@ fn gradients_are_finite_differences() {
             let bump = Tensor::from_data(burn::tensor::TensorData::new(bump, [2, 2, 2]), &device);
             let up: f32 = value(x.clone(), weight.clone() + bump.clone()).into_scalar();
             let down: f32 = value(x.clone(), weight.clone() - bump).into_scalar();
-            let exact: f32 = grad_weight.clone().reshape([8]).slice([element..element + 1]).into_scalar();
+            let exact = grad_weight[element];
             assert!(((up - down) / (2.0 * step) - exact).abs() < 1e-2, "weight[{element}]: {} {exact}", up - down);
         }
     }

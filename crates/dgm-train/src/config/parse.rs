@@ -36,10 +36,8 @@ pub(super) fn parse(text: &str, origin: &str, overrides: &[String]) -> Result<Co
     };
     let config = Config {
         seed,
-        data: source
-            .tagged("data", "source", DataConfig::SOURCES, |name, table| DataConfig::deserialize_source(name, table))?,
-        model: source
-            .tagged("model", "kind", ModelConfig::KINDS, |name, table| ModelConfig::deserialize_kind(name, table))?,
+        data: source.tagged("data", "source", DataConfig::SOURCES, DataConfig::deserialize_source)?,
+        model: source.tagged("model", "kind", ModelConfig::KINDS, ModelConfig::deserialize_kind)?,
         objective: source.table("objective")?,
         optimizer: source.table("optimizer")?,
         training: source.table("training")?,
