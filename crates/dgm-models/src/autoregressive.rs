@@ -1,30 +1,72 @@
-//! What autoregressive models share: drawing x one position after the other.
+//! What autoregressive models share: the chain rule as a loss and as a density, and drawing in order.
 
+use crate::data::{Batch, DataSpec};
+use crate::layers::Mode;
 use crate::likelihood::Likelihood;
+use crate::traits::{Density, Generate, Model, Train, Weights};
 use burn::tensor::{Device, Tensor};
+use dgm_core::objective::{ArmNll, Objective};
 use dgm_core::random::Stream;
 
-/// Draws one position of the event after the other, in `order`, each given those before it: `[n, event]`.
-///
-/// `parameters(x)` gives the likelihood's parameters `[n, event, p]` at every position for an x that is filled in up to
-/// the position drawn; what stands behind it (zeros) does not matter, as the model is causal.
-pub(crate) fn sample_in_order(
-    n: usize,
-    event: usize,
-    order: impl Iterator<Item = usize>,
-    likelihood: &Likelihood,
-    device: &Device,
-    noise: &mut Stream,
-    parameters: impl Fn(Tensor<2>) -> Tensor<3>,
-) -> Tensor<2> {
-    let outputs = likelihood.parameters();
-    let mut x = Tensor::<2>::zeros([n, event], device);
-    for position in order {
-        let here = parameters(x.clone()).slice([0..n, position..position + 1, 0..outputs]);
-        let drawn = likelihood.sample(here, noise);
-        x = x.slice_assign([0..n, position..position + 1], drawn);
+/// A network whose outputs at each position of the event depend on earlier positions alone; with it
+/// p(x | c) = Π_d likelihood(x_d; network(x_<d, c)), and a model that learns, scores and draws.
+pub(crate) trait Autoregressive {
+    fn spec(&self) -> &DataSpec;
+
+    fn likelihood(&self) -> &Likelihood;
+
+    fn device(&self) -> Device;
+
+    /// The positions of the event in the order in which they depend on each other.
+    fn order(&self) -> Vec<usize>;
+
+    /// The likelihood's parameters of every conditional at once: x `[batch, event]` → `[batch, event, parameters]`.
+    fn forward(&self, x: Tensor<2>, condition: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<3>;
+}
+
+fn nll<M: Autoregressive>(model: &M, batch: &Batch, mode: &mut Mode) -> Objective {
+    let parameters = model.forward(batch.target.clone(), batch.condition.as_ref(), mode);
+    ArmNll.objective(model.likelihood().log_prob(parameters, batch.target.clone()), batch.mask.clone())
+}
+
+impl<M: Autoregressive> Train for M {
+    fn objective(&self, batch: &Batch, _: Weights, noise: &mut Stream) -> Objective {
+        nll(self, batch, &mut Mode::Train(noise))
     }
-    x
+}
+
+impl<M: Autoregressive> Density for M {
+    fn is_exact(&self) -> bool {
+        true
+    }
+
+    fn log_prob(&self, batch: &Batch, _: &mut Stream) -> Tensor<1> {
+        nll(self, batch, &mut Mode::Evaluate).loss.neg()
+    }
+}
+
+impl<M: Autoregressive> Generate for M {
+    /// One position after the other, each given those before it; what stands behind (zeros) does not matter.
+    fn generate(&self, n: usize, condition: Option<Tensor<2>>, noise: &mut Stream) -> Tensor<2> {
+        let outputs = self.likelihood().parameters();
+        let mut x = Tensor::<2>::zeros([n, self.spec().event()], &self.device());
+        for position in self.order() {
+            let parameters = self.forward(x.clone(), condition.as_ref(), &mut Mode::Evaluate);
+            let here = parameters.slice([0..n, position..position + 1, 0..outputs]);
+            x = x.slice_assign([0..n, position..position + 1], self.likelihood().sample(here, noise));
+        }
+        x
+    }
+}
+
+impl<M: Autoregressive> Model for M {
+    fn spec(&self) -> &DataSpec {
+        Autoregressive::spec(self)
+    }
+
+    fn as_generate(&self) -> Option<&dyn Generate> {
+        Some(self)
+    }
 }
 
 #[cfg(test)]

@@ -4,18 +4,16 @@
 //! positions, the later ones also their own, so no output sees its own input (van den Oord et al. 2016, "WaveNet";
 //! Tomczak 2022, "Deep Generative Modeling", chapter 2).
 
-use crate::autoregressive::sample_in_order;
-use crate::data::{Batch, DataSpec};
+use crate::autoregressive::Autoregressive;
+use crate::data::DataSpec;
 use crate::error::ModelError;
 use crate::layers::{Mode, TapConv, linear, standardize_condition, standardize_target, zeros};
 use crate::likelihood::{Likelihood, LikelihoodKind};
 use crate::ops::{Tap, gate};
-use crate::traits::{Density, Generate, Model, Train, Weights};
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor};
-use dgm_core::objective::{ArmNll, Objective};
 use dgm_core::random::Stream;
 use serde::{Deserialize, Serialize};
 
@@ -122,6 +120,24 @@ impl CausalConv {
     pub fn conditionals(&self, x: Tensor<2>, condition: Option<&Tensor<2>>) -> Tensor<3> {
         self.forward(x, condition, &mut Mode::Evaluate)
     }
+}
+
+impl Autoregressive for CausalConv {
+    fn spec(&self) -> &DataSpec {
+        &self.spec
+    }
+
+    fn likelihood(&self) -> &Likelihood {
+        &self.likelihood
+    }
+
+    fn device(&self) -> Device {
+        self.position.val().device()
+    }
+
+    fn order(&self) -> Vec<usize> {
+        (0..self.spec.event()).collect()
+    }
 
     fn forward(&self, x: Tensor<2>, condition: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<3> {
         let [batch, event] = x.dims();
@@ -139,47 +155,6 @@ impl CausalConv {
         let h = silu(self.head.forward(silu(h)));
         let outputs = self.output.forward(h);
         outputs.reshape([batch, self.likelihood.parameters(), event]).swap_dims(1, 2)
-    }
-
-    fn log_prob_elementwise(&self, batch: &Batch, mode: &mut Mode) -> Tensor<2> {
-        let parameters = self.forward(batch.target.clone(), batch.condition.as_ref(), mode);
-        self.likelihood.log_prob(parameters, batch.target.clone())
-    }
-}
-
-impl Train for CausalConv {
-    fn objective(&self, batch: &Batch, _: Weights, noise: &mut Stream) -> Objective {
-        ArmNll.objective(self.log_prob_elementwise(batch, &mut Mode::Train(noise)), batch.mask.clone())
-    }
-}
-
-impl Density for CausalConv {
-    fn is_exact(&self) -> bool {
-        true
-    }
-
-    fn log_prob(&self, batch: &Batch, _: &mut Stream) -> Tensor<1> {
-        let log_prob = self.log_prob_elementwise(batch, &mut Mode::Evaluate);
-        ArmNll.objective(log_prob, batch.mask.clone()).loss.neg()
-    }
-}
-
-impl Generate for CausalConv {
-    fn generate(&self, n: usize, condition: Option<Tensor<2>>, noise: &mut Stream) -> Tensor<2> {
-        let device = self.position.val().device();
-        sample_in_order(n, self.spec.event(), 0..self.spec.event(), &self.likelihood, &device, noise, |x| {
-            self.conditionals(x, condition.as_ref())
-        })
-    }
-}
-
-impl Model for CausalConv {
-    fn spec(&self) -> &DataSpec {
-        &self.spec
-    }
-
-    fn as_generate(&self) -> Option<&dyn Generate> {
-        Some(self)
     }
 }
 

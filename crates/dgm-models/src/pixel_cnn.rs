@@ -5,18 +5,16 @@
 //! through the vertical one shifted down a row, everything above. Channels of a pixel are ordered in the head, which
 //! sees the earlier channels of its own pixel.
 
-use crate::autoregressive::sample_in_order;
-use crate::data::{Batch, DataSpec, Values};
+use crate::autoregressive::Autoregressive;
+use crate::data::{DataSpec, Values};
 use crate::error::ModelError;
 use crate::layers::{Mode, TapConv, linear, standardize_condition, standardize_target, zeros};
 use crate::likelihood::{Likelihood, LikelihoodKind};
 use crate::ops::{Tap, gate};
-use crate::traits::{Density, Generate, Model, Train, Weights};
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor};
-use dgm_core::objective::{ArmNll, Objective};
 use dgm_core::random::Stream;
 use serde::{Deserialize, Serialize};
 
@@ -195,6 +193,47 @@ impl PixelCnn {
         self.forward(x, condition, &mut Mode::Evaluate)
     }
 
+    /// The image as maps `[batch, colours × features, rows, columns]`: scaled to −1 … 1 and, for few levels, with the
+    /// thermometer bits \[x > 0\], \[x > 1\], …, which make the order of the levels visible to a linear map.
+    fn features(&self, x: Tensor<2>) -> Tensor<4> {
+        let [batch, _] = x.dims();
+        let [colours, rows, columns] = self.spec.shape;
+        let scaled = standardize_target(&self.spec, x.clone()).reshape([batch, colours, 1, rows * columns]);
+        let maps = features_a_channel(&self.spec);
+        let all = if maps == 1 {
+            scaled
+        } else {
+            let x = x.reshape([batch, colours, 1, rows * columns]);
+            let device = x.device();
+            let thresholds = Tensor::<1, burn::tensor::Int>::arange(0..maps as i64 - 1, &device).float();
+            let shape = [batch, colours, maps - 1, rows * columns];
+            let bits = x.expand(shape).greater(thresholds.reshape([1, 1, maps - 1, 1]).expand(shape)).float();
+            Tensor::cat(vec![scaled, bits], 2)
+        };
+        all.reshape([batch, colours * maps, rows, columns])
+    }
+}
+
+impl Autoregressive for PixelCnn {
+    fn spec(&self) -> &DataSpec {
+        &self.spec
+    }
+
+    fn likelihood(&self) -> &Likelihood {
+        &self.likelihood
+    }
+
+    fn device(&self) -> Device {
+        self.first.vertical.place.rows.val().device()
+    }
+
+    /// Pixel by pixel, and in a pixel channel by channel.
+    fn order(&self) -> Vec<usize> {
+        let [colours, rows, columns] = self.spec.shape;
+        let pixels = rows * columns;
+        (0..pixels).flat_map(|pixel| (0..colours).map(move |colour| colour * pixels + pixel)).collect()
+    }
+
     fn forward(&self, x: Tensor<2>, condition: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<3> {
         let [batch, event] = x.dims();
         let [colours, rows, columns] = self.spec.shape;
@@ -225,74 +264,6 @@ impl PixelCnn {
             output.reshape([batch, self.likelihood.parameters(), rows * columns]).swap_dims(1, 2)
         });
         Tensor::cat(outputs.collect(), 1).reshape([batch, event, self.likelihood.parameters()])
-    }
-
-    /// The image as maps `[batch, colours × features, rows, columns]`: scaled to −1 … 1 and, for few levels, with the
-    /// thermometer bits \[x > 0\], \[x > 1\], …, which make the order of the levels visible to a linear map.
-    fn features(&self, x: Tensor<2>) -> Tensor<4> {
-        let [batch, _] = x.dims();
-        let [colours, rows, columns] = self.spec.shape;
-        let scaled = standardize_target(&self.spec, x.clone()).reshape([batch, colours, 1, rows * columns]);
-        let maps = features_a_channel(&self.spec);
-        let all = if maps == 1 {
-            scaled
-        } else {
-            let x = x.reshape([batch, colours, 1, rows * columns]);
-            let device = x.device();
-            let thresholds = Tensor::<1, burn::tensor::Int>::arange(0..maps as i64 - 1, &device).float();
-            let shape = [batch, colours, maps - 1, rows * columns];
-            let bits = x.expand(shape).greater(thresholds.reshape([1, 1, maps - 1, 1]).expand(shape)).float();
-            Tensor::cat(vec![scaled, bits], 2)
-        };
-        all.reshape([batch, colours * maps, rows, columns])
-    }
-
-    /// Order of generation as positions in the event: pixel by pixel, and in a pixel channel by channel.
-    fn order(&self) -> impl Iterator<Item = usize> {
-        let [colours, rows, columns] = self.spec.shape;
-        let pixels = rows * columns;
-        (0..pixels).flat_map(move |pixel| (0..colours).map(move |colour| colour * pixels + pixel))
-    }
-
-    fn log_prob_elementwise(&self, batch: &Batch, mode: &mut Mode) -> Tensor<2> {
-        let parameters = self.forward(batch.target.clone(), batch.condition.as_ref(), mode);
-        self.likelihood.log_prob(parameters, batch.target.clone())
-    }
-}
-
-impl Train for PixelCnn {
-    fn objective(&self, batch: &Batch, _: Weights, noise: &mut Stream) -> Objective {
-        ArmNll.objective(self.log_prob_elementwise(batch, &mut Mode::Train(noise)), batch.mask.clone())
-    }
-}
-
-impl Density for PixelCnn {
-    fn is_exact(&self) -> bool {
-        true
-    }
-
-    fn log_prob(&self, batch: &Batch, _: &mut Stream) -> Tensor<1> {
-        let log_prob = self.log_prob_elementwise(batch, &mut Mode::Evaluate);
-        ArmNll.objective(log_prob, batch.mask.clone()).loss.neg()
-    }
-}
-
-impl Generate for PixelCnn {
-    fn generate(&self, n: usize, condition: Option<Tensor<2>>, noise: &mut Stream) -> Tensor<2> {
-        let device = self.first.vertical.place.rows.val().device();
-        sample_in_order(n, self.spec.event(), self.order(), &self.likelihood, &device, noise, |x| {
-            self.conditionals(x, condition.as_ref())
-        })
-    }
-}
-
-impl Model for PixelCnn {
-    fn spec(&self) -> &DataSpec {
-        &self.spec
-    }
-
-    fn as_generate(&self) -> Option<&dyn Generate> {
-        Some(self)
     }
 }
 

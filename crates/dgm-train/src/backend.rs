@@ -53,6 +53,12 @@ impl Backend {
         Ok(Self { name: name.to_string(), device })
     }
 
+    /// For people: `flex`, or `wgpu:0 (name of the GPU)`.
+    pub fn title(&self) -> String {
+        let adapter = self.adapter();
+        if adapter == self.name { adapter } else { format!("{} ({adapter})", self.name) }
+    }
+
     /// The adapter's name where the backend has one, otherwise the backend's.
     pub fn adapter(&self) -> String {
         #[cfg(any(feature = "wgpu", feature = "cuda"))]

@@ -174,6 +174,24 @@ impl RunFolder {
             .map_err(|error| Error::run(format!("{}: cannot be written: {error}", path.display())))
     }
 
+    /// Takes the lines of steps after `step` out of `metrics.jsonl`: a run that goes on from there writes them again.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub fn cut_metrics(&self, step: u64) -> Result<()> {
+        let path = self.path.join("metrics.jsonl");
+        let Ok(text) = fs::read_to_string(&path) else { return Ok(()) };
+        let kept: String = text
+            .split_inclusive('\n')
+            .filter(|line| {
+                // A line that a crash cut short is no line.
+                let value: Option<serde_json::Value> = serde_json::from_str(line).ok();
+                value.and_then(|value| value["step"].as_u64()).is_some_and(|at| at <= step)
+            })
+            .collect();
+        if kept.len() == text.len() { Ok(()) } else { write_atomic(&path, kept.as_bytes()) }
+    }
+
     /// Writes a value as indented JSON.
     ///
     /// # Errors

@@ -113,6 +113,11 @@ fn an_interrupted_run_goes_on_to_the_weights_of_the_one_that_was_not() {
         assert!(!folder.path().join("part/result.json").exists());
 
         run_ok(folder.path(), &["--resume", "part", "--quiet"]);
+        let validations = |run: &str| -> Vec<(u64, f64)> {
+            let lines = metrics(&folder.path().join(run)).into_iter().filter(|line| line["kind"] == "validation");
+            lines.map(|l| (l["epoch"].as_u64().unwrap(), l["nats_per_example"].as_f64().unwrap())).collect()
+        };
+        assert_eq!(validations("part"), validations("whole"), "{config}");
         let result = |run: &str| json(&folder.path().join(run).join("result.json"));
         assert_eq!(result("part"), result("whole"), "{config}");
         let weights = |run: &str| common::weights(&folder.path().join(run));

@@ -24,7 +24,7 @@ fn two_pixels_of_three_values_have_nine_probabilities_that_sum_to_one() {
 fn no_conditional_sees_its_own_or_a_later_position() {
     for (shape, levels) in [([1, 4, 5], 3), ([3, 3, 4], 4), ([2, 3, 3], 256)] {
         let model = model(shape, levels, LikelihoodKind::Categorical);
-        let order: Vec<usize> = model.order().collect();
+        let order = model.order();
         check_causality(shape.iter().product(), levels, &order, |x| model.conditionals(x, None));
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
         (None, None) => return Err(Error::input("give --config FILE or --resume RUN")),
     };
     let Job { config, dataset, backend, folder, from } = &job;
-    eprintln!("run folder {}, backend {} ({})", folder.path().display(), backend.name, backend.adapter());
+    eprintln!("run folder {}, backend {}", folder.path().display(), backend.title());
 
     let stop = stop_on_signal()?;
     let device = backend.device.clone();
@@ -95,6 +95,7 @@ fn resumed(run: &Path, backend: Backend) -> Result<Job> {
     let last = folder.last_checkpoint();
     // Killed before its first checkpoint, a run starts again from its beginning.
     let from = if last.exists() { Some(Checkpoint::read(&last)?) } else { None };
+    folder.cut_metrics(from.as_ref().map_or(0, |checkpoint| checkpoint.progress.step))?;
     Ok(Job { config, dataset, backend, folder, from })
 }
 

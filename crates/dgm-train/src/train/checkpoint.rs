@@ -24,6 +24,8 @@ pub struct Progress {
     pub best: Option<Best>,
     /// Seconds of training so far.
     pub seconds: f64,
+    /// Whether training has ended, by its last epoch or by early stopping.
+    pub complete: bool,
 }
 
 /// The best validation so far.
@@ -158,7 +160,7 @@ mod tests {
 
     fn example() -> Checkpoint {
         Checkpoint {
-            progress: Progress { step: 7, best: Some(Best { epoch: 1, nats: 88.25 }), seconds: 1.5 },
+            progress: Progress { step: 7, best: Some(Best { epoch: 1, nats: 88.25 }), seconds: 1.5, complete: false },
             sections: vec![("model".into(), (0..=255).collect()), ("optimizer".into(), vec![])],
         }
     }

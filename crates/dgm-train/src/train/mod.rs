@@ -77,10 +77,10 @@ impl Trainer<'_> {
         let (config, seed) = (self.config, Seed(self.config.seed));
         let examples = self.dataset.train.len();
         let steps_an_epoch = examples.div_ceil(config.training.batch_size) as u64;
-        let steps = steps_an_epoch * config.training.epochs as u64;
+        let steps = steps_an_epoch.saturating_mul(config.training.epochs as u64);
         report.begin(config, self.dataset, state.model.num_params(), steps, state.progress.step);
 
-        while state.progress.step < steps {
+        while state.progress.step < steps && !state.progress.complete {
             let epoch = state.progress.step / steps_an_epoch;
             let first = (state.progress.step % steps_an_epoch) as usize;
             let split = self.dataset.train.epoch(epoch, seed);
@@ -100,10 +100,9 @@ impl Trainer<'_> {
                     return Ok(Ending::Interrupted);
                 }
             }
-            if self.finish_epoch(&mut state, epoch + 1, steps, report)? {
-                break;
-            }
+            state.progress.complete = self.finish_epoch(&mut state, epoch + 1, steps, report)?;
         }
+        state.progress.complete = true;
         self.save(&state)?;
         report.end();
         Ok(Ending::Complete)
@@ -199,7 +198,7 @@ impl Trainer<'_> {
         if last || epoch.is_multiple_of(training.evaluate_every as u64) {
             let model = state.average.clone().unwrap_or_else(|| state.model.valid());
             let seed = Seed(self.config.seed);
-            let nats = evaluate::validation_loss(&model, &self.dataset.validation, &self.device, seed)?;
+            let nats = evaluate::validation_loss(&model, &self.dataset.validation, &self.device, seed);
             let better = nats.is_finite() && state.progress.best.is_none_or(|best| nats < best.nats);
             if better {
                 state.progress.best = Some(Best { epoch, nats });
