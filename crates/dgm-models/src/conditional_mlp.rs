@@ -96,7 +96,8 @@ impl ConditionalMlp {
     }
 
     fn log_prob_elementwise(&self, batch: &Batch, mode: &mut Mode) -> Tensor<2> {
-        self.likelihood.log_prob(self.parameters(batch.condition.as_ref(), mode), batch.target.clone())
+        let parameters = self.parameters(batch.condition.as_ref(), mode);
+        batch.without_padding(self.likelihood.log_prob(parameters, batch.target.clone()))
     }
 }
 

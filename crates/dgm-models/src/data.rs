@@ -22,6 +22,15 @@ impl Batch {
         Self { target, condition: None, mask: None }
     }
 
+    /// Log-probabilities `[batch, event]` with exactly 0 where the target is padding.
+    pub(crate) fn without_padding(&self, log_prob: Tensor<2>) -> Tensor<2> {
+        match &self.mask {
+            // Filling, not multiplying: 0 · NaN is NaN.
+            Some(mask) => log_prob.mask_fill(mask.clone().lower_elem(0.5), 0.0),
+            None => log_prob,
+        }
+    }
+
     /// Number of examples.
     pub fn len(&self) -> usize {
         self.target.dims()[0]
@@ -78,6 +87,37 @@ impl ConditionSpec {
 }
 
 impl DataSpec {
+    /// Whether the description makes sense: sizes above 0, 2 to 65536 levels, one mean and one deviation a number.
+    ///
+    /// # Errors
+    /// What does not, in words.
+    pub fn check(&self) -> Result<(), String> {
+        let event = self.shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
+        if !event.is_some_and(|event| (1..=1 << 24).contains(&event)) {
+            return Err(format!("targets of shape {:?}, expected 1 to 2^24 numbers", self.shape));
+        }
+        let positive = |std: &[f32]| std.iter().all(|std| std.is_finite() && *std > 0.0);
+        match &self.values {
+            Values::Levels(levels) if !(2..=65_536).contains(levels) => {
+                return Err(format!("{levels} levels, expected 2 to 65536"));
+            }
+            Values::Real { mean, std } if mean.len() != self.event() || std.len() != self.event() || !positive(std) => {
+                return Err(format!("{} means and {} deviations for {} numbers", mean.len(), std.len(), self.event()));
+            }
+            _ => {}
+        }
+        match &self.condition {
+            Some(condition)
+                if condition.mean.len() != condition.std.len()
+                    || !positive(&condition.std)
+                    || condition.classes.is_some_and(|classes| classes != condition.width()) =>
+            {
+                Err(format!("a condition of {} numbers whose description does not fit it", condition.width()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Numbers in one target: channels × rows × columns.
     pub fn event(&self) -> usize {
         self.shape.iter().product()

@@ -29,6 +29,15 @@ pub enum ModelError {
 }
 
 impl ModelError {
+    /// The key of the table `[model]` that is at fault, where it is one.
+    pub fn key(&self) -> Option<&'static str> {
+        match self {
+            Self::OutOfRange { key, .. } => Some(key),
+            Self::Likelihood { .. } => Some("likelihood"),
+            Self::Data(_) => None,
+        }
+    }
+
     pub(crate) fn check(
         ok: bool,
         key: &'static str,

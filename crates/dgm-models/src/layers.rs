@@ -65,7 +65,7 @@ pub(crate) fn linear(inputs: usize, outputs: usize, noise: &mut Stream, device: 
 
 /// Linear layers, each followed by SiLU and dropout.
 #[derive(Module, Debug)]
-pub struct Mlp {
+pub(crate) struct Mlp {
     layers: Vec<Linear>,
     #[module(skip)]
     dropout: f64,

@@ -21,6 +21,6 @@ mod traits;
 
 pub use data::{Batch, ConditionSpec, DataSpec, Values};
 pub use error::ModelError;
-pub use layers::{Mlp, TapConv};
+pub use layers::TapConv;
 pub use registry::{AnyModel, ModelConfig};
 pub use traits::{Density, Generate, Model, Represent, Train, Weights};

@@ -114,7 +114,7 @@ impl Vae {
     /// log p(x | z, c), `[batch]`.
     fn log_likelihood(&self, batch: &Batch, z: Tensor<2>, mode: &mut Mode) -> Tensor<1> {
         let parameters = self.likelihood_parameters(z, batch.condition.as_ref(), mode);
-        sum_event(self.likelihood.log_prob(parameters, batch.target.clone()))
+        sum_event(batch.without_padding(self.likelihood.log_prob(parameters, batch.target.clone())))
     }
 
     fn prior(&self, rows: usize, device: &Device) -> Normal<2> {

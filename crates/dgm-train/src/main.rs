@@ -8,6 +8,11 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        // Mesa's drivers complain on standard error when it is missing, and need nothing of it.
+        // SAFETY: nothing else runs yet, so no other thread reads or writes the environment.
+        unsafe { std::env::set_var("XDG_RUNTIME_DIR", std::env::temp_dir()) };
+    }
     if std::env::var_os("BURN_DEVICE").is_none() {
         // Burn loads an optimiser's state to its default device first, which prefers a GPU that nobody asked for; the
         // first step moves it to where the weights are.

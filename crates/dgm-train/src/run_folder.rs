@@ -2,9 +2,10 @@
 
 use crate::backend::Backend;
 use crate::config::Config;
-use crate::data::Dataset;
+use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
-use crate::train::checkpoint::{Checkpoint, write_atomic};
+use crate::files::write_atomic;
+use crate::train::checkpoint::Checkpoint;
 use crate::train::load;
 use burn::module::Module;
 use burn::tensor::Device;
@@ -125,6 +126,23 @@ impl RunFolder {
         let text = fs::read_to_string(&path)
             .map_err(|error| Error::input(format!("{}: cannot be read: {error}", path.display())))?;
         serde_json::from_str(&text).map_err(|error| Error::input(format!("{}: {error}", path.display())))
+    }
+
+    /// The run's data, the same as when it began.
+    ///
+    /// # Errors
+    /// Data that cannot be read, or others than those that the run began with.
+    pub fn dataset(&self, config: &Config) -> Result<Dataset> {
+        let dataset = data::load(&config.data, Seed(config.seed))?;
+        let began_with = self.provenance()?.data_sha256;
+        if began_with != dataset.fingerprint {
+            return Err(Error::input(format!(
+                "{}: the data are not those that the run began with (sha256 {began_with}, now {}); put the old data back",
+                self.path.display(),
+                dataset.fingerprint
+            )));
+        }
+        Ok(dataset)
     }
 
     /// The best model of the run, ready to evaluate, from the folder alone.

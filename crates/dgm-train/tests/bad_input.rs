@@ -31,7 +31,9 @@ fn a_configuration_error_names_key_line_and_what_is_meant() {
     let text = refused(folder.path(), &format!("{VAE}latent = \"many\"\n"), &[]);
     assert_mentions(&text, &["bad.toml:5", "latent"]);
     let text = refused(folder.path(), &format!("{VAE}latent = 0\n"), &[]);
-    assert_mentions(&text, &["model.latent", "0", "1 to 65536"]);
+    assert_mentions(&text, &["bad.toml:5", "model.latent", "0", "1 to 65536"]);
+    let text = refused(folder.path(), VAE, &["--set", "model.dropout=1.5"]);
+    assert_mentions(&text, &["--set model.dropout=1.5", "1.5", "from 0 up to"]);
     let text = refused(folder.path(), &format!("{VAE}[training]\nepochs = 0\n"), &[]);
     assert_mentions(&text, &["bad.toml:6", "epochs", "0", "at least 1"]);
     let text = refused(folder.path(), VAE, &["--set", "training.epoch=5"]);

@@ -67,12 +67,24 @@ impl BetaBinomialMixture {
 
     /// All probabilities as a [`Categorical`] over the levels (for sampling, means and entropies).
     pub fn to_categorical(&self) -> Categorical {
-        let [rows, _] = self.log_alpha.dims();
+        let [rows, components] = self.log_alpha.dims();
+        let trials = self.levels - 1;
         let device = self.log_alpha.device();
-        let columns = (0..self.levels)
-            .map(|level| self.log_prob(Tensor::full([rows], level as f64, &device)).unsqueeze_dim(1))
-            .collect();
-        Categorical::from_logits(Tensor::cat(columns, 1))
+        let steps = Tensor::<1, Int>::arange(0..trials as i64, &device).float().reshape([1, 1, trials]);
+        let alpha = self.log_alpha.clone().exp().reshape([rows, components, 1]);
+        let beta = self.log_beta.clone().exp().reshape([rows, components, 1]);
+        // All levels at once: Σ_{i<x} log(α + i) for x = 0 ..= n is a cumulative sum, and for β the same from behind.
+        let rising = |shape: Tensor<3>| {
+            let sums = (shape + steps.clone()).log().cumsum(2);
+            Tensor::cat(vec![Tensor::zeros([rows, components, 1], &device), sums], 2)
+        };
+        let total = (alpha.clone() + beta.clone() + steps.clone()).log().sum_dim(2);
+        let component = rising(alpha) + rising(beta).flip([2]) - total;
+        let weighted = component + self.log_weights.clone().reshape([rows, components, 1]);
+        let by_level = weighted.swap_dims(1, 2).reshape([rows * self.levels, components]);
+        let coefficients = Tensor::<1>::from_data(self.log_coefficients(), &device);
+        let table = log_sum_exp(by_level).reshape([rows, self.levels]) + coefficients.reshape([1, self.levels]);
+        Categorical::from_logits(table)
     }
 
     /// log C(n, x) for x = 0 ..= n.

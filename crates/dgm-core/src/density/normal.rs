@@ -25,7 +25,7 @@ impl<const D: usize> Normal<D> {
 
     /// log p(x) = −½ (log 2π + log σ² + (x − μ)² / σ²), in nats per unit of x; the shape of the mean.
     pub fn log_prob(&self, x: Tensor<D>) -> Tensor<D> {
-        // (x − μ)·exp(−½ log σ²), squared after scaling: neither factor overflows before the product does.
+        // (x − μ) / σ, squared after the division: (x − μ)² alone overflows earlier.
         let standardised = (x - self.mean.clone()) * self.log_var.clone().mul_scalar(-0.5).exp();
         (self.log_var.clone() + standardised.square()).add_scalar(LN_2PI).mul_scalar(-0.5)
     }

@@ -19,7 +19,7 @@ pub fn perplexity(nats_per_token: f64) -> f64 {
 pub struct Mean {
     /// The sample mean.
     pub mean: f64,
-    /// Its standard error, s / √n with the unbiased s²; 0 for n < 2.
+    /// Its standard error, s / √n with the unbiased s²; NaN (unknown) for n < 2.
     pub standard_error: f64,
     /// The number of values.
     pub n: usize,
@@ -31,7 +31,7 @@ impl Mean {
         let n = values.len();
         let mean = values.iter().sum::<f64>() / n as f64;
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-        let standard_error = if n < 2 { 0.0 } else { (squares / (n as f64 - 1.0) / n as f64).sqrt() };
+        let standard_error = if n < 2 { f64::NAN } else { (squares / (n as f64 - 1.0) / n as f64).sqrt() };
         Self { mean, standard_error, n }
     }
 }
@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(mean.mean, 2.5);
         // s² = 5/3, s²/n = 5/12.
         assert!((mean.standard_error - (5.0f64 / 12.0).sqrt()).abs() < 1e-15);
-        assert_eq!(Mean::of(&[7.0]).standard_error, 0.0);
+        assert!(Mean::of(&[7.0]).standard_error.is_nan());
     }
 
     #[test]

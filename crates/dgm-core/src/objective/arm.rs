@@ -13,6 +13,9 @@ impl ArmNll {
     /// From the conditionals' `log_prob` `[batch, length]` in nats, and the mask of the same shape for sequences of
     /// unequal length.
     ///
+    /// # Panics
+    /// If the shapes of `log_prob` and `mask` differ.
+    ///
     /// A padded position contributes exactly 0 to the value and to the gradient, whatever (NaN included) stands there.
     pub fn objective(&self, log_prob: Tensor<2>, mask: Option<Tensor<2>>) -> Objective {
         let log_prob = match mask {

@@ -95,6 +95,9 @@ pub fn is_listed(device: &Device) -> bool {
 ///
 /// # Shapes
 /// `logits` and `x` alike; the result likewise.
+///
+/// # Panics
+/// If the shapes differ.
 pub fn bernoulli_log_prob<const D: usize>(logits: Tensor<D>, x: Tensor<D>) -> Tensor<D> {
     assert_eq!(logits.dims(), x.dims(), "bernoulli_log_prob: `logits` and `x` must have one shape");
     if !is_listed(&logits.device()) {
@@ -109,6 +112,9 @@ pub fn bernoulli_log_prob<const D: usize>(logits: Tensor<D>, x: Tensor<D>) -> Te
 ///
 /// # Shapes
 /// `logits` `[n, k]`, `class` `[n]` with values in 0 .. k; the result `[n]`.
+///
+/// # Panics
+/// If the numbers of rows differ; a class out of range panics in the backend or, on a GPU, reads another row.
 pub fn categorical_log_prob(logits: Tensor<2>, class: Tensor<1, Int>) -> Tensor<1> {
     let ([rows, _], [classes]) = (logits.dims(), class.dims());
     assert_eq!(rows, classes, "categorical_log_prob: `logits` has {rows} rows and `class` {classes} numbers");

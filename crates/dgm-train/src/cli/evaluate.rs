@@ -2,7 +2,6 @@
 
 use super::EvaluateArgs;
 use crate::backend::Backend;
-use crate::data;
 use crate::error::{Error, Result};
 use crate::evaluate::evaluate;
 use crate::run_folder::RunFolder;
@@ -17,7 +16,7 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
         config.evaluation.importance_samples = k;
     }
     let seed = Seed(config.seed);
-    let dataset = data::load(&config.data, seed)?;
+    let dataset = folder.dataset(&config)?;
     let model = folder.best_model(&config, &dataset.spec, &backend.device)?;
     let splits = [&dataset.validation, &dataset.test];
     let results = evaluate(&model, &config.evaluation, splits, &backend.device, seed)?;

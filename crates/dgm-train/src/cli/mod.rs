@@ -37,9 +37,9 @@ struct TrainArgs {
     /// Configuration file; where there is none of this name, the shipped one (vae.toml, arm.toml, pixelcnn.toml, …)
     #[arg(long, value_name = "FILE", required_unless_present = "resume")]
     config: Option<PathBuf>,
-    /// flex, ndarray, wgpu, wgpu:cpu, cuda: see `dgm-train backends`
-    #[arg(long, default_value = "flex")]
-    backend: String,
+    /// flex, ndarray, wgpu, wgpu:cpu, cuda: see `dgm-train backends` [default: flex; with --resume the run's]
+    #[arg(long)]
+    backend: Option<String>,
     /// Change a value of the configuration, as in --set training.epochs=5
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,

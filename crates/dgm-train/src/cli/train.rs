@@ -1,9 +1,10 @@
 //! `dgm-train --config FILE`: checks everything, trains, evaluates the best checkpoint, draws samples.
 
-use super::{TrainArgs, sample};
+use super::TrainArgs;
 use crate::backend::Backend;
-use crate::config::Config;
+use crate::config::{Config, place_of};
 use crate::data::{self, Dataset};
+use crate::draw::draw;
 use crate::error::{Error, Result, did_you_mean};
 use crate::evaluate;
 use crate::report::{grid, progress};
@@ -31,10 +32,9 @@ struct Job {
 }
 
 pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
-    let backend = Backend::open(&args.backend)?;
     let job = match (&args.resume, &args.config) {
-        (Some(run), _) => resumed(run, backend)?,
-        (None, Some(config)) => new(args, config, backend)?,
+        (Some(run), _) => resumed(args, run)?,
+        (None, Some(config)) => new(args, config)?,
         (None, None) => return Err(Error::input("give --config FILE or --resume RUN")),
     };
     let Job { config, dataset, backend, folder, from } = &job;
@@ -43,12 +43,17 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
     let stop = stop_on_signal()?;
     let device = backend.device.clone();
     let trainer = Trainer { config, dataset, device: device.clone(), folder, stop: &stop };
+    if from.as_ref().is_some_and(|checkpoint| checkpoint.progress.complete) {
+        eprintln!("the run is complete; evaluating its best checkpoint again");
+    }
     let mut report = progress::for_terminal(args.quiet);
     if trainer.run(from.clone(), report.as_mut())? == Ending::Interrupted {
         eprintln!("interrupted; to go on: dgm-train --resume {}", folder.path().display());
         return Ok(ExitCode::from(INTERRUPTED));
     }
 
+    // From here on nothing has to be saved: a signal ends the program at once.
+    stop.store(true, Ordering::Relaxed);
     let model = folder.best_model(config, &dataset.spec, &device)?;
     let splits = [&dataset.validation, &dataset.test];
     let results = evaluate::evaluate(&model, &config.evaluation, splits, &device, Seed(config.seed))?;
@@ -56,7 +61,7 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
     if grid::is_image(&dataset.spec) && model.as_model().as_generate().is_some() {
         let path = folder.path().join("samples.png");
         let n = config.evaluation.samples;
-        let drawn = sample::draw(&model, &dataset.test, n, None, &device, Seed(config.seed))?;
+        let drawn = draw(&model, &dataset.test, n, None, &device, Seed(config.seed))?;
         grid::write_png(&path, &drawn, &dataset.spec)?;
     }
     print!("{}", results.table());
@@ -65,13 +70,17 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
 }
 
 /// Everything is read and checked before the run folder is made: a bad input leaves nothing behind.
-fn new(args: &TrainArgs, path: &Path, backend: Backend) -> Result<Job> {
+fn new(args: &TrainArgs, path: &Path) -> Result<Job> {
+    let backend = Backend::open(args.backend.as_deref().unwrap_or("flex"))?;
     let (text, name) = read_config(path)?;
     let mut overrides = args.overrides.clone();
     overrides.extend(args.seed.map(|seed| format!("seed={seed}")));
     let config = Config::from_toml(&text, &name, &overrides)?;
     let dataset = data::load(&config.data, Seed(config.seed))?;
-    Trainer::initial_model(&config, &dataset, &backend.device)?;
+    if let Err(error) = config.model.init(&dataset.spec, &mut Seed(config.seed).stream("weights", 0), &backend.device) {
+        let place = error.key().map_or(String::new(), |key| place_of(&text, &name, &overrides, &["model", key]));
+        return Err(Error::input(format!("{place}{error}")));
+    }
     let stem = path.file_stem().map_or("run".into(), |stem| stem.to_string_lossy().into_owned());
     let out = args.out.clone().unwrap_or_else(|| default_folder(&stem));
     let folder = RunFolder::create(&out)?;
@@ -79,19 +88,11 @@ fn new(args: &TrainArgs, path: &Path, backend: Backend) -> Result<Job> {
     Ok(Job { config, dataset, backend, folder, from: None })
 }
 
-fn resumed(run: &Path, backend: Backend) -> Result<Job> {
+fn resumed(args: &TrainArgs, run: &Path) -> Result<Job> {
     let folder = RunFolder::open(run)?;
     let config = folder.config()?;
-    let dataset = data::load(&config.data, Seed(config.seed))?;
-    let provenance = folder.provenance()?;
-    if provenance.data_sha256 != dataset.fingerprint {
-        return Err(Error::input(format!(
-            "{}: the data are not those that the run began with (sha256 {}, now {}); put the old data back",
-            run.display(),
-            provenance.data_sha256,
-            dataset.fingerprint
-        )));
-    }
+    let backend = Backend::open(args.backend.as_ref().unwrap_or(&folder.provenance()?.backend))?;
+    let dataset = folder.dataset(&config)?;
     let last = folder.last_checkpoint();
     // Killed before its first checkpoint, a run starts again from its beginning.
     let from = if last.exists() { Some(Checkpoint::read(&last)?) } else { None };
@@ -108,10 +109,11 @@ fn read_config(path: &Path) -> Result<(String, String)> {
             Some(text) => Ok((text.to_string(), format!("{name} (shipped)"))),
             None => {
                 let names = shipped::CONFIGS.map(|(name, _)| name);
+                let stem = path.file_stem().map_or(name.clone(), |stem| stem.to_string_lossy().into_owned());
+                let near = did_you_mean(&format!("{stem}.toml"), names);
                 Err(Error::input(format!(
-                    "{name}: no such file, and no configuration of that name ships with the program, which has {}{}",
-                    names.join(", "),
-                    did_you_mean(&name, names)
+                    "{name}: no such file, and no configuration of that name ships with the program, which has {}{near}",
+                    names.join(", ")
                 )))
             }
         },

@@ -5,6 +5,8 @@
 
 mod parse;
 
+pub use parse::place_of;
+
 use dgm_core::schedule::{Annealing, Schedule};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -230,8 +232,14 @@ impl ObjectiveConfig {
 impl OptimizerConfig {
     /// Whether the values are in range.
     pub(crate) fn validate(&self) -> std::result::Result<(), Invalid> {
-        let positive = |value: f64, key| require(value.is_finite() && value > 0.0, key, "a finite number above 0");
-        let rate = |value: f64, key| require((0.0..1.0).contains(&value), key, "a number of at least 0 and below 1");
+        // The optimisers compute in f32: what it cannot hold is refused too.
+        let positive = |value: f64, key| {
+            let held = value as f32;
+            require(held.is_finite() && held > 0.0, key, "a finite number above 0 (in f32)")
+        };
+        let rate = |value: f64, key| {
+            require((0.0..1.0).contains(&(value as f32)), key, "a number of at least 0 and below 1 (in f32)")
+        };
         positive(self.learning_rate, "learning_rate")?;
         let decay = self.weight_decay;
         require(decay.is_finite() && decay >= 0.0, "weight_decay", "a finite number of at least 0")?;
@@ -260,7 +268,7 @@ impl TrainingConfig {
 impl EvaluationConfig {
     /// Whether the values are in range.
     pub(crate) fn validate(&self) -> std::result::Result<(), Invalid> {
-        require(self.samples >= 1, "samples", AT_LEAST_1)
+        require((1..=100_000).contains(&self.samples), "samples", "a whole number from 1 to 100000")
     }
 }
 

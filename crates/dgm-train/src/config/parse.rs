@@ -51,6 +51,25 @@ pub(super) fn parse(text: &str, origin: &str, overrides: &[String]) -> Result<Co
     Ok(config)
 }
 
+/// Where the value of the key `path` stands, as the beginning of a message: `file.toml:LINE: `, `--set …: `, or nothing
+/// where it is a default.
+pub fn place_of(text: &str, origin: &str, overrides: &[String], path: &[&str; 2]) -> String {
+    let [table, key] = *path;
+    let assigned = |assignment: &&String| {
+        assignment.split_once('=').is_some_and(|(left, _)| left.trim() == format!("{table}.{key}"))
+    };
+    if let Some(assignment) = overrides.iter().rev().find(assigned) {
+        return format!("--set {assignment}: ");
+    }
+    let root = DeTable::parse(text).ok().map(Spanned::into_inner);
+    let inner = root.as_ref().and_then(|root| root.get(table)).and_then(|inner| inner.get_ref().as_table());
+    let start = inner.and_then(|inner| inner.get_key_value(key)).map(|(key, _)| key.span().start);
+    start.map_or(String::new(), |start| {
+        let line = Origin { text, name: origin, overrides }.line(start);
+        format!("{origin}:{line}: ")
+    })
+}
+
 /// Writes the value of `key.path=value` into the table, everything of it at the position `mark`.
 fn apply<'a>(root: &mut DeTable<'a>, assignment: &'a str, mark: Range<usize>) -> Result<()> {
     let expected = "expected key=value, such as training.epochs=5";

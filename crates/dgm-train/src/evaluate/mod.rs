@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::estimate::{LogMeanExp, Mean, bits_per_dim};
 use dgm_core::random::Seed;
 use dgm_models::{AnyModel, Batch, DataSpec, Model, Values};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// Examples scored at once.
 const BATCH: usize = 256;
@@ -16,9 +16,9 @@ const BATCH: usize = 256;
 const ELBO_SAMPLES: usize = 32;
 
 /// One reported likelihood.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LikelihoodRow {
-    /// `NLL` (exact, or importance-weighted as the estimator says) or `-ELBO` (an upper bound of the NLL).
+    /// `NLL` (exact), or an upper bound of it: `-ELBO`, or the tighter `-IWAE` (importance-weighted).
     pub quantity: String,
     /// Mean over examples, in nats.
     pub nats_per_example: f64,
@@ -32,8 +32,19 @@ pub struct LikelihoodRow {
     pub examples: usize,
 }
 
+/// A proportion of right labels.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Accuracy {
+    /// From 0 to 1.
+    pub accuracy: f64,
+    /// Its standard error, √(a (1 − a) / n).
+    pub standard_error: f64,
+    /// Number of examples.
+    pub examples: usize,
+}
+
 /// What is reported of a run: `result.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Results {
     /// On the test split.
     pub test: LikelihoodRow,
@@ -42,9 +53,9 @@ pub struct Results {
     /// The importance-weighted bound on the test split, for models with latent variables.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_importance_weighted: Option<LikelihoodRow>,
-    /// The part of the test split whose label the model finds most probable, where the target is a label.
+    /// Where the target is a label and its likelihood exact: how often the most probable label is the right one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub test_accuracy: Option<f64>,
+    pub test_accuracy: Option<Accuracy>,
     /// Number of parameters of the model.
     pub parameters: usize,
 }
@@ -122,7 +133,7 @@ fn importance_weighted(
         }
         nats.extend(sums.iter().map(|sum| -sum.value()));
     });
-    row(model, "NLL", format!("importance-weighted bound, k = {k}"), &nats, "test")
+    row(model, "-IWAE", format!("importance-weighted bound, k = {k}"), &nats, "test")
 }
 
 fn row(model: &dyn Model, quantity: &str, estimator: String, nats: &[f64], split: &str) -> Result<LikelihoodRow> {
@@ -144,10 +155,14 @@ fn row(model: &dyn Model, quantity: &str, estimator: String, nats: &[f64], split
 }
 
 /// Where the target is one label given a condition: how often the most probable label is the right one.
-fn accuracy(model: &dyn Model, split: &Split, device: &Device, seed: Seed) -> Option<f64> {
+fn accuracy(model: &dyn Model, split: &Split, device: &Device, seed: Seed) -> Option<Accuracy> {
     let DataSpec { shape: [1, 1, 1], values: Values::Levels(classes), condition: Some(_) } = model.spec() else {
         return None;
     };
+    // A bound's most probable label is not the model's.
+    if !model.is_exact() {
+        return None;
+    }
     let mut right = 0usize;
     for_each_batch(split, device, |_, batch| {
         let rows = batch.len();
@@ -164,7 +179,8 @@ fn accuracy(model: &dyn Model, split: &Split, device: &Device, seed: Seed) -> Op
             right += usize::from(best == Some(label as usize));
         }
     });
-    Some(right as f64 / split.len() as f64)
+    let (accuracy, examples) = (right as f64 / split.len() as f64, split.len());
+    Some(Accuracy { accuracy, standard_error: (accuracy * (1.0 - accuracy) / examples as f64).sqrt(), examples })
 }
 
 fn for_each_batch(split: &Split, device: &Device, mut f: impl FnMut(usize, &Batch)) {
@@ -194,8 +210,8 @@ impl Results {
                 row.quantity, row.nats_per_example, row.standard_error, row.bits_per_dim, row.examples, row.estimator
             ));
         }
-        if let Some(accuracy) = self.test_accuracy {
-            text.push_str(&format!("test accuracy {:.2} %\n", 100.0 * accuracy));
+        if let Some(Accuracy { accuracy, standard_error, .. }) = self.test_accuracy {
+            text.push_str(&format!("test accuracy {:.2} ± {:.2} %\n", 100.0 * accuracy, 100.0 * standard_error));
         }
         text
     }

@@ -1,7 +1,7 @@
 //! A grid of images as one PNG.
 
 use crate::error::{Error, Result};
-use crate::train::checkpoint::write_atomic;
+use crate::files::write_atomic;
 use dgm_models::{DataSpec, Values};
 use std::path::Path;
 
@@ -32,7 +32,10 @@ pub fn write_png(path: &Path, images: &[Vec<f32>], spec: &DataSpec) -> Result<()
         return Err(Error::input(format!("targets of shape {:?} are not images; write a .csv instead", spec.shape)));
     }
     let [channels, height, width] = spec.shape;
-    let columns = (images.len() as f64).sqrt().ceil() as usize;
+    // Classes take turns, so a column a class where there are classes.
+    let square = (images.len() as f64).sqrt().ceil() as usize;
+    let classes = spec.condition.as_ref().and_then(|condition| condition.classes);
+    let columns = classes.unwrap_or(square).min(images.len());
     let rows = images.len().div_ceil(columns);
     let (cell_h, cell_w) = (height + GAP, width + GAP);
     let (h, w) = (rows * cell_h + GAP, columns * cell_w + GAP);

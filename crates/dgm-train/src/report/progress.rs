@@ -15,8 +15,8 @@ pub trait Report {
     fn train(&mut self, step: u64, nats: f64, terms: &[(&'static str, f64)]);
     /// An epoch was validated.
     fn validation(&mut self, epoch: u64, nats: f64, best: bool);
-    /// Training ended.
-    fn end(&mut self);
+    /// Training ended, and why.
+    fn end(&mut self, why: &str);
 }
 
 /// The report for standard error as it is: a bar on a terminal, otherwise lines.
@@ -35,7 +35,7 @@ impl Report for Quiet {
     fn begin(&mut self, _: &Config, _: &Dataset, _: usize, _: u64, _: u64) {}
     fn train(&mut self, _: u64, _: f64, _: &[(&'static str, f64)]) {}
     fn validation(&mut self, _: u64, _: f64, _: bool) {}
-    fn end(&mut self) {}
+    fn end(&mut self, _: &str) {}
 }
 
 fn headline(config: &Config, dataset: &Dataset, parameters: usize) -> String {
@@ -106,21 +106,23 @@ impl Report for Bar {
         self.show();
     }
 
-    fn end(&mut self) {
+    fn end(&mut self, why: &str) {
         if let Some(bar) = self.bar.take() {
             bar.abandon();
         }
+        eprintln!("{why}");
     }
 }
 
-/// A line every few seconds and at each better validation.
+/// A line every few seconds, with the last validation and the best.
 #[derive(Default)]
 struct Lines {
     event: usize,
     steps: u64,
     began: Option<(Instant, u64)>,
     last: Option<Instant>,
-    train: String,
+    validation: String,
+    best: Option<f64>,
 }
 
 /// Seconds from one plain line to the next.
@@ -133,27 +135,28 @@ impl Report for Lines {
     }
 
     fn train(&mut self, step: u64, nats: f64, terms: &[(&'static str, f64)]) {
-        self.train = format!("step {step}/{}  train {}", self.steps, loss_text(nats, self.event, terms));
-        if self.last.is_none_or(|last| last.elapsed().as_secs() >= QUIET_SECONDS) {
-            self.last = Some(Instant::now());
-            let left = self.began.map_or(0.0, |(began, first)| {
-                let done = step.saturating_sub(first).max(1) as f64;
-                began.elapsed().as_secs_f64() / done * self.steps.saturating_sub(step) as f64
-            });
-            eprintln!("{}  about {left:.0} s left", self.train);
+        // The first window at once, and the last; in between every few seconds.
+        if step < self.steps && self.last.is_some_and(|last| last.elapsed().as_secs() < QUIET_SECONDS) {
+            return;
         }
+        self.last = Some(Instant::now());
+        let left = self.began.map_or(0.0, |(began, first)| {
+            let done = step.saturating_sub(first).max(1) as f64;
+            began.elapsed().as_secs_f64() / done * self.steps.saturating_sub(step) as f64
+        });
+        let train = loss_text(nats, self.event, terms);
+        eprintln!("step {step}/{}  train {train}{}  about {left:.0} s left", self.steps, self.validation);
     }
 
     fn validation(&mut self, epoch: u64, nats: f64, best: bool) {
-        if best && self.last.is_none_or(|last| last.elapsed().as_millis() < 200) {
-            eprintln!(
-                "epoch {epoch}: validation {nats:.3} nats ({:.4} bits/dim), best",
-                bits_per_dim(nats, self.event)
-            );
+        if best {
+            self.best = Some(nats);
         }
+        let best = self.best.map_or(String::new(), |best| format!(", best {best:.3}"));
+        self.validation = format!("  validation after epoch {epoch} {nats:.3}{best}");
     }
 
-    fn end(&mut self) {
-        eprintln!("{}", self.train);
+    fn end(&mut self, why: &str) {
+        eprintln!("{why}{}", self.validation);
     }
 }

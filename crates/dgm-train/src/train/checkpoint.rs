@@ -5,10 +5,10 @@
 //! old one.
 
 use crate::error::{Error, Result};
+use crate::files::write_atomic;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::Path;
 
 const MAGIC: &[u8] = b"dgm checkpoint\n";
@@ -126,31 +126,6 @@ impl Checkpoint {
         }
         Ok(Self { progress: header.progress, sections })
     }
-}
-
-/// Writes `bytes` beside `path`, flushes them to disk and renames: `path` is the old file or the new one, never half.
-///
-/// # Errors
-/// The folder cannot be written, or the disk is full.
-pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
-    let failed = |error: std::io::Error| Error::run(format!("{}: cannot be written: {error}", path.display()));
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(".part");
-    let aside = Path::new(&aside);
-    let written = File::create(aside).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    });
-    if let Err(error) = written.and_then(|()| fs::rename(aside, path)) {
-        // Best effort: the error that matters is the one above.
-        let _ = fs::remove_file(aside);
-        return Err(failed(error));
-    }
-    // The rename itself must reach the disk; not every system lets a folder be opened for that.
-    if let Some(folder) = path.parent().and_then(|folder| File::open(folder).ok()) {
-        let _ = folder.sync_all();
-    }
-    Ok(())
 }
 
 #[cfg(test)]

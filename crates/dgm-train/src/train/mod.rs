@@ -94,18 +94,26 @@ impl Trainer<'_> {
                 if step.is_multiple_of(WINDOW) || step.is_multiple_of(steps_an_epoch) {
                     self.close_window(&mut meter, &state, epoch, steps, report)?;
                 }
-                if self.stop.load(Ordering::Relaxed) {
-                    self.save(&state)?;
-                    report.end();
-                    return Ok(Ending::Interrupted);
+                // The last step of an epoch is followed by its validation, whoever asks to stop.
+                if self.stop.load(Ordering::Relaxed) && !step.is_multiple_of(steps_an_epoch) {
+                    return self.interrupt(&state, report);
                 }
             }
-            state.progress.complete = self.finish_epoch(&mut state, epoch + 1, steps, report)?;
+            let stopped_early = self.finish_epoch(&mut state, epoch + 1, steps, report)?;
+            state.progress.complete = stopped_early || state.progress.step >= steps;
+            if self.stop.load(Ordering::Relaxed) && !state.progress.complete {
+                return self.interrupt(&state, report);
+            }
         }
-        state.progress.complete = true;
         self.save(&state)?;
-        report.end();
+        report.end(if state.progress.step < steps { "stopped early: validation no longer improves" } else { "done" });
         Ok(Ending::Complete)
+    }
+
+    fn interrupt(&self, state: &State, report: &mut dyn Report) -> Result<Ending> {
+        self.save(state)?;
+        report.end("interrupted");
+        Ok(Ending::Interrupted)
     }
 
     fn start(&self, from: Option<Checkpoint>) -> Result<State> {
@@ -164,21 +172,18 @@ impl Trainer<'_> {
         let Some(means) = std::mem::take(meter).means() else { return Ok(()) };
         let step = state.progress.step;
         let loss = means.first().map_or(f64::NAN, |(_, nats)| *nats);
+        // The terms without their weights: a likelihood or a bound also while a weight is annealed.
+        let nats: f64 = means.iter().skip(1).map(|(_, nats)| nats).sum();
         if let Some((term, value)) = means.iter().find(|(_, nats)| !nats.is_finite()) {
-            return Err(Error::run(format!(
-                "training stopped: `{term}` is {value} in the steps up to {step} (epoch {}); a smaller \
-                 `optimizer.learning_rate` or `optimizer.gradient_clip_norm = 1.0` is what usually helps; the last \
-                 checkpoint is kept in {}",
-                epoch + 1,
-                self.folder.path().display()
-            )));
+            return Err(self.diverged(term, *value, step, epoch + 1));
         }
         let mut line = json!({
             "kind": "train",
             "step": step,
             "epoch": epoch + 1,
-            "nats_per_example": loss,
-            "bits_per_dim": bits_per_dim(loss, self.dataset.spec.event()),
+            "loss": loss,
+            "nats_per_example": nats,
+            "bits_per_dim": bits_per_dim(nats, self.dataset.spec.event()),
             "learning_rate": optimizer::learning_rate(&self.config.optimizer, step.saturating_sub(1), steps),
             "seconds": state.progress.seconds,
         });
@@ -186,8 +191,19 @@ impl Trainer<'_> {
             line.extend(means.iter().skip(1).map(|(name, nats)| ((*name).to_string(), json!(nats))));
         }
         self.folder.append_metrics(&line)?;
-        report.train(step, loss, &means[1..]);
+        report.train(step, nats, means.get(1..).unwrap_or_default());
         Ok(())
+    }
+
+    fn diverged(&self, what: &str, value: f64, step: u64, epoch: u64) -> Error {
+        let kept = match self.folder.last_checkpoint().exists() {
+            true => format!("; the checkpoint before it is kept in {}", self.folder.path().display()),
+            false => String::new(),
+        };
+        Error::run(format!(
+            "training stopped: {what} is {value} at step {step} (epoch {epoch}); a smaller `optimizer.learning_rate` or \
+             `optimizer.gradient_clip_norm = 1.0` is what usually helps{kept}"
+        ))
     }
 
     /// Validates and saves where it is time to; whether early stopping ends the run.
@@ -199,7 +215,10 @@ impl Trainer<'_> {
             let model = state.average.clone().unwrap_or_else(|| state.model.valid());
             let seed = Seed(self.config.seed);
             let nats = evaluate::validation_loss(&model, &self.dataset.validation, &self.device, seed);
-            let better = nats.is_finite() && state.progress.best.is_none_or(|best| nats < best.nats);
+            if !nats.is_finite() {
+                return Err(self.diverged("the validation loss", nats, state.progress.step, epoch));
+            }
+            let better = state.progress.best.is_none_or(|best| nats < best.nats);
             if better {
                 state.progress.best = Some(Best { epoch, nats });
                 let sections = vec![("model".into(), bytes_of(&model)?)];
