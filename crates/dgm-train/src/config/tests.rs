@@ -125,7 +125,10 @@ fn errors_of_the_file_name_line_and_key() {
             "[objective]\nbeta = { schedule = \"linear\", from = -1.0, to = 1.0, steps = 5 }\n",
             "vae.toml:6: objective.beta.from is -1.0; expected a finite number of at least 0",
         ),
-        ("[evaluation]\nsamples = 0\n", "vae.toml:6: evaluation.samples is 0; expected a whole number from 1 to 100000"),
+        (
+            "[evaluation]\nsamples = 0\n",
+            "vae.toml:6: evaluation.samples is 0; expected a whole number from 1 to 100000",
+        ),
         (
             "[optimiser]\nkind = \"adam\"\n",
             "vae.toml:5: unknown key `optimiser`; did you mean `optimizer`? (allowed at the top: seed, [data], [model], \
