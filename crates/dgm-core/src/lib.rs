@@ -31,3 +31,4 @@ pub mod objective;
 pub mod ops;
 pub mod random;
 pub mod schedule;
+mod special;

@@ -74,6 +74,11 @@ impl Stream {
         (0..n).map(|_| StandardNormal.sample(&mut self.generator)).collect()
     }
 
+    /// One draw from `distribution`.
+    pub(crate) fn draw(&mut self, distribution: &impl Distribution<f64>) -> f64 {
+        distribution.sample(&mut self.generator)
+    }
+
     /// 0 .. n in random order (Fisher–Yates); n fits in 32 bits.
     pub fn permutation(&mut self, n: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..n).collect();

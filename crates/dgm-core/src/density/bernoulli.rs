@@ -1,5 +1,6 @@
 //! Bernoulli: a coin, from its logit.
 
+use super::{Support, assert_one_shape};
 use crate::ops;
 use crate::random::Stream;
 use burn::tensor::Tensor;
@@ -17,7 +18,15 @@ impl<const D: usize> Bernoulli<D> {
         Self { logits }
     }
 
+    /// 0 and 1.
+    pub fn support(&self) -> Support {
+        Support::Binary
+    }
+
     /// log p(x) = x·l − softplus(l) in nats, for x in {0, 1}; the shape of the logits.
+    ///
+    /// # Panics
+    /// If the shapes of the logits and `x` differ.
     pub fn log_prob(&self, x: Tensor<D>) -> Tensor<D> {
         ops::bernoulli_log_prob(self.logits.clone(), x)
     }
@@ -33,6 +42,15 @@ impl<const D: usize> Bernoulli<D> {
     pub fn entropy(&self) -> Tensor<D> {
         let size = self.logits.clone().abs();
         size.clone().neg().exp().log1p() + sigmoid(size.clone().neg()) * size
+    }
+
+    /// P(X ≤ x): σ(−l) below 1, 1 from there on.
+    ///
+    /// # Panics
+    /// If the shapes of the logits and `x` differ.
+    pub fn cdf(&self, x: Tensor<D>) -> Tensor<D> {
+        assert_one_shape("Bernoulli::cdf", ("logits", &self.logits), ("x", &x));
+        sigmoid(self.logits.clone().neg()).mask_fill(x.greater_equal_elem(1.0), 1.0)
     }
 
     /// One draw of each coin: 1 where a uniform number falls below σ(l).

@@ -3,11 +3,13 @@
 //! Neighbouring levels share probability, which a softmax has to learn level by level. Over a finite support the
 //! normalising constants are finite sums of logarithms, so no log-gamma is needed.
 
-use super::Categorical;
-use burn::tensor::activation::log_softmax;
+use super::{Categorical, Support, assert_one_shape};
+use crate::random::Stream;
+use crate::special::log_sum_exp;
+use burn::tensor::activation::{log_softmax, sigmoid};
 use burn::tensor::{Int, Tensor, TensorData};
 
-/// p(x) = Σₘ πₘ BetaBinomial(x; n, αₘ, βₘ), with
+/// p(x) = Σₘ πₘ BetaBinomial(x; n, αₘ, βₘ) (with one component, the beta-binomial itself), with
 ///
 /// log BetaBinomial(x) = log C(n, x) + Σ_{i<x} log(α + i) + Σ_{j<n−x} log(β + j) − Σ_{i<n} log(α + β + i).
 ///
@@ -33,10 +35,9 @@ impl BetaBinomialMixture {
     /// # Panics
     /// If the shapes differ or `levels` < 2.
     pub fn new(weight_logits: Tensor<2>, log_alpha: Tensor<2>, log_beta: Tensor<2>, levels: usize) -> Self {
-        let shape = weight_logits.dims();
-        assert_eq!(shape, log_alpha.dims(), "BetaBinomialMixture: `weight_logits` and `log_alpha` differ in shape");
-        assert_eq!(shape, log_beta.dims(), "BetaBinomialMixture: `weight_logits` and `log_beta` differ in shape");
-        assert!(levels >= 2, "BetaBinomialMixture: {levels} levels, need 2 or more");
+        assert_one_shape("BetaBinomialMixture", ("weight_logits", &weight_logits), ("log_alpha", &log_alpha));
+        assert_one_shape("BetaBinomialMixture", ("log_alpha", &log_alpha), ("log_beta", &log_beta));
+        assert!(levels >= 2, "BetaBinomialMixture: `levels` is {levels}, need 2 or more");
         Self {
             log_weights: log_softmax(weight_logits, 1),
             log_alpha: log_alpha.clamp(-LOG_SHAPE_BOUND, LOG_SHAPE_BOUND),
@@ -45,9 +46,21 @@ impl BetaBinomialMixture {
         }
     }
 
+    /// Whole numbers 0 ..= levels − 1.
+    pub fn support(&self) -> Support {
+        Support::Levels(self.levels)
+    }
+
     /// log p(x) in nats, for whole numbers x in 0 .. levels; `x` `[n]`, the result `[n]`.
+    ///
+    /// # Panics
+    /// If `x` has not n numbers.
     pub fn log_prob(&self, x: Tensor<1>) -> Tensor<1> {
-        let [rows, components] = self.log_alpha.dims();
+        let ([rows, components], [numbers]) = (self.log_alpha.dims(), x.dims());
+        assert_eq!(
+            rows, numbers,
+            "BetaBinomialMixture::log_prob: parameters of shape [{rows}, {components}] and `x` of shape [{numbers}]"
+        );
         let trials = self.levels - 1;
         let device = self.log_alpha.device();
         let steps = Tensor::<1, Int>::arange(0..trials as i64, &device).float().reshape([1, 1, trials]);
@@ -65,7 +78,32 @@ impl BetaBinomialMixture {
         log_sum_exp(component + self.log_weights.clone()) + coefficient
     }
 
-    /// All probabilities as a [`Categorical`] over the levels (for sampling, means and entropies).
+    /// E\[x\] = Σₘ πₘ n αₘ / (αₘ + βₘ), `[n]`.
+    pub fn mean(&self) -> Tensor<1> {
+        // α / (α + β) from the difference of the logarithms.
+        let part = sigmoid(self.log_alpha.clone() - self.log_beta.clone());
+        (self.log_weights.clone().exp() * part).sum_dim(1).mul_scalar(self.levels as f64 - 1.0).squeeze_dim(1)
+    }
+
+    /// H = −Σₓ p(x) log p(x) over the levels, `[n]`, in nats.
+    pub fn entropy(&self) -> Tensor<1> {
+        self.to_categorical().entropy()
+    }
+
+    /// P(X ≤ x), `[n]`.
+    ///
+    /// # Panics
+    /// If `x` has not n numbers.
+    pub fn cdf(&self, x: Tensor<1>) -> Tensor<1> {
+        self.to_categorical().cdf(x.int())
+    }
+
+    /// One draw of each variable, `[n]`.
+    pub fn sample(&self, noise: &mut Stream) -> Tensor<1> {
+        self.to_categorical().sample(noise).float()
+    }
+
+    /// All probabilities as a [`Categorical`] over the levels.
     pub fn to_categorical(&self) -> Categorical {
         let [rows, components] = self.log_alpha.dims();
         let trials = self.levels - 1;
@@ -98,10 +136,4 @@ impl BetaBinomialMixture {
         }
         TensorData::new(all, [self.levels])
     }
-}
-
-/// log Σₘ exp(aₘ) over the columns, `[n, m]` → `[n]`.
-fn log_sum_exp(a: Tensor<2>) -> Tensor<1> {
-    let max = a.clone().detach().max_dim(1);
-    ((a - max.clone()).exp().sum_dim(1).log() + max).squeeze_dim(1)
 }

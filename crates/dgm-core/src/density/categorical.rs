@@ -1,5 +1,6 @@
 //! Categorical: one of k classes, from k logits.
 
+use super::{Support, pick};
 use crate::ops;
 use crate::random::Stream;
 use burn::tensor::activation::{log_softmax, softmax};
@@ -15,6 +16,11 @@ impl Categorical {
     /// n variables of k classes from logits `[n, k]`, which need not be normalised.
     pub fn from_logits(logits: Tensor<2>) -> Self {
         Self { logits }
+    }
+
+    /// The classes 0 ..= k − 1.
+    pub fn support(&self) -> Support {
+        Support::Levels(self.logits.dims()[1])
     }
 
     /// log p(class) = l\[class\] − logsumexp(l) in nats; `class` `[n]` in 0 .. k, the result `[n]`.
@@ -43,6 +49,16 @@ impl Categorical {
         let [_, classes] = self.logits.dims();
         let values = Tensor::<1, Int>::arange(0..classes as i64, &self.logits.device()).float();
         (softmax(self.logits.clone(), 1) * values.unsqueeze()).sum_dim(1).squeeze_dim(1)
+    }
+
+    /// P(X ≤ class) of ordered classes, `[n]`: the sum of their probabilities from 0 on.
+    ///
+    /// # Panics
+    /// If `class` has not n numbers.
+    pub fn cdf(&self, class: Tensor<1, Int>) -> Tensor<1> {
+        let ([rows, classes], [numbers]) = (self.logits.dims(), class.dims());
+        assert_eq!(rows, numbers, "Categorical::cdf: `logits` has shape [{rows}, {classes}] and `class` [{numbers}]");
+        pick(softmax(self.logits.clone(), 1).cumsum(1), &class)
     }
 
     /// One draw of each variable, `[n]`: the number of classes whose cumulative probability a uniform number reaches.

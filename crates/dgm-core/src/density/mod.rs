@@ -1,11 +1,69 @@
 //! Densities, built from what a network emits; `log_prob` is elementwise (one number for each random variable), in nats.
+//!
+//! | values | densities |
+//! | --- | --- |
+//! | 0 and 1 | [`Bernoulli`] |
+//! | classes | [`Categorical`] |
+//! | ordinal levels | [`DiscretizedLogistic`], [`DiscretizedLogisticMixture`], [`BetaBinomialMixture`] |
+//! | counts | [`Poisson`], [`NegativeBinomial`] |
+//! | \[0, 1\] | [`ContinuousBernoulli`] |
+//! | real numbers | [`Normal`], [`Laplace`], [`StudentT`], [`NormalMixture`] |
+//!
+//! `sample` draws from a named [`Stream`], differentiably where it says so; `cdf` and `entropy` are there where
+//! they have closed forms. `log_prob` trusts its targets: [`Support::check`] is what looks at them.
 
 mod bernoulli;
 mod beta_binomial;
 mod categorical;
+mod continuous_bernoulli;
+mod discretized_logistic;
+mod discretized_logistic_mixture;
+mod laplace;
+mod negative_binomial;
 mod normal;
+mod normal_mixture;
+mod poisson;
+mod student_t;
+mod support;
+
+use crate::random::Stream;
+use burn::tensor::{Int, Tensor, TensorData};
 
 pub use bernoulli::Bernoulli;
 pub use beta_binomial::BetaBinomialMixture;
 pub use categorical::Categorical;
+pub use continuous_bernoulli::ContinuousBernoulli;
+pub use discretized_logistic::DiscretizedLogistic;
+pub use discretized_logistic_mixture::DiscretizedLogisticMixture;
+pub use laplace::Laplace;
+pub use negative_binomial::NegativeBinomial;
 pub use normal::Normal;
+pub use normal_mixture::NormalMixture;
+pub use poisson::Poisson;
+pub use student_t::StudentT;
+pub use support::{OutOfSupport, Support};
+
+/// Panics, naming both shapes, unless they are one.
+pub(crate) fn assert_one_shape<const D: usize>(whose: &str, a: (&str, &Tensor<D>), b: (&str, &Tensor<D>)) {
+    let (left, right) = (a.1.dims(), b.1.dims());
+    assert_eq!(left, right, "{whose}: `{}` has shape {left:?} and `{}` {right:?}", a.0, b.0);
+}
+
+/// The entry of each row that `column` names: `[n, m]` and `[n]` → `[n]`.
+fn pick(all: Tensor<2>, column: &Tensor<1, Int>) -> Tensor<1> {
+    all.gather(1, column.clone().unsqueeze_dim(1)).squeeze_dim(1)
+}
+
+/// One draw for each variable on the host, where rejection samplers need loops.
+fn draw_on_host<const D: usize, const N: usize>(
+    parameters: [&Tensor<D>; N],
+    noise: &mut Stream,
+    draw: impl Fn([f64; N], &mut Stream) -> f64,
+) -> Tensor<D> {
+    let (shape, device) = (parameters[0].dims(), parameters[0].device());
+    let columns = parameters.map(|parameter| parameter.clone().into_data().iter::<f64>().collect::<Vec<_>>());
+    let draws: Vec<f32> = (0..columns[0].len())
+        .map(|i| draw(std::array::from_fn(|parameter| columns[parameter][i]), noise) as f32)
+        .collect();
+    Tensor::from_data(TensorData::new(draws, shape), &device)
+}

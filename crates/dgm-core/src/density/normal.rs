@@ -1,6 +1,8 @@
 //! Normal with a diagonal covariance, from its mean and log-variance.
 
+use super::{Support, assert_one_shape};
 use crate::random::Stream;
+use crate::special::normal_cdf;
 use burn::tensor::Tensor;
 
 /// log 2π.
@@ -19,15 +21,28 @@ impl<const D: usize> Normal<D> {
     /// # Panics
     /// If the shapes differ.
     pub fn new(mean: Tensor<D>, log_var: Tensor<D>) -> Self {
-        assert_eq!(mean.dims(), log_var.dims(), "Normal: `mean` and `log_var` must have one shape");
+        assert_one_shape("Normal", ("mean", &mean), ("log_var", &log_var));
         Self { mean, log_var }
     }
 
+    /// All finite numbers.
+    pub fn support(&self) -> Support {
+        Support::Real
+    }
+
+    /// (x − μ) / σ.
+    fn standardised(&self, x: Tensor<D>) -> Tensor<D> {
+        assert_one_shape("Normal", ("mean", &self.mean), ("x", &x));
+        (x - self.mean.clone()) * self.log_var.clone().mul_scalar(-0.5).exp()
+    }
+
     /// log p(x) = −½ (log 2π + log σ² + (x − μ)² / σ²), in nats per unit of x; the shape of the mean.
+    ///
+    /// # Panics
+    /// If the shapes of the mean and `x` differ.
     pub fn log_prob(&self, x: Tensor<D>) -> Tensor<D> {
-        // (x − μ) / σ, squared after the division: (x − μ)² alone overflows earlier.
-        let standardised = (x - self.mean.clone()) * self.log_var.clone().mul_scalar(-0.5).exp();
-        (self.log_var.clone() + standardised.square()).add_scalar(LN_2PI).mul_scalar(-0.5)
+        // Squared after the division: (x − μ)² alone overflows earlier.
+        (self.log_var.clone() + self.standardised(x).square()).add_scalar(LN_2PI).mul_scalar(-0.5)
     }
 
     /// μ.
@@ -43,6 +58,14 @@ impl<const D: usize> Normal<D> {
     /// H = ½ (1 + log 2π + log σ²), in nats.
     pub fn entropy(&self) -> Tensor<D> {
         self.log_var.clone().add_scalar(1.0 + LN_2PI).mul_scalar(0.5)
+    }
+
+    /// P(X ≤ x) = Φ((x − μ) / σ), relatively accurate in the lower tail too.
+    ///
+    /// # Panics
+    /// If the shapes of the mean and `x` differ.
+    pub fn cdf(&self, x: Tensor<D>) -> Tensor<D> {
+        normal_cdf(self.standardised(x))
     }
 
     /// μ + σ·ε with ε ~ N(0, 1): differentiable in both parameters (Kingma and Welling 2014, section 2.4).

@@ -38,6 +38,24 @@ impl<B: ObjectiveOps> Backward<B, 1> for CategoricalLogProb {
     }
 }
 
+#[derive(Debug)]
+struct DiscretizedLogisticMixtureLogProb;
+
+impl<B: ObjectiveOps> Backward<B, 3> for DiscretizedLogisticMixtureLogProb {
+    type State = ([FloatTensor<B>; 4], usize);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let ([weight_logits, mean, log_scale, x], levels) = ops.state;
+        let grad = grads.consume::<B>(&ops.node);
+        let pulled = B::discretized_logistic_mixture_log_prob_pullback(weight_logits, mean, log_scale, x, grad, levels);
+        for (parent, grad) in ops.parents.into_iter().zip([pulled.0, pulled.1, pulled.2]) {
+            if let Some(node) = parent {
+                grads.register::<B>(node.id, grad);
+            }
+        }
+    }
+}
+
 impl<B: ObjectiveOps, C: CheckpointStrategy> ObjectiveOps for Autodiff<B, C> {
     fn bernoulli_log_prob(logits: FloatTensor<Self>, x: FloatTensor<Self>) -> FloatTensor<Self> {
         let prepared = BernoulliLogProb.prepare::<C>([logits.node(), x.node()]).compute_bound().stateful();
@@ -56,6 +74,25 @@ impl<B: ObjectiveOps, C: CheckpointStrategy> ObjectiveOps for Autodiff<B, C> {
                 prep.finish((logits.clone(), class.clone()), B::categorical_log_prob(logits, class))
             }
             OpsKind::UnTracked(prep) => prep.finish(B::categorical_log_prob(logits, class)),
+        }
+    }
+
+    fn discretized_logistic_mixture_log_prob(
+        weight_logits: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        log_scale: FloatTensor<Self>,
+        x: FloatTensor<Self>,
+        levels: usize,
+    ) -> FloatTensor<Self> {
+        let nodes = [weight_logits.node(), mean.node(), log_scale.node()];
+        let prepared = DiscretizedLogisticMixtureLogProb.prepare::<C>(nodes).compute_bound().stateful();
+        let [w, m, s, x] = [weight_logits, mean, log_scale, x].map(|tensor| tensor.into_primitive());
+        match prepared {
+            OpsKind::Tracked(prep) => {
+                let state = ([w.clone(), m.clone(), s.clone(), x.clone()], levels);
+                prep.finish(state, B::discretized_logistic_mixture_log_prob(w, m, s, x, levels))
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::discretized_logistic_mixture_log_prob(w, m, s, x, levels)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Default bodies of [`ObjectiveOps`](super::ObjectiveOps), in terms of `Backend`'s own operations.
 
 use burn::backend::tensor::{FloatTensor, IntTensor};
-use burn::backend::{Backend, TensorMetadata};
+use burn::backend::{Backend, TensorMetadata, get_or_init_device_settings};
 use burn::tensor::{IndexingUpdateOp, Shape};
 
 /// x·l − max(l, 0) − log1p(exp(−|l|)).
@@ -53,4 +53,117 @@ pub(super) fn categorical_log_prob_pullback<B: Backend>(
     let grad = B::float_reshape(grad, Shape::new([rows, 1]));
     let spread = B::float_neg(B::float_mul(softmax, grad.clone()));
     B::float_scatter(1, spread, class, grad, IndexingUpdateOp::Add)
+}
+
+/// What the value and the pullback of a mixture of discretised logistics share; all `[n, m]` but the first two.
+struct Bins<B: Backend> {
+    /// 0 for the first level, else 1, `[n, 1]`: whether the bin ends below.
+    below: FloatTensor<B>,
+    /// 0 for the last level, else 1, `[n, 1]`: whether the bin ends above.
+    above: FloatTensor<B>,
+    precision: FloatTensor<B>,
+    /// The bin's edges a and b, standardised.
+    lower: FloatTensor<B>,
+    upper: FloatTensor<B>,
+    /// b − a.
+    width: FloatTensor<B>,
+    /// log πₘ + log P(x; μₘ, sₘ).
+    joint: FloatTensor<B>,
+    /// log πₘ.
+    log_weight: FloatTensor<B>,
+}
+
+impl<B: Backend> Bins<B> {
+    fn new(
+        weight_logits: FloatTensor<B>,
+        mean: FloatTensor<B>,
+        log_scale: FloatTensor<B>,
+        x: FloatTensor<B>,
+        levels: usize,
+    ) -> Self {
+        let intervals = (levels - 1) as f32;
+        let rows = x.shape()[0];
+        let x = B::float_reshape(x, Shape::new([rows, 1]));
+        let from_last = B::float_add_scalar(B::float_neg(x.clone()), intervals.into());
+        let [below, above] = [x.clone(), from_last].map(|steps| B::float_clamp(steps, 0.0f32.into(), 1.0f32.into()));
+        let precision = B::float_exp(B::float_neg(log_scale));
+        let edge = |side: f32| {
+            let twice = B::float_mul_scalar(x.clone(), 2.0f32.into());
+            let edge = B::float_div_scalar(B::float_add_scalar(twice, (side - intervals).into()), intervals.into());
+            B::float_mul(B::float_sub(edge, mean.clone()), precision.clone())
+        };
+        let (lower, upper) = (edge(-1.0), edge(1.0));
+        let width = B::float_mul_scalar(precision.clone(), (2.0 / intervals).into());
+        let ends = B::float_add(
+            B::float_mul(B::log_sigmoid(upper.clone()), above.clone()),
+            B::float_mul(B::log_sigmoid(B::float_neg(lower.clone())), below.clone()),
+        );
+        let inner = B::float_mul(below.clone(), above.clone());
+        let log_prob = B::float_add(ends, B::float_mul(log1m_exp_neg::<B>(width.clone()), inner));
+        let (shifted, log_sum) = shift_and_log_sum::<B>(weight_logits);
+        let log_weight = B::float_sub(shifted, log_sum);
+        let joint = B::float_add(log_prob, log_weight.clone());
+        Self { below, above, precision, lower, upper, width, joint, log_weight }
+    }
+}
+
+/// log(1 − exp(−d)) for d > 0.
+fn log1m_exp_neg<B: Backend>(d: FloatTensor<B>) -> FloatTensor<B> {
+    let decay = B::float_exp(B::float_neg(d.clone()));
+    let rise = B::float_tanh(B::float_mul_scalar(d.clone(), 0.5f32.into()));
+    let near = B::float_log(B::float_mul(rise, B::float_add_scalar(decay.clone(), 1.0f32.into())));
+    let bools = get_or_init_device_settings::<B>(&d.device()).bool_dtype;
+    let far = B::float_greater_elem(d, std::f32::consts::LN_2.into(), bools);
+    B::float_mask_where(near, far, B::float_log1p(B::float_neg(decay)))
+}
+
+/// log Σₘ exp(log πₘ + log P(x; μₘ, sₘ)).
+pub(super) fn discretized_logistic_mixture_log_prob<B: Backend>(
+    weight_logits: FloatTensor<B>,
+    mean: FloatTensor<B>,
+    log_scale: FloatTensor<B>,
+    x: FloatTensor<B>,
+    levels: usize,
+) -> FloatTensor<B> {
+    let shape = x.shape();
+    let joint = Bins::<B>::new(weight_logits, mean, log_scale, x, levels).joint;
+    let max = B::float_max_dim(joint.clone(), 1);
+    let sum = B::float_sum_dim(B::float_exp(B::float_sub(joint, max.clone())), 1);
+    B::float_reshape(B::float_add(B::float_log(sum), max), shape)
+}
+
+/// With ρ the posterior weights of the components, the slopes of log P to a bin's ends being σ(−b) and −σ(a), and
+/// d / (exp(d) − 1) that of log(1 − exp(−d)) to log d:
+///
+/// g·(ρ − π), g·ρ·(σ(a) − σ(−b))/s, g·ρ·(a·σ(a) − b·σ(−b) − d / (exp(d) − 1)), the absent ends left out.
+pub(super) fn discretized_logistic_mixture_log_prob_pullback<B: Backend>(
+    weight_logits: FloatTensor<B>,
+    mean: FloatTensor<B>,
+    log_scale: FloatTensor<B>,
+    x: FloatTensor<B>,
+    grad: FloatTensor<B>,
+    levels: usize,
+) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
+    let rows = x.shape()[0];
+    let bins = Bins::<B>::new(weight_logits, mean, log_scale, x, levels);
+    let grad = B::float_reshape(grad, Shape::new([rows, 1]));
+    let (shifted, log_sum) = shift_and_log_sum::<B>(bins.joint);
+    let posterior = B::float_exp(B::float_sub(shifted, log_sum));
+    let to_weights = B::float_mul(B::float_sub(posterior.clone(), B::float_exp(bins.log_weight)), grad.clone());
+    let scaled = B::float_mul(posterior, grad);
+
+    let low = B::float_mul(B::sigmoid(bins.lower.clone()), bins.below.clone());
+    let high = B::float_mul(B::sigmoid(B::float_neg(bins.upper.clone())), bins.above.clone());
+    let slope = B::float_mul(B::float_sub(low.clone(), high.clone()), bins.precision);
+    let to_mean = B::float_mul(scaled.clone(), slope);
+
+    let decay = B::float_exp(B::float_neg(bins.width.clone()));
+    let rise = B::float_tanh(B::float_mul_scalar(bins.width.clone(), 0.5f32.into()));
+    // exp(d) − 1 = (1 − exp(−d)) / exp(−d), which does not overflow this way round.
+    let gap = B::float_mul(rise, B::float_add_scalar(decay.clone(), 1.0f32.into()));
+    let inner = B::float_mul(bins.below, bins.above);
+    let of_width = B::float_mul(B::float_div(B::float_mul(bins.width, decay), gap), inner);
+    let of_ends = B::float_sub(B::float_mul(bins.lower, low), B::float_mul(bins.upper, high));
+    let to_log_scale = B::float_mul(scaled, B::float_sub(of_ends, of_width));
+    (to_weights, to_mean, to_log_scale)
 }

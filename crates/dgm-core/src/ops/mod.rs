@@ -15,12 +15,15 @@ pub mod elementary;
 mod flex;
 mod tensor;
 
+use crate::density::assert_one_shape;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, Dispatch, DispatchDevice, backend_extension};
 use burn::tensor::{Device, Int, Tensor};
 
 pub use tensor::{
     bernoulli_log_prob as composed_bernoulli_log_prob, categorical_log_prob as composed_categorical_log_prob,
+    discretized_logistic_log_prob as composed_discretized_logistic_log_prob,
+    discretized_logistic_mixture_log_prob as composed_discretized_logistic_mixture_log_prob,
 };
 
 /// Log-densities that a training step spends its time in, and their pullbacks.
@@ -64,6 +67,40 @@ pub trait ObjectiveOps: Backend {
     ) -> FloatTensor<Self> {
         composed::categorical_log_prob_pullback::<Self>(logits, class, grad)
     }
+
+    /// log Σₘ πₘ P(x; μₘ, sₘ) of a mixture of discretised logistics for each row, in nats.
+    /// Shapes: weight_logits, mean, log_scale `[n, m]`, x `[n]`, result `[n]`.
+    #[fusion(default)]
+    fn discretized_logistic_mixture_log_prob(
+        weight_logits: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        log_scale: FloatTensor<Self>,
+        x: FloatTensor<Self>,
+        levels: usize,
+    ) -> FloatTensor<Self> {
+        composed::discretized_logistic_mixture_log_prob::<Self>(weight_logits, mean, log_scale, x, levels)
+    }
+
+    /// Pullback of [`discretized_logistic_mixture_log_prob`](Self::discretized_logistic_mixture_log_prob) to the logits of the
+    /// weights, the means and the log-scales.
+    #[fusion(default)]
+    fn discretized_logistic_mixture_log_prob_pullback(
+        weight_logits: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        log_scale: FloatTensor<Self>,
+        x: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        levels: usize,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        composed::discretized_logistic_mixture_log_prob_pullback::<Self>(
+            weight_logits,
+            mean,
+            log_scale,
+            x,
+            grad,
+            levels,
+        )
+    }
 }
 
 #[cfg(feature = "ndarray")]
@@ -99,7 +136,7 @@ pub fn is_listed(device: &Device) -> bool {
 /// # Panics
 /// If the shapes differ.
 pub fn bernoulli_log_prob<const D: usize>(logits: Tensor<D>, x: Tensor<D>) -> Tensor<D> {
-    assert_eq!(logits.dims(), x.dims(), "bernoulli_log_prob: `logits` and `x` must have one shape");
+    assert_one_shape("bernoulli_log_prob", ("logits", &logits), ("x", &x));
     if !is_listed(&logits.device()) {
         return tensor::bernoulli_log_prob(logits, x);
     }
@@ -114,12 +151,48 @@ pub fn bernoulli_log_prob<const D: usize>(logits: Tensor<D>, x: Tensor<D>) -> Te
 /// `logits` `[n, k]`, `class` `[n]` with values in 0 .. k; the result `[n]`.
 ///
 /// # Panics
-/// If the numbers of rows differ; a class out of range panics in the backend or, on a GPU, reads another row.
+/// If the numbers of rows differ. A class out of range panics on a CPU, on flex naming it, and reads another place on a GPU:
+/// [`Support::check_int`](crate::density::Support::check_int) looks beforehand.
 pub fn categorical_log_prob(logits: Tensor<2>, class: Tensor<1, Int>) -> Tensor<1> {
-    let ([rows, _], [classes]) = (logits.dims(), class.dims());
-    assert_eq!(rows, classes, "categorical_log_prob: `logits` has {rows} rows and `class` {classes} numbers");
+    let (shape, numbers) = (logits.dims(), class.dims());
+    assert_eq!(shape[0], numbers[0], "categorical_log_prob: `logits` has shape {shape:?} and `class` {numbers:?}");
     if !is_listed(&logits.device()) {
         return tensor::categorical_log_prob(logits, class);
     }
     Tensor::from_dispatch(Dispatch::categorical_log_prob(logits.into_dispatch(), class.into_dispatch()))
+}
+
+/// log Σₘ πₘ P(x; μₘ, sₘ) of a mixture of discretised logistics for each row, in nats, with π = softmax(weight_logits); see
+/// [`DiscretizedLogisticMixture`](crate::density::DiscretizedLogisticMixture).
+///
+/// # Shapes
+/// `weight_logits`, `mean`, `log_scale` `[n, m]`, `x` `[n]` with whole values in 0 .. levels; the result `[n]`. No gradient
+/// reaches `x`.
+///
+/// # Panics
+/// If the shapes do not agree or `levels` < 2.
+pub fn discretized_logistic_mixture_log_prob(
+    weight_logits: Tensor<2>,
+    mean: Tensor<2>,
+    log_scale: Tensor<2>,
+    x: Tensor<1>,
+    levels: usize,
+) -> Tensor<1> {
+    let what = "discretized_logistic_mixture_log_prob";
+    assert_one_shape(what, ("weight_logits", &weight_logits), ("mean", &mean));
+    assert_one_shape(what, ("mean", &mean), ("log_scale", &log_scale));
+    let (shape, numbers) = (mean.dims(), x.dims());
+    assert_eq!(shape[0], numbers[0], "{what}: `mean` has shape {shape:?} and `x` {numbers:?}");
+    assert!(levels >= 2, "{what}: `levels` is {levels}, need 2 or more");
+    if !is_listed(&mean.device()) {
+        return tensor::discretized_logistic_mixture_log_prob(weight_logits, mean, log_scale, x, levels);
+    }
+    let [weight_logits, mean, log_scale] = [weight_logits, mean, log_scale].map(Tensor::into_dispatch);
+    Tensor::from_dispatch(Dispatch::discretized_logistic_mixture_log_prob(
+        weight_logits,
+        mean,
+        log_scale,
+        x.into_dispatch(),
+        levels,
+    ))
 }

@@ -1,5 +1,7 @@
 //! The same log-densities in plain tensor operations: the fallback for unlisted backends, and the oracle of the tests.
 
+use crate::special::{log_sum_exp, log1m_exp_neg};
+use burn::tensor::activation::{log_sigmoid, log_softmax};
 use burn::tensor::{Int, Tensor};
 
 /// x·l − max(l, 0) − log1p(exp(−|l|)); see [`bernoulli_log_prob`](super::bernoulli_log_prob).
@@ -16,4 +18,38 @@ pub fn categorical_log_prob(logits: Tensor<2>, class: Tensor<1, Int>) -> Tensor<
     let shifted = logits.clone() - logits.detach().max_dim(1);
     let log_sum = shifted.clone().exp().sum_dim(1).log();
     (shifted.gather(1, class.unsqueeze_dim(1)) - log_sum).squeeze_dim(1)
+}
+
+/// log σ(b) + log σ(−a) + log(1 − exp(a − b)) for the bin from a to b, elementwise; see
+/// [`DiscretizedLogistic`](crate::density::DiscretizedLogistic).
+pub fn discretized_logistic_log_prob<const D: usize>(
+    mean: Tensor<D>,
+    log_scale: Tensor<D>,
+    x: Tensor<D>,
+    levels: usize,
+) -> Tensor<D> {
+    let intervals = (levels - 1) as f64;
+    let (first, last) = (x.clone().lower_elem(0.5), x.clone().greater_elem(intervals - 0.5));
+    let precision = log_scale.neg().exp();
+    // The edges of the bin straight from the level: v ± h, each rounded once.
+    let edge = |side: f64| x.clone().mul_scalar(2.0).add_scalar(side - intervals).div_scalar(intervals);
+    let upper = (edge(1.0) - mean.clone()) * precision.clone();
+    let lower = (edge(-1.0) - mean) * precision.clone();
+    let inner = log1m_exp_neg(precision.mul_scalar(2.0 / intervals));
+    log_sigmoid(upper).mask_fill(last.clone(), 0.0)
+        + log_sigmoid(lower.neg()).mask_fill(first.clone(), 0.0)
+        + inner.mask_fill(first, 0.0).mask_fill(last, 0.0)
+}
+
+/// log Σₘ πₘ P(x; μₘ, sₘ); see
+/// [`discretized_logistic_mixture_log_prob`](super::discretized_logistic_mixture_log_prob).
+pub fn discretized_logistic_mixture_log_prob(
+    weight_logits: Tensor<2>,
+    mean: Tensor<2>,
+    log_scale: Tensor<2>,
+    x: Tensor<1>,
+    levels: usize,
+) -> Tensor<1> {
+    let x = x.unsqueeze_dim::<2>(1).expand(mean.dims());
+    log_sum_exp(log_softmax(weight_logits, 1) + discretized_logistic_log_prob(mean, log_scale, x, levels))
 }
