@@ -296,7 +296,7 @@ fn elbo_gradients() {
             let z = q.transform(epsilon);
             let log_var = z.zeros_like().sub_scalar(1.0);
             let log_likelihood = Normal::new(z, log_var).log_prob(x).sum_dim(1).squeeze_dim(1);
-            Elbo { beta }.objective(log_likelihood, kl::normal_standard(&q).sum_dim(1).squeeze_dim(1)).loss
+            Elbo { beta, free_bits: None }.objective(log_likelihood, kl::normal_standard(&q)).loss
         },
     );
 }
@@ -521,8 +521,8 @@ mod laws {
                 let q = Normal::new(tensor(a), tensor(b).clamp(-30.0, 30.0));
                 let on = tensor(b).greater_elem(0.0).float();
                 let log_prob = Bernoulli::from_logits(tensor(a)).log_prob(on);
-                let divergence = kl::normal_standard(&q).sum_dim(1).squeeze_dim(1);
-                let elbo = Elbo::default().objective(log_prob.clone().sum_dim(1).squeeze_dim(1), divergence);
+                let log_likelihood = log_prob.clone().sum_dim(1).squeeze_dim(1);
+                let elbo = Elbo::default().objective(log_likelihood, kl::normal_standard(&q));
                 let mask = tensor(a).greater_elem(0.0).float();
                 [
                     elbo.loss,

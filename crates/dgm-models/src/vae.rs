@@ -128,8 +128,7 @@ impl Train for Vae {
         let posterior = self.posterior(batch, &mut Mode::Train(noise));
         let z = posterior.sample(noise);
         let log_likelihood = self.log_likelihood(batch, z, &mut Mode::Train(noise));
-        let kl = sum_event(kl::normal_standard(&posterior));
-        Elbo { beta: weights.beta }.objective(log_likelihood, kl)
+        Elbo { beta: weights.beta, free_bits: None }.objective(log_likelihood, kl::normal_standard(&posterior))
     }
 }
 

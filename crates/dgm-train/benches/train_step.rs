@@ -70,7 +70,7 @@ impl ReluVae {
         let posterior = Normal::new(mean, log_var);
         let logits = self.decoder.forward(posterior.transform(epsilon));
         let log_likelihood = Bernoulli::from_logits(logits).log_prob(x).sum_dim(1).squeeze_dim(1);
-        Elbo::default().objective(log_likelihood, kl::normal_standard(&posterior).sum_dim(1).squeeze_dim(1))
+        Elbo::default().objective(log_likelihood, kl::normal_standard(&posterior))
     }
 }
 

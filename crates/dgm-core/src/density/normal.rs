@@ -55,6 +55,11 @@ impl<const D: usize> Normal<D> {
         self.log_var.clone()
     }
 
+    /// The same density with its parameters held fixed: no gradient reaches them.
+    pub fn detach(&self) -> Self {
+        Self { mean: self.mean.clone().detach(), log_var: self.log_var.clone().detach() }
+    }
+
     /// H = ½ (1 + log 2π + log σ²), in nats.
     pub fn entropy(&self) -> Tensor<D> {
         self.log_var.clone().add_scalar(1.0 + LN_2PI).mul_scalar(0.5)

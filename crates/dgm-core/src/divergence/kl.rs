@@ -1,6 +1,7 @@
-//! Kullback–Leibler divergences KL(q ‖ p) in closed form: elementwise, in nats, never below 0 and 0 at equality.
+//! Kullback–Leibler divergences KL(q ‖ p), in nats: closed forms, elementwise, never below 0 and 0 at equality; and Monte Carlo.
 
-use crate::density::Normal;
+use crate::density::{Laplace, Normal, assert_one_shape};
+use crate::estimate::Mean;
 use burn::tensor::Tensor;
 use burn::tensor::activation::{log_sigmoid, log_softmax, sigmoid, softmax};
 
@@ -10,15 +11,46 @@ pub fn normal_standard<const D: usize>(q: &Normal<D>) -> Tensor<D> {
 }
 
 /// KL(N(μ₁, σ₁²) ‖ N(μ₂, σ₂²)) = ½ ((μ₁ − μ₂)² / σ₂² + (v − 1 − log v)) with v = σ₁² / σ₂², elementwise.
+///
+/// # Panics
+/// If the shapes differ.
 pub fn normal_normal<const D: usize>(q: &Normal<D>, p: &Normal<D>) -> Tensor<D> {
+    assert_one_shape("kl::normal_normal", ("q", &q.mean()), ("p", &p.mean()));
     let distance = (q.mean() - p.mean()) * p.log_var().mul_scalar(-0.5).exp();
     (distance.square() + exp_minus_tangent(q.log_var() - p.log_var())).mul_scalar(0.5)
+}
+
+/// KL(Laplace(μ₁, b₁) ‖ Laplace(μ₂, b₂)) = (r − 1 − log r) + r (exp(−d) − 1 + d) with r = b₁/b₂, d = |μ₁ − μ₂|/b₁,
+/// elementwise (Meyer 2021, "An alternative probabilistic interpretation of the Huber loss", regrouped so that no
+/// term is negative).
+///
+/// # Panics
+/// If the shapes differ.
+pub fn laplace_laplace<const D: usize>(q: &Laplace<D>, p: &Laplace<D>) -> Tensor<D> {
+    assert_one_shape("kl::laplace_laplace", ("q", &q.mean()), ("p", &p.mean()));
+    let log_ratio = q.log_scale() - p.log_scale();
+    let distance = (q.mean() - p.mean()).abs() * q.log_scale().neg().exp();
+    exp_minus_tangent(log_ratio.clone()) + log_ratio.exp() * exp_minus_tangent(distance.neg())
+}
+
+/// KL(q ‖ p) = E_q\[log q(x) − log p(x)\] by Monte Carlo, from both log-densities at draws of q, `[draws]`: the mean with its
+/// standard error, in nats. A single estimate may be negative.
+///
+/// # Panics
+/// If the shapes differ.
+pub fn monte_carlo(log_q: Tensor<1>, log_p: Tensor<1>) -> Mean {
+    assert_one_shape("kl::monte_carlo", ("log_q", &log_q), ("log_p", &log_p));
+    Mean::of(&(log_q - log_p).into_data().iter::<f64>().collect::<Vec<_>>())
 }
 
 /// KL(Bernoulli(σ(a)) ‖ Bernoulli(σ(b))) = σ(a) log(σ(a)/σ(b)) + σ(−a) log(σ(−a)/σ(−b)) from the logits, elementwise.
 ///
 /// Where it is small, the two terms cancel; there, as [`categorical`] with the two classes' d′ = σ(−a)·d and −σ(a)·d.
+///
+/// # Panics
+/// If the shapes differ.
 pub fn bernoulli<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
+    assert_one_shape("kl::bernoulli", ("a", &a), ("b", &b));
     let (on, off) = (sigmoid(a.clone()), sigmoid(a.clone().neg()));
     let (log_on, log_off) = (log_sigmoid(a.clone()), log_sigmoid(a.clone().neg()));
     let direct = on.clone() * (log_on.clone() - log_sigmoid(b.clone()))
@@ -32,7 +64,11 @@ pub fn bernoulli<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
 ///
 /// Where it is small, the terms cancel; there, as log Σₖ pₖ exp(d′ₖ) = log1p(Σₖ pₖ (exp(d′ₖ) − 1 − d′ₖ)) with d = b − a
 /// and d′ = d − Σₖ pₖ dₖ: no term is negative.
+///
+/// # Panics
+/// If the shapes differ.
 pub fn categorical(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
+    assert_one_shape("kl::categorical", ("a", &a), ("b", &b));
     let (p, log_p) = (softmax(a.clone(), 1), log_softmax(a.clone(), 1));
     let direct = (p.clone() * (log_p.clone() - log_softmax(b.clone(), 1))).sum_dim(1);
     let d = b - a;

@@ -2,12 +2,16 @@
 
 mod arm;
 mod elbo;
+mod info_vae;
+mod iwae;
 mod nll;
 
 use burn::tensor::Tensor;
 
 pub use arm::ArmNll;
-pub use elbo::Elbo;
+pub use elbo::{Elbo, FreeBits};
+pub use info_vae::InfoVae;
+pub use iwae::{Dreg, Iwae};
 pub use nll::Nll;
 
 /// A loss for each example, in nats, and the named terms it is made of.

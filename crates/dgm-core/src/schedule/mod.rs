@@ -34,6 +34,18 @@ pub enum Annealing {
         /// Length of the change in steps.
         steps: u64,
     },
+    /// w(t) = from + (to - from) · σ((t - midpoint) / width): Bowman et al. 2016, "Generating sentences from a continuous
+    /// space".
+    Sigmoid {
+        /// Weight long before the midpoint.
+        from: f64,
+        /// Weight long after it.
+        to: f64,
+        /// The step at which the weight is half way.
+        midpoint: u64,
+        /// Steps in which the odds grow by a factor of e; above 0.
+        width: f64,
+    },
     /// w(t) = from + (to - from) · min((t mod period) / (ramp · period), 1): Fu et al. 2019, "Cyclical annealing
     /// schedule".
     Cyclical {
@@ -59,6 +71,11 @@ impl Schedule {
             Self::Annealed(Annealing::Cosine { from, to, steps }) => {
                 lerp(from, to, 0.5 - 0.5 * (std::f64::consts::PI * part(step, steps as f64)).cos())
             }
+            Self::Annealed(Annealing::Sigmoid { from, to, midpoint, width }) => {
+                let odds = ((step as f64 - midpoint as f64) / width).exp();
+                // At infinite odds 1 / (1 + 1/odds) is 1.
+                lerp(from, to, 1.0 / (1.0 + 1.0 / odds))
+            }
             Self::Annealed(Annealing::Cyclical { from, to, period, ramp }) => {
                 lerp(from, to, part(step % period.max(1), ramp * period as f64))
             }
@@ -82,6 +99,16 @@ mod tests {
         let schedule = Schedule::Annealed(Annealing::Cosine { from: 1.0, to: 3.0, steps: 10 });
         assert!((schedule.at(5) - 2.0).abs() < 1e-12);
         assert_eq!((schedule.at(0), schedule.at(10)), (1.0, 3.0));
+    }
+
+    #[test]
+    fn sigmoid_is_half_way_at_its_midpoint() {
+        let schedule = Schedule::Annealed(Annealing::Sigmoid { from: 1.0, to: 3.0, midpoint: 100, width: 10.0 });
+        assert_eq!(schedule.at(100), 2.0);
+        // σ(1) and σ(−1).
+        assert!((schedule.at(110) - (1.0 + 2.0 * 0.731_058_578_630_004_9)).abs() < 1e-12);
+        assert!((schedule.at(90) - (1.0 + 2.0 * 0.268_941_421_369_995_1)).abs() < 1e-12);
+        assert_eq!(schedule.at(1_000_000), 3.0);
     }
 
     #[test]

@@ -219,6 +219,11 @@ impl ObjectiveConfig {
                 weight(from, "beta.from")?;
                 weight(to, "beta.to")
             }
+            Schedule::Annealed(Annealing::Sigmoid { from, to, width, .. }) => {
+                weight(from, "beta.from")?;
+                weight(to, "beta.to")?;
+                require(width.is_finite() && width > 0.0, "beta.width", "a finite number above 0")
+            }
             Schedule::Annealed(Annealing::Cyclical { from, to, period, ramp }) => {
                 weight(from, "beta.from")?;
                 weight(to, "beta.to")?;
