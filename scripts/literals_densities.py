@@ -15,15 +15,9 @@ def bernoulli_entries():
     logits = [0, 0.5, -0.5, 3, -3, 20, -20, 80, -80, 1e4, -1e4]
     twice = [logits * 2, [0] * 11 + [1] * 11]
     yield elementwise("bernoulli_log_prob", bernoulli_log_prob, ["logits", "x"], twice, ["logits"])
-    # Burn differentiates the sigmoid as y (1 - y), where 1 - y rounds.
-    yield elementwise(
-        "bernoulli_mean", sigmoid, ["logits"], [logits], ["logits"], gradient_scales={"logits": lambda _: 1}
-    )
+    yield elementwise("bernoulli_mean", sigmoid, ["logits"], [logits], ["logits"])
     yield elementwise("bernoulli_entropy", bernoulli_entropy, ["logits"], [logits], ["logits"])
-    yield elementwise(
-        "bernoulli_cdf", bernoulli_cdf, ["logits", "x"], twice, ["logits"],
-        gradient_scales={"logits": lambda logit, _: sigmoid(-logit)},
-    )  # fmt: skip
+    yield elementwise("bernoulli_cdf", bernoulli_cdf, ["logits", "x"], twice, ["logits"])
 
 
 def continuous_bernoulli_entries():

@@ -3,7 +3,7 @@
 
 mod common;
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use common::{Place, places};
 use dgm_core::density::{
     Bernoulli, BetaBinomialMixture, Categorical, ContinuousBernoulli, DiscretizedLogistic, DiscretizedLogisticMixture,
