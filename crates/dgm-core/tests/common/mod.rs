@@ -1,7 +1,10 @@
-//! The devices that the tests run on.
+//! The devices that the tests run on, and the numbers that they start from.
 #![allow(dead_code)] // each test file uses its part
 
-use burn::tensor::Device;
+pub(crate) mod formulas;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use dgm_core::random::Seed;
 
 /// A device under its name; `exact` where elementary functions are those of the host's libm or as good.
 pub(crate) struct Place {
@@ -36,4 +39,30 @@ fn wgpu() -> Option<Place> {
         return None;
     }
     Some(Place { name: "wgpu", device: adapters.swap_remove(0), exact: false })
+}
+
+pub(crate) const ROWS: usize = 6;
+pub(crate) const COLUMNS: usize = 5;
+
+/// A matrix of `ROWS` rows, as tensors and the host see it.
+pub(crate) type Matrix = Vec<f64>;
+
+pub(crate) fn matrix(purpose: &str, scale: f64) -> Matrix {
+    let values = Seed(7).stream(purpose, 0).normals(ROWS * COLUMNS);
+    // Rounded to f32, so both sides start from one number.
+    values.into_iter().map(|value| f64::from((f64::from(value) * scale) as f32)).collect()
+}
+
+pub(crate) fn to_tensor<const D: usize>(values: &[f64], shape: [usize; D], device: &Device) -> Tensor<D> {
+    let values: Vec<f32> = values.iter().map(|&value| value as f32).collect();
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+pub(crate) fn to_host<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
+    tensor.into_data().iter::<f64>().collect()
+}
+
+/// A different weight for every value, so that a lost or misplaced factor shows.
+pub(crate) fn weights(n: usize) -> Vec<f64> {
+    (0..n).map(|i| 0.5 + 0.25 * (i % 7) as f64).collect()
 }
