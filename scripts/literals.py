@@ -8,12 +8,13 @@ input. Moderate inputs are computed a second time by SciPy and PyTorch in float6
     python scripts/literals.py            write the file
     python scripts/literals.py --check    only compare the file that is there
 
-An entry: `inputs` and `gradients` (of the sum of the values) by name, flat, each of `shape` or a column of as many rows;
-`value` with one number for each element or row. `value_scale` and `gradient_scales` are the sizes of what cancels in the
-formula: 0 where nothing does and f32 can be held to a relative error alone.
+An entry: `inputs` and `gradients` (of the sum of the values) by name, flat, each of `shape` or a column of as many
+rows; `value` with one number for each element or row. `value_scale` and `gradient_scales` are the sizes of what cancels
+in the formula, or what the rounding of a difference of inputs is multiplied by: 0 where nothing is and f32 can be held
+to a relative error alone.
 
-The formulas stand in literals_formulas.py, the grids in literals_densities.py (one number), literals_rows.py (categoricals
-and mixtures) and literals_divergences.py, the second source in literals_second_source.py.
+The formulas stand in literals_formulas.py, the grids in literals_densities.py (one number), literals_rows.py
+(categoricals and mixtures) and literals_divergences.py, the second source in literals_second_source.py.
 """
 
 import json

@@ -1,9 +1,8 @@
 """The grids of the densities of one number: what is asked, and the size of what cancels there."""
 
 import mpmath as mp
-import numpy as np
 
-from literals_entry import elementwise, rowwise
+from literals_entry import elementwise
 from literals_formulas import *
 
 
@@ -165,11 +164,12 @@ def poisson_entries():
 
 def negative_binomial_entries():
     rows = [
-        (0, 0, 0), (0, 0, 1), (0, 1.5, 3), (-12, -12, 0), (-12, -12, 1), (-12, 18, 0), (-12, 18, 1000), (2, -12, 0),
-        (2, -12, 1), (2, -12, 1000), (13.8, -12, 1e6), (13.8, -12, 0), (6.9, 0, 1000), (6.9, 6.9, 1000), (6.9, 18, 1000),
-        (7, 18, 1000), (2, 18, 1000), (2.3, 2, 10), (2.3, 18, 10), (15, 18, 1e6), (13.8155, 18, 1e6), (13.8, 18, 1e6),
-        (13.8155, 10, 1e6), (13.8, 5, 1e6), (18, 18, 1e6), (-3, 18, 1), (15, 2, 0), (15, 18, 0), (0, -3, 1e6),
-        (5, 5, 0), (18, -12, 1), (-12, 3, 1e6), (1, 0.5, 2), (4, 12, 60), (-1e4, 0, 0), (-1e4, 2, 3), (80, 1, 5),
+        (0, 0, 0), (0, 0, 1), (0, 1.5, 3), (-12, -12, 0), (-12, -12, 1), (-12, 18, 0), (-12, 18, 1000),
+        (2, -12, 0), (2, -12, 1), (2, -12, 1000), (13.8, -12, 1e6), (13.8, -12, 0), (6.9, 0, 1000),
+        (6.9, 6.9, 1000), (6.9, 18, 1000), (7, 18, 1000), (2, 18, 1000), (2.3, 2, 10), (2.3, 18, 10),
+        (15, 18, 1e6), (13.8155, 18, 1e6), (13.8, 18, 1e6), (13.8155, 10, 1e6), (13.8, 5, 1e6), (18, 18, 1e6),
+        (-3, 18, 1), (15, 2, 0), (15, 18, 0), (0, -3, 1e6), (5, 5, 0), (18, -12, 1), (18, -12, 0),
+        (-12, 3, 1e6), (1, 0.5, 2), (4, 12, 60), (-1e4, 0, 0), (-1e4, 2, 3), (80, 1, 5),
     ]  # fmt: skip
 
     def excess(log_mean, log_count, x):
@@ -180,45 +180,64 @@ def negative_binomial_entries():
         mean, count = mp.exp(log_mean), mp.exp(log_count)
         return min(x, mean) * count / (mean + count)
 
-    # As for the Poisson; r (ψ(r + x) − ψ(r) − log(1 + μ/r)) and r (μ − x) / (r + μ) cancel, both near (x − μ) r / (r + μ).
-    # A count of 0 leaves r log(1 + μ/r), one term.
+    # r (ψ(r + x) − ψ(r) − log(1 + x/r)) is a difference of two numbers near ½; the rest, r (log(1 + t) − t) with
+    # t = (x − μ) / (r + μ), has the rounding of μ times its slope to log μ.
+    def count_scale(log_mean, log_count, x):
+        mean, count = mp.exp(log_mean), mp.exp(log_count)
+        return excess(log_mean, log_count, x) * mean / (mean + count) + min(x, 1) / 2
+
+    # As for the Poisson. A count of 0 leaves r log(1 + μ/r), one term.
     yield elementwise(
         "negative_binomial_log_prob", negative_binomial_log_prob, ["log_mean", "log_count", "x"], columns(rows),
         ["log_mean", "log_count"],
         value_scale=lambda *row: excess(*row) if row[2] else 0,
-        gradient_scales={"log_mean": mean_scale, "log_count": lambda *row: excess(*row) + min(row[2], 1)},
+        gradient_scales={"log_mean": mean_scale, "log_count": count_scale},
     )  # fmt: skip
 
 
 def level_parts(mean, log_scale, x, levels):
-    """(t, sign, size): log p = Σ −softplus(t) (+ log(1 − e^…), exact to its own size), ∂t/∂mean = sign / b, and the
-    numbers up to `size` (in scales) whose difference t is."""
+    """(t, size) of each edge: log p = Σ −softplus(t), + log(1 − e^−width) for two; t = a − b, both up to `size`."""
     low, high = level_edges(mean, log_scale, x, levels)
     size = max(abs(mean), 1) * mp.exp(-log_scale)
-    parts = [] if low is None else [(low, -1, size)]
-    return parts if high is None else parts + [(-high, 1, size)]
+    parts = [] if low is None else [(low, size)]
+    return parts if high is None else parts + [(-high, size)]
 
 
 def level_value_scale(*row, levels):
     """log p = log(1 − exp(−width)) − softplus(low) − softplus(−high): nothing cancels but in the edges themselves."""
-    return mp.fsum(sigmoid(t) * size for t, _, size in level_parts(*row, levels))
+    return mp.fsum(sigmoid(t) * size for t, size in level_parts(*row, levels))
 
 
 def level_mean_scale(*row, levels):
     b, parts = mp.exp(row[1]), level_parts(*row, levels)
-    edges = mp.fsum(sigmoid(t) * sigmoid(-t) * size for t, _, size in parts)
-    between = min(sigmoid(t) for t, _, _ in parts) if len(parts) == 2 else 0
+    edges = mp.fsum(sigmoid(t) * sigmoid(-t) * size for t, size in parts)
+    between = min(sigmoid(t) for t, _ in parts) if len(parts) == 2 else 0
     return (edges + between) / b
 
 
 def level_log_scale_scale(*row, levels):
     parts = level_parts(*row, levels)
-    edges = mp.fsum(sigmoid(t) * (1 + abs(t) * sigmoid(-t)) * size for t, _, size in parts)
-    terms = [t * sigmoid(t) for t, _, _ in parts]
+    edges = mp.fsum(sigmoid(t) * (1 + abs(t) * sigmoid(-t)) * size for t, size in parts)
+    terms = [t * sigmoid(t) for t, _ in parts]
     if len(parts) == 2:
-        width = -sum(t for t, _, _ in parts)
+        width = -sum(t for t, _ in parts)
         terms.append(-width / mp.expm1(width))
     return edges + min(mp.fsum(max(t, 0) for t in terms), -mp.fsum(min(t, 0) for t in terms))
+
+
+def level_cdf_scale(mean, log_scale, x, levels):
+    """σ(t), t = (edge − m)/b: the slope σ(t) σ(−t) times what t is rounded by."""
+    _, high = level_edges(mean, log_scale, x, levels)
+    return sigmoid(high) * sigmoid(-high) * max(abs(mean), 1) * mp.exp(-log_scale) if high is not None else 0
+
+
+def level_cdf_mean_scale(mean, log_scale, x, levels):
+    return level_cdf_scale(mean, log_scale, x, levels) * mp.exp(-log_scale)
+
+
+def level_cdf_log_scale_scale(mean, log_scale, x, levels):
+    _, high = level_edges(mean, log_scale, x, levels)
+    return level_cdf_scale(mean, log_scale, x, levels) * (1 + abs(high)) if high is not None else 0
 
 
 def discretized_logistic_entries():
@@ -242,22 +261,9 @@ def discretized_logistic_entries():
             gradient_scales={"mean": level_mean_scale, "log_scale": level_log_scale_scale}, levels=levels,
         )  # fmt: skip
 
-    # σ(t), t = (edge − m)/b: the slope σ(t) σ(−t), and that of the slope, times what t is rounded by.
-    def cdf_scale(of_edge):
-        def of_row(mean, log_scale, x, levels):
-            _, high = level_edges(mean, log_scale, x, levels)
-            if high is None:
-                return 0
-            return of_edge(high, mp.exp(-log_scale)) * sigmoid(high) * sigmoid(-high) * max(abs(mean), 1) * mp.exp(-log_scale)
-
-        return of_row
-
     for levels in (256, 16):
         yield elementwise(
             "discretized_logistic_cdf", discretized_logistic_cdf, names, columns(by_levels[levels]), names[:2],
-            value_scale=cdf_scale(lambda t, rate: 1),
-            gradient_scales={
-                "mean": cdf_scale(lambda t, rate: rate), "log_scale": cdf_scale(lambda t, rate: 1 + abs(t)),
-            },
-            levels=levels,
+            value_scale=level_cdf_scale, levels=levels,
+            gradient_scales={"mean": level_cdf_mean_scale, "log_scale": level_cdf_log_scale_scale},
         )  # fmt: skip

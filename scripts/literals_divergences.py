@@ -6,7 +6,7 @@ import numpy as np
 from literals_densities import columns
 from literals_entry import VALUE_DIGITS, elementwise, f32, partial, rowwise
 from literals_formulas import *
-from literals_rows import logit_rows
+from literals_rows import logit_rows, moved
 
 
 def kl_entries():
@@ -29,8 +29,9 @@ def kl_entries():
     small = [0, 1e-6, -1e-6, 1e-3, -1e-3, 0.299, 0.3, 0.301, -0.299, -0.301, 1, -1, 5, -5, 30, -30]
     means = [0, 0, 1e-3, 0, 1e-6, 0, 0, 0.5, 0, -0.5, 3, 0, 0, -100, 0, 0]
     yield elementwise(
-        "kl_normal_standard", lambda m, v: normal_kl(m, v, 0, 0), ["mean", "log_var"], [means, small], ["mean", "log_var"]
-    )
+        "kl_normal_standard", lambda m, v: normal_kl(m, v, 0, 0), ["mean", "log_var"], [means, small],
+        ["mean", "log_var"],
+    )  # fmt: skip
     pairs = [
         (0, 0, 0, 0), (1, 0.5, 1, 0.5), (0, 1e-3, 0, 0), (0, 0, 0, 1e-3), (0, 1e-6, 0, 0), (0, 0, 0, -1e-6),
         (2, 1.001, 2, 1), (2, -1, 2.001, -1), (0, 30, 0, 30), (0, 30, 0, -30), (0, -30, 0, 30), (1e3, 30, -1e3, 30),
@@ -46,8 +47,8 @@ def kl_entries():
     pairs = [
         (0, 0, 0, 0), (1, 0.5, 1, 0.5), (0, 1e-3, 0, 0), (0, 0, 0, -1e-3), (0, 0.2, 0, -0.2), (2, 0, 2.001, 0),
         (0, 0, 0.25, 0), (0, 0, -0.31, 0.1), (1, -1, 3, 1), (-7, 2, 5, -1), (0, 15, 0, 15), (0, 15, 0, -15),
-        (0, -15, 0, 15), (1e4, 0, -1e4, 0), (1e-7, -15, 0, -15), (1e4, -15, 0, -15), (1e6, 15, -1e6, 14.75), (0, 0, 1e4, 5),
-        (3, 0.001, 3.0001, 0),
+        (0, -15, 0, 15), (1e4, 0, -1e4, 0), (1e-7, -15, 0, -15), (1e4, -15, 0, -15), (1e6, 15, -1e6, 14.75),
+        (0, 0, 1e4, 5),         (3, 0.001, 3.0001, 0),
     ]  # fmt: skip
 
     # KL = (r − 1 − log r) + r (e^−δ − 1 + δ), r = b₁/b₂ and δ = |Δμ|/b₁, and no term of the two is negative. Their
@@ -80,7 +81,7 @@ def jensen_shannon_entries():
     scales = {"a": lambda a, b: share(a), "b": lambda a, b: share(b)}
     for k in (3, 17):
         rows = logit_rows(k, rng)
-        close = [row + np.round(rng.normal(size=k) * scale * 2**20) / 2**20 for row, scale in zip(rows, (1e-3, 0, 1, 0.1))]
+        close = moved(rows, rng)
         others = logit_rows(k, rng)
         yield rowwise(
             "js_categorical", categorical_jensen_shannon, ["a", "b"], [rows + rows[:3], close + others[:3]],
@@ -94,27 +95,26 @@ def jensen_shannon_entries():
 
 def mmd_entry(kernel, size, unbiased, x, y):
     """The squared MMD of points x [n, d] and y [m, d]: one number."""
-    kernels = {"rbf": rbf, "inverse_multiquadric": inverse_multiquadric}
+    function = {"rbf": rbf, "inverse_multiquadric": inverse_multiquadric}[kernel]
+    of_pair = lambda a, b: function(a, b, mp.mpf(f32(size)))
     n, d = len(x), len(x[0])
     points = [[f32(a) for a in row] for row in [*x, *y]]
     flat = [mp.mpf(a) for row in points for a in row]
-
-    def of_flat(*flat):
-        rows = [flat[i : i + d] for i in range(0, len(flat), d)]
-        return squared_mmd(rows[:n], rows[n:], lambda a, b: kernels[kernel](a, b, mp.mpf(f32(size))), unbiased)
-
+    rows_of = lambda flat: [list(flat[i : i + d]) for i in range(0, len(flat), d)]
+    of_flat = lambda *flat: squared_mmd(rows_of(flat)[:n], rows_of(flat)[n:], of_pair, unbiased)
     with mp.workdps(VALUE_DIGITS):
         value = of_flat(*flat)
     gradients = [partial(of_flat, flat, i) for i in range(len(flat))]
     # Three means of kernels, of which 2 Σ k(x, y) / (n m) is taken off; gradients are sums over the pairs of a point.
-    rows = [flat[i : i + d] for i in range(0, len(flat), d)]
-    across = mp.fsum(kernels[kernel](a, b, f32(size)) for a in rows[:n] for b in rows[n:]) / (n * len(y))
+    rows = rows_of(flat)
+    across = mp.fsum(of_pair(a, b) for a in rows[:n] for b in rows[n:]) / (n * len(y))
 
     def gradient_scale(i):
         own, mates = (rows[:n], rows[n:]) if i // d < n else (rows[n:], rows[:n])
-        slope = lambda j: abs(partial(lambda a: kernels[kernel]([*rows[i // d][: i % d], a, *rows[i // d][i % d + 1 :]], j, size), [flat[i]], 0))
-        within = mp.fsum(slope(j) for j in own if j is not rows[i // d]) * 2 / (len(own) * (len(own) - unbiased))
-        return within + mp.fsum(slope(j) for j in mates) * 2 / (len(own) * len(mates))
+        point, k = rows[i // d], i % d
+        slope = lambda other: abs(partial(lambda *point: of_pair(point, other), point, k))
+        within = mp.fsum(slope(other) for other in own if other is not point) * 2 / (len(own) * (len(own) - unbiased))
+        return within + mp.fsum(slope(other) for other in mates) * 2 / (len(own) * len(mates))
 
     scales = [gradient_scale(i) for i in range(len(flat))]
     split = n * d
@@ -122,7 +122,7 @@ def mmd_entry(kernel, size, unbiased, x, y):
         "name": "mmd", "shape": [n, d],
         "inputs": {"x": [a for row in points[:n] for a in row], "y": [a for row in points[n:] for a in row]},
         "kernel": kernel, "size": f32(size), "unbiased": unbiased,
-        "value": [value], "value_scale": [max(across, 0)],
+        "value": [value], "value_scale": [across],
         "gradients": {"x": gradients[:split], "y": gradients[split:]},
         "gradient_scales": {"x": scales[:split], "y": scales[split:]},
     }  # fmt: skip

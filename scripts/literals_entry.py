@@ -13,7 +13,7 @@ def f32(x) -> float:
 
 
 def partial(function, arguments, i):
-    """∂/∂argument i by a central difference at three times the precision: exact in all digits that are written."""
+    """∂/∂argument i by a central difference in 150 digits: exact in all that are written."""
     with mp.workdps(150):
         step = mp.mpf(10) ** -40
         up, down = list(arguments), list(arguments)
@@ -45,13 +45,14 @@ def rowwise(
 ):  # fmt: skip
     """An entry with one value a row: matrices[i] is the [n, k] or [n, 1] argument names[i].
 
-    The function gets a list for each matrix (a number for one column, if the first matrix has more) and what is in
-    `extra`: constants, and lists with a number for each row. `gradient_scale(column, **extra)` serves all matrices;
-    `gradient_scales[name]` gets the function's arguments and gives a list. `differentiable`: all of `names` unless given.
+    The function gets a list for each matrix, a number for the column "x", and what is in `extra`: constants, and lists
+    with a number for each row. `gradient_scale(column, **extra)` serves all matrices; `gradient_scales[name]` gets the
+    function's arguments and gives a list (or a number). `differentiable`: all of `names` unless given.
     """
     matrices = [[[f32(x) for x in row] for row in matrix] for matrix in matrices]
     n, widths = len(matrices[0]), [len(matrix[0]) for matrix in matrices]
     differentiable = differentiable or names
+    scaled = differentiable if gradient_scale else [name for name in differentiable if name in (gradient_scales or {})]
     entry = {
         "name": name,
         "shape": [n, widths[0]],
@@ -60,7 +61,7 @@ def rowwise(
         "value": [],
         "value_scale": [] if value_scale else 0,
         "gradients": {name: [] for name in differentiable},
-        "gradient_scales": {name: [] if gradient_scale or name in (gradient_scales or {}) else 0 for name in differentiable},
+        "gradient_scales": {name: [] if name in scaled else 0 for name in differentiable},
     }
     is_column = [name == "x" for name in names]
     starts = np.cumsum([0, *widths])
@@ -82,7 +83,7 @@ def rowwise(
             entry["gradients"][name] += [partial(of_flat, flat, j) for j in range(starts[i], starts[i + 1])]
             if gradient_scale:
                 entry["gradient_scales"][name] += [gradient_scale(column, **more) for column in range(widths[i])]
-            elif name in (gradient_scales or {}):
+            elif name in scaled:
                 scales = gradient_scales[name](*arguments(flat), **more)
                 entry["gradient_scales"][name] += scales if isinstance(scales, list) else [scales]
     return entry

@@ -183,6 +183,11 @@ def discretized_logistic_mixture_log_prob(weights, mean, log_scale, x, levels):
     return log_sum_exp([w + discretized_logistic_log_prob(m, s, x, levels) for w, m, s in parameters])
 
 
+def discretized_logistic_mixture_cdf(weights, mean, log_scale, x, levels):
+    parameters = zip(softmax(weights), mean, log_scale)
+    return mp.fsum(w * discretized_logistic_cdf(m, s, x, levels) for w, m, s in parameters)
+
+
 def beta_binomial_mixture_log_prob(weights, log_alpha, log_beta, x, levels):
     # Through log-gamma: another way than the finite products of the code.
     n = levels - 1
@@ -206,6 +211,10 @@ def beta_binomial_mixture_mean(*parameters, levels):
 
 def beta_binomial_mixture_entropy(*parameters, levels):
     return -mp.fsum(mp.exp(l) * l for l in beta_binomial_mixture_log_probs(*parameters, levels))
+
+
+def beta_binomial_mixture_cdf(*parameters, x, levels):
+    return mp.fsum(mp.exp(l) for l in beta_binomial_mixture_log_probs(*parameters, levels)[: x + 1])
 
 
 # ---- divergences ---------------------------------------------------------------

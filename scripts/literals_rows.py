@@ -3,7 +3,14 @@
 import mpmath as mp
 import numpy as np
 
-from literals_densities import level_log_scale_scale, level_mean_scale, level_value_scale
+from literals_densities import (
+    level_cdf_log_scale_scale,
+    level_cdf_mean_scale,
+    level_cdf_scale,
+    level_log_scale_scale,
+    level_mean_scale,
+    level_value_scale,
+)
 from literals_entry import partial, rowwise
 from literals_formulas import *
 
@@ -15,6 +22,12 @@ def logit_rows(k, rng):
     mixed = rng.choice([-80.0, -20.0, 0.0, 20.0, 80.0], size=k) + rng.normal(size=k)
     level = np.full(k, 0.25)
     return [np.round(row * 64) / 64 for row in (mild, wide, mixed, level)]
+
+
+def moved(rows, rng):
+    """The rows of `logit_rows` a little off, not at all, and more."""
+    steps = [rng.normal(size=len(row)) * scale for row, scale in zip(rows, (1e-3, 0, 1, 0.1))]
+    return [row + np.round(step * 2**20) / 2**20 for row, step in zip(rows, steps)]
 
 
 def categorical_entries():
@@ -35,7 +48,7 @@ def categorical_entries():
         )  # fmt: skip
         # Σ k·pₖ does not cancel; its gradient pₖ (k - mean) does.
         yield rowwise("categorical_mean", categorical_mean, ["logits"], [rows], gradient_scale=lambda column: k)
-        close = [row + np.round(rng.normal(size=k) * scale * 2**20) / 2**20 for row, scale in zip(rows, (1e-3, 0, 1, 0.1))]
+        close = moved(rows, rng)
         others = logit_rows(k, rng)
         # pₖ − qₖ and pₖ (…) cancel class by class.
         yield rowwise(
@@ -98,6 +111,11 @@ def beta_binomial_entries():
         yield rowwise(
             "beta_binomial_entropy", beta_binomial_mixture_entropy, names, parameters,
             value_scale=lambda *_, **__: max(8, n), gradient_scale=lambda column, **_: n, levels=levels,
+        )  # fmt: skip
+        yield rowwise(
+            "beta_binomial_cdf", beta_binomial_mixture_cdf, names, parameters,
+            value_scale=lambda *row, x, levels: n * beta_binomial_mixture_cdf(*row, x=x, levels=levels),
+            gradient_scale=lambda column, **_: n, x=xs, levels=levels,
         )  # fmt: skip
 
 
@@ -208,7 +226,9 @@ def normal_mixture_entries():
     yield rowwise(
         "normal_mixture_mean", normal_mixture_mean, names[:3], parameters[:3], ["weights", "mean"],
         value_scale=lambda w, m, v: magnitude(w, m),
-        gradient_scales={"weights": lambda w, m, v: [p * (abs(mean) + magnitude(w, m)) for p, mean in zip(softmax(w), m)]},
+        gradient_scales={
+            "weights": lambda w, m, v: [p * (abs(mean) + magnitude(w, m)) for p, mean in zip(softmax(w), m)]
+        },
     )  # fmt: skip
 
     # Σ πₘ (σₘ² + (μₘ − mean)²): only μₘ − mean cancels, and rounds like the larger of the two.
@@ -230,21 +250,54 @@ def normal_mixture_entries():
 
 
 def discretized_logistic_mixture_entries():
-    names = ["weights", "mean", "log_scale", "x"]
+    name, names = "discretized_logistic_mixture", ["weights", "mean", "log_scale"]
     grids = {
         256: (
             [(0.5, -1, 0), (0, 0, 0), (1e4, -1e4, 0), (-1e4, 1e4, 1e4), (2, -3, 1), (0, 0, 0), (3, 0, 1), (0, 0, 0)],
-            [(0, 0.5, -0.5), (-1, 0, 1), (0.5, 3, 7), (9, -1, 1), (0.25, -2, 1e4), (0, 0, 0), (-50, 50, 0.3), (0.1, 0.12, 0.7)],
-            [(-3, -2, -1), (-5, -5, -5), (-1, 12, -12), (0, -3, -4), (12, -12, 0), (-12, 0, 12), (-3, -3, -3), (-7, -6, -4)],
+            [
+                (0, 0.5, -0.5), (-1, 0, 1), (0.5, 3, 7), (9, -1, 1), (0.25, -2, 1e4), (0, 0, 0), (-50, 50, 0.3),
+                (0.1, 0.12, 0.7),
+            ],
+            [
+                (-3, -2, -1), (-5, -5, -5), (-1, 12, -12), (0, -3, -4), (12, -12, 0), (-12, 0, 12), (-3, -3, -3),
+                (-7, -6, -4),
+            ],
             [(100,), (255,), (191,), (0,), (77,), (128,), (20,), (141,)],
         ),
-        2: ([(0.5, -1), (0, 0), (1, 2)], [(0, 0.5), (-3, 3), (1e4, 0)], [(0, -1), (-2, 2), (0, 12)], [(0,), (1,), (0,)]),
-        16: ([(0,), (7,), (1e4,), (0,)], [(0,), (0.5,), (-1,), (3,)], [(-1,), (-4,), (-12,), (12,)], [(3,), (11,), (0,), (15,)]),
+        2: (
+            [(0.5, -1), (0, 0), (1, 2)],
+            [(0, 0.5), (-3, 3), (1e4, 0)],
+            [(0, -1), (-2, 2), (0, 12)],
+            [(0,), (1,), (0,)],
+        ),
+        16: (
+            [(0,), (7,), (1e4,), (0,)],
+            [(0,), (0.5,), (-1,), (3,)],
+            [(-1,), (-4,), (-12,), (12,)],
+            [(3,), (11,), (0,), (15,)],
+        ),
     }  # fmt: skip
     scales = mixture_scales(
         discretized_logistic_log_prob, level_value_scale,
         {"mean": level_mean_scale, "log_scale": level_log_scale_scale}, ["mean", "log_scale"],
     )  # fmt: skip
+
+    def of_components(scale, summed):
+        def of_row(weights, mean, log_scale, x, levels):
+            each = [p * scale(m, s, x, levels) for p, m, s in zip(softmax(weights), mean, log_scale)]
+            return mp.fsum(each) if summed else each
+
+        return of_row
+
+    # πₘ (Fₘ − F) cancels.
+    def cdf_weight_scale(weights, mean, log_scale, x, levels):
+        row = (weights, mean, log_scale)
+        whole = discretized_logistic_mixture_cdf(*row, x=x, levels=levels)
+        moved = of_components(level_cdf_scale, True)(*row, x=x, levels=levels)
+        own = of_components(level_cdf_scale, False)(*row, x=x, levels=levels)
+        terms = zip(softmax(weights), mean, log_scale, own)
+        return [p * (min(discretized_logistic_cdf(m, s, x, levels), whole) + moved) + e for p, m, s, e in terms]
+
     for levels, (*parameters, x) in grids.items():
         xs = [x for (x,) in x]
         with_x = {
@@ -255,6 +308,15 @@ def discretized_logistic_mixture_entries():
             },
         }
         yield rowwise(
-            "discretized_logistic_mixture_log_prob", discretized_logistic_mixture_log_prob, names[:3], parameters,
-            **with_x, x=xs, levels=levels,
-        )  # fmt: skip
+            f"{name}_log_prob", discretized_logistic_mixture_log_prob, names, parameters, **with_x, x=xs, levels=levels
+        )
+        if levels != 2:
+            yield rowwise(
+                f"{name}_cdf", discretized_logistic_mixture_cdf, names, parameters,
+                value_scale=of_components(level_cdf_scale, True),
+                gradient_scales={
+                    "weights": cdf_weight_scale, "mean": of_components(level_cdf_mean_scale, False),
+                    "log_scale": of_components(level_cdf_log_scale_scale, False),
+                },
+                x=xs, levels=levels,
+            )  # fmt: skip

@@ -88,8 +88,8 @@ SOURCES = {
     "continuous_bernoulli_log_prob": lambda logits, x: dist.ContinuousBernoulli(logits=logits).log_prob(x),
     "continuous_bernoulli_mean": lambda logits: dist.ContinuousBernoulli(logits=logits).mean,
     "continuous_bernoulli_entropy": lambda logits: dist.ContinuousBernoulli(logits=logits).entropy(),
-    # Between `lims` PyTorch's cdf is that of the uniform density: its own limits are too wide for 1e-9. At 0 and 1 it has
-    # no gradient.
+    # Between `lims` PyTorch's cdf is that of the uniform density: its own limits are too wide for 1e-9. At 0 and 1 it
+    # has no gradient.
     "continuous_bernoulli_cdf": lambda logits, x: (
         dist.ContinuousBernoulli(logits=logits, lims=(0.499999, 0.500001)).cdf(x).detach()
     ),
@@ -128,6 +128,9 @@ SOURCES = {
     "discretized_logistic_mixture_log_prob": lambda weights, mean, log_scale, x, levels: (
         pick(level_probs(mean, log_scale, levels), x[:, None].expand(mean.shape)) * torch.softmax(weights, 1)
     ).sum(1).log(),
+    "discretized_logistic_mixture_cdf": lambda weights, mean, log_scale, x, levels: (
+        pick(level_probs(mean, log_scale, levels).cumsum(-1), x[:, None].expand(mean.shape)) * torch.softmax(weights, 1)
+    ).sum(1),
     "categorical_log_prob": lambda logits, classes: dist.Categorical(logits=logits).log_prob(classes),
     "categorical_entropy": lambda logits: dist.Categorical(logits=logits).entropy(),
     "categorical_mean": lambda logits: (torch.softmax(logits, 1) * torch.arange(logits.shape[1])).sum(1),
@@ -140,6 +143,7 @@ SOURCES = {
     "normal_mixture_mean": lambda *row: mixture(*row).mean,
     "normal_mixture_variance": lambda *row: mixture(*row).variance,
     "beta_binomial_log_prob": lambda *row, x, levels: pick(beta_binomial_probs(*row, levels), x).log(),
+    "beta_binomial_cdf": lambda *row, x, levels: pick(beta_binomial_probs(*row, levels).cumsum(1), x),
     "beta_binomial_mean": lambda *row, levels: (beta_binomial_probs(*row, levels) * torch.arange(levels)).sum(1),
     "beta_binomial_entropy": lambda *row, levels: torch.special.entr(beta_binomial_probs(*row, levels)).sum(1),
     "mmd": squared_mmd,
@@ -160,7 +164,8 @@ def cross_check(entries):
         whole = name == "mmd"
         inputs = {}
         for key, values in entry["inputs"].items():
-            shape = entry["shape"] if len(values) == np.prod(entry["shape"]) else [-1, entry["shape"][1] if whole else 1]
+            full = len(values) == np.prod(entry["shape"])
+            shape = entry["shape"] if full else [-1, entry["shape"][1] if whole else 1]
             inputs[key] = torch.tensor(values, dtype=torch.float64).reshape(shape)
         extra = {
             key: torch.tensor(value) if isinstance(value, list) else value

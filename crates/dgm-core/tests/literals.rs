@@ -152,6 +152,10 @@ impl<'a> Case<'a> {
         let normals = || NormalMixture::new(get("weights"), get("mean"), get("log_var"));
         let beta_binomials =
             || BetaBinomialMixture::new(get("weights"), get("log_alpha"), get("log_beta"), self.count("levels"));
+        let logistics = || {
+            let (mean, log_scale) = (get("mean"), get("log_scale"));
+            DiscretizedLogisticMixture::new(get("weights"), mean, log_scale, self.count("levels"))
+        };
         match name {
             "categorical_log_prob" => categorical().log_prob(classes()),
             "categorical_entropy" => categorical().entropy(),
@@ -161,17 +165,15 @@ impl<'a> Case<'a> {
             "js_categorical" => jensen_shannon::categorical(get("a"), get("b")),
             "log_mean_exp" => log_mean_exp(get("a")),
             "beta_binomial_log_prob" => beta_binomials().log_prob(self.column("x")),
+            "beta_binomial_cdf" => beta_binomials().cdf(self.column("x")),
             "beta_binomial_mean" => beta_binomials().mean(),
             "beta_binomial_entropy" => beta_binomials().entropy(),
             "normal_mixture_log_prob" => normals().log_prob(get("x").squeeze_dim(1)),
             "normal_mixture_cdf" => normals().cdf(get("x").squeeze_dim(1)),
             "normal_mixture_mean" => normals().mean(),
             "normal_mixture_variance" => normals().variance(),
-            "discretized_logistic_mixture_log_prob" => {
-                let (mean, log_scale) = (get("mean"), get("log_scale"));
-                let mixture = DiscretizedLogisticMixture::new(get("weights"), mean, log_scale, self.count("levels"));
-                mixture.log_prob(self.column("x"))
-            }
+            "discretized_logistic_mixture_log_prob" => logistics().log_prob(self.column("x")),
+            "discretized_logistic_mixture_cdf" => logistics().cdf(self.column("x")),
             "mmd" => {
                 let size = self.entry["size"].as_f64().unwrap();
                 let kernel = match self.entry["kernel"].as_str().unwrap() {
