@@ -74,7 +74,7 @@ impl ObjectiveOps for Flex {
                 }
             });
         let n = classes.len();
-        from_vec(out, Shape::new([n]))
+        from_vec(out, [n])
     }
 
     fn categorical_log_prob_pullback(
@@ -112,12 +112,14 @@ impl ObjectiveOps for Flex {
     }
 }
 
-fn all_f32(tensors: &[&FlexTensor]) -> bool {
+/// Whether a loop over `f32` may read all of them.
+pub fn all_f32(tensors: &[&FlexTensor]) -> bool {
     tensors.iter().all(|tensor| tensor.dtype() == DType::F32)
 }
 
-fn from_vec(values: Vec<f32>, shape: Shape) -> FlexTensor {
-    FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(shape), DType::F32)
+/// A tensor of these numbers in row-major order.
+pub fn from_vec(values: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {
+    FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(shape.into()), DType::F32)
 }
 
 /// The classes as indices, `None` for an integer type that flex does not use by default.
