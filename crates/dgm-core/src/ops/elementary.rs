@@ -1,8 +1,8 @@
 //! Elementary functions without branches and calls, so that a loop over them becomes vector instructions.
 //!
-//! The libraries' own take 5 to 20 ns a value, one at a time; these about 1 ns.
+//! The errors stated are the bounds that the tests assert, on fine grids.
 
-/// exp(x) for x ≤ 0, within 2 units in the last place; 0 below −87.3, where f32 is no longer normal; NaN stays NaN.
+/// exp(x) for x ≤ 0, with a relative error below 2.5e-7; 0 below −87.3, where f32 is no longer normal; NaN stays NaN.
 ///
 /// 2ⁿ·exp(r) with n = round(x / ln 2), |r| ≤ ½ ln 2, exp(r) by the polynomial of Cephes' `expf`. Free of branches and
 /// calls, so a loop over it becomes vector instructions.
@@ -28,7 +28,7 @@ pub fn exp_negative(x: f32) -> f32 {
     if x < -87.3 { 0.0 } else { value }
 }
 
-/// log(1 + u) for 0 ≤ u ≤ 1, within 2 units in the last place, small u included.
+/// log(1 + u) for 0 ≤ u ≤ 1, with a relative error of at most 2.5e-7, small u included.
 ///
 /// 2·artanh(s) with s = u / (2 + u) ≤ 1/3: its series in s² loses a digit a term.
 #[inline(always)]
@@ -42,7 +42,7 @@ pub fn log1p_unit(u: f32) -> f32 {
     2.0 * s + 2.0 * s * q * p
 }
 
-/// σ(x) = 1 / (1 + exp(−x)), within 4 units in the last place (0 below 1.2e-38), from exp(−|x|), which cannot overflow.
+/// σ(x) = 1 / (1 + exp(−x)), with a relative error below 4e-7 (0 below 1.2e-38), from exp(−|x|), which cannot overflow.
 #[inline(always)]
 pub fn sigmoid(x: f32) -> f32 {
     let decay = exp_negative(-x.abs());
