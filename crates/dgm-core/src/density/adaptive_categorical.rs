@@ -31,6 +31,22 @@ pub struct AdaptiveTail {
 /// The classes 0 .. V are sorted by falling frequency. The head is a softmax over the c₀ most frequent ones and one entry
 /// for each cluster of the others; cluster i holds the next sizeᵢ classes and has a softmax of its own. So it is a
 /// normalised density over all V, no approximation of one: only its parameters are fewer than a full softmax has.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use dgm_core::density::{AdaptiveCategorical, AdaptiveTail};
+///
+/// let device = Device::flex();
+/// // Two frequent classes and one cluster of four, from 8 numbers; weights of 0 make every softmax uniform.
+/// let zeros = |shape| Tensor::<2>::zeros(shape, &device);
+/// let tail = AdaptiveTail { projection: zeros([8, 2]), weight: zeros([2, 4]) };
+/// let words = AdaptiveCategorical::new(zeros([2, 8]), zeros([8, 3]), vec![tail]);
+/// assert_eq!(words.cutoffs(), [2, 6]);
+/// let log_prob = words.log_prob(Tensor::from_ints([0, 5], &device))?;
+/// let expected = [(1.0f32 / 3.0).ln(), (1.0f32 / 3.0 / 4.0).ln()];
+/// log_prob.into_data().assert_approx_eq::<f32>(&expected.into(), Default::default());
+/// # Ok::<(), dgm_core::density::ClassOutOfRange>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct AdaptiveCategorical {
     hidden: Tensor<2>,

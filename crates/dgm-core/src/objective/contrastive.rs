@@ -30,6 +30,19 @@ impl InfoNce {
     /// The mean over one batch, or better over many (see [`estimate::Mean`](crate::estimate::Mean)), estimates that bound.
     /// However large the information, the bound cannot exceed log n. The rows of a batch share their candidates and so
     /// are not independent: for an honest standard error take the mean of each batch as one value.
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use dgm_core::estimate::Mean;
+    /// use dgm_core::objective::InfoNce;
+    ///
+    /// // Two queries, each of whose partner stands out by log 3: a loss of log 4/3.
+    /// let scores = Tensor::from_floats([[3f32.ln(), 0.0], [0.0, 3f32.ln()]], &Device::flex());
+    /// let objective = InfoNce.objective(scores);
+    /// let bound = InfoNce.mutual_information_bound(objective.loss).into_data();
+    /// let nats = Mean::of(&bound.iter::<f64>().collect::<Vec<_>>()).mean;
+    /// assert!((nats - 1.5f64.ln()).abs() < 1e-6);
+    /// ```
     pub fn mutual_information_bound(&self, loss: Tensor<1>) -> Tensor<1> {
         let [n] = loss.dims();
         loss.neg().add_scalar((n as f64).ln())
@@ -50,7 +63,7 @@ impl NtXent {
     /// its mean over the batch is the paper's loss. Lengths do not matter, see [`cosine_similarity`].
     ///
     /// Terms: `first` = ℓ(i, n+i) and `second` = ℓ(n+i, i). An embedding's similarity to itself has no share in value or
-    /// gradient: one pair alone has a loss of exactly 0.
+    /// gradient: one pair alone has a loss of 0.
     ///
     /// # Panics
     /// If the shapes of `first` and `second` differ.

@@ -28,6 +28,27 @@ pub fn l1_penalty<M: Module>(module: &M, chosen: &ParamGroup) -> Result<Tensor<1
 /// With the half, λ is what plain gradient descent calls its weight decay, and λ·½‖θ‖² is, up to a constant, the negative
 /// log-density of θ under a normal prior of variance 1/λ. The choice is that of [`l1_penalty`].
 ///
+/// ```
+/// use burn::module::{Module, Param, ParamGroup};
+/// use burn::tensor::{Device, Tensor};
+/// use dgm_core::objective::{Nll, l2_penalty};
+///
+/// #[derive(Module, Debug)]
+/// struct Line {
+///     slope: Param<Tensor<1>>,
+///     offset: Param<Tensor<1>>,
+/// }
+///
+/// let device = Device::flex();
+/// let parameter = |value: f32| Param::from_tensor(Tensor::from_floats([value], &device));
+/// let line = Line { slope: parameter(3.0), offset: parameter(5.0) };
+/// // Not the offset: only paths with "slope" in them.
+/// let penalty = l2_penalty(&line, &ParamGroup::from_predicate("slope"))?;
+/// let objective = Nll.objective(Tensor::from_floats([[-1.0], [-2.0]], &device)).add_penalty("l2", 0.5, penalty);
+/// assert_eq!(objective.loss.into_data().iter::<f32>().collect::<Vec<_>>(), [1.0 + 2.25, 2.0 + 2.25]);
+/// # Ok::<(), dgm_core::objective::NoParameterChosen>(())
+/// ```
+///
 /// # Errors
 /// If no parameter is chosen.
 pub fn l2_penalty<M: Module>(module: &M, chosen: &ParamGroup) -> Result<Tensor<1>, NoParameterChosen> {
