@@ -8,9 +8,9 @@ are computed a second time by PyTorch in float64, and have to agree to 1e-9.
     python scripts/objective_literals.py            write the file
     python scripts/objective_literals.py --check    only compare the file that is there
 
-An entry: `inputs` by name, flat, each of its own shape in `shapes`; `value` with a number for each example; `gradients` of
-Σᵢ wᵢ valueᵢ with wᵢ = 1/2 + (i mod 7)/4, so that a factor in the wrong row shows; further keys are the objective's
-settings. `value_scale` and `gradient_scales` are the sizes of what cancels in the formula, as in literals.json.
+An entry: `inputs` by name, flat, each of its own shape in `shapes`; `value` with a number for each example;
+`gradients` of Σᵢ wᵢ valueᵢ with wᵢ = 1/2 + (i mod 7)/4, so that a factor in the wrong row shows; further keys are the
+objective's settings. `value_scale` and `gradient_scales` are the sizes of what cancels in the formula, as in literals.json.
 """
 
 import sys
@@ -253,8 +253,8 @@ def torch_value(name, given, inputs):
     bce = F.binary_cross_entropy_with_logits
     ones = lambda key: torch.ones_like(inputs[key])
     if name == "non_saturating_discriminator":
-        real, fake = (bce(inputs[key], target * ones(key), reduction="none") for key, target in (("real", 1), ("fake", 0)))
-        return real + fake
+        real = bce(inputs["real"], ones("real"), reduction="none")
+        return real + bce(inputs["fake"], 0 * ones("fake"), reduction="none")
     if name == "non_saturating_generator":
         return bce(inputs["fake"], ones("fake"), reduction="none")
     if name == "hinge_discriminator":

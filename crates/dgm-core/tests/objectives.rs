@@ -1,5 +1,5 @@
-//! Objectives and the adaptive softmax: values and gradients against 50 digits (`scripts/objective_literals.py`), what has
-//! to be exact, closed forms, and messages.
+//! Objectives and the adaptive softmax: values and gradients against 50 digits (`scripts/objective_literals.py`), what
+//! has to be exact, closed forms, and messages.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;

@@ -28,9 +28,9 @@ pub struct AdaptiveTail {
 /// log p(c | h) = log p_head(c) for c < c₀, and log p_head(cluster i) + log pᵢ(c − cᵢ) for a class of cluster i, for n
 /// independent variables (Grave et al. 2017, "Efficient softmax approximation for GPUs", section 4).
 ///
-/// The classes 0 .. V are sorted by falling frequency. The head is a softmax over the c₀ most frequent ones and one entry
-/// for each cluster of the others; cluster i holds the next sizeᵢ classes and has a softmax of its own. So it is a
-/// normalised density over all V, no approximation of one: only its parameters are fewer than a full softmax has.
+/// The classes 0 .. V are sorted by falling frequency. The head is a softmax over the c₀ most frequent ones and one
+/// entry for each cluster of the others; cluster i holds the next sizeᵢ classes and has a softmax of its own. So it is
+/// a normalised density over all V, no approximation of one: only its parameters are fewer than a full softmax has.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -59,12 +59,12 @@ pub struct AdaptiveCategorical {
 
 impl AdaptiveCategorical {
     /// n variables from hidden states `[n, d]`, the head's weight `[d, c₀ + clusters]` and the clusters' weights, all
-    /// without bias and laid out as `[in, out]`, as in Burn's `Linear`. The columns of the head are the frequent classes
-    /// and then the clusters, in order; the cutoffs follow from the shapes.
+    /// without bias and laid out as `[in, out]`, as in Burn's `Linear`. The columns of the head are the frequent
+    /// classes and then the clusters, in order; the cutoffs follow from the shapes.
     ///
     /// # Panics
-    /// If a weight's rows are not as many as the columns of what it multiplies, if the head has fewer columns than there
-    /// are clusters, or if a cluster is empty.
+    /// If a weight's rows are not as many as the columns of what it multiplies, if the head has fewer columns than
+    /// there are clusters, or if a cluster is empty.
     pub fn new(hidden: Tensor<2>, head: Tensor<2>, tails: Vec<AdaptiveTail>) -> Self {
         let (states, given) = (hidden.dims(), head.dims());
         assert_eq!(states[1], given[0], "AdaptiveCategorical: `hidden` has shape {states:?} and `head` {given:?}");
@@ -104,8 +104,8 @@ impl AdaptiveCategorical {
 
     /// log p(class | h) in nats; `class` `[n]` in 0 .. V, the result `[n]`.
     ///
-    /// A cluster's softmax is computed for the rows alone whose class is in it, and not at all if none is. To know them,
-    /// the classes are read back to the host, which waits for the device.
+    /// A cluster's softmax is computed for the rows alone whose class is in it, and not at all if none is. To know
+    /// them, the classes are read back to the host, which waits for the device.
     ///
     /// # Errors
     /// If a class is not in 0 .. V.

@@ -1,8 +1,8 @@
 //! Adversarial objectives: a discriminator's scores of real and of generated examples.
 //!
-//! A score is a logit of "real" for [`NonSaturating`], and a number without a unit for [`Hinge`]. Each player minimises its
-//! own objective; the other's parameters are the caller's to leave out (for the discriminator's step, detach what the
-//! generator made).
+//! A score is a logit of "real" for [`NonSaturating`], and a number without a unit for [`Hinge`]. Each player minimises
+//! its own objective; the other's parameters are the caller's to leave out (for the discriminator's step, detach what
+//! the generator made).
 
 use super::Objective;
 use crate::density::Bernoulli;
@@ -34,8 +34,8 @@ impl NonSaturating {
     }
 }
 
-/// The hinge game (Lim and Ye 2017, "Geometric GAN"; Miyato et al. 2018, "Spectral normalization", eq. 16 and 17); without
-/// a unit.
+/// The hinge game (Lim and Ye 2017, "Geometric GAN"; Miyato et al. 2018, "Spectral normalization", eq. 16 and 17);
+/// without a unit.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Hinge;
 

@@ -30,13 +30,13 @@ impl ArmNll {
         Objective { loss: nll.clone(), terms: vec![("nll", nll)] }
     }
 
-    /// −Σᵢ_d m log p / Σᵢ_d m over the whole batch, as the mean over the batch of Lᵢ = (n / N) · nllᵢ, with n examples and
-    /// N = Σ m tokens in it: nats per token, whose exponential is the batch's perplexity.
+    /// −Σ m log p / Σ m over the whole batch, as the mean over the batch of Lᵢ = (n / N) · nllᵢ, with n examples
+    /// and N = Σ m tokens in it: nats per token, whose exponential is the batch's perplexity.
     ///
     /// It is a mean over tokens, so a long example weighs more than a short one; the mean of the examples' own means,
     /// nllᵢ / Nᵢ, is another number. An example without a token has a loss of 0 and takes no part; a batch without one
-    /// has a loss of 0 (N is then taken as 1). For a data set, add up [`objective`](Self::objective) and the tokens: batches
-    /// differ in N. Shapes, padding and terms (`nll`, not divided) are those of `objective`.
+    /// has a loss of 0 (N is then taken as 1). For a data set, add up [`objective`](Self::objective) and the tokens:
+    /// batches differ in N. Shapes, padding and terms (`nll`, not divided) are those of `objective`.
     ///
     /// # Panics
     /// If the shapes of `log_prob` and `mask` differ.

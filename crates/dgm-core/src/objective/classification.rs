@@ -46,8 +46,9 @@ pub struct Focal {
 impl Focal {
     /// From logits `[batch, k]` and the labels `class` `[batch]` in 0 .. k.
     ///
-    /// With the margin t = l_y − log Σ_{k≠y} exp lₖ it is p_y = σ(t), so log p_y = log σ(t) and log(1 − p_y) = log σ(−t):
-    /// neither is a difference of rounded probabilities, and no power of 0 is differentiated. Terms: `nll` = −log p_y.
+    /// With the margin t = l_y − log Σ_{k≠y} exp lₖ it is p_y = σ(t), so log p_y = log σ(t) and log(1 − p_y) = log
+    /// σ(−t): neither is a difference of rounded probabilities, and no power of 0 is differentiated. Terms: `nll` =
+    /// −log p_y.
     ///
     /// # Panics
     /// If the numbers of rows differ; a class out of range panics in the backend or, on a GPU, reads another row.

@@ -17,9 +17,9 @@ pub fn class_weights(weights: Tensor<1>, class: Tensor<1, Int>) -> Tensor<1> {
 impl Objective {
     /// Lᵢ ← wᵢ Lᵢ; `weight` `[batch]`, without a unit. The terms stay as they are.
     ///
-    /// The mean over the batch is then (1/n) Σᵢ wᵢ Lᵢ. PyTorch's weighted mean divides by Σᵢ wᵢ instead, which takes the
-    /// scale of the weights out and makes an example's share depend on its neighbours in the batch; here the loss of an
-    /// example is its own. Weights with a mean of 1 over the data set keep the scale of the unweighted loss.
+    /// The mean over the batch is then (1/n) Σᵢ wᵢ Lᵢ. PyTorch's weighted mean divides by Σᵢ wᵢ instead, which takes
+    /// the scale of the weights out and makes an example's share depend on its neighbours in the batch; here the loss
+    /// of an example is its own. Weights with a mean of 1 over the data set keep the scale of the unweighted loss.
     ///
     /// # Panics
     /// If the shapes of the loss and `weight` differ.
@@ -29,7 +29,8 @@ impl Objective {
         Self { loss: self.loss * weight, terms: self.terms }
     }
 
-    /// Lᵢ ← Lᵢ + λR, so that the mean over the batch is mean L + λR; `penalty` R `[1]`, its term `[batch]` under `name`.
+    /// Lᵢ ← Lᵢ + λR, so that the mean over the batch is mean L + λR; `penalty` R `[1]`, its term `[batch]` under
+    /// `name`.
     ///
     /// R is for example [`l2_penalty`](super::l2_penalty). Its gradient does not depend on the size of the batch.
     ///

@@ -24,12 +24,13 @@ impl InfoNce {
         Objective { loss: loss.clone(), terms: vec![("info_nce", loss)] }
     }
 
-    /// log n − Lᵢ ≤ log n, `[n]` in nats, from the losses `[n]` of one batch of n: its expectation over batches is a lower
-    /// bound of the mutual information of queries and candidates (van den Oord et al. 2018, eq. 5 and appendix A.1).
+    /// log n − Lᵢ ≤ log n, `[n]` in nats, from the losses `[n]` of one batch of n: its expectation over batches is a
+    /// lower bound of the mutual information of queries and candidates (van den Oord et al. 2018, section 2.3 and
+    /// appendix A.1).
     ///
-    /// The mean over one batch, or better over many (see [`estimate::Mean`](crate::estimate::Mean)), estimates that bound.
-    /// However large the information, the bound cannot exceed log n. The rows of a batch share their candidates and so
-    /// are not independent: for an honest standard error take the mean of each batch as one value.
+    /// The mean over one batch, or better over many (see [`estimate::Mean`](crate::estimate::Mean)), estimates that
+    /// bound. However large the information, the bound cannot exceed log n. The rows of a batch share their candidates
+    /// and so are not independent: for an honest standard error take the mean of each batch as one value.
     ///
     /// ```
     /// use burn::tensor::{Device, Tensor};
@@ -59,11 +60,11 @@ pub struct NtXent {
 }
 
 impl NtXent {
-    /// From the embeddings of two views of the same n examples, each `[n, d]`; the loss is `[n]`, one for each example, and
-    /// its mean over the batch is the paper's loss. Lengths do not matter, see [`cosine_similarity`].
+    /// From the embeddings of two views of the same n examples, each `[n, d]`; the loss is `[n]`, one for each example,
+    /// and its mean over the batch is the paper's loss. Lengths do not matter, see [`cosine_similarity`].
     ///
-    /// Terms: `first` = ℓ(i, n+i) and `second` = ℓ(n+i, i). An embedding's similarity to itself has no share in value or
-    /// gradient: one pair alone has a loss of 0.
+    /// Terms: `first` = ℓ(i, n+i) and `second` = ℓ(n+i, i). An embedding's similarity to itself has no share in value
+    /// or gradient: one pair alone has a loss of 0.
     ///
     /// # Panics
     /// If the shapes of `first` and `second` differ.
@@ -104,8 +105,8 @@ pub fn cosine_similarity(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
 fn unit_rows(z: Tensor<2>) -> Tensor<2> {
     const EPSILON: f64 = 1e-6;
     // Divided by its largest number first, so that no square overflows. That is a constant to the gradient: a direction
-    // does not change with its scale. From 2ε on the length is then 1 or more and the clamp does nothing, and below, the
-    // clamp at ½ means ε.
+    // does not change with its scale. From 2ε on the length is then 1 or more and the clamp does nothing, and below,
+    // the clamp at ½ means ε.
     let scale = z.clone().detach().abs().max_dim(1).clamp_min(2.0 * EPSILON);
     let scaled = z / scale;
     let length = scaled.clone().square().sum_dim(1).clamp_min(0.25).sqrt();

@@ -13,9 +13,9 @@ pub struct NoParameterChosen {
 
 /// R(θ) = ‖θ‖₁ = Σ |θⱼ| over the chosen parameters, `[1]`; its gradient is sign(θ), and 0 at 0.
 ///
-/// λ‖θ‖₁ is, up to a constant, the negative log-density of θ under a Laplace prior of scale 1/λ. The parameters are those
-/// that Burn's [`ParamGroup`] matches by their path in the module, such as `encoder.layers.0.weight`; int and bool ones
-/// do not count, and frozen ones add to the value but get no gradient. All have to be on one device.
+/// λ‖θ‖₁ is, up to a constant, the negative log-density of θ under a Laplace prior of scale 1/λ. The parameters are
+/// those that Burn's [`ParamGroup`] matches by their path in the module, such as `encoder.layers.0.weight`; int and
+/// bool ones do not count, and frozen ones add to the value but get no gradient. All have to be on one device.
 ///
 /// # Errors
 /// If no parameter is chosen.
@@ -25,8 +25,8 @@ pub fn l1_penalty<M: Module>(module: &M, chosen: &ParamGroup) -> Result<Tensor<1
 
 /// R(θ) = ½‖θ‖² = ½ Σ θⱼ² over the chosen parameters, `[1]`; its gradient is θ.
 ///
-/// With the half, λ is what plain gradient descent calls its weight decay, and λ·½‖θ‖² is, up to a constant, the negative
-/// log-density of θ under a normal prior of variance 1/λ. The choice is that of [`l1_penalty`].
+/// With the half, λ is what plain gradient descent calls its weight decay, and λ·½‖θ‖² is, up to a constant, the
+/// negative log-density of θ under a normal prior of variance 1/λ. The choice is that of [`l1_penalty`].
 ///
 /// ```
 /// use burn::module::{Module, Param, ParamGroup};
