@@ -1,18 +1,28 @@
 //! Objectives: what training minimises, in nats for each example, with the terms it is made of.
 
+mod adversarial;
 mod arm;
+mod classification;
+mod combine;
+mod contrastive;
 mod elbo;
 mod info_vae;
 mod iwae;
 mod nll;
+mod penalty;
 
 use burn::tensor::Tensor;
 
+pub use adversarial::{Hinge, NonSaturating};
 pub use arm::ArmNll;
+pub use classification::{Focal, LabelSmoothing};
+pub use combine::class_weights;
+pub use contrastive::{InfoNce, NtXent, cosine_similarity};
 pub use elbo::{Elbo, FreeBits};
 pub use info_vae::InfoVae;
 pub use iwae::{Dreg, Iwae};
 pub use nll::Nll;
+pub use penalty::{NoParameterChosen, l1_penalty, l2_penalty};
 
 /// A loss for each example, in nats, and the named terms it is made of.
 #[derive(Clone, Debug)]
