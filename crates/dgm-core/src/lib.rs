@@ -5,7 +5,7 @@
 //! | [`density`] | how probable is x? `log_prob` in nats, from what a network emits |
 //! | [`divergence`] | how far apart are two densities? closed forms |
 //! | [`objective`] | what is minimised? a loss in nats for each example, with its named terms |
-//! | [`estimate`] | what is reported? bits per dimension, log-mean-exp, means with their standard errors |
+//! | [`estimate`] | what is reported? likelihoods with their errors, calibration, scores, distances of sets, information |
 //! | [`schedule`] | how does a weight of an objective change with the step? |
 //! | [`random`] | where does the noise come from? streams named by (seed, purpose, step) |
 //! | [`ops`] | the hot log-densities as one operation each, generic over [`burn::backend::Backend`] |

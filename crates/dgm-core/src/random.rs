@@ -42,11 +42,6 @@ fn fnv1a_128(bytes: &[u8]) -> u128 {
 }
 
 impl Stream {
-    /// The next 32 random bits.
-    pub fn next_u32(&mut self) -> u32 {
-        self.generator.next_u32()
-    }
-
     /// Uniform on [0, 1): a multiple of 2⁻²⁴, so exact in f32 and never 1.
     pub fn uniform(&mut self) -> f32 {
         (self.generator.next_u32() >> 8) as f32 * (1.0 / 16_777_216.0)

@@ -1,6 +1,6 @@
 //! Special functions on tensors, stable in f32, as the densities need them.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, activation};
 
 /// log √(2π).
 pub(crate) const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_7;
@@ -19,6 +19,13 @@ pub(crate) fn attach_gradient<const D: usize, const N: usize>(
     slopes.into_iter().fold(value.detach(), |value, (parameter, slope)| {
         value + (parameter.clone() - parameter.clone().detach()) * slope().detach()
     })
+}
+
+/// σ(x), with σ(x) σ(−x) as its gradient: Burn's own is y (1 − y), in which 1 − y rounds for large x.
+pub(crate) fn sigmoid<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    let fixed = x.clone().detach();
+    let value = activation::sigmoid(fixed.clone());
+    attach_gradient(value.clone(), [(&x, &|| value.clone() * activation::sigmoid(fixed.clone().neg()))])
 }
 
 /// log Σₖ exp(aₖ) over the columns, `[n, k]` → `[n]`, shifted by the maximum.

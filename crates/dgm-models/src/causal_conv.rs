@@ -58,7 +58,7 @@ impl CausalConvConfig {
         ModelError::check((1..=256).contains(&self.layers), "layers", self.layers, "1 to 256")?;
         ModelError::check((2..=1024).contains(&self.kernel), "kernel", self.kernel, "2 to 1024")?;
         ModelError::check((1..=16).contains(&self.dilation_base), "dilation_base", self.dilation_base, "1 to 16")?;
-        ModelError::check_dropout(self.dropout)?;
+        ModelError::check_dropout("dropout", self.dropout)?;
         let likelihood = self.likelihood.build(self.components, spec)?;
 
         let (channels, event) = (self.channels, spec.event());

@@ -8,7 +8,7 @@ use crate::traits::{Density, Generate, Model, Train, Weights};
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
-use dgm_core::objective::{Nll, Objective, sum_event};
+use dgm_core::objective::{Nll, Objective, fill_padding, sum_event};
 use dgm_core::random::Stream;
 use serde::{Deserialize, Serialize};
 
@@ -44,8 +44,8 @@ impl Default for ConditionalMlpConfig {
 impl ConditionalMlpConfig {
     /// Builds the model for `spec`, with weights drawn from `noise`.
     pub fn init(&self, spec: &DataSpec, noise: &mut Stream, device: &Device) -> Result<ConditionalMlp, ModelError> {
-        ModelError::check_dropout(self.dropout)?;
-        check_hidden(&self.hidden, "hidden")?;
+        ModelError::check_dropout("dropout", self.dropout)?;
+        ModelError::check_hidden("hidden", &self.hidden)?;
         let noise_ok = (0.0..=100.0).contains(&self.input_noise);
         ModelError::check(noise_ok, "input_noise", self.input_noise, "a number from 0 to 100")?;
         if spec.condition.is_none() {
@@ -63,12 +63,6 @@ impl ConditionalMlpConfig {
             spec: spec.clone(),
         })
     }
-}
-
-/// Hidden widths between 1 and 65536.
-pub(crate) fn check_hidden(hidden: &[usize], key: &'static str) -> Result<(), ModelError> {
-    let ok = hidden.len() <= 64 && hidden.iter().all(|width| (1..=65_536).contains(width));
-    ModelError::check(ok, key, format!("{hidden:?}"), "up to 64 widths from 1 to 65536")
 }
 
 /// p(y | c) = Π_e likelihood(y_e; head(trunk(c))_e).
@@ -97,7 +91,7 @@ impl ConditionalMlp {
 
     fn log_prob_elementwise(&self, batch: &Batch, mode: &mut Mode) -> Tensor<2> {
         let parameters = self.parameters(batch.condition.as_ref(), mode);
-        batch.without_padding(self.likelihood.log_prob(parameters, batch.target.clone()))
+        fill_padding(self.likelihood.log_prob(parameters, batch.target.clone()), batch.mask.as_ref())
     }
 }
 

@@ -22,15 +22,6 @@ impl Batch {
         Self { target, condition: None, mask: None }
     }
 
-    /// Log-probabilities `[batch, event]` with exactly 0 where the target is padding.
-    pub(crate) fn without_padding(&self, log_prob: Tensor<2>) -> Tensor<2> {
-        match &self.mask {
-            // Filling, not multiplying: 0 · NaN is NaN.
-            Some(mask) => log_prob.mask_fill(mask.clone().lower_elem(0.5), 0.0),
-            None => log_prob,
-        }
-    }
-
     /// Number of examples.
     pub fn len(&self) -> usize {
         self.target.dims()[0]

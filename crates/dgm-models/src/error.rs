@@ -47,7 +47,14 @@ impl ModelError {
         if ok { Ok(()) } else { Err(Self::OutOfRange { key, found: found.to_string(), expected }) }
     }
 
-    pub(crate) fn check_dropout(rate: f64) -> Result<(), Self> {
-        Self::check((0.0..1.0).contains(&rate), "dropout", rate, "a rate from 0 up to, not including, 1")
+    /// A rate of dropout.
+    pub(crate) fn check_dropout(key: &'static str, rate: f64) -> Result<(), Self> {
+        Self::check((0.0..1.0).contains(&rate), key, rate, "a rate from 0 up to, not including, 1")
+    }
+
+    /// Widths of hidden layers.
+    pub(crate) fn check_hidden(key: &'static str, widths: &[usize]) -> Result<(), Self> {
+        let ok = widths.len() <= 64 && widths.iter().all(|width| (1..=65_536).contains(width));
+        Self::check(ok, key, format!("{widths:?}"), "up to 64 widths from 1 to 65536")
     }
 }

@@ -1,7 +1,7 @@
 //! What the networks are made of. Weights are drawn on the host, so they are the same on every backend.
 
 use crate::data::{DataSpec, Values};
-use crate::likelihood::row;
+use crate::likelihood::standardized;
 use crate::ops::{Tap, tap_conv2d};
 use burn::module::{Module, Param};
 use burn::nn::Linear;
@@ -39,15 +39,9 @@ impl Mode<'_> {
     }
 }
 
-/// U(−a, a) with a = gain / √fan_in.
-fn uniform<const D: usize>(
-    shape: [usize; D],
-    fan_in: usize,
-    gain: f32,
-    noise: &mut Stream,
-    device: &Device,
-) -> Param<Tensor<D>> {
-    let bound = gain / (fan_in.max(1) as f32).sqrt();
+/// U(−a, a) with a = 1 / √fan_in.
+fn uniform<const D: usize>(shape: [usize; D], fan_in: usize, noise: &mut Stream, device: &Device) -> Param<Tensor<D>> {
+    let bound = 1.0 / (fan_in.max(1) as f32).sqrt();
     let n = shape.iter().product();
     let values: Vec<f32> = noise.uniforms(n).into_iter().map(|u| (2.0 * u - 1.0) * bound).collect();
     Param::from_data(TensorData::new(values, shape), device)
@@ -60,7 +54,7 @@ pub(crate) fn zeros<const D: usize>(shape: [usize; D], device: &Device) -> Param
 
 /// A linear layer with weights from U(−1/√inputs, 1/√inputs) and biases of 0.
 pub(crate) fn linear(inputs: usize, outputs: usize, noise: &mut Stream, device: &Device) -> Linear {
-    Linear { weight: uniform([inputs, outputs], inputs, 1.0, noise, device), bias: Some(zeros([outputs], device)) }
+    Linear { weight: uniform([inputs, outputs], inputs, noise, device), bias: Some(zeros([outputs], device)) }
 }
 
 /// Linear layers, each followed by SiLU and dropout.
@@ -99,7 +93,7 @@ impl TapConv {
     /// Weights from U(−1/√fan_in, 1/√fan_in) with fan_in = inputs × taps, biases of 0.
     pub fn new(inputs: usize, outputs: usize, taps: &[Tap], noise: &mut Stream, device: &Device) -> Self {
         Self {
-            weight: uniform([outputs, inputs, taps.len()], inputs * taps.len(), 1.0, noise, device),
+            weight: uniform([outputs, inputs, taps.len()], inputs * taps.len(), noise, device),
             bias: zeros([outputs], device),
             taps: taps.to_vec(),
         }
@@ -115,10 +109,7 @@ impl TapConv {
 pub(crate) fn standardize_target(spec: &DataSpec, target: Tensor<2>) -> Tensor<2> {
     match &spec.values {
         Values::Levels(levels) => target.mul_scalar(2.0 / (*levels as f64 - 1.0)).sub_scalar(1.0),
-        Values::Real { mean, std } => {
-            let device = target.device();
-            (target - row(mean, &device)) / row(std, &device)
-        }
+        Values::Real { mean, std } => standardized(target, mean, std),
     }
 }
 
@@ -133,8 +124,7 @@ pub(crate) fn standardize_condition(spec: &DataSpec, condition: Option<&Tensor<2
     if spec.classes.is_some() {
         return Some(condition); // one-hot already
     }
-    let device = condition.device();
-    Some((condition - row(&spec.mean, &device)) / row(&spec.std, &device))
+    Some(standardized(condition, &spec.mean, &spec.std))
 }
 
 /// Appends the standardised condition, where the data have one.

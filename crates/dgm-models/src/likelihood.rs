@@ -119,12 +119,11 @@ impl Likelihood {
                 mixture.log_prob(x.reshape([batch * event])).reshape([batch, event])
             }
             Self::Normal { mean, std } => {
-                let device = x.device();
                 let log_std: Vec<f32> = std.iter().map(|std| std.ln()).collect();
+                let log_std = row(&log_std, &x.device());
                 // The density of the standardised number, and the Jacobian log (1 / std): log p in the data's units,
                 // without the rounding of large numbers.
-                let standardised = (x - row(mean, &device)) / row(std, &device);
-                normal(parameters).log_prob(standardised) - row(&log_std, &device)
+                normal(parameters).log_prob(standardized(x, mean, std)) - log_std
             }
         }
     }
@@ -176,6 +175,12 @@ fn normal(parameters: Tensor<3>) -> Normal<2> {
     Normal::new(part(0), part(1).clamp(-LOG_VAR_BOUND, LOG_VAR_BOUND))
 }
 
+/// (x − mean) / std of each number.
+pub(crate) fn standardized(x: Tensor<2>, mean: &[f32], std: &[f32]) -> Tensor<2> {
+    let device = x.device();
+    (x - row(mean, &device)) / row(std, &device)
+}
+
 /// Standardised numbers in the units of the data.
 fn in_units(x: Tensor<2>, mean: &[f32], std: &[f32]) -> Tensor<2> {
     let device = x.device();
@@ -183,6 +188,6 @@ fn in_units(x: Tensor<2>, mean: &[f32], std: &[f32]) -> Tensor<2> {
 }
 
 /// One row `[1, n]` for broadcasting over a batch.
-pub(crate) fn row(values: &[f32], device: &Device) -> Tensor<2> {
+fn row(values: &[f32], device: &Device) -> Tensor<2> {
     Tensor::from_data(TensorData::new(values.to_vec(), [1, values.len()]), device)
 }

@@ -58,7 +58,7 @@ impl PixelCnnConfig {
     pub fn init(&self, spec: &DataSpec, noise: &mut Stream, device: &Device) -> Result<PixelCnn, ModelError> {
         ModelError::check((1..=16_384).contains(&self.channels), "channels", self.channels, "1 to 16384")?;
         ModelError::check((1..=256).contains(&self.layers), "layers", self.layers, "1 to 256")?;
-        ModelError::check_dropout(self.dropout)?;
+        ModelError::check_dropout("dropout", self.dropout)?;
         let likelihood = self.likelihood.build(self.components, spec)?;
 
         let [colours, rows, columns] = spec.shape;

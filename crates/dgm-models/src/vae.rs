@@ -1,6 +1,5 @@
 //! Variational autoencoder (Kingma and Welling 2014): p(x, z | c) = N(z; 0, 1) · likelihood(x; decoder(z, c)).
 
-use crate::conditional_mlp::check_hidden;
 use crate::data::{Batch, DataSpec};
 use crate::error::ModelError;
 use crate::layers::{Mlp, Mode, linear, standardize_target, with_condition};
@@ -11,7 +10,7 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use dgm_core::density::Normal;
 use dgm_core::divergence::kl;
-use dgm_core::objective::{Elbo, Objective, sum_event};
+use dgm_core::objective::{Elbo, Objective, fill_padding, sum_event};
 use dgm_core::random::Stream;
 use serde::{Deserialize, Serialize};
 
@@ -50,15 +49,9 @@ impl VaeConfig {
     /// Builds the model for `spec`, with weights drawn from `noise`.
     pub fn init(&self, spec: &DataSpec, noise: &mut Stream, device: &Device) -> Result<Vae, ModelError> {
         ModelError::check((1..=65_536).contains(&self.latent), "latent", self.latent, "1 to 65536")?;
-        ModelError::check_dropout(self.dropout)?;
-        let rate = self.decoder_dropout;
-        ModelError::check(
-            (0.0..1.0).contains(&rate),
-            "decoder_dropout",
-            rate,
-            "a rate from 0 up to, not including, 1",
-        )?;
-        check_hidden(&self.hidden, "hidden")?;
+        ModelError::check_dropout("dropout", self.dropout)?;
+        ModelError::check_dropout("decoder_dropout", self.decoder_dropout)?;
+        ModelError::check_hidden("hidden", &self.hidden)?;
         let likelihood = self.likelihood.build(self.components, spec)?;
 
         let (inputs, latents) = (spec.event() + spec.condition_width(), self.latent + spec.condition_width());
@@ -114,7 +107,8 @@ impl Vae {
     /// log p(x | z, c), `[batch]`.
     fn log_likelihood(&self, batch: &Batch, z: Tensor<2>, mode: &mut Mode) -> Tensor<1> {
         let parameters = self.likelihood_parameters(z, batch.condition.as_ref(), mode);
-        sum_event(batch.without_padding(self.likelihood.log_prob(parameters, batch.target.clone())))
+        let log_prob = self.likelihood.log_prob(parameters, batch.target.clone());
+        sum_event(fill_padding(log_prob, batch.mask.as_ref()))
     }
 
     fn prior(&self, rows: usize, device: &Device) -> Normal<2> {

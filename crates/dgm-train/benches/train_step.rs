@@ -1,5 +1,4 @@
-//! One training step (forward, backward, Adam) on the CPU, of networks that PyTorch has layer for layer, and the
-//! log-densities as one operation against their composed form.
+//! One training step (forward, backward, Adam) on the CPU, of networks that PyTorch has layer for layer.
 //!
 //! ReLU throughout, fixed inputs, latent noise made beforehand: what is timed is the step and nothing else.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -14,11 +13,9 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use dgm_core::density::{Bernoulli, Categorical, Normal};
 use dgm_core::divergence::kl;
 use dgm_core::objective::{ArmNll, Elbo, Nll, Objective};
-use dgm_core::ops;
 use dgm_core::random::{Seed, Stream};
 use dgm_models::TapConv;
 use dgm_models::ops::Tap;
-use std::hint::black_box;
 use std::time::Duration;
 
 // As in the program: tensors come and go, and the system's allocator returns their pages each time.
@@ -201,61 +198,5 @@ fn train_steps(criterion: &mut Criterion) {
     bench_step(criterion, "arm", 5.0, model, |model| model.objective(x.clone(), classes.clone()).mean_batch());
 }
 
-// ---- log-densities ------------------------------------------------------------------
-
-/// Forward and backward of the sum of a log-density, as one operation and composed.
-fn bench_log_prob(
-    criterion: &mut Criterion,
-    name: &str,
-    logits: Tensor<2>,
-    forms: [(&str, &dyn Fn(Tensor<2>) -> Tensor<1>); 2],
-) {
-    let mut group = criterion.benchmark_group("log_prob");
-    group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
-    for (form, log_prob) in forms {
-        group.bench_function(format!("{name}/{form}"), |bencher| {
-            bencher.iter(|| {
-                let leaf = logits.clone().require_grad();
-                let gradients = log_prob(leaf.clone()).sum().backward();
-                black_box(leaf.grad(&gradients))
-            });
-        });
-    }
-    group.finish();
-}
-
-fn log_probs(criterion: &mut Criterion) {
-    let device = Device::flex().autodiff();
-    let noise = &mut Seed(1).stream("bench", 0);
-
-    let shape = [128, 784];
-    let logits: Tensor<2> = noise.normal_tensor(shape, &device);
-    let x: Tensor<2> = Tensor::from_data(TensorData::new(coins(128 * 784, noise), shape), &device);
-    bench_log_prob(
-        criterion,
-        "bernoulli_128x784",
-        logits,
-        [
-            ("one_operation", &|l| ops::bernoulli_log_prob(l, x.clone()).flatten(0, 1)),
-            ("composed", &|l| ops::composed_bernoulli_log_prob(l, x.clone()).flatten(0, 1)),
-        ],
-    );
-
-    for [rows, classes] in [[64 * 64, 17], [32 * 784, 256]] {
-        let logits: Tensor<2> = noise.normal_tensor([rows, classes], &device);
-        let class: Vec<i32> = (0..rows).map(|_| noise.below(classes as u32) as i32).collect();
-        let class: Tensor<1, Int> = Tensor::from_data(TensorData::new(class, [rows]), &device);
-        bench_log_prob(
-            criterion,
-            &format!("categorical_{rows}x{classes}"),
-            logits,
-            [
-                ("one_operation", &|l| ops::categorical_log_prob(l, class.clone())),
-                ("composed", &|l| ops::composed_categorical_log_prob(l, class.clone())),
-            ],
-        );
-    }
-}
-
-criterion_group!(benches, train_steps, log_probs);
+criterion_group!(benches, train_steps);
 criterion_main!(benches);

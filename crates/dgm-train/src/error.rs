@@ -14,6 +14,13 @@ pub enum Error {
 /// A result whose error is an [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
+impl From<dgm_models::ModelError> for Error {
+    /// A configuration that makes no model is the user's to mend.
+    fn from(error: dgm_models::ModelError) -> Self {
+        Self::Input(error.to_string())
+    }
+}
+
 impl Error {
     /// An error that the user can mend.
     pub fn input(message: impl Into<String>) -> Self {

@@ -6,7 +6,7 @@ use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
 use crate::train::checkpoint::Checkpoint;
-use crate::train::load;
+use crate::train::{initial_model, load};
 use burn::module::Module;
 use burn::tensor::Device;
 use dgm_core::random::Seed;
@@ -158,8 +158,7 @@ impl RunFolder {
             )));
         }
         let checkpoint = Checkpoint::read(&path)?;
-        let mut noise = Seed(config.seed).stream("weights", 0);
-        let model = config.model.init(spec, &mut noise, device).map_err(|error| Error::input(error.to_string()))?;
+        let model = initial_model(config, spec, device)?;
         Ok(load(model, checkpoint.section("model")?)?.valid())
     }
 

@@ -7,7 +7,7 @@ mod common;
 use common::{dgm, json, metrics, run_fails, run_ok};
 use std::path::Path;
 
-/// Small and quick variants of the shipped configurations.
+/// Small and quick variants of the configurations of the digits.
 const QUICK: [(&str, &[&str]); 4] = [
     ("vae.toml", &["--set", "model.hidden=[32]", "--set", "evaluation.importance_samples=5"]),
     ("arm.toml", &["--set", "model.channels=8", "--set", "model.layers=2"]),
@@ -22,7 +22,7 @@ fn train(folder: &Path, config: &str, out: &str, extra: &[&str]) -> String {
 }
 
 #[test]
-fn each_shipped_configuration_trains_and_its_folder_is_enough() {
+fn each_configuration_of_the_digits_trains_and_its_folder_is_enough() {
     let folder = tempfile::tempdir().unwrap();
     for (config, extra) in QUICK {
         let table = train(folder.path(), config, config, extra);
@@ -40,7 +40,7 @@ fn each_shipped_configuration_trains_and_its_folder_is_enough() {
         assert_eq!(json(&run.join("provenance.json"))["examples"], serde_json::json!([1000, 350, 447]));
         assert_eq!(metrics(&run).iter().filter(|line| line["kind"] == "validation").count(), 2);
 
-        // Again, from the folder alone: the same figures to the last digit, and the same samples.
+        // Again, from the folder alone (the digits are built in): the same figures to the last digit, and the same samples.
         let again: serde_json::Value =
             serde_json::from_str(&run_ok(folder.path(), &["evaluate", config, "--json"])).unwrap();
         assert_eq!(again, result);
@@ -92,7 +92,12 @@ fn the_default_folder_is_named_after_the_configuration() {
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    assert!(matches!(&runs[..], [name] if name.starts_with("conditional-2")), "{runs:?}");
+    // conditional-20260101-120000
+    let [name] = &runs[..] else { panic!("{runs:?}") };
+    let time = name.strip_prefix("conditional-2").expect("the stem and a year");
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let (day, time) = time.split_once('-').expect("a day and a time");
+    assert!(day.len() == 7 && digits(day) && time.len() == 6 && digits(time), "{name}");
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use super::{Support, assert_one_shape};
 use crate::ops;
 use crate::random::Stream;
+use crate::special::sigmoid;
 use burn::tensor::Tensor;
-use burn::tensor::activation::sigmoid;
 
 /// P(x = 1) = σ(l), P(x = 0) = σ(−l).
 #[derive(Clone, Debug)]

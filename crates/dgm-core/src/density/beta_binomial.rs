@@ -5,8 +5,8 @@
 
 use super::{Categorical, Support, assert_one_shape};
 use crate::random::Stream;
-use crate::special::log_sum_exp;
-use burn::tensor::activation::{log_softmax, sigmoid};
+use crate::special::{log_sum_exp, sigmoid};
+use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor, TensorData};
 
 /// p(x) = Σₘ πₘ BetaBinomial(x; n, αₘ, βₘ) (with one component, the beta-binomial itself), with

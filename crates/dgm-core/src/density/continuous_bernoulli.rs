@@ -42,7 +42,13 @@ impl<const D: usize> ContinuousBernoulli<D> {
         let small = a.clone().clamp_max(NEAR);
         let close = y.clone().sub_scalar(0.5).neg() * a.clone() - log_sinhc(small);
         let value = (log_norm_far(a.clone()) - a * y.clone()).mask_where(near, close);
-        let slope = || self.signed(self.distance_mean() - y.clone());
+        // E[y] − y; close to the middle from ½ − y, so that the two halves do not round.
+        let slope = || {
+            let (a, near) = self.rate();
+            let small = a.clamp_max(NEAR);
+            let close = y.clone().neg().add_scalar(0.5) - centre_slope(small.clone()) * small;
+            self.signed((self.distance_mean() - y.clone()).mask_where(near, close))
+        };
         attach_gradient(value, [(&self.logits, &slope), (&x, &|| self.logits.clone())])
     }
 

@@ -12,6 +12,7 @@
 //! `sample` draws from a named [`Stream`], differentiably where it says so; `cdf` and `entropy` are there where
 //! they have closed forms. `log_prob` trusts its targets: [`Support::check`] is what looks at them.
 
+mod adaptive_categorical;
 mod bernoulli;
 mod beta_binomial;
 mod categorical;
@@ -29,6 +30,7 @@ mod support;
 use crate::random::Stream;
 use burn::tensor::{Int, Tensor, TensorData};
 
+pub use adaptive_categorical::{AdaptiveCategorical, AdaptiveTail, ClassOutOfRange};
 pub use bernoulli::Bernoulli;
 pub use beta_binomial::BetaBinomialMixture;
 pub use categorical::Categorical;

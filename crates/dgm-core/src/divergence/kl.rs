@@ -30,7 +30,13 @@ pub fn laplace_laplace<const D: usize>(q: &Laplace<D>, p: &Laplace<D>) -> Tensor
     assert_one_shape("kl::laplace_laplace", ("q", &q.mean()), ("p", &p.mean()));
     let log_ratio = q.log_scale() - p.log_scale();
     let distance = (q.mean() - p.mean()).abs() * q.log_scale().neg().exp();
-    exp_minus_tangent(log_ratio.clone()) + log_ratio.exp() * exp_minus_tangent(distance.neg())
+    // r (exp(−d) − 1 + d), where d is large with r d = |μ₁ − μ₂|/b₂ as one term: it does not depend on b₁.
+    let apart = (q.mean() - p.mean()).abs() * p.log_scale().neg().exp();
+    let ratio = log_ratio.clone().exp();
+    let far = apart + ratio.clone() * distance.clone().neg().exp().sub_scalar(1.0);
+    let near = distance.clone().lower_elem(NEAR);
+    let moved = far.mask_where(near, ratio * exp_minus_tangent_near(distance.neg()));
+    exp_minus_tangent(log_ratio) + moved
 }
 
 /// KL(q ‖ p) = E_q\[log q(x) − log p(x)\] by Monte Carlo, from both log-densities at draws of q, `[draws]`: the mean with its
@@ -52,12 +58,12 @@ pub fn monte_carlo(log_q: Tensor<1>, log_p: Tensor<1>) -> Mean {
 pub fn bernoulli<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
     assert_one_shape("kl::bernoulli", ("a", &a), ("b", &b));
     let (on, off) = (sigmoid(a.clone()), sigmoid(a.clone().neg()));
-    let (log_on, log_off) = (log_sigmoid(a.clone()), log_sigmoid(a.clone().neg()));
-    let direct = on.clone() * (log_on.clone() - log_sigmoid(b.clone()))
-        + off.clone() * (log_off.clone() - log_sigmoid(b.clone().neg()));
+    let (log_q_on, log_q_off) = (log_sigmoid(b.clone()), log_sigmoid(b.clone().neg()));
+    let direct = on.clone() * (log_sigmoid(a.clone()) - log_q_on.clone())
+        + off.clone() * (log_sigmoid(a.clone().neg()) - log_q_off.clone());
     let d = b - a;
     let (up, down) = (off.clone() * d.clone(), (on.clone() * d).neg());
-    small_or_direct(tilted(on, log_on, up) + tilted(off, log_off, down), direct)
+    small_or_direct(tilted(on, log_q_on + direct.clone(), up) + tilted(off, log_q_off + direct.clone(), down), direct)
 }
 
 /// KL(Categorical(a) ‖ Categorical(b)) = Σₖ pₖ (log pₖ − log qₖ), p = softmax(a), q = softmax(b); `[n, k]` → `[n]`.
@@ -69,11 +75,19 @@ pub fn bernoulli<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
 /// If the shapes differ.
 pub fn categorical(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
     assert_one_shape("kl::categorical", ("a", &a), ("b", &b));
-    let (p, log_p) = (softmax(a.clone(), 1), log_softmax(a.clone(), 1));
-    let direct = (p.clone() * (log_p.clone() - log_softmax(b.clone(), 1))).sum_dim(1);
-    let d = b - a;
+    let (p, log_q) = (softmax(a.clone(), 1), log_softmax(b.clone(), 1));
+    let direct = (p.clone() * (log_softmax(a.clone(), 1) - log_q.clone())).sum_dim(1);
+    let d = log_ratio(a, b);
     let centred = d.clone() - (p.clone() * d).sum_dim(1);
-    small_or_direct(tilted(p, log_p, centred).sum_dim(1), direct).squeeze_dim(1)
+    small_or_direct(tilted(p, log_q + direct.clone(), centred).sum_dim(1), direct).squeeze_dim(1)
+}
+
+/// b − a but for a constant of each row.
+pub(super) fn log_ratio(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
+    // Common offsets that differ would round all of b − a: then each row from its own maximum.
+    let [from_a, from_b] = [&a, &b].map(|logits| logits.clone().detach().max_dim(1));
+    let alike = (from_b.clone() - from_a.clone()).abs().lower_elem(1.0);
+    (b - from_b.mask_fill(alike.clone(), 0.0)) - (a - from_a.mask_fill(alike, 0.0))
 }
 
 /// log1p(excess) where the divergence is small, else the direct sum.
@@ -83,10 +97,10 @@ fn small_or_direct<const D: usize>(excess: Tensor<D>, direct: Tensor<D>) -> Tens
     direct.mask_where(small, excess.log1p())
 }
 
-/// p·(exp(v) − 1 − v) ≥ 0, with log p for products p·exp(v) whose second factor overflows.
-fn tilted<const D: usize>(p: Tensor<D>, log_p: Tensor<D>, v: Tensor<D>) -> Tensor<D> {
-    // p·exp(v) = q·exp(KL), so it passes e only where the divergence is large and this value is not used.
-    let direct = (log_p + v.clone()).clamp_max(1.0).exp() - p.clone() - p.clone() * v.clone();
+/// p·(exp(v) − 1 − v) ≥ 0, with log(p·exp(v)) = log q + KL: log p + v would round like the larger of the two.
+pub(super) fn tilted<const D: usize>(p: Tensor<D>, log_product: Tensor<D>, v: Tensor<D>) -> Tensor<D> {
+    // Passes 1 only where the divergence is large and this value is not used.
+    let direct = log_product.clamp_max(1.0).exp() - p.clone() - p.clone() * v.clone();
     direct.mask_where(v.clone().abs().lower_elem(NEAR), p * exp_minus_tangent_near(v))
 }
 

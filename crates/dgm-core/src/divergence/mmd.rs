@@ -40,9 +40,11 @@ impl Kernel {
 pub fn unbiased(x: Tensor<2>, y: Tensor<2>, kernel: Kernel) -> Tensor<1> {
     let [[n, _], [m, _]] = shapes("mmd::unbiased", &x, &y);
     assert!(n >= 2 && m >= 2, "mmd::unbiased: `x` has {n} rows and `y` {m}, need 2 or more of each");
-    // A row is at distance 0 from itself, where both kernels are 1.
+    // A row is at distance 0 from itself, where both kernels are 1: taken off before the sum, in which small numbers would
+    // be rounded away.
     let within = |x: Tensor<2>, n: usize| -> Tensor<1> {
-        kernel.of(squared_distances(x.clone(), x)).sum().sub_scalar(n as f64).div_scalar((n * (n - 1)) as f64)
+        let ones = Tensor::eye(n, &x.device());
+        (kernel.of(squared_distances(x.clone(), x)) - ones).sum().div_scalar((n * (n - 1)) as f64)
     };
     within(x.clone(), n) + within(y.clone(), m) - kernel.of(squared_distances(x, y)).mean().mul_scalar(2.0)
 }

@@ -12,12 +12,13 @@ mod autodiff;
 mod composed;
 pub mod elementary;
 #[cfg(feature = "flex")]
-mod flex;
+#[doc(hidden)] // for the extension of dgm-models
+pub mod flex;
 mod tensor;
 
 use crate::density::assert_one_shape;
 use burn::backend::tensor::{FloatTensor, IntTensor};
-use burn::backend::{Backend, Dispatch, DispatchDevice, backend_extension};
+use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::{Device, Int, Tensor};
 
 pub use tensor::{
@@ -109,20 +110,31 @@ impl ObjectiveOps for burn_ndarray::NdArray {}
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 impl ObjectiveOps for burn_cubecl::CubeBackend {}
 
+/// Whether the backend of a [`Device`] is one that the expanding crate's features list, as its extensions do.
+///
+/// A macro, because what a `cfg` sees in a function are this crate's features, and another crate may list fewer.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! is_listed {
+    ($device:expr) => {
+        match $device.as_dispatch().clone().inner() {
+            #[cfg(feature = "flex")]
+            ::burn::backend::DispatchDevice::Flex(_) => true,
+            #[cfg(feature = "ndarray")]
+            ::burn::backend::DispatchDevice::NdArray(_) => true,
+            #[cfg(any(feature = "wgpu", feature = "cuda"))]
+            ::burn::backend::DispatchDevice::Cube(_) => true,
+            #[allow(unreachable_patterns)] // every backend of this build may be listed
+            _ => false,
+        }
+    };
+}
+
 /// Whether [`ObjectiveOps`] reaches the backend of `device`; if not, callers compose plain tensor operations.
 ///
 /// A backend that another crate switched on through feature unification, but this crate did not list, is not reached.
 pub fn is_listed(device: &Device) -> bool {
-    match device.as_dispatch().clone().inner() {
-        #[cfg(feature = "flex")]
-        DispatchDevice::Flex(_) => true,
-        #[cfg(feature = "ndarray")]
-        DispatchDevice::NdArray(_) => true,
-        #[cfg(any(feature = "wgpu", feature = "cuda"))]
-        DispatchDevice::Cube(_) => true,
-        #[allow(unreachable_patterns)] // every backend of this build may be listed
-        _ => false,
-    }
+    crate::is_listed!(device)
 }
 
 /// log Bernoulli(x; σ(logits)) elementwise, in nats.

@@ -5,9 +5,9 @@
 
 use super::{ConvOps, Tap, composed};
 use burn::backend::tensor::FloatTensor;
-use burn::tensor::{Bytes, DType, Shape};
-use burn_flex::{Flex, FlexTensor, Layout};
+use burn_flex::{Flex, FlexTensor};
 use dgm_core::ops::elementary::{sigmoid, tanh};
+use dgm_core::ops::flex::{all_f32, from_vec};
 use rayon::prelude::*;
 
 /// Positions of one group: enough for an efficient GEMM, few enough for columns that stay in the cache.
@@ -298,12 +298,4 @@ fn gemm_f32(
             gemm::Parallelism::None,
         );
     }
-}
-
-fn all_f32(tensors: &[&FlexTensor]) -> bool {
-    tensors.iter().all(|tensor| tensor.dtype() == DType::F32)
-}
-
-fn from_vec<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> FlexTensor {
-    FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(Shape::new(shape)), DType::F32)
 }

@@ -19,8 +19,7 @@ mod tensor;
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, backend_extension};
-use burn::tensor::Tensor;
-use dgm_core::ops::is_listed;
+use burn::tensor::{Device, Tensor};
 
 pub use tensor::{gate as composed_gate, tap_conv2d as composed_tap_conv2d};
 
@@ -76,6 +75,11 @@ impl ConvOps for burn_ndarray::NdArray {}
 
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 impl ConvOps for burn_cubecl::CubeBackend {}
+
+/// Whether [`ConvOps`] reaches the backend of `device`, which `dgm-core` may list and this crate not.
+fn is_listed(device: &Device) -> bool {
+    dgm_core::is_listed!(device)
+}
 
 /// A convolution over open taps (see the module).
 ///

@@ -1,4 +1,4 @@
-//! `dgm-train evaluate RUN`: the figures again, from the run folder alone.
+//! `dgm-train evaluate RUN`: the figures again, from the run folder and the data that it names.
 
 use super::EvaluateArgs;
 use crate::backend::Backend;

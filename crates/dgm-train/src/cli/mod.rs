@@ -24,7 +24,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Print the likelihood of a run's best checkpoint, from the run folder alone
+    /// Print the likelihood of a run's best checkpoint, on the data that its config.toml names
     Evaluate(EvaluateArgs),
     /// Draw from a run's best checkpoint
     Sample(SampleArgs),

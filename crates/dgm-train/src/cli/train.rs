@@ -11,13 +11,13 @@ use crate::report::{grid, progress};
 use crate::run_folder::RunFolder;
 use crate::shipped;
 use crate::train::checkpoint::Checkpoint;
-use crate::train::{Ending, Trainer};
+use crate::train::{Ending, Trainer, initial_model};
+use chrono::Utc;
 use dgm_core::random::Seed;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Exit code after an interrupt, as shells have it: 128 + SIGINT.
 const INTERRUPTED: u8 = 130;
@@ -77,7 +77,7 @@ fn new(args: &TrainArgs, path: &Path) -> Result<Job> {
     overrides.extend(args.seed.map(|seed| format!("seed={seed}")));
     let config = Config::from_toml(&text, &name, &overrides)?;
     let dataset = data::load(&config.data, Seed(config.seed))?;
-    if let Err(error) = config.model.init(&dataset.spec, &mut Seed(config.seed).stream("weights", 0), &backend.device) {
+    if let Err(error) = initial_model(&config, &dataset.spec, &backend.device) {
         let place = error.key().map_or(String::new(), |key| place_of(&text, &name, &overrides, &["model", key]));
         return Err(Error::input(format!("{place}{error}")));
     }
@@ -123,29 +123,13 @@ fn read_config(path: &Path) -> Result<(String, String)> {
 
 /// `runs/<stem>-<year><month><day>-<hour><minute><second>` in UTC, so that runs sort by their time.
 fn default_folder(stem: &str) -> PathBuf {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-    let (year, month, day) = civil(seconds / 86_400);
-    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    PathBuf::from("runs").join(format!("{stem}-{year}{month:02}{day:02}-{hour:02}{minute:02}{second:02}"))
-}
-
-/// Days since 1970-01-01 → year, month, day (Hinnant, "chrono-compatible low-level date algorithms").
-fn civil(days: u64) -> (u64, u64, u64) {
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_index = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
-    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
-    (year_of_era + era * 400 + u64::from(month <= 2), month, day)
+    PathBuf::from("runs").join(format!("{stem}-{}", Utc::now().format("%Y%m%d-%H%M%S")))
 }
 
 /// A flag that the first SIGINT or SIGTERM sets; the second ends the program at once.
 fn stop_on_signal() -> Result<Arc<AtomicBool>> {
-    static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
-    let stop = STOP.get_or_init(Arc::default).clone();
-    let flag = stop.clone();
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
     let handler = ctrlc::set_handler(move || {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(i32::from(INTERRUPTED));
@@ -154,16 +138,4 @@ fn stop_on_signal() -> Result<Arc<AtomicBool>> {
     });
     handler.map_err(|error| Error::run(format!("signals cannot be handled: {error}")))?;
     Ok(stop)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn days_are_dates() {
-        assert_eq!(civil(0), (1970, 1, 1));
-        assert_eq!(civil(11_016), (2000, 2, 29));
-        assert_eq!(civil(20_454), (2026, 1, 1));
-    }
 }

@@ -134,14 +134,13 @@ impl CsvConfig {
 
         let [train, validation, test] = self.split_rows(&table, seed, &mut fingerprint)?;
         let targets = table.numbers(&target, self.header)?;
-        let labels = self.target_classes.map(|classes| table.labels(&targets, classes)).transpose()?;
+        if let Some(classes) = self.target_classes {
+            table.check_labels(&targets, classes)?;
+        }
         let conditions = if condition.is_empty() { None } else { Some(table.numbers(&condition, self.header)?) };
 
-        let split = |rows: &[usize]| {
-            let labels =
-                labels.as_ref().map(|labels| rows.iter().filter_map(|&row| labels.get(row).copied()).collect());
-            Split::new(targets.select(rows), conditions.as_ref().map(|matrix| matrix.select(rows)), labels)
-        };
+        let split =
+            |rows: &[usize]| Split::new(targets.select(rows), conditions.as_ref().map(|matrix| matrix.select(rows)));
         let (train, validation, test) = (split(&train), split(&validation), split(&test));
         let values = match self.target_classes {
             Some(classes) => Values::Levels(classes),
@@ -356,20 +355,19 @@ impl Table {
         Ok(Matrix::new(self.rows.len(), columns.len(), values))
     }
 
-    /// The numbers as labels below `classes`.
-    fn labels(&self, numbers: &Matrix, classes: usize) -> Result<Vec<u32>> {
-        let label = |(&value, (line, _)): (&f32, &(usize, Vec<String>))| {
-            if value.fract() == 0.0 && value >= 0.0 && (value as usize) < classes {
-                return Ok(value as u32);
+    /// Every number is a label below `classes`.
+    fn check_labels(&self, numbers: &Matrix, classes: usize) -> Result<()> {
+        for (value, (line, _)) in numbers.values().iter().zip(&self.rows) {
+            if value.fract() != 0.0 || *value < 0.0 || *value as usize >= classes {
+                let last = classes - 1;
+                return Err(Error::input(format!(
+                    "{}:{line}: found the label {value}; expected a whole number from 0 to {last} \
+                     (data.target_classes = {classes})",
+                    self.name
+                )));
             }
-            let last = classes - 1;
-            Err(Error::input(format!(
-                "{}:{line}: found the label {value}; expected a whole number from 0 to {last} (data.target_classes = \
-                 {classes})",
-                self.name
-            )))
-        };
-        numbers.values().iter().zip(&self.rows).map(label).collect()
+        }
+        Ok(())
     }
 }
 

@@ -98,8 +98,7 @@ fn names_quotes_and_delimiters() {
     .unwrap();
     assert_eq!(data.spec.values, Values::Levels(9));
     let splits = [&data.train, &data.validation, &data.test];
-    let labels: Vec<u32> = splits.iter().flat_map(|split| split.labels.clone().unwrap()).collect();
-    assert_eq!(labels.iter().sum::<u32>(), 20);
+    assert_eq!(splits.iter().flat_map(|split| split.target.values()).sum::<f32>(), 20.0);
     // With every column a target there is nothing left to condition on.
     let data = read("1,2\n3,4\n5,6\n", |config| config.target = vec![Column::Index(0), Column::Index(1)]).unwrap();
     assert_eq!((data.spec.condition, data.spec.shape), (None, [1, 1, 2]));

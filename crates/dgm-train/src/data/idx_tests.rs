@@ -77,7 +77,7 @@ fn small_files_are_read() {
     assert_eq!((data.train.len(), data.validation.len(), data.test.len()), (5, 1, 2));
     assert_eq!(data.train.target.row(3), [60.0, 127.0]);
     assert_eq!(data.validation.target.row(0), [255.0, 0.0]);
-    assert_eq!(data.validation.labels.unwrap(), [5]);
+    assert_eq!(data.validation.condition.unwrap().row(0), [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
     assert_eq!(data.test.condition.unwrap().row(1), [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
 
     files.config.validation = Some(2);
@@ -114,7 +114,8 @@ fn dynamic_binarisation_draws_every_epoch_anew() {
     assert_ne!(epoch(4, 1).target, epoch(5, 1).target);
     assert_ne!(epoch(4, 1).target, epoch(4, 2).target);
     assert!(matches!(data.test.epoch(4, Seed(1)), std::borrow::Cow::Borrowed(_)));
-    assert_eq!(epoch(4, 1).labels, data.train.labels);
+    assert_eq!(epoch(4, 1).condition, data.train.condition);
+    assert!(data.train.condition.is_some());
     let mut ones = [0.0; 3];
     for number in 0..50 {
         for (i, value) in epoch(number, 1).target.values().iter().enumerate() {
@@ -226,7 +227,7 @@ fn labels_are_needed_where_they_are_used() {
     assert_eq!(invalid.key, "train_labels");
     files.config.condition = Condition::None;
     files.config.test_labels = None;
-    assert_eq!(files.load().unwrap().train.labels, None);
+    assert_eq!(files.load().unwrap().train.condition, None);
 }
 
 #[test]
@@ -237,13 +238,16 @@ fn mnist_is_mnist() {
         train_labels: Some(folder.join("train-labels-idx1-ubyte.gz")),
         test_images: folder.join("t10k-images-idx3-ubyte.gz"),
         test_labels: Some(folder.join("t10k-labels-idx1-ubyte.gz")),
-        condition: Condition::None,
+        condition: Condition::Label,
         ..Files::new().config
     };
     let data = load(&DataConfig::Idx(config), Seed(0)).unwrap();
     assert_eq!((data.name.as_str(), data.spec.shape), ("mnist", [1, 28, 28]));
     assert_eq!((data.train.len(), data.validation.len(), data.test.len()), (50_000, 10_000, 10_000));
-    assert_eq!(&data.train.labels.as_ref().unwrap()[..5], [5, 0, 4, 1, 9]);
+    let labels = data.train.condition.as_ref().unwrap();
+    for (row, label) in [5, 0, 4, 1, 9].into_iter().enumerate() {
+        assert_eq!(labels.row(row).iter().position(|&one| one == 1.0), Some(label), "label {row}");
+    }
     let values = || data.train.target.values().iter().chain(data.validation.target.values());
     let mean = values().map(|&value| f64::from(value)).sum::<f64>() / values().count() as f64 / 255.0;
     assert!((mean - 0.1307).abs() < 5e-5, "{mean}");

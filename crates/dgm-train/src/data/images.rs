@@ -87,18 +87,10 @@ impl ImageSet {
         };
         // Validation and test are drawn from one seed for every run, so that runs are compared on the same images.
         let fixed = Seed(0);
-        let parts = [
-            (&self.train, seed, "binarize", true),
-            (&self.validation, fixed, "binarize.validation", false),
-            (&self.test, fixed, "binarize.test", false),
-        ];
-        let mut splits = Vec::with_capacity(parts.len());
-        for (images, seed, purpose, anew) in parts {
-            splits.push(self.split(images, target, condition, binarize, (seed, purpose, anew))?);
-        }
-        let (Some(test), Some(validation), Some(train)) = (splits.pop(), splits.pop(), splits.pop()) else {
-            return Err(Error::run("three splits were made, fewer were found"));
-        };
+        let split = |images: &Images, draw: (Seed, &str, bool)| self.split(images, target, condition, binarize, draw);
+        let train = split(&self.train, (seed, "binarize", true))?;
+        let validation = split(&self.validation, (fixed, "binarize.validation", false))?;
+        let test = split(&self.test, (fixed, "binarize.test", false))?;
         let condition = match condition {
             Condition::None => None,
             Condition::Label => Some(ConditionSpec {
@@ -172,7 +164,6 @@ impl ImageSet {
                 Some(Matrix::new(n, self.classes, one_hot))
             }
         };
-        let labels = images.labels.as_ref().map(|labels| labels.iter().map(|&label| u32::from(label)).collect());
-        Ok(Split { target, condition, labels, intensities })
+        Ok(Split { target, condition, intensities })
     }
 }

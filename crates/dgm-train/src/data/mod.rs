@@ -189,8 +189,6 @@ pub struct Split {
     pub target: Matrix,
     /// What it is conditioned on.
     pub condition: Option<Matrix>,
-    /// The class of each example where it is known, for reports.
-    pub labels: Option<Vec<u32>>,
     /// Grey values of a target that is drawn anew every epoch.
     intensities: Option<Intensities>,
 }
@@ -211,8 +209,8 @@ impl Intensities {
 
 impl Split {
     /// A split of fixed examples.
-    pub fn new(target: Matrix, condition: Option<Matrix>, labels: Option<Vec<u32>>) -> Self {
-        Self { target, condition, labels, intensities: None }
+    pub fn new(target: Matrix, condition: Option<Matrix>) -> Self {
+        Self { target, condition, intensities: None }
     }
 
     /// Number of examples.
@@ -232,7 +230,7 @@ impl Split {
             Some(intensities) => {
                 let values = intensities.draw(seed.stream("binarize", epoch));
                 let target = Matrix { values, ..self.target };
-                Cow::Owned(Self::new(target, self.condition.clone(), self.labels.clone()))
+                Cow::Owned(Self::new(target, self.condition.clone()))
             }
         }
     }

@@ -17,7 +17,7 @@ use burn::tensor::{Bytes, Device};
 use checkpoint::{Best, Checkpoint, Progress};
 use dgm_core::estimate::bits_per_dim;
 use dgm_core::random::Seed;
-use dgm_models::{AnyModel, Weights};
+use dgm_models::{AnyModel, DataSpec, ModelError, Weights};
 use meter::Meter;
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -59,15 +59,6 @@ struct State {
 }
 
 impl Trainer<'_> {
-    /// The model with its initial weights, on the plain device: the same on every backend.
-    ///
-    /// # Errors
-    /// A configuration that does not fit the data.
-    pub fn initial_model(config: &Config, dataset: &Dataset, device: &Device) -> Result<AnyModel> {
-        let mut noise = Seed(config.seed).stream("weights", 0);
-        config.model.init(&dataset.spec, &mut noise, device).map_err(|error| Error::input(error.to_string()))
-    }
-
     /// Trains to the end, or until somebody stops it. `from`: the checkpoint to go on from.
     ///
     /// # Errors
@@ -117,7 +108,7 @@ impl Trainer<'_> {
     }
 
     fn start(&self, from: Option<Checkpoint>) -> Result<State> {
-        let plain = Self::initial_model(self.config, self.dataset, &self.device)?;
+        let plain = initial_model(self.config, &self.dataset.spec, &self.device)?;
         let mut state = State {
             average: self.config.training.ema_decay.map(|_| plain.clone()),
             model: plain.train(),
@@ -257,6 +248,14 @@ impl Trainer<'_> {
         }
         Checkpoint { progress: state.progress.clone(), sections }.write(&self.folder.last_checkpoint())
     }
+}
+
+/// The model with its initial weights, on the plain device: the same on every backend.
+///
+/// # Errors
+/// A configuration that does not fit the data.
+pub fn initial_model(config: &Config, spec: &DataSpec, device: &Device) -> std::result::Result<AnyModel, ModelError> {
+    config.model.init(spec, &mut Seed(config.seed).stream("weights", 0), device)
 }
 
 /// A module's weights as bytes.

@@ -4,46 +4,31 @@
 use crate::config::{LearningRateSchedule, OptimizerConfig, OptimizerKind};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamGroup};
 use burn::optim::decay::WeightDecayConfig;
-use burn::optim::{AdamConfig, AdamWConfig, GradientsParams, ModuleOptimizer, SgdConfig};
+use burn::optim::{AdamConfig, AdamWConfig, GradientsParams, ModuleOptimizer, Optimizer, SgdConfig};
 use burn::tensor::Tensor;
 
 /// The optimiser. Weight decay reaches weights only, not biases and offsets.
 pub(crate) fn build(config: &OptimizerConfig) -> ModuleOptimizer {
     let (beta_1, beta_2, epsilon) = (config.beta_1 as f32, config.beta_2 as f32, config.epsilon as f32);
     let decay = config.weight_decay as f32;
-    let weights = ParamGroup::from_predicate("weight");
+    let penalty = |decay: f32| (decay > 0.0).then(|| WeightDecayConfig::new(decay));
     match config.kind {
         OptimizerKind::Adam => {
             let adam = AdamConfig::new().with_beta_1(beta_1).with_beta_2(beta_2).with_epsilon(epsilon);
-            let decayed = adam.clone().with_weight_decay(Some(WeightDecayConfig::new(decay)));
-            with_decay(ModuleOptimizer::from(adam.build()), decay, |optimizer| {
-                optimizer.with_group(weights, decayed.build(), None)
-            })
+            grouped(decay, |decay| adam.clone().with_weight_decay(penalty(decay)).build())
         }
         OptimizerKind::AdamW => {
-            let adam =
-                AdamWConfig::new().with_beta_1(beta_1).with_beta_2(beta_2).with_epsilon(epsilon).with_weight_decay(0.0);
-            let decayed = adam.clone().with_weight_decay(decay);
-            with_decay(ModuleOptimizer::from(adam.build()), decay, |optimizer| {
-                optimizer.with_group(weights, decayed.build(), None)
-            })
+            let adam = AdamWConfig::new().with_beta_1(beta_1).with_beta_2(beta_2).with_epsilon(epsilon);
+            grouped(decay, |decay| adam.clone().with_weight_decay(decay).build())
         }
-        OptimizerKind::Sgd => {
-            let sgd = SgdConfig::new();
-            let decayed = sgd.clone().with_weight_decay(Some(WeightDecayConfig::new(decay)));
-            with_decay(ModuleOptimizer::from(sgd.build()), decay, |optimizer| {
-                optimizer.with_group(weights, decayed.build(), None)
-            })
-        }
+        OptimizerKind::Sgd => grouped(decay, |decay| SgdConfig::new().with_weight_decay(penalty(decay)).build()),
     }
 }
 
-fn with_decay(
-    optimizer: ModuleOptimizer,
-    decay: f32,
-    add: impl FnOnce(ModuleOptimizer) -> ModuleOptimizer,
-) -> ModuleOptimizer {
-    if decay > 0.0 { add(optimizer) } else { optimizer }
+/// `rule(0)` for every parameter; where there is a decay, `rule(decay)` for the weights.
+fn grouped<O: Optimizer>(decay: f32, rule: impl Fn(f32) -> O) -> ModuleOptimizer {
+    let all = ModuleOptimizer::from(rule(0.0));
+    if decay > 0.0 { all.with_group(ParamGroup::from_predicate("weight"), rule(decay), None) } else { all }
 }
 
 /// The learning rate at `step` of `steps`: a linear warm-up, then constant or half a cosine.

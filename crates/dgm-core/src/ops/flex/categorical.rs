@@ -2,7 +2,7 @@
 
 use super::{exp_all, from_vec, max, rows_per_chunk, sum, vectorised};
 use burn::backend::ops::IntTensorOps;
-use burn::tensor::{IntDType, Shape};
+use burn::tensor::IntDType;
 use burn_flex::{Flex, FlexTensor};
 use rayon::prelude::*;
 
@@ -32,7 +32,7 @@ pub(super) fn log_prob(logits: FlexTensor, class: FlexTensor) -> FlexTensor {
             });
         });
     let n = classes.len();
-    from_vec(out, Shape::new([n]))
+    from_vec(out, [n])
 }
 
 /// g·(onehot(class) − softmax(l)).

@@ -2,7 +2,6 @@
 
 use super::super::elementary::{exp, exp_negative, log1m_exp_neg, log1p, one_minus_exp_neg_over};
 use super::{exp_all, from_vec, max, rows_per_chunk, sum, vectorised};
-use burn::tensor::Shape;
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
@@ -126,7 +125,7 @@ pub(super) fn log_prob(parameters: [FlexTensor; 3], x: FlexTensor, levels: usize
                 }
             });
         });
-    from_vec(out, Shape::new([levels_of.len()]))
+    from_vec(out, [levels_of.len()])
 }
 
 /// g·(ρ − π), and g·ρ times the slopes of the components.

@@ -113,12 +113,14 @@ impl ObjectiveOps for Flex {
     }
 }
 
-fn all_f32(tensors: &[&FlexTensor]) -> bool {
+/// Whether a loop over `f32` may read all of them.
+pub fn all_f32(tensors: &[&FlexTensor]) -> bool {
     tensors.iter().all(|tensor| tensor.dtype() == DType::F32)
 }
 
-fn from_vec(values: Vec<f32>, shape: Shape) -> FlexTensor {
-    FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(shape), DType::F32)
+/// A tensor of these numbers in row-major order.
+pub fn from_vec(values: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {
+    FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(shape.into()), DType::F32)
 }
 
 /// Rows of `width` numbers that one thread takes at a time.
@@ -128,7 +130,7 @@ fn rows_per_chunk(width: usize) -> usize {
 
 /// Runs `f` compiled for AVX2 where the machine has it. The same operations in the same order, eight numbers at a time
 /// for four: the result is the same bit for bit.
-fn vectorised<R>(f: impl FnOnce() -> R) -> R {
+pub fn vectorised<R>(f: impl FnOnce() -> R) -> R {
     #[cfg(target_arch = "x86_64")]
     {
         #[target_feature(enable = "avx2")]
