@@ -5,7 +5,7 @@ mod common;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use common::places;
-use dgm_core::density::{AdaptiveCategorical, AdaptiveTail, Categorical, ClassOutOfRange};
+use dgm_core::density::{AdaptiveCategorical, AdaptiveTail, Categorical, OutOfSupport, Support};
 use dgm_core::random::Seed;
 
 const HIDDEN: usize = 8;
@@ -122,9 +122,9 @@ fn a_class_out_of_range_is_an_error_that_names_it() {
         let density = density(&leaves(3, 4, &[(2, 6)], 1.0, &place.device));
         for (batch, row) in [([0, 10, 2], 1), ([9, 3, -1], 2)] {
             let error = density.log_prob(classes(&batch, &place.device)).unwrap_err();
-            assert_eq!(error, ClassOutOfRange { class: batch[row].into(), row, classes: 10 });
+            assert_eq!(error, OutOfSupport { index: row, value: batch[row].into(), support: Support::Levels(10) });
             let message = error.to_string();
-            assert!(message.contains(&format!("class {} of row {row}", batch[row])), "{message}");
+            assert!(message.contains(&format!("number {row} is {}", batch[row])), "{message}");
         }
     }
 }

@@ -543,7 +543,7 @@ fn wrong_shapes_are_named() {
         (panic_message(|| Hinge.discriminator(row(2), row(3))), ["Hinge", "real", "[2]", "fake", "[3]"]),
         (
             panic_message(|| ArmNll.per_token(matrix(2, 3), Some(matrix(2, 4)))),
-            ["ArmNll", "log_prob", "mask", "[2, 3]", "[2, 4]"],
+            ["fill_padding", "log_prob", "mask", "[2, 3]", "[2, 4]"],
         ),
     ] {
         for part in parts {

@@ -1,20 +1,8 @@
 //! Adaptive softmax: a categorical over a large vocabulary whose rare classes cost nothing until they come.
 
-use super::Categorical;
+use super::{Categorical, OutOfSupport, Support};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{IndexingUpdateOp, Int, Tensor};
-
-/// A class that is not in the vocabulary.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("AdaptiveCategorical: class {class} of row {row} is not in 0 .. {classes}")]
-pub struct ClassOutOfRange {
-    /// What was given.
-    pub class: i64,
-    /// Where.
-    pub row: usize,
-    /// The size of the vocabulary.
-    pub classes: usize,
-}
 
 /// The weights of one cluster of rare classes: its logits are (h · projection) · weight.
 #[derive(Clone, Debug)]
@@ -45,7 +33,7 @@ pub struct AdaptiveTail {
 /// let log_prob = words.log_prob(Tensor::from_ints([0, 5], &device))?;
 /// let expected = [(1.0f32 / 3.0).ln(), (1.0f32 / 3.0 / 4.0).ln()];
 /// log_prob.into_data().assert_approx_eq::<f32>(&expected.into(), Default::default());
-/// # Ok::<(), dgm_core::density::ClassOutOfRange>(())
+/// # Ok::<(), dgm_core::density::OutOfSupport>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct AdaptiveCategorical {
@@ -97,6 +85,11 @@ impl AdaptiveCategorical {
         &self.cutoffs
     }
 
+    /// The classes 0 ..= V − 1.
+    pub fn support(&self) -> Support {
+        Support::Levels(self.classes())
+    }
+
     /// V, the number of classes.
     pub fn classes(&self) -> usize {
         self.cutoffs.last().copied().unwrap_or(0)
@@ -112,7 +105,7 @@ impl AdaptiveCategorical {
     ///
     /// # Panics
     /// If the numbers of rows differ.
-    pub fn log_prob(&self, class: Tensor<1, Int>) -> Result<Tensor<1>, ClassOutOfRange> {
+    pub fn log_prob(&self, class: Tensor<1, Int>) -> Result<Tensor<1>, OutOfSupport> {
         let (states, given) = (self.hidden.dims(), class.dims());
         assert_eq!(states[0], given[0], "AdaptiveCategorical: `hidden` has shape {states:?} and `class` {given:?}");
         let device = self.hidden.device();
@@ -120,7 +113,7 @@ impl AdaptiveCategorical {
         let mut entries = Vec::with_capacity(given[0]);
         let mut members = vec![(Vec::new(), Vec::new()); self.tails.len()];
         for (row, class) in class.into_data().iter::<i64>().enumerate() {
-            let out_of_range = ClassOutOfRange { class, row, classes: self.classes() };
+            let out_of_range = OutOfSupport { index: row, value: class as f64, support: self.support() };
             let index = usize::try_from(class).map_err(|_| out_of_range)?;
             // The number of cutoffs at or below the class: 0 in the head, i + 1 in cluster i.
             match self.cutoffs.partition_point(|&end| end <= index) {

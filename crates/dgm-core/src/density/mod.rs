@@ -30,7 +30,7 @@ mod support;
 use crate::random::Stream;
 use burn::tensor::{Int, Tensor, TensorData};
 
-pub use adaptive_categorical::{AdaptiveCategorical, AdaptiveTail, ClassOutOfRange};
+pub use adaptive_categorical::{AdaptiveCategorical, AdaptiveTail};
 pub use bernoulli::Bernoulli;
 pub use beta_binomial::BetaBinomialMixture;
 pub use categorical::Categorical;

@@ -2,7 +2,9 @@
 
 use super::{Support, assert_one_shape, draw_on_host};
 use crate::random::Stream;
-use crate::special::{attach_gradient, digamma_minus_log, half_deviance, log_factorial_remainder, stirling_remainder};
+use crate::special::{
+    attach_gradient, digamma_minus_log, half_deviance, log_factorial_remainder, polynomial, stirling_remainder,
+};
 use burn::tensor::Tensor;
 use rand_distr::{Gamma, Poisson};
 
@@ -94,10 +96,19 @@ impl<const D: usize> Parts<D> {
     /// log(1 + t) − t ≤ 0.
     fn log_minus_excess(&self) -> Tensor<D> {
         let t = self.excess.clone();
+        // Small: log(1 + t) = 2 artanh s with s = t/(2 + t), and 2s − t = −t s, so nothing of the first order is left.
+        let near = t.clone().abs().lower_elem(0.5);
+        let small = t.clone().clamp(-0.5, 0.5);
+        let s = small.clone() / small.clone().add_scalar(2.0);
+        let square = s.clone().square();
+        let odd =
+            polynomial(&square, &[2.0 / 15.0, 2.0 / 13.0, 2.0 / 11.0, 2.0 / 9.0, 2.0 / 7.0, 2.0 / 5.0, 2.0 / 3.0]);
+        let close = s * (odd * square - small);
         // Close to t = −1 the digits of 1 + t are gone, but those of (x + r)/(r + μ) are not.
         let ratio = (self.x.clone() + self.count.clone()) / (self.count.clone() + self.mean.clone());
         let low = t.clone().lower_elem(-0.5);
-        t.clone().clamp_min(-0.5).log1p().mask_where(low, ratio.log()) - t
+        let far = t.clone().clamp_min(-0.5).log1p().mask_where(low, ratio.log()) - t;
+        far.mask_where(near, close)
     }
 
     /// ∂/∂log μ = r (x − μ)/(r + μ).

@@ -39,7 +39,6 @@ impl<const D: usize> StudentT<D> {
     /// If the shapes of the mean and `x` differ.
     pub fn log_prob(&self, x: Tensor<D>) -> Tensor<D> {
         assert_one_shape("StudentT::log_prob", ("mean", &self.mean), ("x", &x));
-        // z/√ν, squared after the division: z² alone overflows earlier.
         let scaled =
             (x - self.mean.clone()) * (self.log_scale.clone() + self.log_dof.clone().mul_scalar(0.5)).neg().exp();
         self.log_peak() - self.log_scale.clone() - self.tail(scaled)
@@ -57,8 +56,12 @@ impl<const D: usize> StudentT<D> {
     /// (ν+1)/2 · log(1 + w²) for w = z/√ν.
     fn tail(&self, w: Tensor<D>) -> Tensor<D> {
         let dof = self.log_dof.clone().exp();
-        let square = w.square();
-        (dof * square.clone().log1p() + square.log1p()).mul_scalar(0.5)
+        // Beyond 1 as 2 log|w| + log(1 + 1/w²), before w² overflows.
+        let far = w.clone().detach().abs().greater_elem(1.0);
+        let outer = w.clone().abs().clamp_min(1.0);
+        let outer = outer.clone().log().mul_scalar(2.0) + outer.square().recip().log1p();
+        let log = w.clamp(-1.0, 1.0).square().log1p().mask_where(far, outer);
+        (dof.add_scalar(1.0) * log).mul_scalar(0.5)
     }
 
     /// μ: the mean for ν > 1, and the median always.

@@ -2,6 +2,7 @@
 
 use super::EstimateError;
 use super::error::check_some;
+use crate::special::log_sum_exp;
 use burn::tensor::Tensor;
 
 /// log (1/k Σᵢ exp aᵢ) along the columns, shifted by the maximum: `[n, k]` → `[n]`.
@@ -10,9 +11,7 @@ use burn::tensor::Tensor;
 /// (Burda, Grosse and Salakhutdinov 2016, eq. 8).
 pub fn log_mean_exp(a: Tensor<2>) -> Tensor<1> {
     let [_, k] = a.dims();
-    let max = a.clone().detach().max_dim(1);
-    let sum = (a - max.clone()).exp().sum_dim(1);
-    (sum.log() + max).squeeze_dim::<1>(1).sub_scalar((k as f64).ln())
+    log_sum_exp(a).sub_scalar((k as f64).ln())
 }
 
 /// log (1/k Σᵢ exp aᵢ), one value at a time: any k in constant memory.

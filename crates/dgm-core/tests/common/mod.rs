@@ -17,6 +17,7 @@ pub(crate) struct Place {
 ///
 /// wgpu is skipped without an adapter, unless `DGM_REQUIRE_WGPU=1`. Listing the adapters opens none.
 pub(crate) fn places() -> Vec<Place> {
+    #[allow(clippy::vec_init_then_push)] // which are pushed depends on the features
     let mut places = Vec::new();
     #[cfg(feature = "flex")]
     places.push(Place { name: "flex", device: Device::flex(), exact: true });
