@@ -7,10 +7,10 @@ mod common;
 use burn::tensor::{Device, Tensor};
 use common::formulas::softmax;
 use common::*;
-use dgm_core::density::{Bernoulli, Normal};
-use dgm_core::divergence::kl;
+use dgm_core::density::{Bernoulli, Laplace, Normal};
+use dgm_core::divergence::{jensen_shannon, kl};
 use dgm_core::estimate::log_mean_exp;
-use dgm_core::objective::{ArmNll, Elbo, Nll};
+use dgm_core::objective::{ArmNll, Elbo, FreeBits, Iwae, Nll};
 use dgm_core::random::Seed;
 use proptest::prelude::*;
 
@@ -76,6 +76,58 @@ proptest! {
             let allowed = expected * d.abs() + 1e-4 * expected + 1e-6 * p * d * d + f64::from(f32::MIN_POSITIVE);
             prop_assert!((found - expected).abs() <= allowed, "{found:e} {expected:e}");
         }
+    }
+
+    #[test]
+    fn jensen_shannon_is_symmetric_between_0_and_log_2(a in logits(), b in logits()) {
+        let both = |a: &[f64], b: &[f64]| {
+            let (a, b) = (tensor(a), tensor(b));
+            let coins = to_host(jensen_shannon::bernoulli(a.clone(), b.clone()));
+            [coins, to_host(jensen_shannon::categorical(a, b))].concat()
+        };
+        for (one, other) in both(&a, &b).into_iter().zip(both(&b, &a)) {
+            prop_assert!((0.0..=std::f64::consts::LN_2 + 1e-6).contains(&one), "{one}");
+            prop_assert!((one - other).abs() <= 1e-6 * (1e-3 + one), "{one} {other}");
+        }
+        for value in both(&a, &a) {
+            prop_assert_eq!(value, 0.0);
+        }
+    }
+
+    #[test]
+    fn laplace_divergence_is_never_negative(a in logits(), b in logits(), c in logits(), d in logits()) {
+        let log_scale = |values: &[f64]| tensor(values).clamp(-15.0, 15.0);
+        let (q, p) = (Laplace::new(tensor(&a), log_scale(&c)), Laplace::new(tensor(&b), log_scale(&d)));
+        for value in to_host(kl::laplace_laplace(&q, &p)) {
+            prop_assert!(value >= 0.0 && value.is_finite(), "{value}");
+        }
+        for value in to_host(kl::laplace_laplace(&q, &q)) {
+            prop_assert_eq!(value, 0.0);
+        }
+    }
+
+    #[test]
+    fn the_bound_never_falls_with_more_samples(values in proptest::collection::vec(-60.0..60.0f64, 2 * 64)) {
+        // Jensen: the mean over blocks of the bound from each block, for blocks of 1 (the ELBO), 8 and 64 log-weights.
+        let device = Device::flex();
+        let bound = |k: usize| {
+            let blocks = to_tensor(&values, [2 * 64 / k, k], &device);
+            let losses = to_host(Iwae.objective(blocks).loss);
+            losses.chunks_exact(64 / k).map(|losses| -losses.iter().sum::<f64>() / losses.len() as f64).collect::<Vec<_>>()
+        };
+        let (one, eight, all) = (bound(1), bound(8), bound(64));
+        for i in 0..2 {
+            prop_assert!(one[i] <= eight[i] + 1e-4 && eight[i] <= all[i] + 1e-4, "{} {} {}", one[i], eight[i], all[i]);
+        }
+    }
+
+    #[test]
+    fn free_bits_are_a_floor(a in logits(), nats in 0.0..5.0f64) {
+        let kl = tensor(&a).abs();
+        let floored: f64 = to_host(FreeBits { nats, group: 1 }.floor(kl.clone())).iter().sum::<f64>() / ROWS as f64;
+        let means = to_host(kl.mean_dim(0));
+        let expected: f64 = means.iter().map(|mean| mean.max(nats)).sum();
+        prop_assert!((floored - expected).abs() <= 1e-5 * (1.0 + expected), "{floored} {expected}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Samples against their densities, and densities against 1, their sum or integral.
+//! Samples against the densities that they are drawn from.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -6,7 +6,8 @@ mod common;
 use burn::tensor::Tensor;
 use common::formulas::*;
 use common::*;
-use dgm_core::density::{Bernoulli, BetaBinomialMixture, Categorical, Normal};
+use dgm_core::density::*;
+use dgm_core::estimate::{Mean, kolmogorov_smirnov_uniform};
 use dgm_core::random::Seed;
 
 const DRAWS: usize = 20_000;
@@ -60,19 +61,112 @@ fn samples_follow_their_densities() {
     }
 }
 
+/// The cdf of the draws is uniform: the largest distance from it is within what 20,000 draws leave (p < 1e-6).
+fn check_cdf(what: &str, cdf: &[f64]) {
+    let distance = kolmogorov_smirnov_uniform(cdf).unwrap();
+    assert!(distance < 2.7 / (DRAWS as f64).sqrt(), "{what}: {distance}");
+}
+
 #[test]
-fn probabilities_add_up_to_one() {
+fn draws_of_real_numbers_have_a_uniform_cdf() {
     for place in places() {
-        let part = |purpose: &str, scale: f64| to_tensor(&matrix(purpose, scale), [ROWS, COLUMNS], &place.device);
-        for levels in [2, 17, 64] {
-            let mixture = BetaBinomialMixture::new(part("w", 1.0), part("a", 4.0), part("b", 4.0), levels);
-            let total = (0..levels)
-                .map(|level| mixture.log_prob(Tensor::full([ROWS], level as f64, &place.device)).exp())
-                .reduce(|total, p| total + p)
-                .unwrap();
-            for total in to_host(total) {
-                assert!((total - 1.0).abs() < 1e-4, "{levels} levels on {}: {total}", place.name);
-            }
+        let device = &place.device;
+        let repeat = |value: f64| to_tensor(&[value], [1], device).expand([DRAWS]);
+        let mut noise = Seed(12).stream("sample", 0);
+        for logit in [-30.0, -2.0, -0.01, 0.0, 0.04, 5.0, 1e3] {
+            let density = ContinuousBernoulli::from_logits(repeat(logit));
+            let draws = density.sample(&mut noise);
+            check_cdf(&format!("continuous Bernoulli {logit} on {}", place.name), &to_host(density.cdf(draws)));
         }
+        let density = Laplace::new(repeat(-1.0), repeat(0.75));
+        let draws = density.sample(&mut noise);
+        check_cdf(&format!("Laplace on {}", place.name), &to_host(density.cdf(draws)));
+        let density = Normal::new(repeat(2.0), repeat(-1.5));
+        let draws = density.sample(&mut noise);
+        check_cdf(&format!("normal on {}", place.name), &to_host(density.cdf(draws)));
+        let row = |values: &[f64]| to_tensor(values, [1, values.len()], device).expand([DRAWS, values.len()]);
+        let density = NormalMixture::new(row(&[0.5, -0.5, 1.0]), row(&[-2.0, 0.0, 3.0]), row(&[0.0, 1.0, -2.0]));
+        let draws = density.sample(&mut noise);
+        let moments = Mean::of(&to_host(draws.clone()));
+        let expected = to_host(density.mean())[0];
+        assert!((moments.mean - expected).abs() < 5.0 * moments.standard_error, "{moments:?} {expected}");
+        let (spread, variance) = (moments.standard_error.powi(2) * DRAWS as f64, to_host(density.variance())[0]);
+        assert!((spread / variance - 1.0).abs() < 0.1, "{spread} {variance}");
+        check_cdf(&format!("normal mixture on {}", place.name), &to_host(density.cdf(draws)));
+    }
+}
+
+/// Moments of what is drawn on the host, one backend is as good as another.
+#[test]
+fn draws_on_the_host_have_their_moments() {
+    let device = &places().remove(0).device;
+    let repeat = |value: f64| to_tensor(&[value], [1], device).expand([DRAWS]);
+    let mut noise = Seed(13).stream("sample", 0);
+    let check = |what: &str, draws: Tensor<1>, mean: f64, variance: f64| {
+        let found = Mean::of(&to_host(draws));
+        assert!((found.mean - mean).abs() < 5.0 * (variance / DRAWS as f64).sqrt(), "{what}: {found:?}, mean {mean}");
+        let spread = found.standard_error.powi(2) * DRAWS as f64;
+        assert!((spread / variance - 1.0).abs() < 0.15, "{what}: variance {spread}, expected {variance}");
+    };
+    for log_rate in [-1.0f64, 1.5, 8.0] {
+        let rate = log_rate.exp();
+        check("Poisson", Poisson::new(repeat(log_rate)).sample(&mut noise), rate, rate);
+    }
+    for (log_mean, log_count) in [(1.0f64, 0.5f64), (4.0, 3.0), (-1.0, -1.0)] {
+        let density = NegativeBinomial::new(repeat(log_mean), repeat(log_count));
+        let variance = log_mean.exp() + (2.0 * log_mean - log_count).exp();
+        assert!((to_host(density.variance())[0] / variance - 1.0).abs() < 1e-6);
+        check("negative binomial", density.sample(&mut noise), log_mean.exp(), variance);
+    }
+    // ν / (ν − 2) at ν = 12.
+    let density = StudentT::new(repeat(3.0), repeat(0.0), repeat(12f64.ln()));
+    check("Student-t", density.sample(&mut noise), 3.0, 1.2);
+}
+
+#[test]
+fn draws_of_levels_follow_their_probabilities() {
+    for place in places() {
+        let device = &place.device;
+        let row = |values: &[f64]| to_tensor(values, [1, values.len()], device).expand([DRAWS, values.len()]);
+        let mut noise = Seed(14).stream("sample", 0);
+        let (w, m, s) = ([0.5, -0.5], [-0.8, 0.4], [-1.0, -2.5]);
+        let mixture = DiscretizedLogisticMixture::new(row(&w), row(&m), row(&s), 9);
+        let probabilities = to_host(mixture.to_categorical().log_probs().slice([0..1, 0..9]).exp());
+        check_frequencies(
+            &format!("logistic mixture on {}", place.name),
+            &to_host(mixture.sample(&mut noise)),
+            &probabilities,
+        );
+        let one = DiscretizedLogistic::new(row(&[0.3]), row(&[-1.0]), 9);
+        let draws = to_host(one.sample(&mut noise));
+        let probabilities: Vec<f64> = (0..9)
+            .map(|level| {
+                let level = to_tensor(&[f64::from(level)], [1, 1], device);
+                let single =
+                    DiscretizedLogistic::new(to_tensor(&[0.3], [1, 1], device), to_tensor(&[-1.0], [1, 1], device), 9);
+                to_host(single.log_prob(level))[0].exp()
+            })
+            .collect();
+        check_frequencies(&format!("discretised logistic on {}", place.name), &draws, &probabilities);
+    }
+}
+
+/// dx/dl at fixed noise, by differences of the same draws.
+#[test]
+fn a_continuous_bernoulli_draw_is_differentiable() {
+    let plain = places().remove(0).device;
+    let device = plain.clone().autodiff();
+    for logit in [-6.0, -0.5, -0.02, 0.0, 0.03, 2.0, 9.0] {
+        let draw = |logit: f64, device: &burn::tensor::Device| {
+            let leaf = to_tensor(&[logit], [1], device).require_grad();
+            let mut noise = Seed(15).stream("sample", 0);
+            (ContinuousBernoulli::from_logits(leaf.clone().expand([1000])).sample(&mut noise), leaf)
+        };
+        let (draws, leaf) = draw(logit, &device);
+        let gradient = to_host(leaf.grad(&draws.sum().backward()).unwrap())[0];
+        let step = 1e-2;
+        let sum = |logit: f64| to_host(draw(logit, &device).0).iter().sum::<f64>();
+        let slope = (sum(logit + step) - sum(logit - step)) / (2.0 * step);
+        assert!((gradient - slope).abs() < 2e-3 * slope.abs() + 1e-2, "{logit}: {gradient}, by differences {slope}");
     }
 }
