@@ -3,7 +3,7 @@
 //! | module | what it answers |
 //! | --- | --- |
 //! | [`density`] | how probable is x? `log_prob` in nats, from what a network emits |
-//! | [`divergence`] | how far apart are two densities? closed forms |
+//! | [`divergence`] | how far apart are two densities, or two samples? |
 //! | [`objective`] | what is minimised? a loss in nats for each example, with its named terms |
 //! | [`estimate`] | what is reported? likelihoods with their errors, calibration, scores, distances of sets, information |
 //! | [`schedule`] | how does a weight of an objective change with the step? |

@@ -3,11 +3,13 @@
 //! | values | densities |
 //! | --- | --- |
 //! | 0 and 1 | [`Bernoulli`] |
-//! | classes | [`Categorical`] |
+//! | classes | [`Categorical`], [`AdaptiveCategorical`] for large vocabularies |
 //! | ordinal levels | [`DiscretizedLogistic`], [`DiscretizedLogisticMixture`], [`BetaBinomialMixture`] |
 //! | counts | [`Poisson`], [`NegativeBinomial`] |
 //! | \[0, 1\] | [`ContinuousBernoulli`] |
 //! | real numbers | [`Normal`], [`Laplace`], [`StudentT`], [`NormalMixture`] |
+//!
+//! Logarithms of scales, rates and counts are tested to ±30; beyond ±88 their exponentials leave f32, and NaN may come back.
 //!
 //! `sample` draws from a named [`Stream`], differentiably where it says so; `cdf` and `entropy` are there where
 //! they have closed forms. `log_prob` trusts its targets: [`Support::check`] is what looks at them.

@@ -66,6 +66,11 @@ fn overrides_lie_on_top() {
     assert_eq!((config.training.epochs, config.seed, config.optimizer.kind), (5, 3, OptimizerKind::Sgd));
     assert_eq!(config.training.early_stopping, Some(EarlyStopping { patience: 2 }));
     assert_eq!(config.objective.beta, Schedule::Annealed(Annealing::Linear { from: 0.0, to: 1.0, steps: 5 }));
+    let sigmoid = "objective.beta={schedule='sigmoid',from=0,to=1,midpoint=100,width=20}";
+    let expected = Annealing::Sigmoid { from: 0.0, to: 1.0, midpoint: 100, width: 20.0 };
+    assert_eq!(parse(SMALL, &[sigmoid]).unwrap().objective.beta, Schedule::Annealed(expected));
+    let error = parse(SMALL, &[&sigmoid.replace("width=20", "width=0")]).unwrap_err().to_string();
+    assert!(error.contains("beta.width") && error.contains("above 0"), "{error}");
     let config = parse("", &["data.source=digits", "model.kind=\"vae\""]).unwrap();
     assert_eq!(config.model.kind(), "vae");
 }
@@ -115,7 +120,7 @@ fn errors_of_the_file_name_line_and_key() {
         ),
         (
             "[objective]\nbeta = { schedule = \"linaer\", from = 0.0 }\n",
-            "vae.toml:6: objective.beta.schedule: there is no `linaer`; did you mean `linear`? (known: linear, cosine, cyclical)",
+            "vae.toml:6: objective.beta.schedule: there is no `linaer`; did you mean `linear`? (known: linear, cosine, sigmoid, cyclical)",
         ),
         (
             "[objective]\nbeta = { schedule = \"linear\", from = 0.0, to = 1.0 }\n",
