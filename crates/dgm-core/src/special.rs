@@ -1,6 +1,6 @@
 //! Special functions on tensors, stable in f32, as the densities need them.
 
-use burn::tensor::{Tensor, activation};
+use burn::tensor::{Device, Tensor, activation};
 
 /// log √(2π).
 pub(crate) const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_7;
@@ -34,18 +34,63 @@ pub(crate) fn log_sum_exp(a: Tensor<2>) -> Tensor<1> {
     ((a - max.clone()).exp().sum_dim(1).log() + max).squeeze_dim(1)
 }
 
-/// 1 − exp(−u) for u ≥ 0, without cancellation near 0: tanh(u/2)·(1 + exp(−u)).
+/// log σ(x) = min(x, 0) − log(1 + exp(−|x|)), with σ(−x) as its gradient: Burn's own form for ndarray and GPUs takes
+/// log(1 + exp(−|x|)) without log1p, which is 0 from x = 17 on.
+pub(crate) fn log_sigmoid<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    let fixed = x.clone().detach();
+    let value = fixed.clone().clamp_max(0.0) - log1p(fixed.clone().abs().neg().exp());
+    attach_gradient(value, [(&x, &|| activation::sigmoid(fixed.clone().neg()))])
+}
+
+/// log(1 + u) for u > −1, without cancellation near 0, on every backend.
+pub(crate) fn log1p<const D: usize>(u: Tensor<D>) -> Tensor<D> {
+    if !has_coarse_functions(&u.device()) {
+        return u.log1p();
+    }
+    // 2 artanh s with s = u / (2 + u): its series in s².
+    const SERIES: [f64; 9] =
+        [1.0 / 17.0, 1.0 / 15.0, 1.0 / 13.0, 1.0 / 11.0, 1.0 / 9.0, 1.0 / 7.0, 1.0 / 5.0, 1.0 / 3.0, 1.0];
+    let fixed = u.clone().detach();
+    let near = fixed.clone().sub_scalar(0.25).abs().lower_elem(0.75);
+    let small = fixed.clone().clamp(-0.5, 1.0);
+    let s = small.clone() / small.add_scalar(2.0);
+    let close = polynomial(&s.clone().square(), &SERIES) * s.mul_scalar(2.0);
+    let rise = fixed.add_scalar(1.0);
+    attach_gradient(rise.clone().log().mask_where(near, close), [(&u, &|| rise.clone().recip())])
+}
+
+/// Whether log1p and its like are log(1 + u) there, as WGSL has no other.
+fn has_coarse_functions(device: &Device) -> bool {
+    match device.as_dispatch().clone().inner() {
+        #[cfg(any(feature = "wgpu", feature = "cuda"))]
+        burn::backend::DispatchDevice::Cube(_) => true,
+        _ => false,
+    }
+}
+
+/// exp(v) − 1, without cancellation near 0.
+pub(crate) fn expm1<const D: usize>(v: Tensor<D>) -> Tensor<D> {
+    // Each branch clamped to where it is used, so that the other one's gradient is 0 and not 0 · ∞.
+    let near = v.clone().abs().lower_elem(0.5);
+    let small = v.clone().clamp(-0.5, 0.5);
+    let close = polynomial(&small, &EXPM1_OVER) * small;
+    v.exp().sub_scalar(1.0).mask_where(near, close)
+}
+
+/// (exp(v) − 1) / v = Σ vᵏ / (k + 1)!, the highest power first: for |v| ≤ ½ to 10⁻⁹, for |v| ≤ 0.7 to 10⁻⁸.
+pub(crate) const EXPM1_OVER: [f64; 9] =
+    [1.0 / 362_880.0, 1.0 / 40_320.0, 1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 1.0 / 2.0, 1.0];
+
+/// 1 − exp(−u) for u ≥ 0, without cancellation near 0.
 pub(crate) fn one_minus_exp_neg<const D: usize>(u: Tensor<D>) -> Tensor<D> {
-    let decay = u.clone().neg().exp();
-    u.mul_scalar(0.5).tanh() * decay.add_scalar(1.0)
+    expm1(u.neg()).neg()
 }
 
 /// log(1 − exp(−d)) for d > 0 (Mächler 2012, "Accurately computing log(1 − exp(−|a|))").
 pub(crate) fn log1m_exp_neg<const D: usize>(d: Tensor<D>) -> Tensor<D> {
     let far = d.clone().greater_elem(std::f64::consts::LN_2);
-    // Each branch clamped to where it is used, so that the other one's gradient is 0 and not 0 · ∞.
     let near = one_minus_exp_neg(d.clone().clamp_max(std::f64::consts::LN_2)).log();
-    let away = d.clamp_min(std::f64::consts::LN_2).neg().exp().neg().log1p();
+    let away = log1p(d.clamp_min(std::f64::consts::LN_2).neg().exp().neg());
     near.mask_where(far, away)
 }
 
@@ -98,7 +143,7 @@ pub(crate) fn polynomial<const D: usize>(v: &Tensor<D>, coefficients: &[f64]) ->
 /// By its recurrence δ(a) = δ(a + 1) + (a + ½) log1p(1/a) − 1 and the asymptotic series in 1/a (Abramowitz and Stegun
 /// 6.1.41), absolutely within 1e-6.
 pub(crate) fn stirling_remainder<const D: usize>(a: Tensor<D>) -> Tensor<D> {
-    let steps = sum_shifted(&a, |a| (a.clone().add_scalar(0.5) * a.recip().log1p()).sub_scalar(1.0));
+    let steps = sum_shifted(&a, |a| (a.clone().add_scalar(0.5) * log1p(a.recip())).sub_scalar(1.0));
     let v = a.add_scalar(SHIFT as f64).recip();
     let square = v.clone().square();
     steps + polynomial(&square, &[-1.0 / 1680.0, 1.0 / 1260.0, -1.0 / 360.0, 1.0 / 12.0]) * v
@@ -114,7 +159,7 @@ pub(crate) fn log_factorial_remainder<const D: usize>(x: Tensor<D>) -> Tensor<D>
 
 /// ψ(a) − log a for a > 0 (ψ: the digamma function), by its recurrence and the asymptotic series (Abramowitz and Stegun 6.3.18).
 pub(crate) fn digamma_minus_log<const D: usize>(a: Tensor<D>) -> Tensor<D> {
-    let steps = a.clone().recip().mul_scalar(SHIFT as f64).log1p() - sum_shifted(&a, |a| a.recip());
+    let steps = log1p(a.clone().recip().mul_scalar(SHIFT as f64)) - sum_shifted(&a, |a| a.recip());
     let v = a.add_scalar(SHIFT as f64).recip();
     let square = v.clone().square();
     let even = polynomial(&square, &[1.0 / 240.0, -1.0 / 252.0, 1.0 / 120.0, -1.0 / 12.0]);
@@ -123,8 +168,8 @@ pub(crate) fn digamma_minus_log<const D: usize>(a: Tensor<D>) -> Tensor<D> {
 
 /// log Γ(a + ½) − log Γ(a) − ½ log a for a > 0, which falls to 0 as −1/(8a).
 pub(crate) fn log_gamma_half_step<const D: usize>(a: Tensor<D>) -> Tensor<D> {
-    let steps = a.clone().recip().mul_scalar(SHIFT as f64).log1p().mul_scalar(0.5)
-        - sum_shifted(&a, |a| a.recip().mul_scalar(0.5).log1p());
+    let steps = log1p(a.clone().recip().mul_scalar(SHIFT as f64)).mul_scalar(0.5)
+        - sum_shifted(&a, |a| log1p(a.recip().mul_scalar(0.5)));
     let v = a.add_scalar(SHIFT as f64).recip();
     let square = v.clone().square();
     steps + polynomial(&square, &[17.0 / 14336.0, -1.0 / 640.0, 1.0 / 192.0, -1.0 / 8.0]) * v
@@ -151,7 +196,7 @@ pub(crate) fn half_deviance<const D: usize>(
 ) -> Tensor<D> {
     let near = excess.clone().abs().lower_elem(0.5);
     let e = excess.clamp(-0.5, 0.5);
-    let close = (e.clone().add_scalar(1.0) * e.clone().log1p() - e) * m.clone();
+    let close = (e.clone().add_scalar(1.0) * log1p(e.clone()) - e) * m.clone();
     // 0 · log 0 = 0.
     let log_x = x.clone().clamp_min(f64::from(f32::MIN_POSITIVE)).log();
     (x.clone() * (log_x - log_m) + m - x).mask_where(near, close)

@@ -3,7 +3,7 @@
 use super::{Support, assert_one_shape};
 use crate::ops;
 use crate::random::Stream;
-use crate::special::sigmoid;
+use crate::special::{log1p, sigmoid};
 use burn::tensor::Tensor;
 
 /// P(x = 1) = σ(l), P(x = 0) = σ(−l).
@@ -41,7 +41,7 @@ impl<const D: usize> Bernoulli<D> {
     /// By symmetry in l, computed from |l|: log1p(exp(−|l|)) + |l|·σ(−|l|), of which neither term cancels.
     pub fn entropy(&self) -> Tensor<D> {
         let size = self.logits.clone().abs();
-        size.clone().neg().exp().log1p() + sigmoid(size.clone().neg()) * size
+        log1p(size.clone().neg().exp()) + sigmoid(size.clone().neg()) * size
     }
 
     /// P(X ≤ x): σ(−l) below 1, 1 from there on.

@@ -2,7 +2,7 @@
 
 use super::{Support, assert_one_shape};
 use crate::random::Stream;
-use crate::special::{attach_gradient, one_minus_exp_neg, polynomial};
+use crate::special::{attach_gradient, log1p, one_minus_exp_neg, polynomial};
 use burn::tensor::{Bool, Tensor};
 
 /// p(x) = C(l) exp(l·x) on [0, 1], with C(l) = l / (exp(l) − 1), from the logit l = log(λ / (1 − λ)).
@@ -107,7 +107,7 @@ impl<const D: usize> ContinuousBernoulli<D> {
         let a = self.logits.clone().abs().clamp_min(SMALL);
         // 1 − 2⁻²⁴ is the largest number below 1: there the logarithm is still finite.
         let passed = (self.mirrored(u) * one_minus_exp_neg(a.clone())).clamp_max(1.0 - 1.0 / 16_777_216.0);
-        self.mirrored((passed.neg().log1p().neg() / a).clamp_max(1.0)).mask_where(near, close)
+        self.mirrored((log1p(passed.neg()).neg() / a).clamp_max(1.0)).mask_where(near, close)
     }
 
     /// a = |l| without gradient, and where it is small.
@@ -145,7 +145,7 @@ impl<const D: usize> ContinuousBernoulli<D> {
 /// log(a / (1 − exp(−a))) for a ≥ [`NEAR`]: the log-density at the favoured edge.
 fn log_norm_far<const D: usize>(a: Tensor<D>) -> Tensor<D> {
     let a = a.clamp_min(NEAR);
-    a.clone().log() - a.neg().exp().neg().log1p()
+    a.clone().log() - log1p(a.neg().exp().neg())
 }
 
 /// log(sinh(a/2) / (a/2)) for 0 ≤ a ≤ [`NEAR`], Σ B₂ₙ a²ⁿ / (2n (2n)!) with the Bernoulli numbers B₂ₙ.

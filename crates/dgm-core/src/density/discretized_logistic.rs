@@ -3,9 +3,8 @@
 use super::{Support, assert_one_shape};
 use crate::ops;
 use crate::random::Stream;
-use crate::special::attach_gradient;
+use crate::special::sigmoid;
 use burn::tensor::Tensor;
-use burn::tensor::activation::sigmoid;
 
 /// P(x) = σ((v + h − μ)/s) − σ((v − h − μ)/s), v = 2x/(K−1) − 1 and h = 1/(K−1), where the first bin reaches to −∞ and the
 /// last one to ∞; s = exp(log_scale) (Salimans et al. 2017, "PixelCNN++", eq. 2).
@@ -43,7 +42,12 @@ impl<const D: usize> DiscretizedLogistic<D> {
     /// If the shapes of the mean and `x` differ.
     pub fn log_prob(&self, x: Tensor<D>) -> Tensor<D> {
         assert_one_shape("DiscretizedLogistic::log_prob", ("mean", &self.mean), ("x", &x));
-        ops::composed_discretized_logistic_log_prob(self.mean.clone(), self.log_scale.clone(), x, self.levels)
+        // The mixture of one: the same operation.
+        let (shape, numbers) = (x.dims(), x.shape().num_elements());
+        let [mean, log_scale] = [&self.mean, &self.log_scale].map(|all| all.clone().reshape([numbers, 1]));
+        let weight = mean.clone().detach().zeros_like();
+        ops::discretized_logistic_mixture_log_prob(weight, mean, log_scale, x.reshape([numbers]), self.levels)
+            .reshape(shape)
     }
 
     /// P(X ≤ x) = σ((v + h − μ)/s), 1 at the last level.
@@ -67,8 +71,7 @@ pub(super) fn cdf<const D: usize>(mean: &Tensor<D>, log_scale: &Tensor<D>, x: Te
     let last = x.clone().greater_equal_elem(intervals);
     let edge = x.mul_scalar(2.0).sub_scalar(intervals - 1.0).div_scalar(intervals);
     let z = (edge - mean.clone()) * log_scale.clone().neg().exp();
-    let value = sigmoid(z.clone()).mask_fill(last.clone(), 1.0);
-    attach_gradient(value, [(&z, &|| (sigmoid(z.clone()) * sigmoid(z.clone().neg())).mask_fill(last.clone(), 0.0))])
+    sigmoid(z).mask_fill(last, 1.0)
 }
 
 /// The level nearest to μ + s·logit(u).

@@ -3,7 +3,7 @@
 use super::{Support, assert_one_shape, draw_on_host};
 use crate::random::Stream;
 use crate::special::{
-    attach_gradient, digamma_minus_log, half_deviance, log_factorial_remainder, polynomial, stirling_remainder,
+    attach_gradient, digamma_minus_log, half_deviance, log_factorial_remainder, log1p, polynomial, stirling_remainder,
 };
 use burn::tensor::Tensor;
 use rand_distr::{Gamma, Poisson};
@@ -65,7 +65,7 @@ impl<const D: usize> NegativeBinomial<D> {
         );
         let gamma = stirling_remainder(count.clone() + x.clone()) - stirling_remainder(count.clone());
         let value = count.clone() * parts.log_minus_excess() - deviance + gamma
-            - (x.clone() / count).log1p().mul_scalar(0.5)
+            - log1p(x.clone() / count).mul_scalar(0.5)
             - log_factorial_remainder(x);
         attach_gradient(value, [(&self.log_mean, &|| parts.slope_mean()), (&self.log_count, &|| parts.slope_count())])
     }
@@ -107,7 +107,7 @@ impl<const D: usize> Parts<D> {
         // Close to t = −1 the digits of 1 + t are gone, but those of (x + r)/(r + μ) are not.
         let ratio = (self.x.clone() + self.count.clone()) / (self.count.clone() + self.mean.clone());
         let low = t.clone().lower_elem(-0.5);
-        let far = t.clone().clamp_min(-0.5).log1p().mask_where(low, ratio.log()) - t;
+        let far = log1p(t.clone().clamp_min(-0.5)).mask_where(low, ratio.log()) - t;
         far.mask_where(near, close)
     }
 

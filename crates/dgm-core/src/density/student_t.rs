@@ -2,7 +2,7 @@
 
 use super::{Support, assert_one_shape, draw_on_host};
 use crate::random::Stream;
-use crate::special::{LN_SQRT_2PI, digamma_half_step, log_gamma_half_step};
+use crate::special::{LN_SQRT_2PI, digamma_half_step, log_gamma_half_step, log1p};
 use burn::tensor::Tensor;
 use rand_distr::StudentT as Standard;
 
@@ -59,8 +59,8 @@ impl<const D: usize> StudentT<D> {
         // Beyond 1 as 2 log|w| + log(1 + 1/w²), before w² overflows.
         let far = w.clone().detach().abs().greater_elem(1.0);
         let outer = w.clone().abs().clamp_min(1.0);
-        let outer = outer.clone().log().mul_scalar(2.0) + outer.square().recip().log1p();
-        let log = w.clamp(-1.0, 1.0).square().log1p().mask_where(far, outer);
+        let outer = outer.clone().log().mul_scalar(2.0) + log1p(outer.square().recip());
+        let log = log1p(w.clamp(-1.0, 1.0).square()).mask_where(far, outer);
         (dof.add_scalar(1.0) * log).mul_scalar(0.5)
     }
 

@@ -5,8 +5,8 @@
 use super::kl;
 use crate::density::assert_one_shape;
 use crate::estimate::Mean;
-use crate::special::{attach_gradient, polynomial};
-use burn::tensor::activation::{log_sigmoid, log_softmax};
+use crate::special::{attach_gradient, expm1, log_sigmoid, log1p, polynomial};
+use burn::tensor::activation::log_softmax;
 use burn::tensor::{Tensor, activation::softplus};
 
 /// JS of two categorical densities from logits a and b, `[n, k]` → `[n]`, in nats.
@@ -54,8 +54,8 @@ pub fn bernoulli<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
     let near = d.clone().abs().lower_elem(1.0);
     let small = d.clamp(-1.0, 1.0);
     let delta_on = (on_b.clone() - on_a.clone())
-        .mask_where(near.clone(), (off_a.clone().exp() * expm1(small.clone().neg())).log1p().neg());
-    let delta_off = (off_b.clone() - off_a.clone()).mask_where(near, (on_a.clone().exp() * expm1(small)).log1p().neg());
+        .mask_where(near.clone(), log1p(off_a.clone().exp() * expm1(small.clone().neg())).neg());
+    let delta_off = (off_b.clone() - off_a.clone()).mask_where(near, log1p(on_a.clone().exp() * expm1(small)).neg());
     let value = share(&on_a, &on_b, &delta_on) + share(&off_a, &off_b, &delta_off);
     let slope = |on: Tensor<D>, off: Tensor<D>, delta_on: Tensor<D>, delta_off: Tensor<D>| {
         (on + off).exp() * (over_middle(delta_on) - over_middle(delta_off)).mul_scalar(0.5)
@@ -76,7 +76,7 @@ fn share<const D: usize>(log_p: &Tensor<D>, log_q: &Tensor<D>, delta: &Tensor<D>
     const SERIES: [f64; 6] = [-1.026_969_429_747_207_5e-4, 443.0 / 1_209_600.0, -1.0 / 720.0, 1.0 / 144.0, 0.0, 0.5];
     let size = delta.clone().abs();
     let (high, low) = (log_p.clone().max_pair(log_q.clone()).exp(), log_p.clone().min_pair(log_q.clone()).exp());
-    let gap = size.clone().neg().exp().log1p().neg().add_scalar(std::f64::consts::LN_2);
+    let gap = log1p(size.clone().neg().exp()).neg().add_scalar(std::f64::consts::LN_2);
     let far = (high * gap.clone() - low * (size.clone() - gap)).mul_scalar(0.5);
     let square = delta.clone().mul_scalar(0.5).clamp(-0.5 * NEAR, 0.5 * NEAR).square();
     let series = square.clone() * polynomial(&square, &SERIES);
@@ -84,17 +84,12 @@ fn share<const D: usize>(log_p: &Tensor<D>, log_q: &Tensor<D>, delta: &Tensor<D>
     far.mask_where(size.lower_elem(NEAR), close)
 }
 
-/// exp(v) − 1, without cancellation near 0.
-fn expm1<const D: usize>(v: Tensor<D>) -> Tensor<D> {
-    v.clone().mul_scalar(0.5).tanh() * v.exp().add_scalar(1.0)
-}
-
 /// log(p/m) = −log(½ (1 + e^δ)).
 fn over_middle<const D: usize>(delta: Tensor<D>) -> Tensor<D> {
     // For δ > 0 from e^−δ; small ones by log1p(½ (e^δ − 1)).
     let small = delta.clone().clamp(-1.0, 1.0);
-    let near = expm1(small).mul_scalar(0.5).log1p();
-    let far = delta.clone().clamp_min(0.0) + delta.clone().abs().neg().exp().log1p().sub_scalar(std::f64::consts::LN_2);
+    let near = log1p(expm1(small).mul_scalar(0.5));
+    let far = delta.clone().clamp_min(0.0) + log1p(delta.clone().abs().neg().exp()).sub_scalar(std::f64::consts::LN_2);
     far.mask_where(delta.abs().lower_elem(1.0), near).neg()
 }
 

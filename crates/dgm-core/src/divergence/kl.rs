@@ -2,8 +2,9 @@
 
 use crate::density::{Laplace, Normal, assert_one_shape};
 use crate::estimate::Mean;
+use crate::special::{log_sigmoid, log1p};
 use burn::tensor::Tensor;
-use burn::tensor::activation::{log_sigmoid, log_softmax, sigmoid, softmax};
+use burn::tensor::activation::{log_softmax, sigmoid, softmax};
 
 /// KL(N(μ, σ²) ‖ N(0, 1)) = ½ (μ² + (σ² − 1 − log σ²)), elementwise (Kingma and Welling 2014, appendix B).
 pub fn normal_standard<const D: usize>(q: &Normal<D>) -> Tensor<D> {
@@ -94,7 +95,7 @@ pub(super) fn log_ratio(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
 fn small_or_direct<const D: usize>(excess: Tensor<D>, direct: Tensor<D>) -> Tensor<D> {
     const SMALL: f64 = 0.5;
     let small = direct.clone().lower_elem(SMALL);
-    direct.mask_where(small, excess.log1p())
+    direct.mask_where(small, log1p(excess))
 }
 
 /// p·(exp(v) − 1 − v) ≥ 0, with log(p·exp(v)) = log q + KL: log p + v would round like the larger of the two.

@@ -1,5 +1,6 @@
 //! Default bodies of [`ObjectiveOps`](super::ObjectiveOps), in terms of `Backend`'s own operations.
 
+use crate::special::EXPM1_OVER;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, TensorMetadata, get_or_init_device_settings};
 use burn::tensor::{IndexingUpdateOp, Shape};
@@ -95,8 +96,8 @@ impl<B: Backend> Bins<B> {
         let (lower, upper) = (edge(-1.0), edge(1.0));
         let width = B::float_mul_scalar(precision.clone(), (2.0 / intervals).into());
         let ends = B::float_add(
-            B::float_mul(B::log_sigmoid(upper.clone()), above.clone()),
-            B::float_mul(B::log_sigmoid(B::float_neg(lower.clone())), below.clone()),
+            B::float_mul(log_sigmoid::<B>(upper.clone()), above.clone()),
+            B::float_mul(log_sigmoid::<B>(B::float_neg(lower.clone())), below.clone()),
         );
         let inner = B::float_mul(below.clone(), above.clone());
         let log_prob = B::float_add(ends, B::float_mul(log1m_exp_neg::<B>(width.clone()), inner));
@@ -107,11 +108,35 @@ impl<B: Backend> Bins<B> {
     }
 }
 
+/// log σ(x) = min(x, 0) − log1p(exp(−|x|)): `Backend`'s own default has no log1p.
+fn log_sigmoid<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
+    let decay = B::float_exp(B::float_neg(B::float_abs(x.clone())));
+    B::float_sub(B::float_clamp_max(x, 0.0f32.into()), B::float_log1p(decay))
+}
+
+/// 1 − exp(−d) for d > 0, from its power series where d is small.
+fn one_minus_exp_neg<B: Backend>(d: FloatTensor<B>, decay: FloatTensor<B>) -> FloatTensor<B> {
+    const NEAR: f32 = 0.7;
+    let small = B::float_clamp_max(d.clone(), NEAR.into());
+    let v = B::float_neg(small.clone());
+    let series = EXPM1_OVER[1..].iter().fold(None, |series, &next| {
+        let scaled = match series {
+            Some(series) => B::float_mul(series, v.clone()),
+            None => B::float_mul_scalar(v.clone(), (EXPM1_OVER[0] as f32).into()),
+        };
+        Some(B::float_add_scalar(scaled, (next as f32).into()))
+    });
+    let far = B::float_add_scalar(B::float_neg(decay), 1.0f32.into());
+    let Some(series) = series else { return far };
+    let bools = get_or_init_device_settings::<B>(&d.device()).bool_dtype;
+    let is_small = B::float_lower_elem(d, NEAR.into(), bools);
+    B::float_mask_where(far, is_small, B::float_mul(series, small))
+}
+
 /// log(1 − exp(−d)) for d > 0.
 fn log1m_exp_neg<B: Backend>(d: FloatTensor<B>) -> FloatTensor<B> {
     let decay = B::float_exp(B::float_neg(d.clone()));
-    let rise = B::float_tanh(B::float_mul_scalar(d.clone(), 0.5f32.into()));
-    let near = B::float_log(B::float_mul(rise, B::float_add_scalar(decay.clone(), 1.0f32.into())));
+    let near = B::float_log(one_minus_exp_neg::<B>(d.clone(), decay.clone()));
     let bools = get_or_init_device_settings::<B>(&d.device()).bool_dtype;
     let far = B::float_greater_elem(d, std::f32::consts::LN_2.into(), bools);
     B::float_mask_where(near, far, B::float_log1p(B::float_neg(decay)))
@@ -158,9 +183,8 @@ pub(super) fn discretized_logistic_mixture_log_prob_pullback<B: Backend>(
     let to_mean = B::float_mul(scaled.clone(), slope);
 
     let decay = B::float_exp(B::float_neg(bins.width.clone()));
-    let rise = B::float_tanh(B::float_mul_scalar(bins.width.clone(), 0.5f32.into()));
     // exp(d) − 1 = (1 − exp(−d)) / exp(−d), which does not overflow this way round.
-    let gap = B::float_mul(rise, B::float_add_scalar(decay.clone(), 1.0f32.into()));
+    let gap = one_minus_exp_neg::<B>(bins.width.clone(), decay.clone());
     let inner = B::float_mul(bins.below, bins.above);
     let of_width = B::float_mul(B::float_div(B::float_mul(bins.width, decay), gap), inner);
     let of_ends = B::float_sub(B::float_mul(bins.lower, low), B::float_mul(bins.upper, high));

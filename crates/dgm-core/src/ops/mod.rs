@@ -23,7 +23,6 @@ use burn::tensor::{Device, Int, Tensor};
 
 pub use tensor::{
     bernoulli_log_prob as composed_bernoulli_log_prob, categorical_log_prob as composed_categorical_log_prob,
-    discretized_logistic_log_prob as composed_discretized_logistic_log_prob,
     discretized_logistic_mixture_log_prob as composed_discretized_logistic_mixture_log_prob,
 };
 

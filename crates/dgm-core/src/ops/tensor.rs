@@ -1,7 +1,7 @@
 //! The same log-densities in plain tensor operations: the fallback for unlisted backends, and the oracle of the tests.
 
-use crate::special::{log_sum_exp, log1m_exp_neg};
-use burn::tensor::activation::{log_sigmoid, log_softmax};
+use crate::special::{log_sigmoid, log_sum_exp, log1m_exp_neg};
+use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor};
 
 /// x·l − max(l, 0) − log1p(exp(−|l|)); see [`bernoulli_log_prob`](super::bernoulli_log_prob).
@@ -22,7 +22,7 @@ pub fn categorical_log_prob(logits: Tensor<2>, class: Tensor<1, Int>) -> Tensor<
 
 /// log σ(b) + log σ(−a) + log(1 − exp(a − b)) for the bin from a to b, elementwise; see
 /// [`DiscretizedLogistic`](crate::density::DiscretizedLogistic).
-pub fn discretized_logistic_log_prob<const D: usize>(
+fn discretized_logistic_log_prob<const D: usize>(
     mean: Tensor<D>,
     log_scale: Tensor<D>,
     x: Tensor<D>,
