@@ -62,7 +62,7 @@ fn one_operation_needs_less_memory() {
     let x: Tensor<2> = noise.uniform_tensor([128, 784], &device).greater_elem(0.7).float();
     check(
         "bernoulli (128, 784)",
-        peak(&[logits.clone()], |v| ops::bernoulli_log_prob(v[0].clone(), x.clone()).flatten(0, 1)),
+        peak(std::slice::from_ref(&logits), |v| ops::bernoulli_log_prob(v[0].clone(), x.clone()).flatten(0, 1)),
         peak(&[logits], |v| ops::composed_bernoulli_log_prob(v[0].clone(), x.clone()).flatten(0, 1)),
     );
     for [rows, classes] in [[64 * 64, 17], [32 * 784, 256]] {
@@ -71,7 +71,7 @@ fn one_operation_needs_less_memory() {
         let class: Tensor<1, Int> = Tensor::from_data(TensorData::new(class, [rows]), &device);
         check(
             &format!("categorical ({rows}, {classes})"),
-            peak(&[logits.clone()], |v| ops::categorical_log_prob(v[0].clone(), class.clone())),
+            peak(std::slice::from_ref(&logits), |v| ops::categorical_log_prob(v[0].clone(), class.clone())),
             peak(&[logits], |v| ops::composed_categorical_log_prob(v[0].clone(), class.clone())),
         );
     }

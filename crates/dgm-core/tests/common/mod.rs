@@ -16,17 +16,20 @@ pub(crate) struct Place {
 /// Every backend of this build that has a device here.
 ///
 /// wgpu is skipped without an adapter, unless `DGM_REQUIRE_WGPU=1`. Listing the adapters opens none.
+#[allow(deprecated)] // ndarray is deprecated in Burn 0.22, and offered by name all the same
 pub(crate) fn places() -> Vec<Place> {
-    #[allow(clippy::vec_init_then_push)] // which are pushed depends on the features
-    let mut places = Vec::new();
-    #[cfg(feature = "flex")]
-    places.push(Place { name: "flex", device: Device::flex(), exact: true });
-    #[cfg(feature = "ndarray")]
-    #[allow(deprecated)] // deprecated in Burn 0.22, and offered by name all the same
-    places.push(Place { name: "ndarray", device: Device::ndarray(), exact: true });
-    #[cfg(feature = "wgpu")]
-    places.extend(wgpu());
-    places
+    let on_the_host = [
+        #[cfg(feature = "flex")]
+        Place { name: "flex", device: Device::flex(), exact: true },
+        #[cfg(feature = "ndarray")]
+        Place { name: "ndarray", device: Device::ndarray(), exact: true },
+    ];
+    on_the_host.into_iter().chain(wgpu()).collect()
+}
+
+#[cfg(not(feature = "wgpu"))]
+fn wgpu() -> Option<Place> {
+    None
 }
 
 #[cfg(feature = "wgpu")]
