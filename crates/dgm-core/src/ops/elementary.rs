@@ -59,7 +59,7 @@ pub fn ln_positive(x: f32) -> f32 {
     e * LN_2_HIGH + (2.0 * s + (2.0 * s * q * p + e * LN_2_LOW))
 }
 
-/// (1 − exp(−d)) / d for d > 0, from its power series below [`NEAR`]; `decay` = exp(−d) is at the caller's hand.
+/// (1 − exp(−d)) / d for d > 0, from its power series below 0.7; `decay` = exp(−d) is at the caller's hand.
 #[inline(always)]
 pub fn one_minus_exp_neg_over(d: f32, decay: f32) -> f32 {
     // Σ (−d)ᵏ / (k + 1)!
