@@ -42,7 +42,7 @@ fn discrete_densities_add_up_to_one() {
         let at = |level: f64| Tensor::<1>::full([ROWS], level, device);
         for levels in [2, 17, 64, 256] {
             let all = || (0..levels).map(|level| level as f64);
-            let mixture = BetaBinomialMixture::new(part("w", 1.0), part("a", 2.0), part("b", 2.0), levels);
+            let mixture = BetaBinomialMixture::new(part("w", 1.0), part("a", 4.0), part("b", 4.0), levels);
             check_sum(&format!("beta-binomial of {levels}"), &place, all(), |level| mixture.log_prob(at(level)));
             let mixture = DiscretizedLogisticMixture::new(part("w", 1.0), part("m", 0.7), part("s", 1.5), levels);
             check_sum(&format!("logistic mixture of {levels}"), &place, all(), |level| mixture.log_prob(at(level)));

@@ -70,9 +70,10 @@ impl BetaBinomialMixture {
         let flipped = steps.clone().neg().add_scalar(trials as f64 - 1.0);
         let alpha = self.log_alpha.clone().exp().reshape([rows, components, 1]);
         let beta = self.log_beta.clone().exp().reshape([rows, components, 1]);
-        let total = (alpha.clone() + beta.clone() + steps.clone()).log();
-        let rise = (alpha + steps).log() * below.clone() + (beta + flipped).log() * below.neg().add_scalar(1.0);
-        let component = (rise - total).sum_dim(2).reshape([rows, components]);
+        let total = alpha.clone() + beta.clone() + steps.clone();
+        let rise = (alpha + steps) * below.clone() + (beta + flipped) * below.neg().add_scalar(1.0);
+        // The ratios before their logarithms: sums of two hundred large logarithms would lose what their difference is.
+        let component = (rise / total).log().sum_dim(2).reshape([rows, components]);
         let coefficients = Tensor::<1>::from_data(self.log_coefficients(), &device);
         let coefficient = coefficients.select(0, x.reshape([rows]).int());
         log_sum_exp(component + self.log_weights.clone()) + coefficient
@@ -111,13 +112,14 @@ impl BetaBinomialMixture {
         let steps = Tensor::<1, Int>::arange(0..trials as i64, &device).float().reshape([1, 1, trials]);
         let alpha = self.log_alpha.clone().exp().reshape([rows, components, 1]);
         let beta = self.log_beta.clone().exp().reshape([rows, components, 1]);
-        // All levels at once: Σ_{i<x} log(α + i) for x = 0 ..= n is a cumulative sum, and for β the same from behind.
-        let rising = |shape: Tensor<3>| {
-            let sums = (shape + steps.clone()).log().cumsum(2);
+        // All levels at once: the factors (α + i)/(α + β + i) of i < x are a cumulative sum of their logarithms over x, and
+        // those of β, (β + j)/(α + β + n − 1 − j) of j < n − x, another from behind.
+        let total = alpha.clone() + beta.clone() + steps.clone();
+        let rising = |shape: Tensor<3>, total: Tensor<3>| {
+            let sums = ((shape + steps.clone()) / total).log().cumsum(2);
             Tensor::cat(vec![Tensor::zeros([rows, components, 1], &device), sums], 2)
         };
-        let total = (alpha.clone() + beta.clone() + steps.clone()).log().sum_dim(2);
-        let component = rising(alpha) + rising(beta).flip([2]) - total;
+        let component = rising(alpha, total.clone()) + rising(beta, total.flip([2])).flip([2]);
         let weighted = component + self.log_weights.clone().reshape([rows, components, 1]);
         let by_level = weighted.swap_dims(1, 2).reshape([rows * self.levels, components]);
         let coefficients = Tensor::<1>::from_data(self.log_coefficients(), &device);
