@@ -9,8 +9,11 @@ def row_weight(i):
     return mp.mpf(1) / 2 + mp.mpf(int(i) % 7) / 4
 
 
-def entry(name, inputs, function, value_scale=0, gradient_scales=None, **settings):
-    """inputs: name → array; function: the arrays as nested lists of mpf → the list of values."""
+def entry(name, inputs, function, value_scale=0, gradient_scales=None, gradients=None, **settings):
+    """inputs: name → array; function: the arrays as nested lists of mpf → the list of values.
+
+    `gradients` by name, where they are not the derivatives of the values.
+    """
     inputs = {key: np.vectorize(f32)(np.asarray(value, dtype=float)) for key, value in inputs.items()}
     shapes = {key: list(value.shape) for key, value in inputs.items()}
     flat = [mp.mpf(float(x)) for value in inputs.values() for x in value.ravel()]
@@ -23,12 +26,13 @@ def entry(name, inputs, function, value_scale=0, gradient_scales=None, **setting
             at += size
         return function(*out)
 
-    total = lambda *flat: mp.fsum(row_weight(i) * value for i, value in enumerate(values(*flat)))
-    slopes = [partial(total, flat, i) for i in range(len(flat))]
-    gradients, at = {}, 0
-    for key, value in inputs.items():
-        gradients[key] = slopes[at : at + value.size]
-        at += value.size
+    if gradients is None:
+        total = lambda *flat: mp.fsum(row_weight(i) * value for i, value in enumerate(values(*flat)))
+        slopes = [partial(total, flat, i) for i in range(len(flat))]
+        gradients, at = {}, 0
+        for key, value in inputs.items():
+            gradients[key] = slopes[at : at + value.size]
+            at += value.size
     return {
         "name": name,
         "shapes": shapes,
