@@ -78,7 +78,7 @@ def path_gradients(mean, log_var, theta, x, epsilon, power):
 
     With p = 2 DReG (Tucker et al. 2019, eq. 8); with p = 1 the importance-weighted gradient without its score.
     Each is the sum over the examples, with their weights; and the same with every term's absolute value: the size of
-    what cancels, and of what the rounding of log wᵢ, and so of w̃ᵢ, does.
+    what cancels.
     """
     shapes = {"mean": mean, "log_var": log_var, "theta": theta, "x": x, "epsilon": epsilon}
     gradients = {key: np.full(np.shape(value), mp.mpf(0)) for key, value in shapes.items()}
@@ -95,14 +95,11 @@ def path_gradients(mean, log_var, theta, x, epsilon, power):
                 rows = [theta[j : j + len(a)] for j in range(0, len(theta), len(a))]
                 return log_weight_terms(m, v, rows, x, z)
 
-            # A weight of 1 is exact; else it has the error of the logarithms.
-            rounding = 1 if len(e) == 1 else 1 + mp.fsum(abs(term) for term in terms(*arguments)) / 2
-
             def add(key, index, position, factor):
                 count = len(terms(*arguments))
                 slopes = [partial(lambda *at: terms(*at)[term], arguments, position) for term in range(count)]
                 gradients[key][index] -= row_weight(n) * factor * mp.fsum(slopes)
-                sizes[key][index] += row_weight(n) * abs(factor) * mp.fsum(abs(slope) for slope in slopes) * rounding
+                sizes[key][index] += row_weight(n) * abs(factor) * mp.fsum(abs(slope) for slope in slopes)
 
             for j in range(d):
                 deviation = mp.exp(v[j] / 2)
