@@ -10,7 +10,10 @@ are computed a second time by PyTorch in float64, and have to agree to 1e-9.
 
 An entry: `inputs` by name, flat, each of its own shape in `shapes`; `value` with a number for each example;
 `gradients` of Σᵢ wᵢ valueᵢ with wᵢ = 1/2 + (i mod 7)/4, so that a factor in the wrong row shows; further keys are the
-objective's settings. `value_scale` and `gradient_scales` are the sizes of what cancels in the formula, as in literals.json.
+objective's settings. DReG's `gradients` are those of its estimator, not the derivatives of its value. `value_scale` and
+`gradient_scales` are the sizes of what cancels in the formula, as in literals.json.
+
+Objectives with latent variables stand in objective_literals_latent.py.
 """
 
 import sys
@@ -18,17 +21,18 @@ from pathlib import Path
 
 import mpmath as mp
 import numpy as np
+import objective_literals_latent as latent
 import torch
 import torch.nn.functional as F
-from literals import agree, f32, log_sum_exp, partial, sigmoid, softplus, to_text
+from literals import to_text
+from literals_entry import f32
+from literals_formulas import log_sum_exp, softplus
+from literals_second_source import agree
+from objective_literals_entry import entry, round64, row_weight
 
 OUTPUT = Path(__file__).resolve().parent.parent / "crates" / "dgm-core" / "tests" / "objective_literals.json"
 # PyTorch's own forms lose digits beyond this size of an input.
 MODERATE = 20
-
-
-def row_weight(i):
-    return mp.mpf(1) / 2 + mp.mpf(int(i) % 7) / 4
 
 
 # ---- formulas, each written from its textbook definition ---------------------
@@ -80,42 +84,6 @@ def nt_xent(first, second, temperature):
 
 
 # ---- entries -------------------------------------------------------------------
-
-
-def entry(name, inputs, function, value_scale=0, gradient_scales=None, **settings):
-    """inputs: name → array; function: the arrays as nested lists of mpf → the list of values."""
-    inputs = {key: np.vectorize(f32)(np.asarray(value, dtype=float)) for key, value in inputs.items()}
-    shapes = {key: list(value.shape) for key, value in inputs.items()}
-    flat = [mp.mpf(float(x)) for value in inputs.values() for x in value.ravel()]
-
-    def values(*flat):
-        out, at = [], 0
-        for shape in shapes.values():
-            size = int(np.prod(shape))
-            out.append(np.array(flat[at : at + size], dtype=object).reshape(shape).tolist())
-            at += size
-        return function(*out)
-
-    total = lambda *flat: mp.fsum(row_weight(i) * value for i, value in enumerate(values(*flat)))
-    slopes = [partial(total, flat, i) for i in range(len(flat))]
-    gradients, at = {}, 0
-    for key, value in inputs.items():
-        gradients[key] = slopes[at : at + value.size]
-        at += value.size
-    return {
-        "name": name,
-        "shapes": shapes,
-        "inputs": {key: value.ravel().tolist() for key, value in inputs.items()},
-        **settings,
-        "value": values(*flat),
-        "value_scale": value_scale,
-        "gradients": gradients,
-        "gradient_scales": {key: (gradient_scales or {}).get(key, 0) for key in inputs},
-    }
-
-
-def round64(x):
-    return np.round(np.asarray(x) * 64) / 64
 
 
 def classification_entries():
@@ -224,6 +192,8 @@ def adversarial_entries():
 
 def torch_value(name, given, inputs):
     """The objective's values by PyTorch, for the rows that `given` keeps."""
+    if name in latent.NAMES:
+        return latent.torch_value(name, given, inputs)
     classes = torch.tensor(given.get("classes", []))
     if name == "label_smoothing":
         return F.cross_entropy(inputs["logits"], classes, label_smoothing=given["epsilon"], reduction="none")
@@ -263,7 +233,9 @@ def torch_value(name, given, inputs):
     return -inputs["fake"]
 
 
-WHOLE = ("adaptive", "info_nce", "nt_xent")  # an example depends on more than its own row
+# An example depends on more than its own row; or all of an entry is moderate, or nothing.
+WHOLE = ("adaptive", "info_nce", "nt_xent", *latent.NAMES)
+MODERATE_WHOLE = {name: 120 for name in latent.NAMES} | {"nt_xent": np.inf}
 
 
 def cross_check(entries):
@@ -275,7 +247,8 @@ def cross_check(entries):
         per_row = [key for key in shaped if key != "weights"]
         if name in WHOLE:
             zero = name == "nt_xent" and any(not row.any() for value in shaped.values() for row in value)
-            if zero or any(np.abs(value).max() > MODERATE for value in shaped.values()) and name != "nt_xent":
+            limit = MODERATE_WHOLE.get(name, MODERATE)
+            if zero or any(np.abs(value).max() > limit for value in shaped.values()):
                 continue
         else:
             rows = rows[[all(np.abs(shaped[key][i]).max() <= MODERATE for key in per_row) for i in rows]]
@@ -284,12 +257,15 @@ def cross_check(entries):
         inputs = {key: torch.tensor(keep(key), dtype=torch.float64, requires_grad=True) for key in shaped}
         value = torch_value(name, settings, inputs)
         agree(name, value.detach(), [given["value"][i] for i in rows])
-        (value * torch.tensor([float(row_weight(i)) for i in rows])).sum().backward()
+        # Where every group is below its floor, the loss is a constant.
+        if value.requires_grad:
+            (value * torch.tensor([float(row_weight(i)) for i in rows])).sum().backward()
         for key, expected in given["gradients"].items():
             if key == "weights":
                 continue
             expected = np.array([float(g) for g in expected]).reshape(given["shapes"][key])
-            agree(f"{name}, gradient to {key}", inputs[key].grad, expected if name in WHOLE else expected[rows])
+            found = inputs[key].grad if inputs[key].grad is not None else torch.zeros_like(inputs[key])
+            agree(f"{name}, gradient to {key}", found, expected if name in WHOLE else expected[rows])
         checked.add(name)
     missing = {given["name"] for given in entries} - checked
     assert not missing, f"no second source for {missing}"
@@ -298,7 +274,8 @@ def cross_check(entries):
 def main() -> None:
     if sys.argv[1:] not in ([], ["--check"]):
         sys.exit(f"unknown arguments {sys.argv[1:]}: expected nothing or --check")
-    entries = [*classification_entries(), *adaptive_entries(), *contrastive_entries(), *adversarial_entries()]
+    families = [classification_entries, adaptive_entries, contrastive_entries, adversarial_entries, *latent.FAMILIES]
+    entries = [entry for family in families for entry in family()]
     cross_check(entries)
     text = to_text(entries)
     if sys.argv[1:]:

@@ -1,43 +1,23 @@
-//! Objectives and the adaptive softmax: values and gradients against 50 digits (`scripts/objective_literals.py`), what
-//! has to be exact, closed forms, and messages.
+//! Objectives: what has to be exact, closed forms, and messages. Values to many digits: `objective_literals.rs`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
 use burn::module::{Module, Param, ParamGroup};
-use burn::tensor::{Device, Int, Tensor, TensorData};
-use common::{Place, places};
-use dgm_core::density::{AdaptiveCategorical, AdaptiveTail, Categorical};
+use burn::tensor::{Device, Int, Tensor};
+use common::objective_literals::loss_of;
+use common::{Place, places, to_host, to_tensor};
+use dgm_core::density::Categorical;
 use dgm_core::estimate::Mean;
 use dgm_core::objective::{
     ArmNll, Focal, Hinge, InfoNce, LabelSmoothing, Nll, NonSaturating, NtXent, Objective, class_weights,
     cosine_similarity, l1_penalty, l2_penalty,
 };
 use dgm_core::random::Seed;
-use serde_json::Value;
-
-const LITERALS: &str = include_str!("objective_literals.json");
-
-fn to_tensor<const D: usize>(values: &[f64], shape: [usize; D], device: &Device) -> Tensor<D> {
-    let values: Vec<f32> = values.iter().map(|&value| value as f32).collect();
-    Tensor::from_data(TensorData::new(values, shape), device)
-}
 
 fn classes(values: &[usize], device: &Device) -> Tensor<1, Int> {
     let values: Vec<i32> = values.iter().map(|&value| value as i32).collect();
     Tensor::from_data(values.as_slice(), device)
-}
-
-fn to_host<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    tensor.into_data().iter::<f64>().collect()
-}
-
-/// Σᵢ wᵢ lossᵢ with the weights of the literals.
-fn weighted_sum(loss: Tensor<1>) -> Tensor<1> {
-    let n = loss.dims()[0];
-    let weights: Vec<f64> = (0..n).map(|i| 0.5 + 0.25 * (i % 7) as f64).collect();
-    let weights = to_tensor(&weights, [n], &loss.device());
-    (loss * weights).sum()
 }
 
 fn normals(purpose: &str, n: usize, scale: f64) -> Vec<f64> {
@@ -51,182 +31,6 @@ fn assert_close(found: &[f64], expected: &[f64], place: &Place) {
     for (found, expected) in found.iter().zip(expected) {
         assert!((found - expected).abs() <= 1e-6 * expected.abs(), "{found} {expected} on {}", place.name);
     }
-}
-
-/// The loss of `objective`'s terms is what it says they make.
-fn loss_of(objective: Objective, terms: &[&str]) -> Tensor<1> {
-    let names: Vec<&str> = objective.terms.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, terms);
-    for (name, term) in &objective.terms {
-        assert_eq!(term.dims(), objective.loss.dims(), "term {name} has one number for each example");
-    }
-    objective.loss
-}
-
-// ---- literals --------------------------------------------------------------------------
-
-struct Case<'a> {
-    entry: &'a Value,
-    device: Device,
-}
-
-impl Case<'_> {
-    fn numbers(&self, key: &str, name: &str) -> Vec<f64> {
-        numbers(&self.entry[key][name])
-    }
-
-    fn leaf<const D: usize>(&self, name: &str) -> Tensor<D> {
-        let shape: Vec<usize> = numbers(&self.entry["shapes"][name]).into_iter().map(|n| n as usize).collect();
-        let shape = shape.try_into().expect("the literal's rank");
-        to_tensor(&self.numbers("inputs", name), shape, &self.device).require_grad()
-    }
-
-    fn setting(&self, name: &str) -> f64 {
-        self.entry[name].as_f64().unwrap()
-    }
-
-    fn classes(&self) -> Tensor<1, Int> {
-        let values: Vec<usize> = numbers(&self.entry["classes"]).into_iter().map(|class| class as usize).collect();
-        classes(&values, &self.device)
-    }
-
-    /// The losses, and the gradient of their weighted sum to each input.
-    fn run(&self) -> (Vec<f64>, Vec<(&'static str, Vec<f64>)>) {
-        let vectors = |names: [&'static str; 2]| names.map(|name| (name, self.leaf::<1>(name)));
-        let gradients = |loss: &Tensor<1>, leaves: &[(&'static str, Tensor<1>)]| {
-            let gradients = weighted_sum(loss.clone()).backward();
-            leaves.iter().map(|(name, leaf)| (*name, to_host(leaf.grad(&gradients).expect("a gradient")))).collect()
-        };
-        match self.entry["name"].as_str().unwrap() {
-            "non_saturating_discriminator" => {
-                let leaves = vectors(["real", "fake"]);
-                let objective = NonSaturating.discriminator(leaves[0].1.clone(), leaves[1].1.clone());
-                let loss = loss_of(objective, &["real", "fake"]);
-                (to_host(loss.clone()), gradients(&loss, &leaves))
-            }
-            "hinge_discriminator" => {
-                let leaves = vectors(["real", "fake"]);
-                let loss = loss_of(Hinge.discriminator(leaves[0].1.clone(), leaves[1].1.clone()), &["real", "fake"]);
-                (to_host(loss.clone()), gradients(&loss, &leaves))
-            }
-            name @ ("non_saturating_generator" | "hinge_generator") => {
-                let fake = self.leaf::<1>("fake");
-                let objective = if name == "hinge_generator" {
-                    Hinge.generator(fake.clone())
-                } else {
-                    NonSaturating.generator(fake.clone())
-                };
-                let loss = loss_of(objective, &["generator"]);
-                (to_host(loss.clone()), gradients(&loss, &[("fake", fake)]))
-            }
-            name => self.run_matrices(name),
-        }
-    }
-
-    fn run_matrices(&self, name: &str) -> (Vec<f64>, Vec<(&'static str, Vec<f64>)>) {
-        let known: [&'static str; 9] =
-            ["logits", "scores", "first", "second", "hidden", "head", "projection_0", "weight_0", "projection_1"];
-        let known = known.into_iter().chain(["weight_1"]).filter(|name| self.entry["inputs"].get(name).is_some());
-        let leaves: Vec<(&'static str, Tensor<2>)> = known.map(|name| (name, self.leaf::<2>(name))).collect();
-        let get = |name: &str| leaves.iter().find(|(known, _)| *known == name).expect("an input").1.clone();
-        let mut weights = None;
-        let loss = match name {
-            "label_smoothing" => {
-                let objective = LabelSmoothing { epsilon: self.setting("epsilon") };
-                loss_of(objective.objective(get("logits"), self.classes()), &["nll", "uniform"])
-            }
-            "focal" => {
-                let objective = Focal { gamma: self.setting("gamma") };
-                loss_of(objective.objective(get("logits"), self.classes()), &["nll"])
-            }
-            "class_weights" => {
-                let weight = weights.insert(self.leaf::<1>("weights")).clone();
-                let log_prob = Categorical::from_logits(get("logits")).log_prob(self.classes());
-                let nll = Nll.objective(log_prob.unsqueeze_dim(1));
-                loss_of(nll.weight_examples(class_weights(weight, self.classes())), &["nll"])
-            }
-            "adaptive" => {
-                let tails = [["projection_0", "weight_0"], ["projection_1", "weight_1"]];
-                let tails =
-                    tails.map(|[projection, weight]| AdaptiveTail { projection: get(projection), weight: get(weight) });
-                let density = AdaptiveCategorical::new(get("hidden"), get("head"), tails.to_vec());
-                density.log_prob(self.classes()).unwrap()
-            }
-            "info_nce" => loss_of(InfoNce.objective(get("scores")), &["info_nce"]),
-            "nt_xent" => {
-                let objective = NtXent { temperature: self.setting("temperature") };
-                loss_of(objective.objective(get("first"), get("second")), &["first", "second"])
-            }
-            name => panic!("objective_literals.json: no function for {name:?}"),
-        };
-        let gradients = weighted_sum(loss.clone()).backward();
-        let slopes = leaves.iter().map(|(name, leaf)| (*name, to_host(leaf.grad(&gradients).expect("a gradient"))));
-        let of_weights = weights.map(|leaf| ("weights", to_host(leaf.grad(&gradients).expect("a gradient"))));
-        (to_host(loss), slopes.chain(of_weights).collect())
-    }
-}
-
-fn numbers(values: &Value) -> Vec<f64> {
-    values.as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
-}
-
-/// What f32 is held to: relative to the number, to the size of what cancels in it, and absolutely (see `literals.rs`).
-fn check(place: &Place, what: &str, found: &[f64], expected: &[f64], scale: &Value) {
-    let (relative, cancelled, absolute) = if place.exact { (1e-5, 1e-6, 1e-37) } else { (3e-5, 2e-6, 1e-6) };
-    assert_eq!(found.len(), expected.len(), "{what}: number of values");
-    for (i, (&found, &expected)) in found.iter().zip(expected).enumerate() {
-        let scale = scale.as_f64().unwrap_or_else(|| scale[i].as_f64().expect("a scale for each number"));
-        let allowed = relative * expected.abs() + cancelled * scale + absolute;
-        let error = (found - expected).abs();
-        assert!(
-            found.is_finite() && error <= allowed,
-            "{what}, number {i}: {found:e}, expected {expected:e}; off by {error:e}, allowed {allowed:e}"
-        );
-    }
-}
-
-fn check_all(family: &[&str]) {
-    let literals: Value = serde_json::from_str(LITERALS).unwrap();
-    for place in places() {
-        for device in [place.device.clone().autodiff(), place.device.clone().autodiff().gradient_checkpointing()] {
-            for wanted in family {
-                let entries = literals.as_array().unwrap().iter().filter(|entry| entry["name"] == *wanted);
-                assert!(entries.clone().count() > 0, "objective_literals.json has nothing of {wanted}");
-                for (number, entry) in entries.enumerate() {
-                    let case = Case { entry, device: device.clone() };
-                    let (value, gradients) = case.run();
-                    let what = format!("{wanted} {number} on {}", place.name);
-                    check(&place, &what, &value, &numbers(&entry["value"]), &entry["value_scale"]);
-                    assert_eq!(gradients.len(), entry["gradients"].as_object().unwrap().len());
-                    for (input, gradient) in gradients {
-                        let expected = case.numbers("gradients", input);
-                        let what = format!("{what}, gradient to {input}");
-                        check(&place, &what, &gradient, &expected, &entry["gradient_scales"][input]);
-                    }
-                }
-            }
-        }
-    }
-}
-
-#[test]
-fn literals_of_classification() {
-    check_all(&["label_smoothing", "focal", "class_weights"]);
-}
-
-#[test]
-fn literals_of_the_adaptive_softmax() {
-    check_all(&["adaptive"]);
-}
-
-#[test]
-fn literals_of_contrastive() {
-    check_all(&["info_nce", "nt_xent"]);
-}
-
-#[test]
-fn literals_of_adversarial() {
-    check_all(&["non_saturating_discriminator", "non_saturating_generator", "hinge_discriminator", "hinge_generator"]);
 }
 
 // ---- classification --------------------------------------------------------------------------

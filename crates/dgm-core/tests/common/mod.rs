@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each test file uses its part
 
 pub(crate) mod formulas;
+pub(crate) mod objective_literals;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::random::Seed;
