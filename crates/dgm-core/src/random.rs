@@ -16,7 +16,7 @@ pub struct Seed(pub u64);
 /// Random numbers from one named stream.
 ///
 /// ChaCha with 8 rounds (Bernstein 2008): the key is the seed and the purpose, the nonce is the step, so streams with
-/// different names never overlap.
+/// different names do not overlap (short of two purposes whose 128-bit FNV-1a hashes are the same).
 #[derive(Clone, Debug)]
 pub struct Stream {
     generator: ChaCha8Rng,

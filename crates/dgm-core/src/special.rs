@@ -8,7 +8,8 @@ pub(crate) const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_7;
 /// `value`, with the given slope as its gradient to each parameter: for functions whose stable form has branches that
 /// autodiff would take through 0 · ∞, or whose derivative has a stable form of its own.
 ///
-/// Adds (θ − θ)·slope with the second θ and the slope held fixed, which is 0 for every finite θ.
+/// Adds (θ − θ)·slope with the second θ and the slope held fixed, which is 0 for every finite θ; where it is not (an infinite
+/// θ or slope), the value stays and no gradient flows.
 pub(crate) fn attach_gradient<const D: usize, const N: usize>(
     value: Tensor<D>,
     slopes: [(&Tensor<D>, &dyn Fn() -> Tensor<D>); N],
@@ -17,7 +18,8 @@ pub(crate) fn attach_gradient<const D: usize, const N: usize>(
         return value;
     }
     slopes.into_iter().fold(value.detach(), |value, (parameter, slope)| {
-        value + (parameter.clone() - parameter.clone().detach()) * slope().detach()
+        let zero = (parameter.clone() - parameter.clone().detach()) * slope().detach();
+        value + zero.clone().mask_fill(zero.is_nan(), 0.0)
     })
 }
 
@@ -30,7 +32,8 @@ pub(crate) fn sigmoid<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 
 /// log Σₖ exp(aₖ) over the columns, `[n, k]` → `[n]`, shifted by the maximum.
 pub(crate) fn log_sum_exp(a: Tensor<2>) -> Tensor<1> {
-    let max = a.clone().detach().max_dim(1);
+    // A row of −∞ alone sums to 0: shifted by a number it does, by −∞ it would be NaN.
+    let max = a.clone().detach().max_dim(1).clamp_min(f64::from(f32::MIN));
     ((a - max.clone()).exp().sum_dim(1).log() + max).squeeze_dim(1)
 }
 
@@ -94,7 +97,8 @@ pub(crate) fn log1m_exp_neg<const D: usize>(d: Tensor<D>) -> Tensor<D> {
     near.mask_where(far, away)
 }
 
-/// Φ(z) of the standard normal, with a relative error below 1e-6 down to z = −13 (below, 0 to f32); its gradient is φ(z).
+/// Φ(z) of the standard normal, with a relative error below 1e-6 down to z = −13; below −14, where f32 is no longer normal, it
+/// falls no further. Its gradient is φ(z).
 ///
 /// ½ erfc(|z|/√2) = ½ t·exp(−z²/2 + P(t)), t = 1 / (1 + |z|/(2√2)), where P is the Chebyshev fit of degree 11 to
 /// log(erfcx / t) on (0, 1] (error 1.5e-8), made for this file.

@@ -44,13 +44,15 @@ impl<const D: usize> Bernoulli<D> {
         log1p(size.clone().neg().exp()) + sigmoid(size.clone().neg()) * size
     }
 
-    /// P(X ≤ x): σ(−l) below 1, 1 from there on.
+    /// P(X ≤ x): 0 below 0, σ(−l) from 0 to 1, 1 from there on.
     ///
     /// # Panics
     /// If the shapes of the logits and `x` differ.
     pub fn cdf(&self, x: Tensor<D>) -> Tensor<D> {
         assert_one_shape("Bernoulli::cdf", ("logits", &self.logits), ("x", &x));
-        sigmoid(self.logits.clone().neg()).mask_fill(x.greater_equal_elem(1.0), 1.0)
+        let value = sigmoid(self.logits.clone().neg()).mask_fill(x.clone().greater_equal_elem(1.0), 1.0);
+        // x − x: 0, and NaN for NaN.
+        value.mask_fill(x.clone().lower_elem(0.0), 0.0) + (x.clone() - x)
     }
 
     /// One draw of each coin: 1 where a uniform number falls below σ(l).

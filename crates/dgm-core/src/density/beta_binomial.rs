@@ -23,14 +23,15 @@ pub struct BetaBinomialMixture {
     levels: usize,
 }
 
-/// Shape parameters stay in exp(±8): beyond, a component is a binomial or a pair of spikes to f32 anyway.
-const LOG_SHAPE_BOUND: f64 = 8.0;
+/// Shape parameters stay in exp(±30), whose sums and ratios f32 holds.
+const LOG_SHAPE_BOUND: f64 = 30.0;
 
 impl BetaBinomialMixture {
     /// n variables with values 0 .. `levels`, each a mixture of m components.
     ///
     /// # Shapes
-    /// `weight_logits`, `log_alpha`, `log_beta`: `[n, m]`; the shapes' logarithms are clamped to ±8.
+    /// `weight_logits`, `log_alpha`, `log_beta`: `[n, m]`; the shapes' logarithms are clamped to ±30, and have no gradient
+    /// beyond.
     ///
     /// # Panics
     /// If the shapes differ or `levels` < 2.
@@ -52,6 +53,8 @@ impl BetaBinomialMixture {
     }
 
     /// log p(x) in nats, for whole numbers x in 0 .. levels; `x` `[n]`, the result `[n]`.
+    ///
+    /// Memory and time grow with n·m·levels. The error grows with the levels too: 1e-5 at 256, 3e-4 at 4096.
     ///
     /// # Panics
     /// If `x` has not n numbers.
@@ -75,8 +78,10 @@ impl BetaBinomialMixture {
         // The ratios before their logarithms: sums of two hundred large logarithms would lose what their difference is.
         let component = (rise / total).log().sum_dim(2).reshape([rows, components]);
         let coefficients = Tensor::<1>::from_data(self.log_coefficients(), &device);
-        let coefficient = coefficients.select(0, x.reshape([rows]).int());
-        log_sum_exp(component + self.log_weights.clone()) + coefficient
+        let coefficient = coefficients.select(0, x.clone().reshape([rows]).int());
+        let x = x.reshape([rows]);
+        // x − x: 0, and NaN for NaN.
+        log_sum_exp(component + self.log_weights.clone()) + coefficient + (x.clone() - x)
     }
 
     /// E\[x\] = Σₘ πₘ n αₘ / (αₘ + βₘ), `[n]`.
@@ -91,12 +96,17 @@ impl BetaBinomialMixture {
         self.to_categorical().entropy()
     }
 
-    /// P(X ≤ x), `[n]`.
+    /// P(X ≤ x), `[n]`: 0 below the first level.
     ///
     /// # Panics
     /// If `x` has not n numbers.
     pub fn cdf(&self, x: Tensor<1>) -> Tensor<1> {
-        self.to_categorical().cdf(x.int())
+        let (shape, numbers) = (self.log_alpha.dims(), x.dims());
+        assert_eq!(
+            shape[0], numbers[0],
+            "BetaBinomialMixture::cdf: parameters of shape {shape:?} and `x` of shape {numbers:?}"
+        );
+        self.to_categorical().cdf(x.clone().int()) + (x.clone() - x)
     }
 
     /// One draw of each variable, `[n]`.
@@ -112,19 +122,15 @@ impl BetaBinomialMixture {
         let steps = Tensor::<1, Int>::arange(0..trials as i64, &device).float().reshape([1, 1, trials]);
         let alpha = self.log_alpha.clone().exp().reshape([rows, components, 1]);
         let beta = self.log_beta.clone().exp().reshape([rows, components, 1]);
-        // All levels at once: the factors (α + i)/(α + β + i) of i < x are a cumulative sum of their logarithms over x, and
-        // those of β, (β + j)/(α + β + n − 1 − j) of j < n − x, another from behind.
-        let total = alpha.clone() + beta.clone() + steps.clone();
-        let rising = |shape: Tensor<3>, total: Tensor<3>| {
-            let sums = ((shape + steps.clone()) / total).log().cumsum(2);
-            Tensor::cat(vec![Tensor::zeros([rows, components, 1], &device), sums], 2)
-        };
-        let component = rising(alpha, total.clone()) + rising(beta, total.flip([2])).flip([2]);
-        let weighted = component + self.log_weights.clone().reshape([rows, components, 1]);
+        // p(x + 1)/p(x) = (n − x)/(x + 1) · (x + α)/(n − 1 − x + β): its logarithms add up to those of the probabilities but for
+        // their sum, and stay of their size.
+        let rest = steps.clone().neg().add_scalar(trials as f64 - 1.0);
+        let choice = rest.clone().add_scalar(1.0) / steps.clone().add_scalar(1.0);
+        let ratios = ((steps + alpha) / (rest + beta) * choice).log();
+        let table = Tensor::cat(vec![Tensor::zeros([rows, components, 1], &device), ratios.cumsum(2)], 2);
+        let weighted = log_softmax(table, 2) + self.log_weights.clone().reshape([rows, components, 1]);
         let by_level = weighted.swap_dims(1, 2).reshape([rows * self.levels, components]);
-        let coefficients = Tensor::<1>::from_data(self.log_coefficients(), &device);
-        let table = log_sum_exp(by_level).reshape([rows, self.levels]) + coefficients.reshape([1, self.levels]);
-        Categorical::from_logits(table)
+        Categorical::from_logits(log_sum_exp(by_level).reshape([rows, self.levels]))
     }
 
     /// log C(n, x) for x = 0 ..= n.

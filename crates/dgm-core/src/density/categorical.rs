@@ -13,8 +13,13 @@ pub struct Categorical {
 }
 
 impl Categorical {
-    /// n variables of k classes from logits `[n, k]`, which need not be normalised.
+    /// n variables of k classes from logits `[n, k]`, which need not be normalised; −∞ rules a class out.
+    ///
+    /// # Panics
+    /// If there is no class.
     pub fn from_logits(logits: Tensor<2>) -> Self {
+        let shape = logits.dims();
+        assert!(shape[1] > 0, "Categorical: `logits` has shape {shape:?}, need 1 column or more");
         Self { logits }
     }
 
@@ -24,6 +29,9 @@ impl Categorical {
     }
 
     /// log p(class) = l\[class\] − logsumexp(l) in nats; `class` `[n]` in 0 .. k, the result `[n]`.
+    ///
+    /// # Panics
+    /// If `class` has not n numbers; for a class out of range see [`ops::categorical_log_prob`].
     pub fn log_prob(&self, class: Tensor<1, Int>) -> Tensor<1> {
         ops::categorical_log_prob(self.logits.clone(), class)
     }
@@ -35,7 +43,8 @@ impl Categorical {
 
     /// H = −Σₖ pₖ log pₖ, `[n]`, in nats.
     pub fn entropy(&self) -> Tensor<1> {
-        let log_probs = self.log_probs();
+        // 0 · log 0 = 0.
+        let log_probs = self.log_probs().clamp_min(f64::from(f32::MIN));
         (log_probs.clone().exp() * log_probs).sum_dim(1).neg().squeeze_dim(1)
     }
 
@@ -51,14 +60,15 @@ impl Categorical {
         (softmax(self.logits.clone(), 1) * values.unsqueeze()).sum_dim(1).squeeze_dim(1)
     }
 
-    /// P(X ≤ class) of ordered classes, `[n]`: the sum of their probabilities from 0 on.
+    /// P(X ≤ class) of ordered classes, `[n]`: the sum of their probabilities from 0 on, 0 for a negative class.
     ///
     /// # Panics
     /// If `class` has not n numbers.
     pub fn cdf(&self, class: Tensor<1, Int>) -> Tensor<1> {
         let ([rows, classes], [numbers]) = (self.logits.dims(), class.dims());
         assert_eq!(rows, numbers, "Categorical::cdf: `logits` has shape [{rows}, {classes}] and `class` [{numbers}]");
-        pick(softmax(self.logits.clone(), 1).cumsum(1), &class)
+        let below = class.clone().lower_elem(0);
+        pick(softmax(self.logits.clone(), 1).cumsum(1), &class.clamp_min(0)).mask_fill(below, 0.0)
     }
 
     /// One draw of each variable, `[n]`: the number of classes whose cumulative probability a uniform number reaches.

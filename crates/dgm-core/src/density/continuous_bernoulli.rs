@@ -76,12 +76,14 @@ impl<const D: usize> ContinuousBernoulli<D> {
         attach_gradient(value, [(&self.logits, &|| (self.logits.clone() * self.variance()).neg())])
     }
 
-    /// P(X ≤ x) = (exp(l·x) − 1) / (exp(l) − 1) for x in [0, 1]; x at l = 0. Carries no gradient to the logits.
+    /// P(X ≤ x) = (exp(l·x) − 1) / (exp(l) − 1) for x in [0, 1]; x at l = 0; 0 below and 1 above. Carries no gradient to the
+    /// logits.
     ///
     /// # Panics
     /// If the shapes of the logits and `x` differ.
     pub fn cdf(&self, x: Tensor<D>) -> Tensor<D> {
         assert_one_shape("ContinuousBernoulli::cdf", ("logits", &self.logits), ("x", &x));
+        let x = x.clamp(0.0, 1.0);
         let fixed = x.clone().detach();
         // At l = 0 the ratio is 0/0; at any rate this small it is x.
         let a = self.rate().0.clamp_min(1e-12);

@@ -1,9 +1,8 @@
 //! Logistic densities over the levels of a pixel: ordinal values 0 ..= K − 1, from a mean and a scale.
 
-use super::{Support, assert_one_shape};
-use crate::ops;
+use super::{DiscretizedLogisticMixture, Support, assert_one_shape};
 use crate::random::Stream;
-use crate::special::sigmoid;
+use crate::special::{log1p, sigmoid};
 use burn::tensor::Tensor;
 
 /// P(x) = σ((v + h − μ)/s) − σ((v − h − μ)/s), v = 2x/(K−1) − 1 and h = 1/(K−1), where the first bin reaches to −∞ and the
@@ -42,15 +41,18 @@ impl<const D: usize> DiscretizedLogistic<D> {
     /// If the shapes of the mean and `x` differ.
     pub fn log_prob(&self, x: Tensor<D>) -> Tensor<D> {
         assert_one_shape("DiscretizedLogistic::log_prob", ("mean", &self.mean), ("x", &x));
-        // The mixture of one: the same operation.
         let (shape, numbers) = (x.dims(), x.shape().num_elements());
-        let [mean, log_scale] = [&self.mean, &self.log_scale].map(|all| all.clone().reshape([numbers, 1]));
-        let weight = mean.clone().detach().zeros_like();
-        ops::discretized_logistic_mixture_log_prob(weight, mean, log_scale, x.reshape([numbers]), self.levels)
-            .reshape(shape)
+        self.to_mixture().log_prob(x.reshape([numbers])).reshape(shape)
     }
 
-    /// P(X ≤ x) = σ((v + h − μ)/s), 1 at the last level.
+    /// The same numbers, row by row, as mixtures of one component: for means, entropies and all probabilities.
+    pub fn to_mixture(&self) -> DiscretizedLogisticMixture {
+        let numbers = self.mean.shape().num_elements();
+        let [mean, log_scale] = [&self.mean, &self.log_scale].map(|all| all.clone().reshape([numbers, 1]));
+        DiscretizedLogisticMixture::new(mean.clone().detach().zeros_like(), mean, log_scale, self.levels)
+    }
+
+    /// P(X ≤ x) = σ((v + h − μ)/s), 0 below the first level and 1 from the last.
     ///
     /// # Panics
     /// If the shapes of the mean and `x` differ.
@@ -68,10 +70,10 @@ impl<const D: usize> DiscretizedLogistic<D> {
 /// σ((v + h − μ)/s) below the last level.
 pub(super) fn cdf<const D: usize>(mean: &Tensor<D>, log_scale: &Tensor<D>, x: Tensor<D>, levels: usize) -> Tensor<D> {
     let intervals = (levels - 1) as f64;
-    let last = x.clone().greater_equal_elem(intervals);
+    let (below, last) = (x.clone().lower_elem(0.0), x.clone().greater_equal_elem(intervals));
     let edge = x.mul_scalar(2.0).sub_scalar(intervals - 1.0).div_scalar(intervals);
     let z = (edge - mean.clone()) * log_scale.clone().neg().exp();
-    sigmoid(z).mask_fill(last, 1.0)
+    sigmoid(z).mask_fill(last, 1.0).mask_fill(below, 0.0)
 }
 
 /// The level nearest to μ + s·logit(u).
@@ -82,9 +84,10 @@ pub(super) fn sample<const D: usize>(
     noise: &mut Stream,
 ) -> Tensor<D> {
     let intervals = (levels - 1) as f64;
-    // Half a step off 0 and 1, so that the logit is finite.
-    let u = noise.uniform_tensor(mean.dims(), &mean.device()).add_scalar(0.5 / 16_777_216.0);
-    let logit = u.clone().log() - u.neg().log1p();
+    const STEP: f64 = 1.0 / 16_777_216.0;
+    // Off 0 and 1, so that the logit is finite.
+    let u = noise.uniform_tensor(mean.dims(), &mean.device()).clamp(0.5 * STEP, 1.0 - STEP);
+    let logit = u.clone().log() - log1p(u.neg());
     let value = mean + log_scale.exp() * logit;
     value.add_scalar(1.0).mul_scalar(0.5 * intervals).round().clamp(0.0, intervals)
 }

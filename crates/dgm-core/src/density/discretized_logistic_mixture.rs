@@ -43,7 +43,7 @@ impl DiscretizedLogisticMixture {
         ops::discretized_logistic_mixture_log_prob(weight_logits, mean, log_scale, x, self.levels)
     }
 
-    /// P(X ≤ x), `[n]`.
+    /// P(X ≤ x), `[n]`: 0 below the first level and 1 from the last.
     ///
     /// # Panics
     /// If `x` has not n numbers.
@@ -56,6 +56,16 @@ impl DiscretizedLogisticMixture {
         let x = x.unsqueeze_dim::<2>(1).expand([rows, components]);
         let each = discretized_logistic::cdf(&self.mean, &self.log_scale, x, self.levels);
         (softmax(self.weight_logits.clone(), 1) * each).sum_dim(1).squeeze_dim(1)
+    }
+
+    /// E\[x\] over the levels, `[n]`.
+    pub fn mean(&self) -> Tensor<1> {
+        self.to_categorical().mean()
+    }
+
+    /// H = −Σₓ P(x) log P(x) over the levels, `[n]`, in nats.
+    pub fn entropy(&self) -> Tensor<1> {
+        self.to_categorical().entropy()
     }
 
     /// One draw of each variable, `[n]`.

@@ -2,7 +2,7 @@
 
 use super::{Support, assert_one_shape};
 use crate::random::Stream;
-use crate::special::attach_gradient;
+use crate::special::{attach_gradient, log1p};
 use burn::tensor::Tensor;
 
 /// p(x) = exp(−|x − μ| / b) / (2b) with b = exp(log_scale): errors with heavier tails than a normal's.
@@ -72,7 +72,7 @@ impl<const D: usize> Laplace<D> {
     pub fn sample(&self, noise: &mut Stream) -> Tensor<D> {
         let (shape, device) = (self.mean.dims(), self.mean.device());
         // An exponential number with a random sign.
-        let size = noise.uniform_tensor(shape, &device).neg().log1p().neg();
+        let size = log1p(noise.uniform_tensor(shape, &device).neg()).neg();
         let sign = noise.uniform_tensor(shape, &device).lower_elem(0.5).float().mul_scalar(2.0).sub_scalar(1.0);
         self.transform(size * sign)
     }

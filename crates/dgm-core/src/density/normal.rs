@@ -79,7 +79,11 @@ impl<const D: usize> Normal<D> {
     }
 
     /// μ + σ·ε for a given ε of the mean's shape.
+    ///
+    /// # Panics
+    /// If the shapes of the mean and `epsilon` differ.
     pub fn transform(&self, epsilon: Tensor<D>) -> Tensor<D> {
+        assert_one_shape("Normal::transform", ("mean", &self.mean), ("epsilon", &epsilon));
         self.mean.clone() + self.log_var.clone().mul_scalar(0.5).exp() * epsilon
     }
 }

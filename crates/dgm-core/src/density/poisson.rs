@@ -44,10 +44,15 @@ impl<const D: usize> Poisson<D> {
         self.log_rate.clone().exp()
     }
 
-    /// One draw of each count, on the host; NaN where the rate is not a number.
+    /// One draw of each count, on the host; 0 where the rate underflows, NaN where it is none or above 1.8e19.
     pub fn sample(&self, noise: &mut Stream) -> Tensor<D> {
         draw_on_host([&self.log_rate], noise, |[log_rate], noise| {
-            rand_distr::Poisson::new(log_rate.exp()).map_or(f64::NAN, |counts| noise.draw(&counts))
+            let rate = log_rate.exp();
+            if rate == 0.0 {
+                0.0
+            } else {
+                rand_distr::Poisson::new(rate).map_or(f64::NAN, |counts| noise.draw(&counts))
+            }
         })
     }
 }

@@ -6,8 +6,8 @@ use super::kl;
 use crate::density::assert_one_shape;
 use crate::estimate::Mean;
 use crate::special::{attach_gradient, expm1, log_sigmoid, log1p, polynomial};
+use burn::tensor::Tensor;
 use burn::tensor::activation::log_softmax;
-use burn::tensor::{Tensor, activation::softplus};
 
 /// JS of two categorical densities from logits a and b, `[n, k]` → `[n]`, in nats.
 ///
@@ -105,7 +105,9 @@ fn over_middle<const D: usize>(delta: Tensor<D>) -> Tensor<D> {
 pub fn monte_carlo(p_draws: (Tensor<1>, Tensor<1>), q_draws: (Tensor<1>, Tensor<1>)) -> Mean {
     assert_one_shape("jensen_shannon::monte_carlo", ("log p at draws of p", &p_draws.0), ("log q", &p_draws.1));
     assert_one_shape("jensen_shannon::monte_carlo", ("log p at draws of q", &q_draws.0), ("log q", &q_draws.1));
-    let mean = |log_ratio: Tensor<1>| Mean::of(&softplus(log_ratio, 1.0).into_data().iter::<f64>().collect::<Vec<_>>());
+    let mean = |log_ratio: Tensor<1>| {
+        Mean::of(&log_sigmoid(log_ratio.neg()).neg().into_data().iter::<f64>().collect::<Vec<_>>())
+    };
     let [p, q] = [mean(p_draws.1 - p_draws.0), mean(q_draws.0 - q_draws.1)];
     Mean {
         mean: std::f64::consts::LN_2 - 0.5 * (p.mean + q.mean),

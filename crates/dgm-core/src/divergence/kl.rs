@@ -2,7 +2,7 @@
 
 use crate::density::{Laplace, Normal, assert_one_shape};
 use crate::estimate::Mean;
-use crate::special::{log_sigmoid, log1p};
+use crate::special::{attach_gradient, log_sigmoid, log1p, one_minus_exp_neg};
 use burn::tensor::Tensor;
 use burn::tensor::activation::{log_softmax, sigmoid, softmax};
 
@@ -58,13 +58,22 @@ pub fn monte_carlo(log_q: Tensor<1>, log_p: Tensor<1>) -> Mean {
 /// If the shapes differ.
 pub fn bernoulli<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
     assert_one_shape("kl::bernoulli", ("a", &a), ("b", &b));
-    let (on, off) = (sigmoid(a.clone()), sigmoid(a.clone().neg()));
-    let (log_q_on, log_q_off) = (log_sigmoid(b.clone()), log_sigmoid(b.clone().neg()));
-    let direct = on.clone() * (log_sigmoid(a.clone()) - log_q_on.clone())
-        + off.clone() * (log_sigmoid(a.clone().neg()) - log_q_off.clone());
-    let d = b - a;
-    let (up, down) = (off.clone() * d.clone(), (on.clone() * d).neg());
-    small_or_direct(tilted(on, log_q_on + direct.clone(), up) + tilted(off, log_q_off + direct.clone(), down), direct)
+    let (fixed_a, fixed_b) = (a.clone().detach(), b.clone().detach());
+    let (on, off) = (sigmoid(fixed_a.clone()), sigmoid(fixed_a.clone().neg()));
+    let (log_q_on, log_q_off) = (log_sigmoid(fixed_b.clone()), log_sigmoid(fixed_b.clone().neg()));
+    let direct = on.clone() * (log_sigmoid(fixed_a.clone()) - log_q_on.clone())
+        + off.clone() * (log_sigmoid(fixed_a.clone().neg()) - log_q_off.clone());
+    let d = fixed_b.clone() - fixed_a.clone();
+    let (up, down) = (off.clone() * d.clone(), (on.clone() * d.clone()).neg());
+    let excess =
+        tilted(on.clone(), log_q_on + direct.clone(), up) + tilted(off.clone(), log_q_off + direct.clone(), down);
+    // σ(b) − σ(a) = ±σ(max) σ(−min) (1 − exp(−|d|)), in which nothing cancels.
+    let slope_b = || {
+        let (high, low) = (fixed_a.clone().max_pair(fixed_b.clone()), fixed_a.clone().min_pair(fixed_b.clone()));
+        sigmoid(high) * sigmoid(low.neg()) * one_minus_exp_neg(d.clone().abs()) * d.clone().sign()
+    };
+    let slope_a = || (on.clone() * off.clone() * d.clone()).neg();
+    attach_gradient(small_or_direct(excess, direct), [(&a, &slope_a), (&b, &slope_b)])
 }
 
 /// KL(Categorical(a) ‖ Categorical(b)) = Σₖ pₖ (log pₖ − log qₖ), p = softmax(a), q = softmax(b); `[n, k]` → `[n]`.

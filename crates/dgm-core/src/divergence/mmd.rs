@@ -21,6 +21,8 @@ pub enum Kernel {
 impl Kernel {
     /// k(x, y) from the squared distances, elementwise.
     fn of(&self, squared_distance: Tensor<2>) -> Tensor<2> {
+        let (Self::Rbf { bandwidth: width } | Self::InverseMultiquadric { scale: width }) = *self;
+        assert!(width > 0.0, "mmd: the kernel is {self:?}, its width must be above 0");
         match *self {
             Self::Rbf { bandwidth } => squared_distance.mul_scalar(-0.5 / (bandwidth * bandwidth)).exp(),
             Self::InverseMultiquadric { scale } => squared_distance.div_scalar(scale).add_scalar(1.0).recip(),
@@ -33,10 +35,10 @@ impl Kernel {
 /// Σ_{i≠j} k(xᵢ, xⱼ) / (n (n−1)) + Σ_{i≠j} k(yᵢ, yⱼ) / (m (m−1)) − 2 Σᵢⱼ k(xᵢ, yⱼ) / (n m).
 ///
 /// # Shapes
-/// `x` `[n, d]`, `y` `[m, d]`, n and m at least 2.
+/// `x` `[n, d]`, `y` `[m, d]`, n and m at least 2; memory grows with n·m·d.
 ///
 /// # Panics
-/// If the widths differ or a sample has fewer than two rows.
+/// If the widths differ, a sample has fewer than two rows, or the kernel's width is not above 0.
 pub fn unbiased(x: Tensor<2>, y: Tensor<2>, kernel: Kernel) -> Tensor<1> {
     let [[n, _], [m, _]] = shapes("mmd::unbiased", &x, &y);
     assert!(n >= 2 && m >= 2, "mmd::unbiased: `x` has {n} rows and `y` {m}, need 2 or more of each");
@@ -54,15 +56,16 @@ pub fn unbiased(x: Tensor<2>, y: Tensor<2>, kernel: Kernel) -> Tensor<1> {
 /// Σᵢⱼ k(xᵢ, xⱼ) / n² + Σᵢⱼ k(yᵢ, yⱼ) / m² − 2 Σᵢⱼ k(xᵢ, yⱼ) / (n m).
 ///
 /// # Shapes
-/// `x` `[n, d]`, `y` `[m, d]`.
+/// `x` `[n, d]`, `y` `[m, d]`; memory grows with n·m·d.
 ///
 /// # Panics
-/// If the widths differ.
+/// If the widths differ, or the kernel's width is not above 0.
 pub fn biased(x: Tensor<2>, y: Tensor<2>, kernel: Kernel) -> Tensor<1> {
     shapes("mmd::biased", &x, &y);
     let mean =
         |x: &Tensor<2>, y: &Tensor<2>| -> Tensor<1> { kernel.of(squared_distances(x.clone(), y.clone())).mean() };
-    mean(&x, &x) + mean(&y, &y) - mean(&x, &y).mul_scalar(2.0)
+    // Below 0 only by rounding.
+    (mean(&x, &x) + mean(&y, &y) - mean(&x, &y).mul_scalar(2.0)).clamp_min(0.0)
 }
 
 fn shapes(what: &str, x: &Tensor<2>, y: &Tensor<2>) -> [[usize; 2]; 2] {

@@ -20,9 +20,11 @@ impl LabelSmoothing {
     /// Terms: `nll` = −log p_y and `uniform` = −1/K Σₖ log pₖ.
     ///
     /// # Panics
-    /// If the numbers of rows differ; a class out of range panics in the backend or, on a GPU, reads another row.
+    /// If the numbers of rows differ or ε is not in \[0, 1\]; a class out of range panics in the backend or, on a GPU,
+    /// reads another row.
     pub fn objective(&self, logits: Tensor<2>, class: Tensor<1, Int>) -> Objective {
         check_rows("LabelSmoothing", &logits, &class);
+        assert!((0.0..=1.0).contains(&self.epsilon), "LabelSmoothing: `epsilon` is {}, not in [0, 1]", self.epsilon);
         let density = Categorical::from_logits(logits);
         let nll = density.log_prob(class).neg();
         // Numbers of one sign, so nothing cancels in their mean.
@@ -51,9 +53,10 @@ impl Focal {
     /// −log p_y.
     ///
     /// # Panics
-    /// If the numbers of rows differ; a class out of range panics in the backend or, on a GPU, reads another row.
+    /// If the numbers of rows differ or γ < 0; a class out of range panics in the backend or, on a GPU, reads another row.
     pub fn objective(&self, logits: Tensor<2>, class: Tensor<1, Int>) -> Objective {
         check_rows("Focal", &logits, &class);
+        assert!(self.gamma >= 0.0, "Focal: `gamma` is {}, need 0 or more", self.gamma);
         if self.gamma == 0.0 {
             // By the same operation as the negative log-likelihood, to be equal in the last bit.
             let nll = Categorical::from_logits(logits).log_prob(class).neg();

@@ -67,10 +67,11 @@ impl NtXent {
     /// or gradient: one pair alone has a loss of 0.
     ///
     /// # Panics
-    /// If the shapes of `first` and `second` differ.
+    /// If the shapes of `first` and `second` differ, or τ is not above 0.
     pub fn objective(&self, first: Tensor<2>, second: Tensor<2>) -> Objective {
         let (a, b) = (first.dims(), second.dims());
         assert_eq!(a, b, "NtXent: `first` has shape {a:?} and `second` {b:?}");
+        assert!(self.temperature > 0.0, "NtXent: `temperature` is {}, need a number above 0", self.temperature);
         /// A logit without a share: its exponential is 0 beside any cosine over τ.
         const NEVER: f64 = -1e30;
         let n = a[0];

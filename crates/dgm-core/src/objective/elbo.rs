@@ -8,6 +8,25 @@ use burn::tensor::Tensor;
 ///
 /// Only β = 1 without free bits is a bound on the likelihood that is tight and comparable; all else is for training. A β that
 /// changes with the step is a [`Schedule`](crate::schedule::Schedule) whose value goes here.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use dgm_core::density::{Bernoulli, Normal};
+/// use dgm_core::{divergence::kl, objective::{Elbo, sum_event}, random::Seed};
+///
+/// // What an encoder and a decoder emit for a batch of two examples: q(z | x) of 3 variables, logits of 4 pixels.
+/// let device = Device::flex().autodiff();
+/// let posterior = Normal::new(Tensor::zeros([2, 3], &device), Tensor::zeros([2, 3], &device));
+/// let z = posterior.sample(&mut Seed(0).stream("noise", 0));
+/// let decoder = Tensor::<2>::zeros([3, 4], &device).require_grad();
+/// let x = Tensor::from_floats([[0., 1., 1., 0.], [1., 1., 0., 0.]], &device);
+/// let log_likelihood = sum_event(Bernoulli::from_logits(z.matmul(decoder.clone())).log_prob(x));
+/// let objective = Elbo::default().objective(log_likelihood, kl::normal_standard(&posterior));
+/// // 4 pixels at one bit each, and a posterior that is the prior.
+/// let nats: f32 = objective.mean_batch().into_scalar();
+/// assert!((nats - 4.0 * std::f32::consts::LN_2).abs() < 1e-5);
+/// assert!(decoder.grad(&objective.mean_batch().backward()).is_some());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Elbo {
     /// Weight of the KL term.

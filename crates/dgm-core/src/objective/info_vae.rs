@@ -22,10 +22,12 @@ impl InfoVae {
     /// Terms: `nll`, `kl` and `mmd`, the last the same for every example.
     ///
     /// # Panics
-    /// If the batches differ.
+    /// If the batches differ, or `squared_mmd` is not `[1]`.
     pub fn objective(&self, log_likelihood: Tensor<1>, kl: Tensor<2>, squared_mmd: Tensor<1>) -> Objective {
         let (rows, shape) = (log_likelihood.dims(), kl.dims());
         assert_eq!(rows[0], shape[0], "InfoVae: `log_likelihood` has shape {rows:?} and `kl` {shape:?}");
+        let given = squared_mmd.dims();
+        assert_eq!(given, [1], "InfoVae: `squared_mmd` has shape {given:?} and not [1]");
         let (nll, kl, mmd) = (log_likelihood.neg(), sum_event(kl), squared_mmd.expand(rows));
         let loss = nll.clone()
             + kl.clone().mul_scalar(1.0 - self.alpha)

@@ -10,6 +10,7 @@
 
 mod autodiff;
 mod composed;
+#[doc(hidden)] // for the extension of dgm-models
 pub mod elementary;
 #[cfg(feature = "flex")]
 #[doc(hidden)] // for the extension of dgm-models

@@ -10,14 +10,14 @@ use rayon::prelude::*;
 struct Scratch {
     /// The row's level.
     x: Vec<f32>,
-    /// exp(log π + log P − their maximum).
+    /// log π + log P but for a constant of the row, then its exponential.
     posterior: Vec<f32>,
-    /// exp(weight logit − their maximum).
+    /// The weights' logits less their maximum, then the exponential.
     prior: Vec<f32>,
 }
 
 impl Scratch {
-    /// Fills `posterior` and `prior`, both without their normalisation, and gives each row's log-probability to `each` with them.
+    /// Fills `x`, `prior` with the shifted logits of the weights, and `posterior` with these plus log P: before any exponential.
     #[inline(always)]
     fn fill(&mut self, [w, mean, log_scale]: [&[f32]; 3], x: &[f32], components: usize, intervals: f32) {
         self.x.clear();
