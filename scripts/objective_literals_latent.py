@@ -171,8 +171,8 @@ def sampled_elbo_entries():
     mean, log_var, epsilon = (inputs[key] for key in ("mean", "log_var", "epsilon"))
     deviation = np.exp(log_var / 2)
     z = mean + deviation * epsilon
-    # (z − mean)/σ finds ε back with the rounding of z/σ; ½ε² of log q then stands against ½z² of log p. The slopes through
-    # z and past it, ε/σ and ½ε² and ε, cancel.
+    # (z − mean)/σ finds ε back with the rounding of z/σ; ½ε² of log q then stands against ½z² of log p. The slopes
+    # through z and past it, ε/σ and ½ε² and ε, cancel.
     lost = 1 + np.abs(z) / deviation
     for setting in (dict(beta=1), dict(beta=0.5), dict(beta=2, nats=0.25, group=1), dict(beta=1, nats=0.75, group=2)):
         weights = setting["beta"] * row_weights(n)[:, None]
@@ -229,7 +229,7 @@ def iwae_entries():
         scale = float(np.log(k))
         for a in (rows, np.array([*far, *equal])):
             yield entry("iwae", {"log_weights": a}, bound, value_scale=scale)
-        ends = np.array([np.full(k, -1e4), np.full(k, 1e4), np.full(k, -1e4), np.full(k, 1e4), np.linspace(-1e4, 1e4, k)])
+        ends = np.array([*[np.full(k, sign * 1e4) for sign in (-1, 1, -1, 1)], np.linspace(-1e4, 1e4, k)])
         ends[2, k // 2], ends[3, 0] = 1e4, -1e4
         yield entry("iwae", {"log_weights": ends}, bound, value_scale=scale)
 
@@ -285,7 +285,8 @@ def info_vae_entries():
             for unbiased in (False, True):
                 setting = dict(alpha=alpha, lambda_=lambda_, kernel=kernel, size=size, unbiased=unbiased)
                 of_pair = lambda a, b: float(KERNELS[kernel](a, b, size))
-                slope = lambda a, b: np.abs(a - b) * of_pair(a, b) / (size**2 if kernel == "rbf" else size / 2 / of_pair(a, b))
+                over = lambda k: size**2 if kernel == "rbf" else size / 2 / k
+                slope = lambda a, b: np.abs(a - b) * of_pair(a, b) / over(of_pair(a, b))
                 mmd = alpha + lambda_ - 1
                 # The three means of kernels, and the slopes at one point of the pairs that it is in.
                 across = 2 * np.mean([of_pair(a, b) for a in z for b in inputs["prior"]])

@@ -1,5 +1,5 @@
-//! A model whose likelihood is known, x = W z + b + σ ε with z ~ N(0, I): what the bounds, the importance-weighted estimate
-//! and the two gradients of IWAE must be with its true posterior, and with a wrong one.
+//! A model whose likelihood is known, x = W z + b + σ ε with z ~ N(0, I): what the bounds, the importance-weighted
+//! estimate and the two gradients of IWAE must be with its true posterior, and with a wrong one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;

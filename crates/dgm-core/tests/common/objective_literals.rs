@@ -1,4 +1,5 @@
-//! Objectives against 50 digits: the entries of `objective_literals.json` (`scripts/objective_literals.py`) on a device.
+//! Objectives against 50 digits: the entries of `objective_literals.json`, made by `scripts/objective_literals.py`, on a
+//! device.
 #![allow(dead_code)] // each test file uses its part
 
 use super::{Place, places, to_host, to_tensor, weights};
