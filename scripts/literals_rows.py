@@ -89,8 +89,8 @@ def beta_binomial_entries():
         n = levels - 1
         xs = [0, n] * 4 if levels == 2 else [0, n, 1, 8, 15, 0, n, 5]
         shapes = rng.uniform(-3, 3, size=(2, 8, components))
-        # Both flat, both spiked, and steep to either side; inside ±8, where the clamp begins.
-        corners = [(-7.75, -7.75), (7.75, 7.75), (7.75, -7.75), (-7.75, 7.75)]
+        # Both spiked, both binomial, and steep to either side; inside ±30, where the clamp begins.
+        corners = [(-12, -12), (20, 20), (20, -7.75), (-7.75, 12.5)]
         for row, (a, b) in zip((0, 1, 2, 5), corners):
             shapes[:, row, 0] = a, b
         log_alpha, log_beta = np.round(shapes * 64) / 64

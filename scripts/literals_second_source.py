@@ -10,6 +10,9 @@ AGREEMENT = 1e-9
 # What counts as moderate: there float64 keeps its digits in formulas that cancel.
 MODERATE = 20
 MODERATE_BY_NAME = {
+    # Beyond, float64 loses the difference of the log-gammas.
+    "log_alpha": 8,
+    "log_beta": 8,
     "x": 1000, "log_dof": 7, "negative_binomial_log_prob/log_count": 6,
     "discretized_logistic_log_prob/log_scale": 4, "discretized_logistic_mixture_log_prob/log_scale": 4,
 }  # fmt: skip

@@ -29,7 +29,11 @@ impl LabelSmoothing {
         let nll = density.log_prob(class).neg();
         // Numbers of one sign, so nothing cancels in their mean.
         let uniform = density.log_probs().mean_dim(1).neg().squeeze_dim(1);
-        let loss = nll.clone().mul_scalar(1.0 - self.epsilon) + uniform.clone().mul_scalar(self.epsilon);
+        let loss = match self.epsilon {
+            // A class that is ruled out has an infinite share in the uniform term, and 0 · ∞ is NaN.
+            0.0 => nll.clone(),
+            epsilon => nll.clone().mul_scalar(1.0 - epsilon) + uniform.clone().mul_scalar(epsilon),
+        };
         Objective { loss, terms: vec![("nll", nll), ("uniform", uniform)] }
     }
 }
