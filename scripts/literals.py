@@ -18,12 +18,12 @@ The formulas stand in literals_formulas.py, the grids in literals_densities.py (
 """
 
 import json
-import sys
 from pathlib import Path
 
 import literals_densities as densities
 import literals_divergences as divergences
 import literals_rows as rows
+from literals_entry import write_or_check
 from literals_second_source import cross_check
 
 OUTPUT = Path(__file__).resolve().parent.parent / "crates" / "dgm-core" / "tests" / "literals.json"
@@ -97,20 +97,11 @@ def to_text(entries) -> str:
     return text
 
 
-def main() -> None:
-    if sys.argv[1:] not in ([], ["--check"]):
-        sys.exit(f"unknown arguments {sys.argv[1:]}: expected nothing or --check")
+def make():
     entries = [entry for family in FAMILIES for entry in family()]
     cross_check(entries)
-    text = to_text(entries)
-    if sys.argv[1:]:
-        if OUTPUT.read_text(encoding="ascii") != text:
-            sys.exit(f"{OUTPUT.name} is not what this script writes")
-        print(f"{OUTPUT.name}: as expected")
-        return
-    OUTPUT.write_text(text, encoding="ascii")
-    print(f"{OUTPUT.name}: {len(entries)} entries, {len(text)} bytes")
+    return to_text(entries), len(entries)
 
 
 if __name__ == "__main__":
-    main()
+    write_or_check(OUTPUT, make)

@@ -1,5 +1,7 @@
 """What an entry of literals.json is made of: inputs that f32 holds exactly, values and gradients to many digits."""
 
+import sys
+
 import mpmath as mp
 import numpy as np
 
@@ -87,3 +89,17 @@ def rowwise(
                 scales = gradient_scales[name](*arguments(flat), **more)
                 entry["gradient_scales"][name] += scales if isinstance(scales, list) else [scales]
     return entry
+
+
+def write_or_check(output, make) -> None:
+    """Writes what `make` returns, a text and its number of entries; with --check only compares the file that is there."""
+    if sys.argv[1:] not in ([], ["--check"]):
+        sys.exit(f"unknown arguments {sys.argv[1:]}: expected nothing or --check")
+    text, entries = make()
+    if not sys.argv[1:]:
+        output.write_text(text, encoding="ascii")
+        print(f"{output.name}: {entries} entries, {len(text)} bytes")
+    elif output.read_text(encoding="ascii") != text:
+        sys.exit(f"{output.name} is not what this script writes")
+    else:
+        print(f"{output.name}: as expected")

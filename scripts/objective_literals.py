@@ -16,7 +16,6 @@ objective's settings. DReG's `gradients` are those of its estimator, not the der
 Objectives with latent variables stand in objective_literals_latent.py.
 """
 
-import sys
 from pathlib import Path
 
 import mpmath as mp
@@ -25,7 +24,7 @@ import objective_literals_latent as latent
 import torch
 import torch.nn.functional as F
 from literals import to_text
-from literals_entry import f32
+from literals_entry import f32, write_or_check
 from literals_formulas import log_sum_exp, softplus
 from literals_second_source import agree
 from objective_literals_entry import entry, round64, row_weight
@@ -271,21 +270,12 @@ def cross_check(entries):
     assert not missing, f"no second source for {missing}"
 
 
-def main() -> None:
-    if sys.argv[1:] not in ([], ["--check"]):
-        sys.exit(f"unknown arguments {sys.argv[1:]}: expected nothing or --check")
+def make():
     families = [classification_entries, adaptive_entries, contrastive_entries, adversarial_entries, *latent.FAMILIES]
     entries = [entry for family in families for entry in family()]
     cross_check(entries)
-    text = to_text(entries)
-    if sys.argv[1:]:
-        if OUTPUT.read_text(encoding="ascii") != text:
-            sys.exit(f"{OUTPUT.name} is not what this script writes")
-        print(f"{OUTPUT.name}: as expected")
-        return
-    OUTPUT.write_text(text, encoding="ascii")
-    print(f"{OUTPUT.name}: {len(entries)} entries, {len(text)} bytes")
+    return to_text(entries), len(entries)
 
 
 if __name__ == "__main__":
-    main()
+    write_or_check(OUTPUT, make)

@@ -24,18 +24,12 @@ pub fn categorical(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
     let d = kl::log_ratio(fixed_a, fixed_b);
     let centred = d.clone() - (log_p.clone().exp() * d).sum_dim(1);
     let delta = (log_q.clone() - log_p.clone()).mask_where(centred.clone().abs().lower_elem(1.0), centred - kl);
-    let value = share(&log_p, &log_q, &delta).sum_dim(1);
     let slope = |log_p: &Tensor<2>, delta: Tensor<2>| {
         let (p, over) = (log_p.clone().exp(), over_middle(delta));
         p.clone() * (over.clone() - (p * over).sum_dim(1)).mul_scalar(0.5)
     };
-    let value = value.squeeze_dim(1);
-    if !a.device().is_autodiff() {
-        return value;
-    }
-    let zero = (a.clone() - a.detach()) * slope(&log_p, delta.clone()).detach()
-        + (b.clone() - b.detach()) * slope(&log_q, delta.neg()).detach();
-    value + zero.sum_dim(1).squeeze_dim(1)
+    let (slope_a, slope_b) = (|| slope(&log_p, delta.clone()), || slope(&log_q, delta.clone().neg()));
+    attach_gradient(share(&log_p, &log_q, &delta), [(&a, &slope_a), (&b, &slope_b)]).sum_dim(1).squeeze_dim(1)
 }
 
 /// JS of two coins from logits a and b, elementwise, in nats.

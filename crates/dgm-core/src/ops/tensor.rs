@@ -22,12 +22,7 @@ pub fn categorical_log_prob(logits: Tensor<2>, class: Tensor<1, Int>) -> Tensor<
 
 /// log σ(b) + log σ(−a) + log(1 − exp(a − b)) for the bin from a to b, elementwise; see
 /// [`DiscretizedLogistic`](crate::density::DiscretizedLogistic).
-fn discretized_logistic_log_prob<const D: usize>(
-    mean: Tensor<D>,
-    log_scale: Tensor<D>,
-    x: Tensor<D>,
-    levels: usize,
-) -> Tensor<D> {
+fn discretized_logistic_log_prob(mean: Tensor<2>, log_scale: Tensor<2>, x: Tensor<2>, levels: usize) -> Tensor<2> {
     let intervals = (levels - 1) as f64;
     let (first, last) = (x.clone().lower_elem(0.5), x.clone().greater_elem(intervals - 0.5));
     let precision = log_scale.neg().exp();

@@ -4,7 +4,7 @@ use crate::config::EvaluationConfig;
 use crate::data::Split;
 use crate::error::{Error, Result};
 use burn::tensor::{Device, Tensor, TensorData};
-use dgm_core::estimate::{LogMeanExp, Mean, bits_per_dim};
+use dgm_core::estimate::{self, Mean, bits_per_dim};
 use dgm_core::random::Seed;
 use dgm_models::{AnyModel, Batch, DataSpec, Model, Values};
 use serde::Serialize;
@@ -89,25 +89,25 @@ pub fn evaluate(
 /// time, so that epochs compare.
 pub fn validation_loss(model: &AnyModel, split: &Split, device: &Device, seed: Seed) -> f64 {
     let mut total = 0.0;
-    for_each_batch(split, device, |index, batch| {
+    for (index, batch) in batches(split, device) {
         let mut noise = seed.stream("validation", index as u64);
-        total += host(model.as_model().log_prob(batch, &mut noise)).iter().sum::<f64>();
-    });
+        total += host(model.as_model().log_prob(&batch, &mut noise)).iter().sum::<f64>();
+    }
     -total / split.len() as f64
 }
 
 fn likelihood(model: &dyn Model, split: &Split, device: &Device, seed: Seed, name: &str) -> Result<LikelihoodRow> {
     let samples = if model.is_exact() { 1 } else { ELBO_SAMPLES };
     let mut nats = Vec::with_capacity(split.len());
-    for_each_batch(split, device, |index, batch| {
+    for (index, batch) in batches(split, device) {
         let mut noise = seed.stream("evaluation", index as u64);
         let mut sums = vec![0.0; batch.len()];
         for _ in 0..samples {
-            let log_prob = host(model.log_prob(batch, &mut noise));
+            let log_prob = host(model.log_prob(&batch, &mut noise));
             sums.iter_mut().zip(log_prob).for_each(|(sum, value)| *sum -= value / samples as f64);
         }
         nats.extend(sums);
-    });
+    }
     let (quantity, estimator) = match model.is_exact() {
         true => ("NLL", "exact".to_string()),
         false => ("-ELBO", format!("{samples} posterior samples an example, KL in closed form")),
@@ -115,7 +115,7 @@ fn likelihood(model: &dyn Model, split: &Split, device: &Device, seed: Seed, nam
     row(model, quantity, estimator, &nats, name)
 }
 
-/// −log (1/k Σᵢ wᵢ) of each example, with the log-weights summed as they come: k costs time, not memory.
+/// −log (1/k Σᵢ wᵢ) of each example, one log-weight of each at a time: k costs time, not memory.
 fn importance_weighted(
     model: &dyn Model,
     split: &Split,
@@ -124,15 +124,12 @@ fn importance_weighted(
     k: usize,
 ) -> Result<LikelihoodRow> {
     let mut nats = Vec::with_capacity(split.len());
-    for_each_batch(split, device, |index, batch| {
+    for (index, batch) in batches(split, device) {
         let mut noise = seed.stream("importance", index as u64);
-        let mut sums = vec![LogMeanExp::default(); batch.len()];
-        for _ in 0..k {
-            let weights = host(model.log_weight(batch, &mut noise));
-            sums.iter_mut().zip(weights).for_each(|(sum, weight)| sum.push(weight));
-        }
-        nats.extend(sums.iter().map(|sum| -sum.value()));
-    });
+        let estimates = estimate::importance_weighted(k, 1, |_| model.log_weight(&batch, &mut noise).unsqueeze_dim(1))
+            .map_err(|error| Error::run(format!("the importance-weighted bound cannot be computed: {error}")))?;
+        nats.extend(estimates.iter().map(|estimate| -estimate.log_prob));
+    }
     row(model, "-IWAE", format!("importance-weighted bound, k = {k}"), &nats, "test")
 }
 
@@ -164,7 +161,7 @@ fn accuracy(model: &dyn Model, split: &Split, device: &Device, seed: Seed) -> Op
         return None;
     }
     let mut right = 0usize;
-    for_each_batch(split, device, |_, batch| {
+    for (_, batch) in batches(split, device) {
         let rows = batch.len();
         let scores: Vec<Vec<f64>> = (0..*classes)
             .map(|class| {
@@ -178,16 +175,18 @@ fn accuracy(model: &dyn Model, split: &Split, device: &Device, seed: Seed) -> Op
             let best = (0..*classes).max_by(|&a, &b| scores[a][example].total_cmp(&scores[b][example]));
             right += usize::from(best == Some(label as usize));
         }
-    });
+    }
     let (accuracy, examples) = (right as f64 / split.len() as f64, split.len());
     Some(Accuracy { accuracy, standard_error: (accuracy * (1.0 - accuracy) / examples as f64).sqrt(), examples })
 }
 
-fn for_each_batch(split: &Split, device: &Device, mut f: impl FnMut(usize, &Batch)) {
-    let rows: Vec<usize> = (0..split.len()).collect();
-    for (index, rows) in rows.chunks(BATCH).enumerate() {
-        f(index, &split.batch(rows, device));
-    }
+/// The split in batches, each with its index.
+fn batches<'a>(split: &'a Split, device: &'a Device) -> impl Iterator<Item = (usize, Batch)> + 'a {
+    let starts = (0..split.len()).step_by(BATCH).enumerate();
+    starts.map(move |(index, start)| {
+        let rows: Vec<usize> = (start..split.len().min(start + BATCH)).collect();
+        (index, split.batch(&rows, device))
+    })
 }
 
 fn host(values: Tensor<1>) -> Vec<f64> {
