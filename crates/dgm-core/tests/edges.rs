@@ -53,7 +53,8 @@ fn a_cdf_is_0_below_the_support_and_1_above() {
 
 #[test]
 fn nan_comes_out_as_nan() {
-    for place in places() {
+    // WGSL promises nothing about NaN and infinities.
+    for place in places().into_iter().filter(|place| place.exact) {
         let device = &place.device;
         let nan = || row(&[f64::NAN], device);
         let one = |value: f64| matrix_of(&[value], device);
@@ -73,7 +74,6 @@ fn nan_comes_out_as_nan() {
 /// With and without autodiff the same value, and no NaN in it.
 #[test]
 fn infinite_arguments_have_the_value_of_their_limit() {
-    // WGSL promises nothing about infinities.
     for place in places().into_iter().filter(|place| place.exact) {
         for device in [place.device.clone(), place.device.clone().autodiff()] {
             let leaf = |value: f64| row(&[value], &device).set_require_grad(device.is_autodiff());

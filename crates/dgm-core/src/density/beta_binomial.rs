@@ -78,7 +78,7 @@ impl BetaBinomialMixture {
         // The ratios before their logarithms: sums of two hundred large logarithms would lose what their difference is.
         let component = (rise / total).log().sum_dim(2).reshape([rows, components]);
         let coefficients = Tensor::<1>::from_data(self.log_coefficients(), &device);
-        let coefficient = coefficients.select(0, x.clone().reshape([rows]).int());
+        let coefficient = coefficients.select(0, level_indices(x.clone().reshape([rows])));
         let x = x.reshape([rows]);
         // x − x: 0, and NaN for NaN.
         log_sum_exp(component + self.log_weights.clone()) + coefficient + (x.clone() - x)
@@ -106,7 +106,7 @@ impl BetaBinomialMixture {
             shape[0], numbers[0],
             "BetaBinomialMixture::cdf: parameters of shape {shape:?} and `x` of shape {numbers:?}"
         );
-        self.to_categorical().cdf(x.clone().int()) + (x.clone() - x)
+        self.to_categorical().cdf(level_indices(x.clone())) + (x.clone() - x)
     }
 
     /// One draw of each variable, `[n]`.
@@ -144,4 +144,9 @@ impl BetaBinomialMixture {
         }
         TensorData::new(all, [self.levels])
     }
+}
+
+/// Levels as indices; NaN, of which ndarray makes no integer, as 0.
+fn level_indices(x: Tensor<1>) -> Tensor<1, Int> {
+    x.clone().mask_fill(x.is_nan(), 0.0).int()
 }
