@@ -12,7 +12,7 @@ use burn::tensor::Device;
 use dgm_core::random::Seed;
 use dgm_models::{AnyModel, DataSpec};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -21,6 +21,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[derive(Clone, Debug)]
 pub struct RunFolder {
     path: PathBuf,
+}
+
+/// A run folder taken by this process; see [`RunFolder::lock`].
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
 }
 
 /// Where a run comes from: `provenance.json`.
@@ -82,6 +88,36 @@ impl RunFolder {
         }
         let what = if path.exists() { "is not the folder of a run (it has no config.toml)" } else { "does not exist" };
         Err(Error::input(format!("{}: {what}; give the folder that training made", path.display())))
+    }
+
+    /// Takes the folder for this process until the result is dropped: two runs in one folder would write over each other.
+    ///
+    /// The lock is the operating system's, on the open file: it ends with the process, however that ends, so none is
+    /// ever left behind.
+    ///
+    /// # Errors
+    /// Another process has it.
+    pub fn lock(&self) -> Result<Lock> {
+        let path = self.path.join("lock");
+        let cannot = |error: std::io::Error| Error::input(format!("{}: cannot be written: {error}", path.display()));
+        let mut file =
+            OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(cannot)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let holder = fs::read_to_string(&path).unwrap_or_default();
+                let by =
+                    if holder.is_empty() { "another process".into() } else { format!("process {}", holder.trim()) };
+                return Err(Error::input(format!(
+                    "{}: {by} is training in this folder; wait for it or name another with --out",
+                    self.path.display()
+                )));
+            }
+            // A file system without locks: the run goes on as it would without them.
+            Err(TryLockError::Error(_)) => {}
+        }
+        file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(cannot)?;
+        Ok(Lock { _file: file })
     }
 
     /// Writes the resolved configuration and where the run comes from.
@@ -170,6 +206,46 @@ impl RunFolder {
     /// The newest checkpoint: all that is needed to go on.
     pub fn last_checkpoint(&self) -> PathBuf {
         self.path.join("checkpoint").join("last.dgm")
+    }
+
+    /// The one before the newest: what is left where the newest is damaged.
+    pub fn previous_checkpoint(&self) -> PathBuf {
+        self.path.join("checkpoint").join("previous.dgm")
+    }
+
+    /// Writes the newest checkpoint; the one that was becomes the previous one. At any moment one of the two is whole.
+    ///
+    /// # Errors
+    /// The folder cannot be written, or the disk is full.
+    pub fn write_last(&self, checkpoint: &Checkpoint) -> Result<()> {
+        let (last, previous) = (self.last_checkpoint(), self.previous_checkpoint());
+        if last.exists() {
+            fs::rename(&last, &previous)
+                .map_err(|error| Error::run(format!("{}: cannot be moved: {error}", last.display())))?;
+        }
+        checkpoint.write(&last)
+    }
+
+    /// The checkpoint to go on from: the newest, the previous one where a crash came between the two, or none.
+    ///
+    /// # Errors
+    /// A damaged checkpoint. Nothing older is taken instead without being asked: the message says how.
+    pub fn checkpoint(&self) -> Result<Option<Checkpoint>> {
+        let (last, previous) = (self.last_checkpoint(), self.previous_checkpoint());
+        if !last.exists() {
+            return if previous.exists() { Checkpoint::read(&previous).map(Some) } else { Ok(None) };
+        }
+        let damage = match Checkpoint::read(&last) {
+            Ok(checkpoint) => return Ok(Some(checkpoint)),
+            Err(damage) => damage,
+        };
+        let offer = match Checkpoint::read(&previous) {
+            Ok(before) => {
+                format!("delete the file to go on from step {}, the checkpoint before it", before.progress.step)
+            }
+            Err(_) => "no whole one is before it; delete the folder's `checkpoint` to start again".into(),
+        };
+        Err(Error::input(format!("{damage}; {offer}")))
     }
 
     /// The checkpoint with the lowest validation loss: the weights that are evaluated.

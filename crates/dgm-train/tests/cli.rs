@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{dgm, json, metrics, run_fails, run_ok};
+use common::{dgm, json, metrics, run_fails, run_ok, weights};
 use std::path::Path;
 
 /// Small and quick variants of the configurations of the digits.
@@ -108,17 +108,48 @@ fn a_file_of_the_name_goes_before_the_shipped_one() {
     assert!(text.contains("did you mean `vae`?"), "{text}");
 }
 
-/// Starts a run, interrupts it once it has written a line of metrics and returns its exit code.
-#[cfg(unix)]
-fn interrupted(folder: &Path, args: &[&str], run: &str) -> Option<i32> {
+/// Starts a run and waits until it has written a line of metrics.
+fn started(folder: &Path, args: &[&str], run: &str) -> std::process::Child {
     use std::process::Stdio;
     let mut child = dgm(folder).args(args).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
     let metrics = folder.join(run).join("metrics.jsonl");
     while !metrics.exists() && child.try_wait().unwrap().is_none() {
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
-    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    child
+}
+
+/// Starts a run, sends it a signal once it has written a line of metrics and returns its exit code.
+#[cfg(unix)]
+fn stopped_by(signal: &str, folder: &Path, args: &[&str], run: &str) -> Option<i32> {
+    let mut child = started(folder, args, run);
+    std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
     child.wait().unwrap().code()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_terminated_run_ends_with_a_checkpoint_and_the_signal_s_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["--config", "vae.toml", "--out", "run", "--quiet", "--set", "training.epochs=1000"];
+    assert_eq!(stopped_by("-TERM", folder.path(), &args, "run"), Some(143));
+    assert!(folder.path().join("run/checkpoint/last.dgm").exists());
+}
+
+#[test]
+fn two_runs_in_one_folder_are_refused_and_a_killed_one_leaves_it_free() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["--config", "vae.toml", "--out", "run", "--quiet", "--set", "training.epochs=1000"];
+    let mut child = started(folder.path(), &args, "run");
+    let text = run_fails(folder.path(), &["--resume", "run"], 2);
+    assert!(text.contains(&format!("process {} is training in this folder", child.id())), "{text}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(folder.path().join("run/lock").exists());
+    // What it left is no lock. 1000 epochs would take minutes: damaged data end the run right after the lock.
+    std::fs::write(folder.path().join("run/provenance.json"), "{}").unwrap();
+    let text = run_fails(folder.path(), &["--resume", "run"], 2);
+    assert!(text.contains("provenance.json"), "{text}");
 }
 
 #[cfg(unix)]
@@ -128,7 +159,7 @@ fn a_run_interrupted_at_the_end_of_an_epoch_still_validates_it() {
     // One step an epoch: whenever it stops, an epoch ends.
     let args = ["--config", "vae.toml", "--out", "run", "--quiet", "--set", "training.batch_size=1000", "--set"];
     let args = [&args[..], &["training.epochs=200", "--set", "evaluation.importance_samples=0"]].concat();
-    assert_eq!(interrupted(folder.path(), &args, "run"), Some(130));
+    assert_eq!(stopped_by("-INT", folder.path(), &args, "run"), Some(130));
     run_ok(folder.path(), &["--resume", "run", "--quiet"]);
     let lines = metrics(&folder.path().join("run"));
     let epochs = |kind: &str| -> Vec<u64> {
@@ -150,7 +181,7 @@ fn an_interrupted_run_goes_on_to_the_weights_of_the_one_that_was_not() {
         let whole = [&["--config", config, "--out", "whole"], &extra[..]].concat();
         run_ok(folder.path(), &whole);
         let part = [&["--config", config, "--out", "part"], &extra[..]].concat();
-        let code = interrupted(folder.path(), &part, "part");
+        let code = stopped_by("-INT", folder.path(), &part, "part");
         assert_eq!(code, Some(130), "{config}: ended before it was interrupted?");
         assert!(folder.path().join("part/checkpoint/last.dgm").exists());
         assert!(!folder.path().join("part/result.json").exists());
@@ -165,5 +196,67 @@ fn an_interrupted_run_goes_on_to_the_weights_of_the_one_that_was_not() {
         assert_eq!(result("part"), result("whole"), "{config}");
         let weights = |run: &str| common::weights(&folder.path().join(run));
         assert_eq!(weights("part"), weights("whole"), "{config}");
+    }
+}
+
+#[test]
+fn a_damaged_checkpoint_is_named_and_the_one_before_it_offered() {
+    let folder = tempfile::tempdir().unwrap();
+    train(folder.path(), "conditional", "run", &["--set", "model.hidden=[8]", "--set", "training.epochs=3"]);
+    let last = folder.path().join("run/checkpoint/last.dgm");
+    let mut bytes = std::fs::read(&last).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&last, bytes).unwrap();
+    let text = run_fails(folder.path(), &["--resume", "run"], 2);
+    assert!(text.contains("last.dgm: damaged: its checksum does not match; delete the file to go on"), "{text}");
+    let whole = weights(&folder.path().join("run"));
+    std::fs::remove_file(&last).unwrap();
+    run_ok(folder.path(), &["--resume", "run", "--quiet"]);
+    assert_eq!(weights(&folder.path().join("run")), whole);
+}
+
+/// Kills the run at ten random moments, at the least, and goes on each time: the weights are those of the run that was not.
+#[test]
+fn a_run_that_is_killed_again_and_again_ends_at_the_same_weights() {
+    use std::process::Stdio;
+    let mut random = dgm_core::random::Seed(0).stream("kill", 0);
+    for (config, sizes) in [
+        ("vae.toml", &["--set", "model.hidden=[64]"][..]),
+        ("arm.toml", &["--set", "model.channels=16"][..]),
+        ("conditional.toml", &["--set", "model.hidden=[64]"][..]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let extra =
+            [sizes, &["--set", "training.epochs=25", "--set", "evaluation.importance_samples=0", "--quiet"]].concat();
+        let began = std::time::Instant::now();
+        run_ok(folder.path(), &[&["--config", config, "--out", "whole"], &extra[..]].concat());
+        // Between its start and an eighth of the whole run.
+        let longest = began.elapsed().as_secs_f32() / 8.0;
+        let (mut kills, mut args) = (0, [&["--config", config, "--out", "part"], &extra[..]].concat());
+        loop {
+            let mut child = dgm(folder.path()).args(&args).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+            if kills < 12 {
+                std::thread::sleep(std::time::Duration::from_secs_f32(random.uniform() * longest));
+                child.kill().unwrap();
+            }
+            let ended = child.wait().unwrap().code() == Some(0);
+            if ended {
+                break;
+            }
+            kills += 1;
+            assert!(kills < 100, "{config}: does not come to its end");
+            // Killed before there was a run, it begins again.
+            if folder.path().join("part/config.toml").exists() {
+                args = vec!["--resume", "part", "--quiet"];
+            } else {
+                let _ = std::fs::remove_dir_all(folder.path().join("part"));
+            }
+        }
+        println!("{config}: killed {kills} times");
+        assert!(kills >= 10, "{config}: killed {kills} times only");
+        let [whole, part] = ["whole", "part"].map(|run| folder.path().join(run));
+        assert_eq!(weights(&whole), weights(&part), "{config}");
+        assert_eq!(json(&whole.join("result.json")), json(&part.join("result.json")), "{config}");
     }
 }

@@ -8,19 +8,18 @@ use crate::draw::draw;
 use crate::error::{Error, Result, did_you_mean};
 use crate::evaluate;
 use crate::report::{grid, progress};
-use crate::run_folder::RunFolder;
+use crate::run_folder::{Lock, RunFolder};
 use crate::shipped;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::{Ending, Trainer, initial_model};
 use chrono::Utc;
 use dgm_core::random::Seed;
+use signal_hook::consts::{SIGINT, SIGTERM};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Exit code after an interrupt, as shells have it: 128 + SIGINT.
-const INTERRUPTED: u8 = 130;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// What training starts from, checked.
 struct Job {
@@ -29,6 +28,8 @@ struct Job {
     backend: Backend,
     folder: RunFolder,
     from: Option<Checkpoint>,
+    /// Held while the job is there.
+    _lock: Lock,
 }
 
 pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
@@ -37,23 +38,23 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
         (None, Some(config)) => new(args, config)?,
         (None, None) => return Err(Error::input("give --config FILE or --resume RUN")),
     };
-    let Job { config, dataset, backend, folder, from } = &job;
+    let Job { config, dataset, backend, folder, from, _lock } = &job;
     eprintln!("run folder {}, backend {}", folder.path().display(), backend.title());
 
     let stop = stop_on_signal()?;
     let device = backend.device.clone();
-    let trainer = Trainer { config, dataset, device: device.clone(), folder, stop: &stop };
+    let trainer = Trainer { config, dataset, device: device.clone(), folder, stop: &stop.flag };
     if from.as_ref().is_some_and(|checkpoint| checkpoint.progress.complete) {
         eprintln!("the run is complete; evaluating its best checkpoint again");
     }
     let mut report = progress::for_terminal(args.quiet);
     if trainer.run(from.clone(), report.as_mut())? == Ending::Interrupted {
         eprintln!("interrupted; to go on: dgm-train --resume {}", folder.path().display());
-        return Ok(ExitCode::from(INTERRUPTED));
+        return Ok(ExitCode::from(stop.exit_code()));
     }
 
     // From here on nothing has to be saved: a signal ends the program at once.
-    stop.store(true, Ordering::Relaxed);
+    stop.flag.store(true, Ordering::Relaxed);
     let model = folder.best_model(config, &dataset.spec, &device)?;
     let splits = [&dataset.validation, &dataset.test];
     let results = evaluate::evaluate(&model, &config.evaluation, splits, &device, Seed(config.seed))?;
@@ -84,20 +85,21 @@ fn new(args: &TrainArgs, path: &Path) -> Result<Job> {
     let stem = path.file_stem().map_or("run".into(), |stem| stem.to_string_lossy().into_owned());
     let out = args.out.clone().unwrap_or_else(|| default_folder(&stem));
     let folder = RunFolder::create(&out)?;
+    let lock = folder.lock()?;
     folder.describe(&config, &dataset, &backend)?;
-    Ok(Job { config, dataset, backend, folder, from: None })
+    Ok(Job { config, dataset, backend, folder, from: None, _lock: lock })
 }
 
 fn resumed(args: &TrainArgs, run: &Path) -> Result<Job> {
     let folder = RunFolder::open(run)?;
+    let lock = folder.lock()?;
     let config = folder.config()?;
     let backend = Backend::open(args.backend.as_ref().unwrap_or(&folder.provenance()?.backend))?;
     let dataset = folder.dataset(&config)?;
-    let last = folder.last_checkpoint();
     // Killed before its first checkpoint, a run starts again from its beginning.
-    let from = if last.exists() { Some(Checkpoint::read(&last)?) } else { None };
+    let from = folder.checkpoint()?;
     folder.cut_metrics(from.as_ref().map_or(0, |checkpoint| checkpoint.progress.step))?;
-    Ok(Job { config, dataset, backend, folder, from })
+    Ok(Job { config, dataset, backend, folder, from, _lock: lock })
 }
 
 /// The text of a configuration file, or of the shipped one of that name.
@@ -126,16 +128,40 @@ fn default_folder(stem: &str) -> PathBuf {
     PathBuf::from("runs").join(format!("{stem}-{}", Utc::now().format("%Y%m%d-%H%M%S")))
 }
 
-/// A flag that the first SIGINT or SIGTERM sets; the second ends the program at once.
-fn stop_on_signal() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    let handler = ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(i32::from(INTERRUPTED));
+/// What SIGINT and SIGTERM leave behind.
+struct Stop {
+    /// Set by the first signal; the second ends the program at once.
+    flag: Arc<AtomicBool>,
+    /// 128 + the signal, as shells have it.
+    code: Arc<AtomicUsize>,
+}
+
+impl Stop {
+    fn exit_code(&self) -> u8 {
+        u8::try_from(self.code.load(Ordering::Relaxed)).unwrap_or(u8::MAX)
+    }
+}
+
+fn stop_on_signal() -> Result<Stop> {
+    let stop = Stop { flag: Arc::default(), code: Arc::default() };
+    for signal in [SIGINT, SIGTERM] {
+        let code = 128 + signal;
+        // In this order: a signal finds the flag as the one before it left it.
+        signal_hook::flag::register_conditional_shutdown(signal, code, Arc::clone(&stop.flag))
+            .and_then(|_| signal_hook::flag::register_usize(signal, Arc::clone(&stop.code), code as usize))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop.flag)))
+            .map_err(|error| Error::run(format!("signals cannot be handled: {error}")))?;
+    }
+    // A handler may not print, so somebody who waits for the flag does.
+    let (flag, code) = (Arc::clone(&stop.flag), Arc::clone(&stop.code));
+    std::thread::spawn(move || {
+        while !flag.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(50));
         }
-        eprintln!("\nstopping after this step; once more to stop at once");
+        // The flag alone is set at the end of training.
+        if code.load(Ordering::Relaxed) != 0 {
+            eprintln!("\nstopping after this step; once more to stop at once");
+        }
     });
-    handler.map_err(|error| Error::run(format!("signals cannot be handled: {error}")))?;
     Ok(stop)
 }

@@ -109,7 +109,7 @@ impl Checkpoint {
             .filter(|(content, _)| content.len() >= MAGIC.len() + 12)
             .ok_or("damaged: it ends in its header")?;
         if Sha256::digest(content).as_slice() != digest {
-            return Err("damaged: its checksum does not match; use another checkpoint of this run".into());
+            return Err("damaged: its checksum does not match".into());
         }
         let body = &body[..body.len() - DIGEST];
         let damaged = || "damaged: its header does not match its length".to_string();

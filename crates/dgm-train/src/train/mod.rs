@@ -246,7 +246,7 @@ impl Trainer<'_> {
         if let Some(average) = &state.average {
             sections.push(("average".into(), bytes_of(average)?));
         }
-        Checkpoint { progress: state.progress.clone(), sections }.write(&self.folder.last_checkpoint())
+        self.folder.write_last(&Checkpoint { progress: state.progress.clone(), sections })
     }
 }
 
