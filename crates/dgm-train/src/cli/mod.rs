@@ -3,6 +3,7 @@
 mod backends;
 mod evaluate;
 mod sample;
+mod signals;
 mod train;
 
 use crate::error::Error;

@@ -1,6 +1,7 @@
 //! `dgm-train --config FILE`: checks everything, trains, evaluates the best checkpoint, draws samples.
 
 use super::TrainArgs;
+use super::signals::Stop;
 use crate::backend::Backend;
 use crate::config::{Config, place_of};
 use crate::data::{self, Dataset};
@@ -14,12 +15,9 @@ use crate::train::checkpoint::Checkpoint;
 use crate::train::{Ending, Trainer, initial_model};
 use chrono::Utc;
 use dgm_core::random::Seed;
-use signal_hook::consts::{SIGINT, SIGTERM};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
 /// What training starts from, checked.
 struct Job {
@@ -33,6 +31,7 @@ struct Job {
 }
 
 pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
+    let stop = Stop::on_signal()?;
     let job = match (&args.resume, &args.config) {
         (Some(run), _) => resumed(args, run)?,
         (None, Some(config)) => new(args, config)?,
@@ -41,7 +40,6 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
     let Job { config, dataset, backend, folder, from, _lock } = &job;
     eprintln!("run folder {}, backend {}", folder.path().display(), backend.title());
 
-    let stop = stop_on_signal()?;
     let device = backend.device.clone();
     let trainer = Trainer { config, dataset, device: device.clone(), folder, stop: &stop.flag };
     if from.as_ref().is_some_and(|checkpoint| checkpoint.progress.complete) {
@@ -126,42 +124,4 @@ fn read_config(path: &Path) -> Result<(String, String)> {
 /// `runs/<stem>-<year><month><day>-<hour><minute><second>` in UTC, so that runs sort by their time.
 fn default_folder(stem: &str) -> PathBuf {
     PathBuf::from("runs").join(format!("{stem}-{}", Utc::now().format("%Y%m%d-%H%M%S")))
-}
-
-/// What SIGINT and SIGTERM leave behind.
-struct Stop {
-    /// Set by the first signal; the second ends the program at once.
-    flag: Arc<AtomicBool>,
-    /// 128 + the signal, as shells have it.
-    code: Arc<AtomicUsize>,
-}
-
-impl Stop {
-    fn exit_code(&self) -> u8 {
-        u8::try_from(self.code.load(Ordering::Relaxed)).unwrap_or(u8::MAX)
-    }
-}
-
-fn stop_on_signal() -> Result<Stop> {
-    let stop = Stop { flag: Arc::default(), code: Arc::default() };
-    for signal in [SIGINT, SIGTERM] {
-        let code = 128 + signal;
-        // In this order: a signal finds the flag as the one before it left it.
-        signal_hook::flag::register_conditional_shutdown(signal, code, Arc::clone(&stop.flag))
-            .and_then(|_| signal_hook::flag::register_usize(signal, Arc::clone(&stop.code), code as usize))
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop.flag)))
-            .map_err(|error| Error::run(format!("signals cannot be handled: {error}")))?;
-    }
-    // A handler may not print, so somebody who waits for the flag does.
-    let (flag, code) = (Arc::clone(&stop.flag), Arc::clone(&stop.code));
-    std::thread::spawn(move || {
-        while !flag.load(Ordering::Relaxed) {
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        // The flag alone is set at the end of training.
-        if code.load(Ordering::Relaxed) != 0 {
-            eprintln!("\nstopping after this step; once more to stop at once");
-        }
-    });
-    Ok(stop)
 }

@@ -3,9 +3,13 @@
 //! Parse → validate → run: [`Config::from_toml`] is the only way in, so whoever holds a [`Config`] holds values that
 //! are in range. A model's own keys are checked further when the model is built from them.
 
+mod optimizer;
 mod parse;
+mod training;
 
+pub use optimizer::{LearningRateSchedule, OptimizerConfig, OptimizerKind};
 pub use parse::place_of;
+pub use training::{EarlyStopping, TrainingConfig};
 
 use dgm_core::schedule::{Annealing, Schedule};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -42,82 +46,6 @@ pub struct ObjectiveConfig {
     pub beta: Schedule,
 }
 
-/// `[optimizer]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct OptimizerConfig {
-    /// Which optimiser. Default: `adam`.
-    pub kind: OptimizerKind,
-    /// Step size after the warm-up. Default: 1e-3.
-    pub learning_rate: f64,
-    /// Weight decay: decoupled for `adamw`, a penalty in the gradient for the others. Default: 0.
-    pub weight_decay: f64,
-    /// Decay rate of the gradient's mean (Adam). Default: 0.9.
-    pub beta_1: f64,
-    /// Decay rate of the gradient's second moment (Adam). Default: 0.999.
-    pub beta_2: f64,
-    /// What Adam adds to the denominator. Default: 1e-8.
-    pub epsilon: f64,
-    /// The greatest norm of the gradient; a longer one is scaled down to it. Default: none.
-    pub gradient_clip_norm: Option<f64>,
-    /// Steps in which the learning rate rises from zero. Default: 0.
-    pub warmup_steps: u64,
-    /// How the learning rate changes after the warm-up. Default: `constant`.
-    pub schedule: LearningRateSchedule,
-    /// The part of the learning rate at which `cosine` ends. Default: 0.
-    pub final_fraction: f64,
-}
-
-/// The optimisers that there are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OptimizerKind {
-    /// Adam (Kingma and Ba 2015).
-    #[default]
-    Adam,
-    /// Adam with decoupled weight decay (Loshchilov and Hutter 2019).
-    AdamW,
-    /// Stochastic gradient descent.
-    Sgd,
-}
-
-/// How the learning rate changes after the warm-up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LearningRateSchedule {
-    /// It stays.
-    #[default]
-    Constant,
-    /// It falls along half a cosine to `final_fraction` of itself at the last step.
-    Cosine,
-}
-
-/// `[training]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TrainingConfig {
-    /// Passes over the training split. Default: 100.
-    pub epochs: usize,
-    /// Examples a step. Default: 64.
-    pub batch_size: usize,
-    /// Stop when the validation loss has not fallen for some epochs. Default: never.
-    pub early_stopping: Option<EarlyStopping>,
-    /// Decay rate of the moving average of the weights that is evaluated and kept. Default: no average.
-    pub ema_decay: Option<f64>,
-    /// Epochs from one evaluation on the validation split to the next. Default: 1.
-    pub evaluate_every: usize,
-    /// Epochs from one checkpoint to the next. Default: 1.
-    pub checkpoint_every: usize,
-}
-
-/// `early_stopping = { patience = 20 }`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EarlyStopping {
-    /// Epochs without a lower validation loss after which training ends.
-    pub patience: usize,
-}
-
 /// `[evaluation]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -131,36 +59,6 @@ pub struct EvaluationConfig {
 impl Default for ObjectiveConfig {
     fn default() -> Self {
         Self { beta: Schedule::Constant(1.0) }
-    }
-}
-
-impl Default for OptimizerConfig {
-    fn default() -> Self {
-        Self {
-            kind: OptimizerKind::Adam,
-            learning_rate: 1e-3,
-            weight_decay: 0.0,
-            beta_1: 0.9,
-            beta_2: 0.999,
-            epsilon: 1e-8,
-            gradient_clip_norm: None,
-            warmup_steps: 0,
-            schedule: LearningRateSchedule::Constant,
-            final_fraction: 0.0,
-        }
-    }
-}
-
-impl Default for TrainingConfig {
-    fn default() -> Self {
-        Self {
-            epochs: 100,
-            batch_size: 64,
-            early_stopping: None,
-            ema_decay: None,
-            evaluate_every: 1,
-            checkpoint_every: 1,
-        }
     }
 }
 
@@ -231,42 +129,6 @@ impl ObjectiveConfig {
                 require(ramp > 0.0 && ramp <= 1.0, "beta.ramp", "a number above 0 and at most 1")
             }
         }
-    }
-}
-
-impl OptimizerConfig {
-    /// Whether the values are in range.
-    pub(crate) fn validate(&self) -> std::result::Result<(), Invalid> {
-        // The optimisers compute in f32: what it cannot hold is refused too.
-        let positive = |value: f64, key| {
-            let held = value as f32;
-            require(held.is_finite() && held > 0.0, key, "a finite number above 0 (in f32)")
-        };
-        let rate = |value: f64, key| {
-            require((0.0..1.0).contains(&(value as f32)), key, "a number of at least 0 and below 1 (in f32)")
-        };
-        positive(self.learning_rate, "learning_rate")?;
-        let decay = self.weight_decay;
-        require(decay.is_finite() && decay >= 0.0, "weight_decay", "a finite number of at least 0")?;
-        rate(self.beta_1, "beta_1")?;
-        rate(self.beta_2, "beta_2")?;
-        positive(self.epsilon, "epsilon")?;
-        self.gradient_clip_norm.map_or(Ok(()), |norm| positive(norm, "gradient_clip_norm"))?;
-        require((0.0..=1.0).contains(&self.final_fraction), "final_fraction", "a number from 0 to 1")
-    }
-}
-
-impl TrainingConfig {
-    /// Whether the values are in range.
-    pub(crate) fn validate(&self) -> std::result::Result<(), Invalid> {
-        require(self.epochs >= 1, "epochs", AT_LEAST_1)?;
-        require(self.batch_size >= 1, "batch_size", AT_LEAST_1)?;
-        let patience = self.early_stopping.map_or(1, |stopping| stopping.patience);
-        require(patience >= 1, "early_stopping.patience", AT_LEAST_1)?;
-        let decay = self.ema_decay.unwrap_or(0.0);
-        require((0.0..1.0).contains(&decay), "ema_decay", "a number of at least 0 and below 1")?;
-        require(self.evaluate_every >= 1, "evaluate_every", AT_LEAST_1)?;
-        require(self.checkpoint_every >= 1, "checkpoint_every", AT_LEAST_1)
     }
 }
 

@@ -11,12 +11,29 @@ use std::time::Instant;
 pub trait Report {
     /// Training begins, at `step` of `steps`.
     fn begin(&mut self, config: &Config, dataset: &Dataset, parameters: usize, steps: u64, step: u64);
-    /// A window of steps ended: mean loss and terms in nats an example.
-    fn train(&mut self, step: u64, nats: f64, terms: &[(&'static str, f64)]);
-    /// An epoch was validated.
+    /// A window of steps ended.
+    fn train(&mut self, window: &Window<'_>);
+    /// The model was validated after this many epochs: nats an example, and whether it is the best so far.
     fn validation(&mut self, epoch: u64, nats: f64, best: bool);
+    /// Something that is worth a line: a step that was skipped, a checkpoint that could not be written.
+    fn warn(&mut self, text: &str);
     /// Training ended, and why.
     fn end(&mut self, why: &str);
+}
+
+/// The steps since the last report.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Window<'a> {
+    /// Steps taken, from the beginning of the run.
+    pub step: u64,
+    /// Mean of the loss's terms without their weights, in nats an example.
+    pub nats: f64,
+    /// Mean of each term, in nats an example.
+    pub terms: &'a [(&'static str, f64)],
+    /// The learning rate of the last step.
+    pub learning_rate: f64,
+    /// Throughput.
+    pub examples_per_second: f64,
 }
 
 /// The report for standard error as it is: a bar on a terminal, otherwise lines.
@@ -33,8 +50,9 @@ pub struct Quiet;
 
 impl Report for Quiet {
     fn begin(&mut self, _: &Config, _: &Dataset, _: usize, _: u64, _: u64) {}
-    fn train(&mut self, _: u64, _: f64, _: &[(&'static str, f64)]) {}
+    fn train(&mut self, _: &Window<'_>) {}
     fn validation(&mut self, _: u64, _: f64, _: bool) {}
+    fn warn(&mut self, _: &str) {}
     fn end(&mut self, _: &str) {}
 }
 
@@ -89,7 +107,7 @@ impl Report for Bar {
         self.bar = Some(bar);
     }
 
-    fn train(&mut self, step: u64, nats: f64, terms: &[(&'static str, f64)]) {
+    fn train(&mut self, &Window { step, nats, terms, .. }: &Window<'_>) {
         self.train = loss_text(nats, self.event, terms);
         if let Some(bar) = &self.bar {
             bar.set_position(step);
@@ -104,6 +122,13 @@ impl Report for Bar {
         let best = self.best.map_or(String::new(), |(epoch, nats)| format!(", best {nats:.3} after epoch {epoch}"));
         self.validation = format!("validation after epoch {epoch}: {nats:.3} nats{best}");
         self.show();
+    }
+
+    fn warn(&mut self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(format!("warning: {text}")),
+            None => eprintln!("warning: {text}"),
+        }
     }
 
     fn end(&mut self, why: &str) {
@@ -134,7 +159,7 @@ impl Report for Lines {
         (self.event, self.steps, self.began) = (dataset.spec.event(), steps, Some((Instant::now(), step)));
     }
 
-    fn train(&mut self, step: u64, nats: f64, terms: &[(&'static str, f64)]) {
+    fn train(&mut self, &Window { step, nats, terms, .. }: &Window<'_>) {
         // The first window at once, and the last; in between every few seconds.
         if step < self.steps && self.last.is_some_and(|last| last.elapsed().as_secs() < QUIET_SECONDS) {
             return;
@@ -154,6 +179,10 @@ impl Report for Lines {
         }
         let best = self.best.map_or(String::new(), |best| format!(", best {best:.3}"));
         self.validation = format!("  validation after epoch {epoch} {nats:.3}{best}");
+    }
+
+    fn warn(&mut self, text: &str) {
+        eprintln!("warning: {text}");
     }
 
     fn end(&mut self, why: &str) {

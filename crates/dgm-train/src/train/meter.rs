@@ -2,15 +2,27 @@
 
 use burn::tensor::Tensor;
 use dgm_core::objective::Objective;
+use std::time::Instant;
 
 /// Sums over the examples seen since the window began.
-#[derive(Default)]
 pub(crate) struct Meter {
     sums: Vec<(&'static str, Tensor<1>)>,
     examples: usize,
+    began: Instant,
+}
+
+impl Default for Meter {
+    fn default() -> Self {
+        Self { sums: Vec::new(), examples: 0, began: Instant::now() }
+    }
 }
 
 impl Meter {
+    /// Throughput since the window began.
+    pub(crate) fn examples_per_second(&self) -> f64 {
+        self.examples as f64 / self.began.elapsed().as_secs_f64().max(1e-9)
+    }
+
     /// Adds a batch.
     pub(crate) fn add(&mut self, objective: Objective) {
         self.examples += objective.loss.dims()[0];

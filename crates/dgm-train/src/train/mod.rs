@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::evaluate;
-use crate::report::progress::Report;
+use crate::report::progress::{Report, Window};
 use crate::run_folder::RunFolder;
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
@@ -160,6 +160,7 @@ impl Trainer<'_> {
         steps: u64,
         report: &mut dyn Report,
     ) -> Result<()> {
+        let examples_per_second = meter.examples_per_second();
         let Some(means) = std::mem::take(meter).means() else { return Ok(()) };
         let step = state.progress.step;
         let loss = means.first().map_or(f64::NAN, |(_, nats)| *nats);
@@ -168,6 +169,7 @@ impl Trainer<'_> {
         if let Some((term, value)) = means.iter().find(|(_, nats)| !nats.is_finite()) {
             return Err(self.diverged(term, *value, step, epoch + 1));
         }
+        let learning_rate = optimizer::learning_rate(&self.config.optimizer, step.saturating_sub(1), steps);
         let mut line = json!({
             "kind": "train",
             "step": step,
@@ -175,14 +177,16 @@ impl Trainer<'_> {
             "loss": loss,
             "nats_per_example": nats,
             "bits_per_dim": bits_per_dim(nats, self.dataset.spec.event()),
-            "learning_rate": optimizer::learning_rate(&self.config.optimizer, step.saturating_sub(1), steps),
+            "learning_rate": learning_rate,
+            "examples_per_second": examples_per_second,
             "seconds": state.progress.seconds,
         });
         if let Some(line) = line.as_object_mut() {
             line.extend(means.iter().skip(1).map(|(name, nats)| ((*name).to_string(), json!(nats))));
         }
         self.folder.append_metrics(&line)?;
-        report.train(step, nats, means.get(1..).unwrap_or_default());
+        let terms = means.get(1..).unwrap_or_default();
+        report.train(&Window { step, nats, terms, learning_rate, examples_per_second });
         Ok(())
     }
 

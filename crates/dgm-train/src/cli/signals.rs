@@ -1,0 +1,59 @@
+//! SIGINT, SIGTERM and SIGHUP end training after the current step, with a checkpoint; a second one ends it at once.
+
+use crate::error::{Error, Result};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+/// What signals leave behind.
+#[derive(Clone)]
+pub(super) struct Stop {
+    /// Set by the first signal; the next ends the program at once.
+    pub(super) flag: Arc<AtomicBool>,
+    code: Arc<AtomicU8>,
+}
+
+impl Stop {
+    /// Takes the signals over. To be called while the program has one thread: those that start later inherit that
+    /// signals go to the one that waits for them.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub(super) fn on_signal() -> Result<Self> {
+        let stop = Self { flag: Arc::default(), code: Arc::default() };
+        stop.listen().map_err(|error| Error::run(format!("signals cannot be handled: {error}")))?;
+        Ok(stop)
+    }
+
+    /// 128 + the signal, as shells have it.
+    pub(super) fn exit_code(&self) -> u8 {
+        self.code.load(Ordering::Relaxed)
+    }
+
+    fn arrived(&self, code: u8) {
+        self.code.store(code, Ordering::Relaxed);
+        if self.flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(code));
+        }
+        eprintln!("\nstopping after this step; once more to stop at once");
+    }
+
+    #[cfg(unix)]
+    fn listen(&self) -> nix::Result<()> {
+        use nix::sys::signal::{SigSet, Signal};
+        let signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]);
+        signals.thread_block()?;
+        let stop = self.clone();
+        std::thread::spawn(move || {
+            while let Ok(signal) = signals.wait() {
+                stop.arrived(u8::try_from(128 + signal as i32).unwrap_or(u8::MAX));
+            }
+        });
+        Ok(())
+    }
+
+    #[cfg(not(unix))]
+    fn listen(&self) -> std::result::Result<(), ctrlc::Error> {
+        let stop = self.clone();
+        ctrlc::set_handler(move || stop.arrived(130))
+    }
+}
