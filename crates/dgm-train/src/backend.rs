@@ -53,6 +53,11 @@ impl Backend {
         Ok(Self { name: name.to_string(), device })
     }
 
+    /// Whether it computes at once, on the CPU, so that reading a number back costs nothing.
+    pub fn is_eager(&self) -> bool {
+        matches!(self.name.as_str(), "flex" | "ndarray")
+    }
+
     /// For people: `flex`, or `wgpu:0 (name of the GPU)`.
     pub fn title(&self) -> String {
         let adapter = self.adapter();

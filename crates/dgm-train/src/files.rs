@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 /// Writes `bytes` beside `path`, flushes them to disk and renames: `path` is the old file or the new one, never half.
@@ -24,8 +24,12 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
         return Err(failed(error));
     }
     // The rename itself must reach the disk; not every system lets a folder be opened for that.
-    if let Some(folder) = path.parent().and_then(|folder| File::open(folder).ok()) {
-        let _ = folder.sync_all();
+    let parent = path.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
+    match parent.and_then(|folder| File::open(folder).ok()).map(|folder| folder.sync_all()) {
+        // A file system that has nothing to sync there says so in one of these ways.
+        Some(Err(error)) if !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => {
+            Err(failed(error))
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }

@@ -6,6 +6,7 @@ use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
 use crate::train::checkpoint::Checkpoint;
+use crate::train::checkpoints::Checkpoints;
 use crate::train::{initial_model, load};
 use burn::module::Module;
 use burn::tensor::Device;
@@ -186,7 +187,7 @@ impl RunFolder {
     /// # Errors
     /// No checkpoint yet, or a damaged one.
     pub fn best_model(&self, config: &Config, spec: &DataSpec, device: &Device) -> Result<AnyModel> {
-        let path = self.best_checkpoint();
+        let path = self.checkpoints().best();
         if !path.is_file() {
             return Err(Error::input(format!(
                 "{}: the run has no validated checkpoint yet; let it train for an epoch",
@@ -203,54 +204,9 @@ impl RunFolder {
         &self.path
     }
 
-    /// The newest checkpoint: all that is needed to go on.
-    pub fn last_checkpoint(&self) -> PathBuf {
-        self.path.join("checkpoint").join("last.dgm")
-    }
-
-    /// The one before the newest: what is left where the newest is damaged.
-    pub fn previous_checkpoint(&self) -> PathBuf {
-        self.path.join("checkpoint").join("previous.dgm")
-    }
-
-    /// Writes the newest checkpoint; the one that was becomes the previous one. At any moment one of the two is whole.
-    ///
-    /// # Errors
-    /// The folder cannot be written, or the disk is full.
-    pub fn write_last(&self, checkpoint: &Checkpoint) -> Result<()> {
-        let (last, previous) = (self.last_checkpoint(), self.previous_checkpoint());
-        if last.exists() {
-            fs::rename(&last, &previous)
-                .map_err(|error| Error::run(format!("{}: cannot be moved: {error}", last.display())))?;
-        }
-        checkpoint.write(&last)
-    }
-
-    /// The checkpoint to go on from: the newest, the previous one where a crash came between the two, or none.
-    ///
-    /// # Errors
-    /// A damaged checkpoint. Nothing older is taken instead without being asked: the message says how.
-    pub fn checkpoint(&self) -> Result<Option<Checkpoint>> {
-        let (last, previous) = (self.last_checkpoint(), self.previous_checkpoint());
-        if !last.exists() {
-            return if previous.exists() { Checkpoint::read(&previous).map(Some) } else { Ok(None) };
-        }
-        let damage = match Checkpoint::read(&last) {
-            Ok(checkpoint) => return Ok(Some(checkpoint)),
-            Err(damage) => damage,
-        };
-        let offer = match Checkpoint::read(&previous) {
-            Ok(before) => {
-                format!("delete the file to go on from step {}, the checkpoint before it", before.progress.step)
-            }
-            Err(_) => "no whole one is before it; delete the folder's `checkpoint` to start again".into(),
-        };
-        Err(Error::input(format!("{damage}; {offer}")))
-    }
-
-    /// The checkpoint with the lowest validation loss: the weights that are evaluated.
-    pub fn best_checkpoint(&self) -> PathBuf {
-        self.path.join("checkpoint").join("best.dgm")
+    /// The run's checkpoints.
+    pub fn checkpoints(&self) -> Checkpoints {
+        Checkpoints::new(self.path.join("checkpoint"))
     }
 
     /// Appends a line to `metrics.jsonl`.

@@ -41,12 +41,13 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
     eprintln!("run folder {}, backend {}", folder.path().display(), backend.title());
 
     let device = backend.device.clone();
-    let trainer = Trainer { config, dataset, device: device.clone(), folder, stop: &stop.flag };
+    let eager = backend.is_eager();
+    let trainer = Trainer { config, dataset, device: device.clone(), eager, folder, stop: &stop.flag };
     if from.as_ref().is_some_and(|checkpoint| checkpoint.progress.complete) {
         eprintln!("the run is complete; evaluating its best checkpoint again");
     }
     let mut report = progress::for_terminal(args.quiet);
-    if trainer.run(from.clone(), report.as_mut())? == Ending::Interrupted {
+    if trainer.run(from.as_ref(), report.as_mut())? == Ending::Interrupted {
         eprintln!("interrupted; to go on: dgm-train --resume {}", folder.path().display());
         return Ok(ExitCode::from(stop.exit_code()));
     }
@@ -95,7 +96,7 @@ fn resumed(args: &TrainArgs, run: &Path) -> Result<Job> {
     let backend = Backend::open(args.backend.as_ref().unwrap_or(&folder.provenance()?.backend))?;
     let dataset = folder.dataset(&config)?;
     // Killed before its first checkpoint, a run starts again from its beginning.
-    let from = folder.checkpoint()?;
+    let from = folder.checkpoints().newest()?;
     folder.cut_metrics(from.as_ref().map_or(0, |checkpoint| checkpoint.progress.step))?;
     Ok(Job { config, dataset, backend, folder, from, _lock: lock })
 }

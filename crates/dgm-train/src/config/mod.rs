@@ -9,7 +9,7 @@ mod training;
 
 pub use optimizer::{LearningRateSchedule, OptimizerConfig, OptimizerKind};
 pub use parse::place_of;
-pub use training::{EarlyStopping, TrainingConfig};
+pub use training::{CheckpointEvery, EarlyStopping, EvaluateEvery, NonFinite, TrainingConfig};
 
 use dgm_core::schedule::{Annealing, Schedule};
 use serde::{Deserialize, Deserializer, Serialize};

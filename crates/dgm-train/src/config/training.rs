@@ -1,7 +1,10 @@
 //! `[training]`: how long, how often, and what happens when something goes wrong.
 
 use super::{AT_LEAST_1, Invalid, require};
-use serde::{Deserialize, Serialize};
+use serde::de::value::{MapAccessDeserializer, StrDeserializer};
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
 
 /// `[training]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -11,22 +14,83 @@ pub struct TrainingConfig {
     pub epochs: usize,
     /// Examples a step. Default: 64.
     pub batch_size: usize,
-    /// Stop when the validation loss has not fallen for some epochs. Default: never.
+    /// At most so many examples on the device at once: a step adds up the gradients of its parts, which costs memory for
+    /// a part only and is the same step to rounding (dropout draws other masks). Default: the whole step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub micro_batch_size: Option<usize>,
+    /// Stop when the validation loss has not fallen for some evaluations. Default: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<EarlyStopping>,
+    /// Stop after so many minutes of training, those before an interruption included. Default: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_minutes: Option<f64>,
     /// Decay rate of the moving average of the weights that is evaluated and kept. Default: no average.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ema_decay: Option<f64>,
-    /// Epochs from one evaluation on the validation split to the next. Default: 1.
-    pub evaluate_every: usize,
-    /// Epochs from one checkpoint to the next. Default: 1.
-    pub checkpoint_every: usize,
+    /// From one evaluation on the validation split to the next: epochs, or `{ steps = 500 }`. Default: 1 epoch.
+    pub evaluate_every: EvaluateEvery,
+    /// From one checkpoint to the next: epochs, or what of `{ epochs, steps, minutes }` comes first. Default: 2 minutes.
+    pub checkpoint_every: CheckpointEvery,
+    /// So many of the newest checkpoints are kept, besides the best. Default: 2.
+    pub keep_checkpoints: usize,
+    /// What to do when a loss or a gradient is NaN or infinite. Default: `"stop"`.
+    pub nonfinite: NonFinite,
 }
 
 /// `early_stopping = { patience = 20 }`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EarlyStopping {
-    /// Epochs without a lower validation loss after which training ends.
-    pub patience: usize,
+    /// Evaluations in a row without a lower validation loss after which training ends.
+    pub patience: u64,
+}
+
+/// `evaluate_every = 1` or `{ steps = 500 }`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum EvaluateEvery {
+    /// So many epochs.
+    Epochs(u64),
+    /// So many steps.
+    Steps {
+        /// The number.
+        steps: u64,
+    },
+}
+
+/// `checkpoint_every = 1` or `{ steps = 500, minutes = 10.0 }`: whichever comes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct CheckpointEvery {
+    /// So many epochs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<u64>,
+    /// So many steps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u64>,
+    /// So many minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minutes: Option<f64>,
+}
+
+/// What to do when a loss or a gradient is NaN or infinite: `"stop"`, `"skip"` or `"lower_lr_and_restore"`; the last two
+/// also as tables that say how often.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(tag = "policy", rename_all = "snake_case")]
+pub enum NonFinite {
+    /// Training ends; the checkpoint before it is kept.
+    Stop,
+    /// The step changes nothing and training goes on.
+    Skip {
+        /// At most so many times in a row. Default: 10.
+        limit: u64,
+    },
+    /// Training goes back to the newest checkpoint and on from there with a lower learning rate.
+    LowerLrAndRestore {
+        /// At most so many times. Default: 5.
+        limit: u64,
+        /// What the learning rate is multiplied by each time. Default: 0.5.
+        factor: f64,
+    },
 }
 
 impl Default for TrainingConfig {
@@ -34,10 +98,14 @@ impl Default for TrainingConfig {
         Self {
             epochs: 100,
             batch_size: 64,
+            micro_batch_size: None,
             early_stopping: None,
+            max_minutes: None,
             ema_decay: None,
-            evaluate_every: 1,
-            checkpoint_every: 1,
+            evaluate_every: EvaluateEvery::Epochs(1),
+            checkpoint_every: CheckpointEvery { minutes: Some(2.0), ..CheckpointEvery::default() },
+            keep_checkpoints: 2,
+            nonfinite: NonFinite::Stop,
         }
     }
 }
@@ -47,11 +115,161 @@ impl TrainingConfig {
     pub(crate) fn validate(&self) -> std::result::Result<(), Invalid> {
         require(self.epochs >= 1, "epochs", AT_LEAST_1)?;
         require(self.batch_size >= 1, "batch_size", AT_LEAST_1)?;
+        require(self.micro_batch_size.is_none_or(|n| n >= 1), "micro_batch_size", AT_LEAST_1)?;
         let patience = self.early_stopping.map_or(1, |stopping| stopping.patience);
         require(patience >= 1, "early_stopping.patience", AT_LEAST_1)?;
+        let minutes = |value: Option<f64>, key| {
+            let valid = value.is_none_or(|value| value.is_finite() && value > 0.0);
+            require(valid, key, "a finite number above 0")
+        };
+        minutes(self.max_minutes, "max_minutes")?;
         let decay = self.ema_decay.unwrap_or(0.0);
         require((0.0..1.0).contains(&decay), "ema_decay", "a number of at least 0 and below 1")?;
-        require(self.evaluate_every >= 1, "evaluate_every", AT_LEAST_1)?;
-        require(self.checkpoint_every >= 1, "checkpoint_every", AT_LEAST_1)
+        let (EvaluateEvery::Epochs(every) | EvaluateEvery::Steps { steps: every }) = self.evaluate_every;
+        require(every >= 1, "evaluate_every", AT_LEAST_1)?;
+        let CheckpointEvery { epochs, steps, minutes: every } = self.checkpoint_every;
+        let any = epochs.is_some() || steps.is_some() || every.is_some();
+        require(any, "checkpoint_every", "one at least of epochs, steps and minutes")?;
+        require(epochs.is_none_or(|n| n >= 1), "checkpoint_every.epochs", AT_LEAST_1)?;
+        require(steps.is_none_or(|n| n >= 1), "checkpoint_every.steps", AT_LEAST_1)?;
+        minutes(every, "checkpoint_every.minutes")?;
+        require(self.keep_checkpoints >= 1, "keep_checkpoints", AT_LEAST_1)?;
+        match self.nonfinite {
+            NonFinite::Stop => Ok(()),
+            NonFinite::Skip { limit } => require(limit >= 1, "nonfinite.limit", AT_LEAST_1),
+            NonFinite::LowerLrAndRestore { limit, factor } => {
+                require(limit >= 1, "nonfinite.limit", AT_LEAST_1)?;
+                require(factor > 0.0 && factor < 1.0, "nonfinite.factor", "a number above 0 and below 1")
+            }
+        }
+    }
+}
+
+impl EvaluateEvery {
+    /// Whether it is time after `step` steps, of which an epoch has `steps_an_epoch`.
+    pub(crate) fn is_due(self, step: u64, steps_an_epoch: u64) -> bool {
+        match self {
+            Self::Epochs(epochs) => step.is_multiple_of(steps_an_epoch.saturating_mul(epochs)),
+            Self::Steps { steps } => step.is_multiple_of(steps),
+        }
+    }
+}
+
+impl CheckpointEvery {
+    /// Whether it is time after `step` steps, `seconds` after the last checkpoint.
+    pub(crate) fn is_due(self, step: u64, steps_an_epoch: u64, seconds: f64) -> bool {
+        let epochs = self.epochs.is_some_and(|epochs| step.is_multiple_of(steps_an_epoch.saturating_mul(epochs)));
+        let steps = self.steps.is_some_and(|steps| step.is_multiple_of(steps));
+        epochs || steps || self.minutes.is_some_and(|minutes| seconds >= 60.0 * minutes)
+    }
+}
+
+impl<'de> Deserialize<'de> for EvaluateEvery {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum Unit {
+            Epochs(u64),
+            Steps(u64),
+        }
+        let read = ShortOrTable {
+            expecting: "a number of epochs, or a table such as { steps = 500 }",
+            number: |epochs| Some(Unit::Epochs(epochs)),
+            name: |_: &str| None,
+        };
+        Ok(match deserializer.deserialize_any(read)? {
+            Unit::Epochs(epochs) => Self::Epochs(epochs),
+            Unit::Steps(steps) => Self::Steps { steps },
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for CheckpointEvery {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Table {
+            epochs: Option<u64>,
+            steps: Option<u64>,
+            minutes: Option<f64>,
+        }
+        let read = ShortOrTable {
+            expecting: "a number of epochs, or a table such as { steps = 500, minutes = 10.0 }",
+            number: |epochs| Some(Table { epochs: Some(epochs), steps: None, minutes: None }),
+            name: |_: &str| None,
+        };
+        let Table { epochs, steps, minutes } = deserializer.deserialize_any(read)?;
+        Ok(Self { epochs, steps, minutes })
+    }
+}
+
+impl<'de> Deserialize<'de> for NonFinite {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Clone, Copy, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum Policy {
+            Stop,
+            Skip,
+            LowerLrAndRestore,
+        }
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Table {
+            policy: Policy,
+            limit: Option<u64>,
+            factor: Option<f64>,
+        }
+        let read = ShortOrTable {
+            expecting: "\"stop\", \"skip\" or \"lower_lr_and_restore\", or a table such as { policy = \"skip\", limit = 10 }",
+            number: |_| None,
+            name: |name: &str| {
+                let policy = Policy::deserialize(StrDeserializer::<serde::de::value::Error>::new(name)).ok()?;
+                Some(Table { policy, limit: None, factor: None })
+            },
+        };
+        match deserializer.deserialize_any(read)? {
+            Table { policy: Policy::Stop, limit: None, factor: None } => Ok(Self::Stop),
+            Table { policy: Policy::Skip, limit, factor: None } => Ok(Self::Skip { limit: limit.unwrap_or(10) }),
+            Table { policy: Policy::LowerLrAndRestore, limit, factor } => {
+                Ok(Self::LowerLrAndRestore { limit: limit.unwrap_or(5), factor: factor.unwrap_or(0.5) })
+            }
+            _ => Err(D::Error::custom(
+                "only policy = \"lower_lr_and_restore\" has a `factor`, and \"stop\" has no `limit`: take it out",
+            )),
+        }
+    }
+}
+
+/// Reads a value that has a short form, a number or a name, and a long one, a table. What serde derives for such enums
+/// says only that nothing matched; this says what is wrong.
+struct ShortOrTable<N, S> {
+    expecting: &'static str,
+    number: N,
+    name: S,
+}
+
+impl<'de, T: Deserialize<'de>, N, S> Visitor<'de> for ShortOrTable<N, S>
+where
+    N: FnOnce(u64) -> Option<T>,
+    S: FnOnce(&str) -> Option<T>,
+{
+    type Value = T;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.expecting)
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<T, E> {
+        let wrong = E::invalid_value(serde::de::Unexpected::Signed(value), &self.expecting);
+        u64::try_from(value).ok().and_then(self.number).ok_or(wrong)
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<T, E> {
+        let wrong = E::invalid_value(serde::de::Unexpected::Str(value), &self.expecting);
+        (self.name)(value).ok_or(wrong)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map))
     }
 }

@@ -12,29 +12,79 @@ use std::fs;
 use std::path::Path;
 
 const MAGIC: &[u8] = b"dgm checkpoint\n";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const DIGEST: usize = 32;
 
-/// Where training stands.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// Where training stands. Numbers that must come back bit for bit are kept as bits: JSON readers round.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// Steps taken.
     pub step: u64,
     /// The best validation so far.
     pub best: Option<Best>,
+    /// Evaluations in a row that were no better than the best.
+    pub evaluations_since_best: u64,
     /// Seconds of training so far.
     pub seconds: f64,
-    /// Whether training has ended, by its last epoch or by early stopping.
+    /// Whether training has ended, by its last epoch, by early stopping or by its time being up.
     pub complete: bool,
+    /// Steps in a row that were skipped because a loss or a gradient was not finite.
+    pub skipped: u64,
+    /// How often training went back to a checkpoint because of that.
+    pub restored: u64,
+    /// What the learning rate is multiplied by since then.
+    #[serde(with = "bits")]
+    pub rate_factor: f64,
+    /// The window of steps that is not reported yet.
+    pub window: Window,
 }
 
 /// The best validation so far.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Best {
-    /// After this many epochs.
-    pub epoch: u64,
+    /// After this many steps.
+    pub step: u64,
     /// Validation loss in nats an example.
+    #[serde(with = "bits")]
     pub nats: f64,
+}
+
+/// Sums over the steps since the last report.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Window {
+    /// Examples seen.
+    pub examples: usize,
+    /// Loss and terms, as the bits of their `f32`.
+    pub sums: Vec<u32>,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            step: 0,
+            best: None,
+            evaluations_since_best: 0,
+            seconds: 0.0,
+            complete: false,
+            skipped: 0,
+            restored: 0,
+            rate_factor: 1.0,
+            window: Window::default(),
+        }
+    }
+}
+
+/// An `f64` as its bits.
+pub(crate) mod bits {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        value.to_bits().serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        u64::deserialize(deserializer).map(f64::from_bits)
+    }
 }
 
 /// What a checkpoint file holds.
@@ -102,7 +152,14 @@ impl Checkpoint {
         let (version, body) = body.split_first_chunk::<4>().ok_or("damaged: it ends in its header")?;
         let version = u32::from_le_bytes(*version);
         if version > VERSION {
-            return Err(format!("a checkpoint of version {version}; this program reads up to {VERSION}: update it"));
+            return Err(format!(
+                "a checkpoint of version {version} (or a damaged one); this program reads version {VERSION}: update it"
+            ));
+        }
+        if version < VERSION {
+            return Err(format!(
+                "a checkpoint of version {version}; this program reads version {VERSION}: use the release that wrote it"
+            ));
         }
         let (content, digest) = bytes
             .split_last_chunk::<DIGEST>()
@@ -135,7 +192,14 @@ mod tests {
 
     fn example() -> Checkpoint {
         Checkpoint {
-            progress: Progress { step: 7, best: Some(Best { epoch: 1, nats: 88.25 }), seconds: 1.5, complete: false },
+            progress: Progress {
+                step: 7,
+                best: Some(Best { step: 6, nats: 88.1 + 1e-13 }),
+                seconds: 1.5,
+                rate_factor: 0.1f64.powi(3),
+                window: Window { examples: 3, sums: vec![0.1f32.to_bits()] },
+                ..Progress::default()
+            },
             sections: vec![("model".into(), (0..=255).collect()), ("optimizer".into(), vec![])],
         }
     }
@@ -169,6 +233,7 @@ mod tests {
     fn a_newer_version_says_so() {
         let mut bytes = MAGIC.to_vec();
         bytes.extend(9u32.to_le_bytes());
-        assert!(Checkpoint::parse(&bytes).unwrap_err().contains("version 9"));
+        let text = Checkpoint::parse(&bytes).unwrap_err();
+        assert!(text.contains("version 9") && text.contains("update it"), "{text}");
     }
 }

@@ -1,46 +1,114 @@
 //! Means of the loss and its terms over a window of steps, summed on the device: no read-back a step.
 
-use burn::tensor::Tensor;
+use super::checkpoint::Window;
+use burn::tensor::{Device, Tensor};
 use dgm_core::objective::Objective;
 use std::time::Instant;
 
-/// Sums over the examples seen since the window began.
-pub(crate) struct Meter {
-    sums: Vec<(&'static str, Tensor<1>)>,
-    examples: usize,
-    began: Instant,
+/// The name of what tells whether the gradient is finite.
+pub(crate) const GRADIENT: &str = "the gradient";
+
+/// Sums of one step over its examples, each `[1]` on the device: the loss, its terms, and what tells whether the gradient
+/// is finite.
+#[derive(Clone)]
+pub(crate) struct Sums {
+    pub(crate) values: Vec<(&'static str, Tensor<1>)>,
+    pub(crate) examples: usize,
 }
 
-impl Default for Meter {
-    fn default() -> Self {
-        Self { sums: Vec::new(), examples: 0, began: Instant::now() }
+impl Sums {
+    /// Of one batch.
+    pub(crate) fn of(objective: Objective) -> Self {
+        let examples = objective.loss.dims()[0];
+        let all = std::iter::once(("loss", objective.loss)).chain(objective.terms);
+        let values = all.map(|(name, values)| (name, values.without_autodiff().sum())).collect();
+        Self { values, examples }
     }
+
+    /// Adds the sums of another batch.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.examples += other.examples;
+        for ((_, sum), (_, new)) in self.values.iter_mut().zip(other.values) {
+            *sum = sum.clone() + new;
+        }
+    }
+
+    /// The first that is not finite, and what it is. Reads from the device.
+    pub(crate) fn nonfinite(&self) -> Option<(&'static str, f32)> {
+        self.values.iter().map(|(name, sum)| (*name, read(sum))).find(|(_, value)| !value.is_finite())
+    }
+}
+
+/// Sums over the steps since the window began.
+#[derive(Clone, Default)]
+pub(crate) struct Meter {
+    sums: Option<Sums>,
+    /// Of a window that began before training was interrupted: what the first step's sums are added to.
+    before: Window,
+    clock: Option<Instant>,
+    /// Examples since the clock began.
+    timed: usize,
 }
 
 impl Meter {
-    /// Throughput since the window began.
-    pub(crate) fn examples_per_second(&self) -> f64 {
-        self.examples as f64 / self.began.elapsed().as_secs_f64().max(1e-9)
+    /// The meter of a window that was interrupted.
+    pub(crate) fn resumed(before: &Window) -> Self {
+        Self { before: before.clone(), ..Self::default() }
     }
 
-    /// Adds a batch.
-    pub(crate) fn add(&mut self, objective: Objective) {
-        self.examples += objective.loss.dims()[0];
-        let all = std::iter::once(("loss", objective.loss)).chain(objective.terms);
-        let sums = all.map(|(name, values)| (name, values.without_autodiff().sum()));
-        if self.sums.is_empty() {
-            self.sums = sums.collect();
-        } else {
-            for ((_, sum), (_, new)) in self.sums.iter_mut().zip(sums) {
-                *sum = sum.clone() + new;
+    /// A step begins.
+    pub(crate) fn begin_step(&mut self) {
+        self.clock.get_or_insert_with(Instant::now);
+    }
+
+    /// Adds a step.
+    pub(crate) fn add(&mut self, step: Sums) {
+        self.timed += step.examples;
+        match &mut self.sums {
+            Some(sums) => sums.add(step),
+            None => {
+                let device = step.values.first().map(|(_, sum)| sum.device());
+                let before = std::mem::take(&mut self.before);
+                let mut sums = step;
+                if let Some(device) = device.filter(|_| before.examples > 0) {
+                    sums.examples += before.examples;
+                    for ((_, sum), bits) in sums.values.iter_mut().zip(before.sums) {
+                        *sum = scalar(f32::from_bits(bits), &device) + sum.clone();
+                    }
+                }
+                self.sums = Some(sums);
             }
         }
     }
 
-    /// The mean of the loss and of each term an example, in nats; `None` when nothing was added.
-    pub(crate) fn means(self) -> Option<Vec<(&'static str, f64)>> {
-        let n = self.examples as f64;
-        let mean = |sum: Tensor<1>| sum.into_data().iter::<f64>().next().unwrap_or(f64::NAN) / n;
-        (!self.sums.is_empty()).then(|| self.sums.into_iter().map(|(name, sum)| (name, mean(sum))).collect())
+    /// The window as it stands, for a checkpoint; or the first sum that is not finite. Reads from the device.
+    pub(crate) fn window(&self) -> Result<Window, (&'static str, f32)> {
+        let Some(sums) = &self.sums else { return Ok(self.before.clone()) };
+        if let Some(found) = sums.nonfinite() {
+            return Err(found);
+        }
+        let bits = sums.values.iter().map(|(_, sum)| read(sum).to_bits()).collect();
+        Ok(Window { examples: sums.examples, sums: bits })
     }
+
+    /// The mean of the loss and of each term an example, in nats; `None` when nothing was added.
+    pub(crate) fn means(&self) -> Option<Vec<(&'static str, f64)>> {
+        let sums = self.sums.as_ref()?;
+        let n = sums.examples as f64;
+        let means = sums.values.iter().filter(|(name, _)| *name != GRADIENT);
+        Some(means.map(|(name, sum)| (*name, f64::from(read(sum)) / n)).collect())
+    }
+
+    /// Throughput since the window's first step began.
+    pub(crate) fn examples_per_second(&self) -> f64 {
+        self.clock.map_or(0.0, |began| self.timed as f64 / began.elapsed().as_secs_f64().max(1e-9))
+    }
+}
+
+fn scalar(value: f32, device: &Device) -> Tensor<1> {
+    Tensor::from_floats([value], device)
+}
+
+fn read(sum: &Tensor<1>) -> f32 {
+    sum.to_data().iter::<f32>().next().unwrap_or(f32::NAN)
 }

@@ -1,35 +1,39 @@
 //! The training loop: its state is one value, its randomness is named by the step, so it can stop and go on anywhere.
 
 pub mod checkpoint;
+pub mod checkpoints;
+mod gradients;
 mod meter;
+mod nonfinite;
 mod optimizer;
+mod plan;
+mod step;
 
 use crate::config::Config;
-use crate::data::{Dataset, Split};
+use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::evaluate;
-use crate::report::progress::{Report, Window};
+use crate::report::progress::{self, Report};
 use crate::run_folder::RunFolder;
 use burn::module::Module;
-use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::optim::ModuleOptimizer;
 use burn::store::ModuleRecord;
 use burn::tensor::{Bytes, Device};
 use checkpoint::{Best, Checkpoint, Progress};
 use dgm_core::estimate::bits_per_dim;
 use dgm_core::random::Seed;
-use dgm_models::{AnyModel, DataSpec, ModelError, Weights};
+use dgm_models::{AnyModel, DataSpec, ModelError};
 use meter::Meter;
+use nonfinite::Fault;
+use plan::{Due, Order, Plan};
 use serde_json::json;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
-
-/// Steps from one report of the training loss to the next; also the longest time that a NaN goes unnoticed.
-const WINDOW: u64 = 50;
 
 /// How training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// All epochs, or early stopping.
+    /// All epochs, early stopping, or its time is up.
     Complete,
     /// Somebody asked it to stop; the last checkpoint is where it stopped.
     Interrupted,
@@ -43,77 +47,129 @@ pub struct Trainer<'a> {
     pub dataset: &'a Dataset,
     /// Where, without autodiff.
     pub device: Device,
+    /// Whether that device computes at once, so that a number can be read back at no cost: then every step is checked before
+    /// it changes the weights. Otherwise steps are checked a window at a time, and a window with a NaN is gone through again
+    /// with every step checked.
+    pub eager: bool,
     /// Where results go.
     pub folder: &'a RunFolder,
     /// Set from outside to stop after the current step.
     pub stop: &'a AtomicBool,
 }
 
-/// What changes from step to step.
+/// What changes from step to step. A copy shares its tensors with the original until one of them changes.
+#[derive(Clone)]
 struct State {
     model: AnyModel,
     /// The moving average of the weights, without autodiff.
     average: Option<AnyModel>,
     optimizer: ModuleOptimizer,
     progress: Progress,
+    meter: Meter,
 }
 
 impl Trainer<'_> {
     /// Trains to the end, or until somebody stops it. `from`: the checkpoint to go on from.
     ///
     /// # Errors
-    /// A loss that is not finite, or a folder that cannot be written.
-    pub fn run(&self, from: Option<Checkpoint>, report: &mut dyn Report) -> Result<Ending> {
+    /// A loss that is not finite, data that can no longer be read, or a folder that cannot be written.
+    pub fn run(&self, from: Option<&Checkpoint>, report: &mut dyn Report) -> Result<Ending> {
+        let plan = Plan::of(&self.config.training, self.dataset.train.len());
         let mut state = self.start(from)?;
-        let (config, seed) = (self.config, Seed(self.config.seed));
-        let examples = self.dataset.train.len();
-        let steps_an_epoch = examples.div_ceil(config.training.batch_size) as u64;
-        let steps = steps_an_epoch.saturating_mul(config.training.epochs as u64);
-        report.begin(config, self.dataset, state.model.num_params(), steps, state.progress.step);
+        report.begin(self.config, self.dataset, state.model.num_params(), plan.steps, state.progress.step);
+        let (began, before) = (Instant::now(), state.progress.seconds);
+        let mut saved = Instant::now();
+        let mut order = Order::default();
+        // Where steps are not checked one by one: the state when the window began, and up to where they are all the same.
+        let (mut sound, mut check_until) = (None, 0);
 
-        while state.progress.step < steps && !state.progress.complete {
-            let epoch = state.progress.step / steps_an_epoch;
-            let first = (state.progress.step % steps_an_epoch) as usize;
-            let split = self.dataset.train.epoch(epoch, seed);
-            let order = seed.stream("shuffle", epoch).permutation(examples);
-            let mut meter = Meter::default();
-            for rows in order.chunks(config.training.batch_size).skip(first) {
-                let began = Instant::now();
-                state = self.step(state, &split, rows, steps, &mut meter);
-                state.progress.seconds += began.elapsed().as_secs_f64();
-                let step = state.progress.step;
-                if step.is_multiple_of(WINDOW) || step.is_multiple_of(steps_an_epoch) {
-                    self.close_window(&mut meter, &state, epoch, steps, report)?;
+        while !state.progress.complete {
+            let step = state.progress.step;
+            let check = self.eager || step < check_until;
+            if !check && sound.is_none() {
+                sound = Some(state.clone());
+            }
+            let rows = order.rows(&plan, step, Seed(self.config.seed));
+            state.meter.begin_step();
+            let (grads, sums) = self.gradients(&state, rows, plan.epoch(step))?;
+            match if check { sums.nonfinite() } else { None } {
+                None => {
+                    state.meter.add(sums);
+                    state = self.update(state, grads, plan.steps);
                 }
-                // The last step of an epoch is followed by its validation, whoever asks to stop.
-                if self.stop.load(Ordering::Relaxed) && !step.is_multiple_of(steps_an_epoch) {
-                    return self.interrupt(&state, report);
+                Some((what, value)) => {
+                    let (step, epoch) = (step + 1, plan.epoch(step) + 1);
+                    let fault = Fault { what, value: value.into(), step, epoch, rows };
+                    state = self.after_nonfinite(state, &fault, report)?;
+                    if state.progress.step < step {
+                        sound = None;
+                        continue;
+                    }
                 }
             }
-            let stopped_early = self.finish_epoch(&mut state, epoch + 1, steps, report)?;
-            state.progress.complete = stopped_early || state.progress.step >= steps;
-            if self.stop.load(Ordering::Relaxed) && !state.progress.complete {
-                return self.interrupt(&state, report);
+            state.progress.seconds = before + began.elapsed().as_secs_f64();
+
+            let due = Due::after(&state.progress, &plan, &self.config.training, self.stop, saved.elapsed());
+            if !due.any() {
+                continue;
+            }
+            match (state.meter.window(), sound.take()) {
+                (Ok(window), _) => state.progress.window = window,
+                (Err(_), Some(start)) => {
+                    check_until = state.progress.step;
+                    state = start;
+                    continue;
+                }
+                (Err((what, value)), None) => {
+                    // Every step was finite, and their sum is not.
+                    let epoch = plan.epoch(step) + 1;
+                    let fault = Fault { what, value: value.into(), step: step + 1, epoch, rows: &[] };
+                    state = self.after_nonfinite(state, &fault, report)?;
+                    continue;
+                }
+            }
+            if due.window {
+                self.close_window(&mut state, &plan, report)?;
+            }
+            if due.evaluation {
+                let nats = self.validate(&mut state, &plan, report)?;
+                if !nats.is_finite() {
+                    let (step, epoch) = (state.progress.step, plan.epoch(step) + 1);
+                    let fault = Fault { what: "the validation loss", value: nats, step, epoch, rows: &[] };
+                    state = self.after_nonfinite(state, &fault, report)?;
+                    continue;
+                }
+            }
+            let stopping = self.config.training.early_stopping;
+            let early = stopping.is_some_and(|stopping| state.progress.evaluations_since_best >= stopping.patience);
+            state.progress.complete = due.last || due.time_is_up || early;
+            if state.progress.complete {
+                self.save(&state)?;
+                report.end(match (due.last, early) {
+                    (true, _) => "done",
+                    (_, true) => "stopped early: validation no longer improves",
+                    _ => "stopped: the time of training.max_minutes is up",
+                });
+            } else if due.interrupt {
+                self.save(&state)?;
+                report.end("interrupted");
+                return Ok(Ending::Interrupted);
+            } else if due.checkpoint {
+                self.save(&state)?;
+                saved = Instant::now();
             }
         }
-        self.save(&state)?;
-        report.end(if state.progress.step < steps { "stopped early: validation no longer improves" } else { "done" });
         Ok(Ending::Complete)
     }
 
-    fn interrupt(&self, state: &State, report: &mut dyn Report) -> Result<Ending> {
-        self.save(state)?;
-        report.end("interrupted");
-        Ok(Ending::Interrupted)
-    }
-
-    fn start(&self, from: Option<Checkpoint>) -> Result<State> {
+    fn start(&self, from: Option<&Checkpoint>) -> Result<State> {
         let plain = initial_model(self.config, &self.dataset.spec, &self.device)?;
         let mut state = State {
             average: self.config.training.ema_decay.map(|_| plain.clone()),
             model: plain.train(),
             optimizer: optimizer::build(&self.config.optimizer),
             progress: Progress::default(),
+            meter: Meter::default(),
         };
         if let Some(checkpoint) = from {
             state.model = load(state.model, checkpoint.section("model")?)?;
@@ -126,54 +182,27 @@ impl Trainer<'_> {
                 .optimizer
                 .from_bytes(moments)
                 .map_err(|error| Error::input(format!("the checkpoint's optimiser state cannot be read: {error}")))?;
-            state.progress = checkpoint.progress;
+            state.progress = checkpoint.progress.clone();
+            state.meter = Meter::resumed(&state.progress.window);
         }
         Ok(state)
     }
 
-    fn step(&self, mut state: State, split: &Split, rows: &[usize], steps: u64, meter: &mut Meter) -> State {
-        let (config, step) = (self.config, state.progress.step);
-        let batch = split.batch(rows, &self.device.clone().autodiff());
-        let mut noise = Seed(config.seed).stream("noise", step);
-        let weights = Weights { beta: config.objective.beta.at(step) };
-        let objective = state.model.as_model().objective(&batch, weights, &mut noise);
-        let mut grads = GradientsParams::from_grads(objective.mean_batch().backward(), &state.model);
-        meter.add(objective);
-        if let Some(bound) = config.optimizer.gradient_clip_norm {
-            grads = optimizer::clip_global_norm(&state.model, grads, bound);
-        }
-        let rate = optimizer::learning_rate(&config.optimizer, step, steps);
-        state.model = state.optimizer.step(rate, state.model, grads);
-        if let (Some(average), Some(decay)) = (state.average.take(), config.training.ema_decay) {
-            state.average = Some(optimizer::update_average(average, &state.model, decay, step));
-        }
-        state.progress.step += 1;
-        state
-    }
-
-    /// Reads the window's means from the device, checks them and writes them down.
-    fn close_window(
-        &self,
-        meter: &mut Meter,
-        state: &State,
-        epoch: u64,
-        steps: u64,
-        report: &mut dyn Report,
-    ) -> Result<()> {
+    /// Writes down the means of the steps since the last report.
+    fn close_window(&self, state: &mut State, plan: &Plan, report: &mut dyn Report) -> Result<()> {
+        let meter = std::mem::take(&mut state.meter);
+        let Some(means) = meter.means() else { return Ok(()) };
         let examples_per_second = meter.examples_per_second();
-        let Some(means) = std::mem::take(meter).means() else { return Ok(()) };
         let step = state.progress.step;
         let loss = means.first().map_or(f64::NAN, |(_, nats)| *nats);
+        let terms = means.get(1..).unwrap_or_default();
         // The terms without their weights: a likelihood or a bound also while a weight is annealed.
-        let nats: f64 = means.iter().skip(1).map(|(_, nats)| nats).sum();
-        if let Some((term, value)) = means.iter().find(|(_, nats)| !nats.is_finite()) {
-            return Err(self.diverged(term, *value, step, epoch + 1));
-        }
-        let learning_rate = optimizer::learning_rate(&self.config.optimizer, step.saturating_sub(1), steps);
+        let nats: f64 = terms.iter().map(|(_, nats)| nats).sum();
+        let learning_rate = self.learning_rate_at(step.saturating_sub(1), state, plan.steps);
         let mut line = json!({
             "kind": "train",
             "step": step,
-            "epoch": epoch + 1,
+            "epoch": plan.epoch(step.saturating_sub(1)) + 1,
             "loss": loss,
             "nats_per_example": nats,
             "bits_per_dim": bits_per_dim(nats, self.dataset.spec.event()),
@@ -182,63 +211,46 @@ impl Trainer<'_> {
             "seconds": state.progress.seconds,
         });
         if let Some(line) = line.as_object_mut() {
-            line.extend(means.iter().skip(1).map(|(name, nats)| ((*name).to_string(), json!(nats))));
+            line.extend(terms.iter().map(|(name, nats)| ((*name).to_string(), json!(nats))));
         }
         self.folder.append_metrics(&line)?;
-        let terms = means.get(1..).unwrap_or_default();
-        report.train(&Window { step, nats, terms, learning_rate, examples_per_second });
+        report.train(&progress::Window { step, nats, terms, learning_rate, examples_per_second });
         Ok(())
     }
 
-    fn diverged(&self, what: &str, value: f64, step: u64, epoch: u64) -> Error {
-        let kept = match self.folder.last_checkpoint().exists() {
-            true => format!("; the checkpoint before it is kept in {}", self.folder.path().display()),
-            false => String::new(),
-        };
-        Error::run(format!(
-            "training stopped: {what} is {value} at step {step} (epoch {epoch}); a smaller `optimizer.learning_rate` or \
-             `optimizer.gradient_clip_norm = 1.0` is what usually helps{kept}"
-        ))
+    /// The validation loss; where it is the lowest so far, the weights are kept as the best.
+    fn validate(&self, state: &mut State, plan: &Plan, report: &mut dyn Report) -> Result<f64> {
+        let model = state.average.clone().unwrap_or_else(|| state.model.valid());
+        let nats = evaluate::validation_loss(&model, &self.dataset.validation, &self.device, Seed(self.config.seed));
+        if !nats.is_finite() {
+            return Ok(nats);
+        }
+        let progress = &mut state.progress;
+        let (step, epoch) = (progress.step, plan.epoch(progress.step.saturating_sub(1)) + 1);
+        let better = progress.best.is_none_or(|best| nats < best.nats);
+        progress.evaluations_since_best = if better { 0 } else { progress.evaluations_since_best + 1 };
+        if better {
+            progress.best = Some(Best { step, nats });
+            let sections = vec![("model".into(), bytes_of(&model)?)];
+            let best = Checkpoint { progress: progress.clone(), sections };
+            self.written(best.write(&self.folder.checkpoints().best()), step)?;
+        }
+        self.folder.append_metrics(&json!({
+            "kind": "validation",
+            "step": step,
+            "epoch": epoch,
+            "nats_per_example": nats,
+            "bits_per_dim": bits_per_dim(nats, self.dataset.spec.event()),
+            "best": better,
+            "seconds": progress.seconds,
+        }))?;
+        report.validation(epoch, nats, better);
+        Ok(nats)
     }
 
-    /// Validates and saves where it is time to; whether early stopping ends the run.
-    fn finish_epoch(&self, state: &mut State, epoch: u64, steps: u64, report: &mut dyn Report) -> Result<bool> {
-        let training = &self.config.training;
-        let last = state.progress.step >= steps;
-        let mut stop = false;
-        if last || epoch.is_multiple_of(training.evaluate_every as u64) {
-            let model = state.average.clone().unwrap_or_else(|| state.model.valid());
-            let seed = Seed(self.config.seed);
-            let nats = evaluate::validation_loss(&model, &self.dataset.validation, &self.device, seed);
-            if !nats.is_finite() {
-                return Err(self.diverged("the validation loss", nats, state.progress.step, epoch));
-            }
-            let better = state.progress.best.is_none_or(|best| nats < best.nats);
-            if better {
-                state.progress.best = Some(Best { epoch, nats });
-                let sections = vec![("model".into(), bytes_of(&model)?)];
-                let best = Checkpoint { progress: state.progress.clone(), sections };
-                best.write(&self.folder.best_checkpoint())?;
-            }
-            self.folder.append_metrics(&json!({
-                "kind": "validation",
-                "step": state.progress.step,
-                "epoch": epoch,
-                "nats_per_example": nats,
-                "bits_per_dim": bits_per_dim(nats, self.dataset.spec.event()),
-                "best": better,
-                "seconds": state.progress.seconds,
-            }))?;
-            report.validation(epoch, nats, better);
-            let patience = training.early_stopping.map(|stopping| stopping.patience as u64);
-            stop = patience.is_some_and(|patience| {
-                state.progress.best.is_none_or(|best| epoch.saturating_sub(best.epoch) >= patience)
-            });
-        }
-        if !last && !stop && epoch.is_multiple_of(training.checkpoint_every as u64) {
-            self.save(state)?;
-        }
-        Ok(stop)
+    fn best_on_disk(&self) -> Result<Option<Best>> {
+        let path = self.folder.checkpoints().best();
+        if path.exists() { Ok(Checkpoint::read(&path)?.progress.best) } else { Ok(None) }
     }
 
     fn save(&self, state: &State) -> Result<()> {
@@ -250,7 +262,25 @@ impl Trainer<'_> {
         if let Some(average) = &state.average {
             sections.push(("average".into(), bytes_of(average)?));
         }
-        self.folder.write_last(&Checkpoint { progress: state.progress.clone(), sections })
+        let mut progress = state.progress.clone();
+        progress.window = state.meter.window().unwrap_or_default();
+        let checkpoint = Checkpoint { progress, sections };
+        let written = self.folder.checkpoints().write(&checkpoint, self.config.training.keep_checkpoints);
+        self.written(written, state.progress.step)
+    }
+
+    /// Says where training stands when a checkpoint could not be written.
+    fn written(&self, outcome: Result<()>, step: u64) -> Result<()> {
+        outcome.map_err(|error| {
+            let kept = match self.folder.checkpoints().steps().first() {
+                Some(step) => format!(
+                    "the checkpoint of step {step} is whole: mend the cause, then dgm-train --resume {}",
+                    self.folder.path().display()
+                ),
+                None => "there is no checkpoint yet".into(),
+            };
+            Error::run(format!("training stopped at step {step}: {error}; {kept}"))
+        })
     }
 }
 

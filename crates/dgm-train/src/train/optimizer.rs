@@ -4,7 +4,7 @@
 use crate::config::{LearningRateSchedule, OptimizerConfig, OptimizerKind};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamGroup};
 use burn::optim::decay::WeightDecayConfig;
-use burn::optim::{AdamConfig, AdamWConfig, GradientsParams, ModuleOptimizer, Optimizer, SgdConfig};
+use burn::optim::{AdamConfig, AdamWConfig, ModuleOptimizer, Optimizer, SgdConfig};
 use burn::tensor::Tensor;
 
 /// The optimiser. Weight decay reaches weights only, not biases and offsets.
@@ -48,48 +48,6 @@ pub(crate) fn learning_rate(config: &OptimizerConfig, step: u64, steps: u64) -> 
             peak * (config.final_fraction + (1.0 - config.final_fraction) * cosine)
         }
     }
-}
-
-/// Scales all gradients by min(1, bound / ‖g‖), ‖g‖ being the norm over all parameters together (Pascanu et al. 2013).
-///
-/// Stays on the device: nothing is read back.
-pub(crate) fn clip_global_norm<M: Module>(module: &M, grads: GradientsParams, bound: f64) -> GradientsParams {
-    struct Squares<'a> {
-        grads: &'a GradientsParams,
-        sum: Option<Tensor<1>>,
-    }
-    impl ModuleVisitor for Squares<'_> {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if let Some(grad) = self.grads.get::<D>(param.id) {
-                let square = grad.square().sum();
-                self.sum = Some(match self.sum.take() {
-                    Some(sum) => sum + square,
-                    None => square,
-                });
-            }
-        }
-    }
-    struct Scale<'a> {
-        from: &'a mut GradientsParams,
-        to: GradientsParams,
-        factor: Tensor<1>,
-    }
-    impl ModuleVisitor for Scale<'_> {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if let Some(grad) = self.from.remove::<D>(param.id) {
-                self.to.register(param.id, grad * self.factor.clone().reshape([1; D]));
-            }
-        }
-    }
-    let mut squares = Squares { grads: &grads, sum: None };
-    module.visit(&mut squares);
-    let Some(sum) = squares.sum else { return grads };
-    // ‖g‖ = 0 leaves the factor at 1; NaN stays NaN and is reported with the loss.
-    let factor = sum.sqrt().add_scalar(1e-12).recip().mul_scalar(bound).clamp_max(1.0);
-    let mut grads = grads;
-    let mut scale = Scale { from: &mut grads, to: GradientsParams::new(), factor };
-    module.visit(&mut scale);
-    scale.to
 }
 
 /// The parameters of a module as rows, in the order in which visitors meet them.

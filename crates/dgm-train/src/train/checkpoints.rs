@@ -1,0 +1,122 @@
+//! The checkpoints of a run: the newest few to go on from, and the best by validation.
+
+use super::checkpoint::Checkpoint;
+use crate::error::{Error, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The folder with them: `step-<steps>.dgm` and `best.dgm`.
+#[derive(Clone, Debug)]
+pub struct Checkpoints {
+    folder: PathBuf,
+}
+
+impl Checkpoints {
+    /// The checkpoints in this folder.
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// The checkpoint with the lowest validation loss: the weights that are evaluated.
+    pub fn best(&self) -> PathBuf {
+        self.folder.join("best.dgm")
+    }
+
+    /// The checkpoint after this many steps: everything that is needed to go on from there.
+    pub fn after(&self, step: u64) -> PathBuf {
+        self.folder.join(format!("step-{step}.dgm"))
+    }
+
+    /// After how many steps there are checkpoints, the newest first.
+    pub fn steps(&self) -> Vec<u64> {
+        let mut steps: Vec<u64> = self.names().iter().filter_map(|name| step_of(name)).collect();
+        steps.sort_unstable_by(|a, b| b.cmp(a));
+        steps
+    }
+
+    /// Writes a checkpoint; of the older ones those beyond the `keep` newest go.
+    ///
+    /// # Errors
+    /// The folder cannot be written, or the disk is full; what was there stays.
+    pub fn write(&self, checkpoint: &Checkpoint, keep: usize) -> Result<()> {
+        checkpoint.write(&self.after(checkpoint.progress.step))?;
+        for step in self.steps().into_iter().skip(keep) {
+            // A file too many harms nobody.
+            let _ = fs::remove_file(self.after(step));
+        }
+        Ok(())
+    }
+
+    /// The checkpoint to go on from: the newest; `None` before the first.
+    ///
+    /// # Errors
+    /// It is damaged. Nothing older is taken instead without being asked: the message says how.
+    pub fn newest(&self) -> Result<Option<Checkpoint>> {
+        let steps = self.steps();
+        let Some(&newest) = steps.first() else { return Ok(None) };
+        Checkpoint::read(&self.after(newest)).map(Some).map_err(|damage| {
+            let whole = steps.iter().skip(1).find(|&&step| Checkpoint::read(&self.after(step)).is_ok());
+            let offer = match whole {
+                Some(step) => format!("delete the file to go on from step {step}, the checkpoint before it"),
+                None => "no whole one is before it; delete the file to start again from the first step".into(),
+            };
+            Error::input(format!("{damage}; {offer}"))
+        })
+    }
+
+    /// Takes away what a crash left half-written. Only for whoever holds the run's lock.
+    pub(crate) fn tidy(&self) {
+        for name in self.names().iter().filter(|name| name.ends_with(".part")) {
+            // It would only take room.
+            let _ = fs::remove_file(self.folder.join(name));
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    }
+}
+
+fn step_of(name: &str) -> Option<u64> {
+    Path::new(name).file_name()?.to_str()?.strip_prefix("step-")?.strip_suffix(".dgm")?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::train::checkpoint::Progress;
+
+    fn after(step: u64) -> Checkpoint {
+        Checkpoint { progress: Progress { step, ..Progress::default() }, sections: vec![("model".into(), vec![7; 9])] }
+    }
+
+    #[test]
+    fn the_newest_few_are_kept_and_a_damaged_one_is_not_passed_over_in_silence() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoints = Checkpoints::new(folder.path().into());
+        assert_eq!(checkpoints.newest().unwrap(), None);
+        for step in [8, 9, 10, 200] {
+            checkpoints.write(&after(step), 3).unwrap();
+        }
+        fs::write(folder.path().join("step-300.dgm.part"), "half").unwrap();
+        fs::write(checkpoints.best(), "another").unwrap();
+        assert_eq!(checkpoints.steps(), [200, 10, 9]);
+        assert_eq!(checkpoints.newest().unwrap(), Some(after(200)));
+
+        for step in [200, 10] {
+            let mut bytes = fs::read(checkpoints.after(step)).unwrap();
+            *bytes.last_mut().unwrap() ^= 1;
+            fs::write(checkpoints.after(step), bytes).unwrap();
+        }
+        let text = checkpoints.newest().unwrap_err().to_string();
+        assert!(text.contains("step-200.dgm: damaged") && text.contains("go on from step 9"), "{text}");
+        fs::remove_file(checkpoints.after(200)).unwrap();
+        fs::remove_file(checkpoints.after(9)).unwrap();
+        let text = checkpoints.newest().unwrap_err().to_string();
+        assert!(text.contains("step-10.dgm: damaged") && text.contains("start again"), "{text}");
+        checkpoints.tidy();
+        assert!(!folder.path().join("step-300.dgm.part").exists());
+    }
+}

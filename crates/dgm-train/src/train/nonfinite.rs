@@ -1,0 +1,111 @@
+//! A loss or a gradient that is NaN or infinite: what is said of it, and what the configuration's policy makes of it.
+
+use super::{State, Trainer};
+use crate::config::NonFinite;
+use crate::error::{Error, Result};
+use crate::report::progress::Report;
+use serde_json::json;
+
+/// Rows of a batch that a message names; all are in `metrics.jsonl`.
+const NAMED: usize = 8;
+
+/// What was not finite.
+pub(super) struct Fault<'a> {
+    /// The loss, one of its terms, the gradient or the validation loss.
+    pub(super) what: &'a str,
+    pub(super) value: f64,
+    /// The step that would have been taken with it, from 1 on.
+    pub(super) step: u64,
+    /// From 1 on.
+    pub(super) epoch: u64,
+    /// The batch, as rows of the training split; empty for a validation.
+    pub(super) rows: &'a [usize],
+}
+
+impl Fault<'_> {
+    /// "kl is NaN at step 12 (epoch 1, training rows 3, 5, 8, … 50 in all)"
+    fn text(&self) -> String {
+        let Self { what, value, step, epoch, rows } = self;
+        let named: Vec<String> = rows.iter().take(NAMED).map(usize::to_string).collect();
+        let batch = match rows.len() {
+            0 => String::new(),
+            n if n <= NAMED => format!(", training rows {}", named.join(", ")),
+            n => format!(", training rows {}, … {n} in all", named.join(", ")),
+        };
+        format!("{what} is {value} at step {step} (epoch {epoch}{batch})")
+    }
+}
+
+impl Trainer<'_> {
+    /// What comes after: the same state with the step counted but not taken, or the state of the newest checkpoint with a
+    /// lower learning rate.
+    ///
+    /// # Errors
+    /// The policy is to stop, or it has been followed as often as it may be.
+    pub(super) fn after_nonfinite(
+        &self,
+        mut state: State,
+        fault: &Fault<'_>,
+        report: &mut dyn Report,
+    ) -> Result<State> {
+        let record = |action: &str, step: u64| {
+            self.folder.append_metrics(&json!({
+                "kind": "nonfinite",
+                "step": step,
+                "at_step": fault.step,
+                "epoch": fault.epoch,
+                "term": fault.what,
+                "value": fault.value.to_string(),
+                "rows": fault.rows,
+                "action": action,
+            }))
+        };
+        match self.config.training.nonfinite {
+            NonFinite::Skip { limit } if state.progress.skipped < limit && !fault.rows.is_empty() => {
+                state.progress.step += 1;
+                state.progress.skipped += 1;
+                record("skip", fault.step)?;
+                report.warn(&format!("{}; the step is skipped", fault.text()));
+                Ok(state)
+            }
+            NonFinite::LowerLrAndRestore { limit, factor } if state.progress.restored < limit => {
+                let (restored, lowered) = (state.progress.restored + 1, state.progress.rate_factor * factor);
+                drop(state);
+                let mut state = self.start(self.folder.checkpoints().newest()?.as_ref())?;
+                // A better model that was found on the way that is left now stays the best.
+                state.progress.best = self.best_on_disk()?.or(state.progress.best);
+                state.progress.restored = restored;
+                state.progress.rate_factor = lowered;
+                let step = state.progress.step;
+                self.folder.cut_metrics(step)?;
+                record("lower_lr_and_restore", step)?;
+                report.warn(&format!(
+                    "{}; back to step {step} with the learning rate times {lowered} ({restored} of {limit} times)",
+                    fault.text()
+                ));
+                Ok(state)
+            }
+            policy => {
+                record("stop", fault.step)?;
+                let tried = match policy {
+                    NonFinite::Skip { limit } if !fault.rows.is_empty() => format!(" after {limit} skipped in a row"),
+                    NonFinite::LowerLrAndRestore { limit, .. } => {
+                        format!(" after the learning rate was lowered {limit} times")
+                    }
+                    _ => String::new(),
+                };
+                let kept = match self.folder.checkpoints().steps().first() {
+                    Some(step) => {
+                        format!("; the checkpoint of step {step} is kept in {}", self.folder.path().display())
+                    }
+                    None => String::new(),
+                };
+                Err(Error::run(format!(
+                    "training stopped: {}{tried}; a smaller `optimizer.learning_rate`, `optimizer.gradient_clip_norm = 1.0` or \
+                     `training.nonfinite = \"lower_lr_and_restore\"` is what usually helps{kept}",
+                    fault.text()
+                )))
+            }
+        }
+    }
+}
