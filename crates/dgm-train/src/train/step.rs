@@ -19,7 +19,7 @@ impl Trainer<'_> {
         let mut noise = Seed(config.seed).stream("noise", step);
         let weights = Weights { beta: config.objective.beta.at(step) };
         let mut part = |rows: &[usize], share: Option<f64>| -> Result<(GradientsParams, Sums)> {
-            let batch = self.dataset.train.epoch(epoch, Seed(config.seed)).batch(rows, &device);
+            let batch = self.dataset.train.batch(rows, epoch, &device)?;
             let objective = state.model.as_model().objective(&batch, weights, &mut noise);
             let loss = objective.mean_batch();
             let loss = share.map_or(loss.clone(), |share| loss.mul_scalar(share));
