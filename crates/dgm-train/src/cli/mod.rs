@@ -42,16 +42,16 @@ struct TrainArgs {
     #[arg(long)]
     backend: Option<String>,
     /// Change a value of the configuration, as in --set training.epochs=5
-    #[arg(long = "set", value_name = "KEY=VALUE")]
+    #[arg(long = "set", value_name = "KEY=VALUE", requires = "config")]
     overrides: Vec<String>,
     /// The seed, in place of the configuration's
-    #[arg(long)]
+    #[arg(long, requires = "config")]
     seed: Option<u64>,
     /// Output folder [default: runs/<configuration>-<time>]
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Go on with the run in this folder, from its last checkpoint
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["config", "overrides", "seed", "out"])]
+    /// Go on with the run in this folder, from its last checkpoint; with --config only if that is the run's own
+    #[arg(long, value_name = "RUN", conflicts_with = "out")]
     resume: Option<PathBuf>,
     /// No progress, only the results
     #[arg(long)]

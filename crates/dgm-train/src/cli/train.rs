@@ -71,13 +71,11 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
 /// Everything is read and checked before the run folder is made: a bad input leaves nothing behind.
 fn new(args: &TrainArgs, path: &Path) -> Result<Job> {
     let backend = Backend::open(args.backend.as_deref().unwrap_or("flex"))?;
-    let (text, name) = read_config(path)?;
-    let mut overrides = args.overrides.clone();
-    overrides.extend(args.seed.map(|seed| format!("seed={seed}")));
-    let config = Config::from_toml(&text, &name, &overrides)?;
+    let (config, text, name) = resolved(args, path)?;
     let dataset = data::load(&config.data, Seed(config.seed))?;
     if let Err(error) = initial_model(&config, &dataset.spec, &backend.device) {
-        let place = error.key().map_or(String::new(), |key| place_of(&text, &name, &overrides, &["model", key]));
+        let place =
+            error.key().map_or(String::new(), |key| place_of(&text, &name, &args.assignments(), &["model", key]));
         return Err(Error::input(format!("{place}{error}")));
     }
     let stem = path.file_stem().map_or("run".into(), |stem| stem.to_string_lossy().into_owned());
@@ -92,12 +90,32 @@ fn resumed(args: &TrainArgs, run: &Path) -> Result<Job> {
     let folder = RunFolder::open(run)?;
     let lock = folder.lock()?;
     let config = folder.config()?;
+    if let Some(path) = &args.config {
+        let (given, _, name) = resolved(args, path)?;
+        let other = given.differences(&config);
+        if !other.is_empty() {
+            return Err(Error::input(format!(
+                "{}: the run began with another configuration than {name}, in {}; leave out --config to go on as it \
+                 began, or begin a new run with --out",
+                run.display(),
+                other.join(", ")
+            )));
+        }
+    }
     let backend = Backend::open(args.backend.as_ref().unwrap_or(&folder.provenance()?.backend))?;
     let dataset = folder.dataset(&config)?;
     // Killed before its first checkpoint, a run starts again from its beginning.
     let from = folder.checkpoints().newest()?;
+    folder.checkpoints().tidy();
     folder.cut_metrics(from.as_ref().map_or(0, |checkpoint| checkpoint.progress.step))?;
     Ok(Job { config, dataset, backend, folder, from, _lock: lock })
+}
+
+/// The configuration that the arguments describe, its text and the name of its file.
+fn resolved(args: &TrainArgs, path: &Path) -> Result<(Config, String, String)> {
+    let (text, name) = read_config(path)?;
+    let config = Config::from_toml(&text, &name, &args.assignments())?;
+    Ok((config, text, name))
 }
 
 /// The text of a configuration file, or of the shipped one of that name.
@@ -124,4 +142,11 @@ fn read_config(path: &Path) -> Result<(String, String)> {
 /// `runs/<stem>-<year><month><day>-<hour><minute><second>` in UTC, so that runs sort by their time.
 fn default_folder(stem: &str) -> PathBuf {
     PathBuf::from("runs").join(format!("{stem}-{}", Utc::now().format("%Y%m%d-%H%M%S")))
+}
+
+impl TrainArgs {
+    /// What `--set` and `--seed` change.
+    fn assignments(&self) -> Vec<String> {
+        self.overrides.iter().cloned().chain(self.seed.map(|seed| format!("seed={seed}"))).collect()
+    }
 }

@@ -13,6 +13,8 @@ pub use training::{CheckpointEvery, EarlyStopping, EvaluateEvery, NonFinite, Tra
 
 use dgm_core::schedule::{Annealing, Schedule};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 pub use crate::data::DataConfig;
 use crate::error::{Error, Result};
@@ -79,6 +81,29 @@ impl Config {
     /// One line with the file and the line, or the override, the key, what was found and what was expected.
     pub fn from_toml(text: &str, origin: &str, overrides: &[String]) -> Result<Self> {
         parse::parse(text, origin, overrides)
+    }
+
+    /// The keys whose values are others than in `other`, with dots.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        fn walk(key: &str, one: &Value, other: &Value, found: &mut Vec<String>) {
+            let (Some(a), Some(b)) = (one.as_object(), other.as_object()) else {
+                if one != other {
+                    found.push(key.into());
+                }
+                return;
+            };
+            let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            for name in names {
+                let deeper = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+                let value = |map: &Map<String, Value>| map.get(name).cloned().unwrap_or_default();
+                walk(&deeper, &value(a), &value(b), found);
+            }
+        }
+        let mut found = Vec::new();
+        // What can be written as TOML can be written as JSON.
+        let json = |config: &Self| serde_json::to_value(config).unwrap_or_default();
+        walk("", &json(self), &json(other), &mut found);
+        found
     }
 
     /// The whole configuration as TOML, every default included; [`Config::from_toml`] reads it back as it was.

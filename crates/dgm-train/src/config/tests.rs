@@ -81,7 +81,8 @@ fn errors_of_the_file_name_line_and_key() {
         (
             "[training]\nepoch = 5\n",
             "vae.toml:6: unknown key `epoch` in [training]; did you mean `epochs`? (allowed: epochs, batch_size, \
-             early_stopping, ema_decay, evaluate_every, checkpoint_every)",
+             micro_batch_size, early_stopping, max_minutes, ema_decay, evaluate_every, checkpoint_every, \
+             keep_checkpoints, nonfinite)",
         ),
         ("[training]\n\nepochs = 0\n", "vae.toml:7: training.epochs is 0; expected a whole number of at least 1"),
         (
@@ -210,5 +211,54 @@ fn errors_of_an_override_name_the_override() {
     ] {
         let message = error("[training]\nbatch_size = 3\n", &[assignment]);
         assert!(message.starts_with(expected), "\n   found: {message}\nexpected: {expected}");
+    }
+}
+
+#[test]
+fn how_often_and_what_then() {
+    let training = |more: &str| -> std::result::Result<TrainingConfig, String> {
+        let text = format!("[data]\nsource = \"digits\"\n[model]\nkind = \"vae\"\n[training]\n{more}\n");
+        let config = Config::from_toml(&text, "vae.toml", &[]).map_err(|error| error.to_string())?;
+        assert_eq!(Config::from_toml(&config.to_toml().unwrap(), "again", &[]).unwrap(), config, "{more}");
+        Ok(config.training)
+    };
+    let every = |epochs, steps, minutes| CheckpointEvery { epochs, steps, minutes };
+    for (value, expected) in [
+        ("3", every(Some(3), None, None)),
+        ("{ steps = 7 }", every(None, Some(7), None)),
+        ("{ epochs = 1, steps = 500, minutes = 0.5 }", every(Some(1), Some(500), Some(0.5))),
+    ] {
+        assert_eq!(training(&format!("checkpoint_every = {value}")).unwrap().checkpoint_every, expected);
+    }
+    assert_eq!(training("evaluate_every = 2").unwrap().evaluate_every, EvaluateEvery::Epochs(2));
+    assert_eq!(training("evaluate_every = { epochs = 2 }").unwrap().evaluate_every, EvaluateEvery::Epochs(2));
+    assert_eq!(training("evaluate_every = { steps = 2 }").unwrap().evaluate_every, EvaluateEvery::Steps { steps: 2 });
+    for (value, expected) in [
+        ("\"stop\"", NonFinite::Stop),
+        ("\"skip\"", NonFinite::Skip { limit: 10 }),
+        ("{ policy = \"skip\", limit = 3 }", NonFinite::Skip { limit: 3 }),
+        ("\"lower_lr_and_restore\"", NonFinite::LowerLrAndRestore { limit: 5, factor: 0.5 }),
+        ("{ policy = \"lower_lr_and_restore\", factor = 0.1 }", NonFinite::LowerLrAndRestore { limit: 5, factor: 0.1 }),
+    ] {
+        assert_eq!(training(&format!("nonfinite = {value}")).unwrap().nonfinite, expected);
+    }
+    for (more, expected) in [
+        (
+            "checkpoint_every = \"often\"",
+            "expected a number of epochs, or a table such as { steps = 500, minutes = 10.0 }",
+        ),
+        ("checkpoint_every = {}", "expected one at least of epochs, steps and minutes"),
+        ("checkpoint_every = { hours = 1 }", "unknown key `hours`"),
+        ("checkpoint_every = -1", "expected a number of epochs"),
+        ("evaluate_every = { minutes = 1 }", "minutes"),
+        ("evaluate_every = 0", "expected a whole number of at least 1"),
+        ("nonfinite = \"skp\"", "expected \"stop\", \"skip\" or \"lower_lr_and_restore\""),
+        ("nonfinite = { policy = \"skip\", factor = 0.5 }", "has a `factor`"),
+        ("nonfinite = { policy = \"lower_lr_and_restore\", factor = 2.0 }", "a number above 0 and below 1"),
+        ("max_minutes = 0", "expected a finite number above 0"),
+        ("micro_batch_size = 0", "expected a whole number of at least 1"),
+    ] {
+        let text = training(more).unwrap_err();
+        assert!(text.starts_with("vae.toml:6: ") && text.contains(expected), "{more}: {text}");
     }
 }

@@ -75,6 +75,13 @@ impl Default for Field {
     }
 }
 
+impl From<Matrix> for Field {
+    /// Numbers in memory, as they are: the way in for data that no source reads.
+    fn from(matrix: Matrix) -> Self {
+        Self::new(View::new(Store::floats(matrix.width, matrix.values)))
+    }
+}
+
 impl Field {
     /// The rows as they are stored.
     pub(super) fn new(view: View) -> Self {

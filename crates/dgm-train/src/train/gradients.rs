@@ -59,3 +59,67 @@ fn reduce<M: Module>(module: &M, grads: &GradientsParams, of: impl Fn(Tensor<1>)
     module.visit(&mut reduce);
     reduce.sum
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use burn::nn::{Linear, LinearConfig};
+    use burn::tensor::Device;
+
+    /// Every parameter of a module, one after the other.
+    pub(in crate::train) fn parameters<M: Module>(module: &M) -> Vec<f32> {
+        struct Collect(Vec<f32>);
+        impl ModuleVisitor for Collect {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                self.0.extend(param.val().into_data().iter::<f32>());
+            }
+        }
+        let mut collect = Collect(Vec::new());
+        module.visit(&mut collect);
+        collect.0
+    }
+
+    /// y = w·x + b with the gradients 3 for w and 4 for b.
+    fn example() -> (Linear, GradientsParams) {
+        let device = Device::flex().autodiff();
+        let layer = LinearConfig::new(1, 1).init(&device);
+        let loss = layer.forward(Tensor::<2>::from_floats([[0.75]], &device)).sum() * 4.0;
+        let grads = GradientsParams::from_grads(loss.backward(), &layer);
+        (layer, grads)
+    }
+
+    fn read(value: Option<Tensor<1>>) -> f32 {
+        value.unwrap().into_data().iter::<f32>().next().unwrap()
+    }
+
+    #[test]
+    fn norm_and_sum_go_over_all_parameters() {
+        let (layer, grads) = example();
+        assert_eq!(read(global_norm(&layer, &grads)), 5.0);
+        assert_eq!(read(sum(&layer, &grads)), 7.0);
+        assert!(global_norm(&layer, &GradientsParams::new()).is_none());
+    }
+
+    #[test]
+    fn a_long_gradient_is_scaled_to_the_bound_and_a_short_one_stays() {
+        for (bound, expected) in [(1.0, 1.0), (50.0, 5.0)] {
+            let (layer, grads) = example();
+            let norm = global_norm(&layer, &grads).unwrap();
+            let clipped = clip(&layer, grads, norm, bound);
+            assert!((read(global_norm(&layer, &clipped)) - expected).abs() < 1e-6);
+            assert!((read(sum(&layer, &clipped)) - expected * 1.4).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn one_value_that_is_not_finite_shows() {
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let (layer, mut grads) = example();
+            let id = layer.weight.id;
+            grads.register(id, Tensor::<2>::from_floats([[value]], &Device::flex()));
+            assert!(!read(global_norm(&layer, &grads)).is_finite());
+            assert!(!read(sum(&layer, &grads)).is_finite());
+        }
+    }
+}

@@ -309,3 +309,6 @@ pub fn load(model: AnyModel, bytes: &[u8]) -> Result<AnyModel> {
     let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes.to_vec())).map_err(foreign)?;
     model.try_load_record(record).map_err(foreign)
 }
+
+#[cfg(test)]
+mod tests;

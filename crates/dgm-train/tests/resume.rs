@@ -1,0 +1,193 @@
+//! Runs that are stopped, killed and damaged go on to exactly the weights of the run that never was.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::{dgm, json, metrics, run_fails, run_ok, weights};
+use dgm_train::train::checkpoints::Checkpoints;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+/// Small variants of the VAE, the autoregressive and the conditional model, with checkpoints in the middle of epochs.
+const MODELS: [(&str, &[&str]); 3] = [
+    ("vae.toml", &["--set", "model.hidden=[64]", "--set", "evaluation.importance_samples=0"]),
+    ("arm.toml", &["--set", "model.channels=16"]),
+    ("conditional.toml", &["--set", "model.hidden=[64]"]),
+];
+
+fn checkpoints(folder: &Path, run: &str) -> Checkpoints {
+    Checkpoints::new(folder.join(run).join("checkpoint"))
+}
+
+/// Starts a run and waits until it has written a line of metrics.
+fn started(folder: &Path, args: &[&str], run: &str) -> Child {
+    let mut child = dgm(folder).args(args).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    let metrics = folder.join(run).join("metrics.jsonl");
+    while !metrics.exists() && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child
+}
+
+/// Starts a run, sends it a signal once it has written a line of metrics and returns its exit code.
+#[cfg(unix)]
+fn stopped_by(signal: &str, folder: &Path, args: &[&str], run: &str) -> Option<i32> {
+    let mut child = started(folder, args, run);
+    std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    child.wait().unwrap().code()
+}
+
+/// What two runs must share: weights bit for bit, figures, and the curves without their times.
+fn assert_same_run(folder: &Path, [one, other]: [&str; 2]) {
+    let [one, other] = [one, other].map(|run| folder.join(run));
+    assert_eq!(weights(&one), weights(&other));
+    assert_eq!(json(&one.join("result.json")), json(&other.join("result.json")));
+    let curves = |run: &Path| {
+        let mut lines = metrics(run);
+        for line in lines.iter_mut().filter_map(serde_json::Value::as_object_mut) {
+            line.remove("seconds");
+            line.remove("examples_per_second");
+        }
+        lines
+    };
+    assert_eq!(curves(&one), curves(&other));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_a_run_with_a_checkpoint_and_its_exit_code_and_the_run_goes_on_to_the_same_end() {
+    for ((config, sizes), (signal, code)) in MODELS.into_iter().zip([("-INT", 130), ("-TERM", 143), ("-HUP", 129)]) {
+        let folder = tempfile::tempdir().unwrap();
+        let extra = [sizes, &["--set", "training.epochs=8", "--quiet"]].concat();
+        run_ok(folder.path(), &[&["--config", config, "--out", "whole"], &extra[..]].concat());
+        let part = [&["--config", config, "--out", "part"], &extra[..]].concat();
+        let ended = stopped_by(signal, folder.path(), &part, "part");
+        assert_eq!(ended, Some(code), "{config}: ended before it was interrupted?");
+        assert_eq!(checkpoints(folder.path(), "part").steps().len(), 1);
+        assert!(!folder.path().join("part/result.json").exists());
+        run_ok(folder.path(), &["--resume", "part", "--quiet"]);
+        assert_same_run(folder.path(), ["whole", "part"]);
+    }
+}
+
+/// Kills each run at ten random moments, at the least, and goes on each time.
+#[test]
+fn a_run_that_is_killed_again_and_again_ends_at_the_same_weights() {
+    let mut random = dgm_core::random::Seed(0).stream("kill", 0);
+    for (config, sizes) in MODELS {
+        let folder = tempfile::tempdir().unwrap();
+        // 7 divides neither an epoch's 20 steps nor a window's 50: windows and epochs straddle the kills.
+        let every = "training.checkpoint_every={steps=7}";
+        let extra = [sizes, &["--set", "training.epochs=25", "--set", every, "--quiet"]].concat();
+        let began = Instant::now();
+        run_ok(folder.path(), &[&["--config", config, "--out", "whole"], &extra[..]].concat());
+        // Between its start and an eighth of the whole run.
+        let longest = began.elapsed().as_secs_f32() / 8.0;
+        let (mut kills, mut args) = (0, [&["--config", config, "--out", "part"], &extra[..]].concat());
+        loop {
+            let mut child = dgm(folder.path()).args(&args).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+            if kills < 12 {
+                std::thread::sleep(Duration::from_secs_f32(random.uniform() * longest));
+                child.kill().unwrap();
+            }
+            if child.wait().unwrap().code() == Some(0) {
+                break;
+            }
+            kills += 1;
+            assert!(kills < 100, "{config}: does not come to its end");
+            // Killed before there was a run, it begins again.
+            if folder.path().join("part/config.toml").exists() {
+                args = vec!["--resume", "part", "--quiet"];
+            } else {
+                let _ = std::fs::remove_dir_all(folder.path().join("part"));
+            }
+        }
+        println!("{config}: killed {kills} times");
+        assert!(kills >= 10, "{config}: killed {kills} times only");
+        assert_same_run(folder.path(), ["whole", "part"]);
+        let left: Vec<_> = std::fs::read_dir(folder.path().join("part/checkpoint")).unwrap().flatten().collect();
+        assert!(left.len() <= 3, "two newest and the best: {left:?}");
+    }
+}
+
+#[test]
+fn two_runs_in_one_folder_are_refused_and_a_killed_one_leaves_it_free() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["--config", "vae.toml", "--out", "run", "--quiet", "--set", "training.epochs=1000"];
+    let mut child = started(folder.path(), &args, "run");
+    let text = run_fails(folder.path(), &["--resume", "run"], 2);
+    assert!(text.contains(&format!("process {} is training in this folder", child.id())), "{text}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(folder.path().join("run/lock").exists());
+    // What it left is no lock. 1000 epochs would take minutes: damaged data end the run right after the lock.
+    std::fs::write(folder.path().join("run/provenance.json"), "{}").unwrap();
+    let text = run_fails(folder.path(), &["--resume", "run"], 2);
+    assert!(text.contains("provenance.json"), "{text}");
+}
+
+#[test]
+fn resume_with_a_configuration_wants_the_run_s_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let set = ["--set", "training.epochs=1", "--set", "model.hidden=[8]"];
+    let config = [&["--config", "conditional.toml"], &set[..]].concat();
+    run_ok(folder.path(), &[&config[..], &["--out", "run", "--quiet"]].concat());
+    run_ok(folder.path(), &[&config[..], &["--resume", "run", "--quiet"]].concat());
+    let other = [&config[..], &["--resume", "run", "--seed", "3", "--set", "model.dropout=0.1"]].concat();
+    let text = run_fails(folder.path(), &other, 2);
+    assert!(text.contains("seed") && text.contains("model.dropout") && !text.contains("epochs"), "{text}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_interrupted_at_the_end_of_an_epoch_still_validates_it() {
+    let folder = tempfile::tempdir().unwrap();
+    // One step an epoch: whenever it stops, an epoch ends.
+    let args = ["--config", "vae.toml", "--out", "run", "--quiet", "--set", "training.batch_size=1000", "--set"];
+    let args = [&args[..], &["training.epochs=200", "--set", "evaluation.importance_samples=0"]].concat();
+    assert_eq!(stopped_by("-INT", folder.path(), &args, "run"), Some(130));
+    run_ok(folder.path(), &["--resume", "run", "--quiet"]);
+    let lines = metrics(&folder.path().join("run"));
+    let epochs = |kind: &str| -> Vec<u64> {
+        lines.iter().filter(|line| line["kind"] == kind).map(|line| line["epoch"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(epochs("validation"), epochs("train"));
+}
+
+#[test]
+fn a_damaged_checkpoint_is_named_and_the_one_before_it_offered() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = ["--set", "model.hidden=[8]", "--set", "training.epochs=3", "--set", "training.checkpoint_every=1"];
+    let args = [&["--config", "conditional.toml", "--out", "run", "--quiet"], &small[..]].concat();
+    run_ok(folder.path(), &args);
+    let last = checkpoints(folder.path(), "run").after(60);
+    let mut bytes = std::fs::read(&last).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&last, bytes).unwrap();
+    let text = run_fails(folder.path(), &["--resume", "run"], 2);
+    let expected = "step-60.dgm: damaged: its checksum does not match; delete the file to go on from step 40";
+    assert!(text.contains(expected), "{text}");
+    let whole = weights(&folder.path().join("run"));
+    std::fs::remove_file(&last).unwrap();
+    run_ok(folder.path(), &["--resume", "run", "--quiet"]);
+    assert_eq!(weights(&folder.path().join("run")), whole);
+}
+
+#[test]
+fn time_is_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["--config", "vae.toml", "--out", "run", "--set", "training.epochs=1000000", "--set"];
+    let args = [&args[..], &["training.max_minutes=0.02", "--set", "evaluation.importance_samples=0"]].concat();
+    let output = common::run(folder.path(), &args);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && text.contains("training.max_minutes"), "{text}");
+    let lines = metrics(&folder.path().join("run"));
+    let last = lines.last().unwrap();
+    assert_eq!(last["kind"], "validation", "the last weights are validated too");
+    // Complete: going on only evaluates again.
+    run_ok(folder.path(), &["--resume", "run", "--quiet"]);
+    assert_eq!(metrics(&folder.path().join("run")), lines);
+}
