@@ -194,6 +194,15 @@ fn host(values: Tensor<1>) -> Vec<f64> {
 }
 
 impl Results {
+    /// The figures as JSON for programs, the same as in `result.json`.
+    ///
+    /// # Errors
+    /// A figure that JSON cannot hold.
+    pub fn json(&self) -> Result<String> {
+        serde_json::to_string_pretty(self)
+            .map_err(|error| Error::run(format!("the results cannot be written as JSON: {error}")))
+    }
+
     /// The figures as a table for a terminal.
     pub fn table(&self) -> String {
         let rows = [("test", Some(&self.test)), ("test", self.test_importance_weighted.as_ref())]
