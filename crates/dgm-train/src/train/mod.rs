@@ -3,6 +3,7 @@
 pub mod checkpoint;
 mod meter;
 mod optimizer;
+pub mod restore;
 
 use crate::config::Config;
 use crate::data::Dataset;
@@ -12,8 +13,7 @@ use crate::report::progress::{Report, Window};
 use crate::run_folder::RunFolder;
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
-use burn::store::ModuleRecord;
-use burn::tensor::{Bytes, Device};
+use burn::tensor::Device;
 use checkpoint::{Best, Checkpoint, Progress};
 use dgm_core::estimate::bits_per_dim;
 use dgm_core::random::Seed;
@@ -116,16 +116,12 @@ impl Trainer<'_> {
             progress: Progress::default(),
         };
         if let Some(checkpoint) = from {
-            state.model = load(state.model, checkpoint.section("model")?)?;
+            state.model = restore::weights(state.model, checkpoint.section("model")?)?;
             state.average = match state.average {
-                Some(average) => Some(load(average, checkpoint.section("average")?)?),
+                Some(average) => Some(restore::weights(average, checkpoint.section("average")?)?),
                 None => None,
             };
-            let moments = Bytes::from_bytes_vec(checkpoint.section("optimizer")?.to_vec());
-            state.optimizer = state
-                .optimizer
-                .from_bytes(moments)
-                .map_err(|error| Error::input(format!("the checkpoint's optimiser state cannot be read: {error}")))?;
+            state.optimizer = restore::optimizer(state.optimizer, checkpoint.section("optimizer")?, &state.model)?;
             state.progress = checkpoint.progress;
         }
         Ok(state)
@@ -265,16 +261,4 @@ pub fn initial_model(config: &Config, spec: &DataSpec, device: &Device) -> std::
 fn bytes_of(model: &AnyModel) -> Result<Vec<u8>> {
     let bytes = model.clone().into_record().into_bytes();
     bytes.map(|bytes| bytes.to_vec()).map_err(|error| Error::run(format!("the weights cannot be saved: {error}")))
-}
-
-/// The module with weights from bytes.
-///
-/// # Errors
-/// Weights of another model.
-pub fn load(model: AnyModel, bytes: &[u8]) -> Result<AnyModel> {
-    let foreign = |error: burn::store::RecordError| {
-        Error::input(format!("the checkpoint does not fit the model of its config.toml: {error}"))
-    };
-    let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes.to_vec())).map_err(foreign)?;
-    model.try_load_record(record).map_err(foreign)
 }

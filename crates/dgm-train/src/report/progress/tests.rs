@@ -2,8 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;
-use crate::data::{Matrix, Split};
-use dgm_models::{DataSpec, Values};
 use serde_json::{Value, json};
 
 fn config() -> Config {
@@ -12,15 +10,7 @@ fn config() -> Config {
 }
 
 fn dataset() -> Dataset {
-    let split = |rows: usize| Split::new(Matrix::new(rows, 4, vec![0.0; rows * 4]), None);
-    Dataset {
-        name: "squares".into(),
-        spec: DataSpec { shape: [1, 2, 2], values: Values::Levels(2), condition: None },
-        train: split(7),
-        validation: split(2),
-        test: split(3),
-        fingerprint: String::new(),
-    }
+    crate::data::load(&config().data, dgm_core::random::Seed(0)).unwrap()
 }
 
 const TERMS: [(&str, f64); 2] = [("nll", 3.0), ("kl", 1.0)];
@@ -28,8 +18,8 @@ const TERMS: [(&str, f64); 2] = [("nll", 3.0), ("kl", 1.0)];
 /// 10 epochs of 16 steps, going on from step 16: a window in the third epoch, its end, and what comes after.
 fn told(report: &mut dyn Report) {
     report.begin(&config(), &dataset(), 123, 160, 16);
-    // 4 values, 4 ln 2 nats: one bit a value.
-    let nats = 4.0 * std::f64::consts::LN_2;
+    // 64 values, 64 ln 2 nats: one bit a value.
+    let nats = 64.0 * std::f64::consts::LN_2;
     let window = Window { step: 40, nats, terms: &TERMS, learning_rate: 2.5e-5, examples_per_second: 1234.4 };
     report.train(&window);
     report.validation(3, 5.0, true);
@@ -44,11 +34,11 @@ fn plain_lines_have_position_losses_pace_and_time_left() {
     let mut lines = Lines::new(Vec::new());
     told(&mut lines);
     let text = String::from_utf8(lines.into_inner()).unwrap();
-    let expected = "vae on squares: 123 parameters; 7 training, 2 validation, 3 test examples\n\
-        epoch 3/10, step 40/160  train 2.773 nats (1.0000 bits/dim)  nll 3.00  kl 1.00  rate 2.5e-5  1234 examples/s  \
+    let expected = "vae on digits: 123 parameters; 1000 training, 350 validation, 447 test examples\n\
+        epoch 3/10, step 40/160  train 44.361 nats (1.0000 bits/dim)  nll 3.00  kl 1.00  rate 2.5e-5  1234 examples/s  \
         about 0 s left\n\
         warning: a step was skipped\nand another\n\
-        epoch 10/10, step 160/160  train 2.773 nats (1.0000 bits/dim)  nll 3.00  kl 1.00  validation after epoch 4 \
+        epoch 10/10, step 160/160  train 44.361 nats (1.0000 bits/dim)  nll 3.00  kl 1.00  validation after epoch 4 \
         6.500, best 5.000  rate 0.001  1234 examples/s\n\
         done  validation after epoch 4 6.500, best 5.000\n";
     assert_eq!(text, expected);
@@ -65,8 +55,8 @@ fn json_has_one_object_a_line() {
     assert_eq!(
         lines[0],
         json!({
-            "kind": "begin", "folder": "runs/a", "backend": "flex", "model": "vae", "data": "squares",
-            "parameters": 123, "examples": [7, 2, 3], "epochs": 10, "steps": 160, "step": 16,
+            "kind": "begin", "folder": "runs/a", "backend": "flex", "model": "vae", "data": "digits",
+            "parameters": 123, "examples": [1000, 350, 447], "epochs": 10, "steps": 160, "step": 16,
         })
     );
     let train = &lines[1];
@@ -98,13 +88,13 @@ fn a_loss_that_is_not_a_number_is_still_json() {
 fn the_bar_s_lines_fit_a_terminal_of_80_columns() {
     let course = Course::new(&config(), &dataset(), 160, 0);
     let mut text = bar::Text::default();
-    let window = Window { step: 40, nats: 2.5, terms: &TERMS, learning_rate: 0.001, examples_per_second: 1234.4 };
+    let window = Window { step: 40, nats: 40.0, terms: &TERMS, learning_rate: 0.001, examples_per_second: 1234.4 };
     text.train(&window, &course);
     text.validation(3, 5.0, true);
     text.validation(4, 6.5, false);
     assert_eq!(
         text.lines(),
-        "train      2.500 nats (0.9017 bits/dim)\n           nll 3.00  kl 1.00\n\
+        "train      40.000 nats (0.9017 bits/dim)\n           nll 3.00  kl 1.00\n\
          validation 6.500 nats after epoch 4; best 5.000 after epoch 3\n\
          pace       1234 examples/s, learning rate 0.001, about 0 s left"
     );
