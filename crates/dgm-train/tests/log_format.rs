@@ -86,7 +86,7 @@ fn a_pipe_gets_plain_lines() {
         let output = run(folder.path(), &[&quick[..], &["--log-format", format]].concat());
         let text = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.success() && text.starts_with(&format!("run folder {out}, backend flex\n")), "{text}");
-        for part in ["epoch 1/2, step 20/40", "bits/dim)  nll ", " rate 0.001 ", " examples/s  about ", " left\n"] {
+        for part in ["epoch 1/2, step 20/40", "bits/dim)  nll ", " rate ", " examples/s  about ", " left\n"] {
             assert!(text.contains(part), "no {part:?} in:\n{text}");
         }
         assert!(!text.contains('\u{1b}'), "{text:?}");
