@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::files::write_atomic;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::checkpoints::Checkpoints;
-use crate::train::{initial_model, load};
+use crate::train::{initial_model, restore};
 use burn::module::Module;
 use burn::tensor::Device;
 use dgm_core::random::Seed;
@@ -204,7 +204,7 @@ impl RunFolder {
         }
         let checkpoint = Checkpoint::read(&path)?;
         let model = initial_model(config, spec, device)?;
-        Ok(load(model, checkpoint.section("model")?)?.valid())
+        Ok(restore::weights(model, checkpoint.section("model")?)?.valid())
     }
 
     /// The folder.

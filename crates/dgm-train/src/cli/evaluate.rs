@@ -2,7 +2,7 @@
 
 use super::EvaluateArgs;
 use crate::backend::Backend;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::evaluate::evaluate;
 use crate::run_folder::RunFolder;
 use dgm_core::random::Seed;
@@ -20,9 +20,7 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
     let model = folder.best_model(&config, &dataset.spec, &backend.device)?;
     let results = evaluate(&model, &config.evaluation, &dataset, &backend.device, seed)?;
     if args.json {
-        let text = serde_json::to_string_pretty(&results)
-            .map_err(|error| Error::run(format!("the results cannot be written as JSON: {error}")))?;
-        println!("{text}");
+        println!("{}", results.json()?);
     } else {
         print!("{}", results.table());
     }

@@ -7,6 +7,7 @@ mod signals;
 mod train;
 
 use crate::error::Error;
+use crate::report::progress::{self, LogFormat};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -56,6 +57,9 @@ struct TrainArgs {
     /// No progress, only the results
     #[arg(long)]
     quiet: bool,
+    /// How progress and errors are written to standard error
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    log_format: LogFormat,
 }
 
 #[derive(Args, Debug)]
@@ -98,6 +102,7 @@ struct SampleArgs {
 /// 2 an input to mend, 130 interrupted.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    let log_format = cli.train.log_format;
     let outcome = match cli.command {
         None => train::run(&cli.train),
         Some(Command::Evaluate(args)) => evaluate::run(&args),
@@ -105,7 +110,10 @@ pub fn main() -> ExitCode {
         Some(Command::Backends) => backends::run(),
     };
     outcome.unwrap_or_else(|error: Error| {
-        eprintln!("error: {error}");
+        match log_format {
+            LogFormat::Json => eprintln!("{}", progress::error_line(&error)),
+            LogFormat::Auto | LogFormat::Plain => eprintln!("error: {error}"),
+        }
         ExitCode::from(error.exit_code())
     })
 }

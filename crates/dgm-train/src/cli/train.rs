@@ -8,7 +8,8 @@ use crate::data::{self, Dataset};
 use crate::draw::draw;
 use crate::error::{Error, Result, did_you_mean};
 use crate::evaluate;
-use crate::report::{grid, progress};
+use crate::report::grid;
+use crate::report::progress::{self, LogFormat};
 use crate::run_folder::{Lock, RunFolder};
 use crate::shipped;
 use crate::train::checkpoint::Checkpoint;
@@ -38,17 +39,24 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
         (None, None) => return Err(Error::input("give --config FILE or --resume RUN")),
     };
     let Job { config, dataset, backend, folder, from, _lock } = &job;
-    eprintln!("run folder {}, backend {}", folder.path().display(), backend.title());
+    // What a JSON log says of this is in its events: every line of it is one.
+    let json = args.log_format == LogFormat::Json;
+    let path = folder.path().display().to_string();
+    if !json {
+        eprintln!("run folder {path}, backend {}", backend.title());
+    }
 
     let device = backend.device.clone();
     let eager = backend.is_eager();
     let trainer = Trainer { config, dataset, device: device.clone(), eager, folder, stop: &stop.flag };
-    if from.as_ref().is_some_and(|checkpoint| checkpoint.progress.complete) {
+    if !json && from.as_ref().is_some_and(|checkpoint| checkpoint.progress.complete) {
         eprintln!("the run is complete; evaluating its best checkpoint again");
     }
-    let mut report = progress::for_terminal(args.quiet);
+    let mut report = progress::to_stderr(args.log_format, args.quiet, &path, &backend.title());
     if trainer.run(from.as_ref(), report.as_mut())? == Ending::Interrupted {
-        eprintln!("interrupted; to go on: dgm-train --resume {}", folder.path().display());
+        if !json {
+            eprintln!("interrupted; to go on: dgm-train --resume {path}");
+        }
         return Ok(ExitCode::from(stop.exit_code()));
     }
 
@@ -63,8 +71,12 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
         let drawn = draw(&model, &dataset.test, n, None, &device, Seed(config.seed))?;
         grid::write_png(&path, &drawn, &dataset.spec)?;
     }
-    print!("{}", results.table());
-    println!("results in {}", folder.path().display());
+    if json {
+        println!("{}", results.json()?);
+    } else {
+        print!("{}", results.table());
+        println!("results in {path}");
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -29,6 +29,8 @@ pub struct TrainingConfig {
     pub ema_decay: Option<f64>,
     /// From one evaluation on the validation split to the next: epochs, or `{ steps = 500 }`. Default: 1 epoch.
     pub evaluate_every: EvaluateEvery,
+    /// Steps from one report of the training loss to the next, in `metrics.jsonl` and on the terminal. Default: 50.
+    pub report_every: u64,
     /// From one checkpoint to the next: epochs, or what of `{ epochs, steps, minutes }` comes first. Default: 2 minutes.
     pub checkpoint_every: CheckpointEvery,
     /// So many of the newest checkpoints are kept, besides the best. Default: 2.
@@ -103,6 +105,7 @@ impl Default for TrainingConfig {
             max_minutes: None,
             ema_decay: None,
             evaluate_every: EvaluateEvery::Epochs(1),
+            report_every: 50,
             checkpoint_every: CheckpointEvery { minutes: Some(2.0), ..CheckpointEvery::default() },
             keep_checkpoints: 2,
             nonfinite: NonFinite::Stop,
@@ -127,6 +130,7 @@ impl TrainingConfig {
         require((0.0..1.0).contains(&decay), "ema_decay", "a number of at least 0 and below 1")?;
         let (EvaluateEvery::Epochs(every) | EvaluateEvery::Steps { steps: every }) = self.evaluate_every;
         require(every >= 1, "evaluate_every", AT_LEAST_1)?;
+        require(self.report_every >= 1, "report_every", AT_LEAST_1)?;
         let CheckpointEvery { epochs, steps, minutes: every } = self.checkpoint_every;
         let any = epochs.is_some() || steps.is_some() || every.is_some();
         require(any, "checkpoint_every", "one at least of epochs, steps and minutes")?;

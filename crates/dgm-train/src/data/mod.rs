@@ -19,6 +19,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::config::Invalid;
 use crate::error::{Error, Result};
 
+pub(crate) use file::Fingerprint;
+
 pub use csv::{Column, CsvConfig, Delimiter};
 pub use digits::DigitsConfig;
 pub use idx::IdxConfig;

@@ -3,6 +3,7 @@
 use crate::config::EvaluationConfig;
 use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
+use crate::train::weights_sha256;
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::estimate::{self, Mean, bits_per_dim};
 use dgm_core::random::Seed;
@@ -59,6 +60,8 @@ pub struct Results {
     pub test_accuracy: Option<Accuracy>,
     /// Number of parameters of the model.
     pub parameters: usize,
+    /// SHA-256 over the weights, see [`weights_sha256`].
+    pub weights_sha256: String,
     /// What was done to the data that changes what the figures mean, a sentence each.
     pub transforms: Vec<String>,
     /// Entropy of the distribution that the data were drawn from, in nats an example, where it is known: the mean NLL of
@@ -90,6 +93,7 @@ pub fn evaluate(
         },
         test_accuracy: accuracy(view, test, device, seed)?,
         parameters: burn::module::Module::num_params(model),
+        weights_sha256: weights_sha256(model),
         transforms: dataset.transforms.clone(),
         entropy: dataset.entropy,
     })
@@ -213,6 +217,15 @@ fn host(values: Tensor<1>) -> Vec<f64> {
 }
 
 impl Results {
+    /// The figures as JSON for programs, the same as in `result.json`.
+    ///
+    /// # Errors
+    /// A figure that JSON cannot hold.
+    pub fn json(&self) -> Result<String> {
+        serde_json::to_string_pretty(self)
+            .map_err(|error| Error::run(format!("the results cannot be written as JSON: {error}")))
+    }
+
     /// The figures as a table for a terminal.
     pub fn table(&self) -> String {
         let rows = [("test", Some(&self.test)), ("test", self.test_importance_weighted.as_ref())]

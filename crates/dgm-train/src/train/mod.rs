@@ -7,18 +7,19 @@ mod meter;
 mod nonfinite;
 mod optimizer;
 mod plan;
+pub mod restore;
 mod step;
 
 use crate::config::Config;
 use crate::data::Dataset;
+use crate::data::Fingerprint;
 use crate::error::{Error, Result};
 use crate::evaluate;
 use crate::report::progress::{self, Report};
 use crate::run_folder::RunFolder;
-use burn::module::Module;
+use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::ModuleOptimizer;
-use burn::store::ModuleRecord;
-use burn::tensor::{Bytes, Device};
+use burn::tensor::{Device, Tensor};
 use checkpoint::{Best, Checkpoint, Progress};
 use dgm_core::estimate::bits_per_dim;
 use dgm_core::random::Seed;
@@ -172,16 +173,12 @@ impl Trainer<'_> {
             meter: Meter::default(),
         };
         if let Some(checkpoint) = from {
-            state.model = load(state.model, checkpoint.section("model")?)?;
+            state.model = restore::weights(state.model, checkpoint.section("model")?)?;
             state.average = match state.average {
-                Some(average) => Some(load(average, checkpoint.section("average")?)?),
+                Some(average) => Some(restore::weights(average, checkpoint.section("average")?)?),
                 None => None,
             };
-            let moments = Bytes::from_bytes_vec(checkpoint.section("optimizer")?.to_vec());
-            state.optimizer = state
-                .optimizer
-                .from_bytes(moments)
-                .map_err(|error| Error::input(format!("the checkpoint's optimiser state cannot be read: {error}")))?;
+            state.optimizer = restore::optimizer(state.optimizer, checkpoint.section("optimizer")?, &state.model)?;
             state.progress = checkpoint.progress.clone();
             state.meter = Meter::resumed(&state.progress.window);
         }
@@ -292,22 +289,25 @@ pub fn initial_model(config: &Config, spec: &DataSpec, device: &Device) -> std::
     config.model.init(spec, &mut Seed(config.seed).stream("weights", 0), device)
 }
 
+/// SHA-256 over a model's weights, in the order of its parameters: each one's shape and its numbers as little-endian f32.
+pub fn weights_sha256(model: &AnyModel) -> String {
+    struct Hash(Fingerprint);
+    impl ModuleVisitor for Hash {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let value = param.val();
+            value.dims().iter().for_each(|&size| self.0.update(&(size as u64).to_le_bytes()));
+            value.into_data().iter::<f32>().for_each(|number| self.0.update(&number.to_le_bytes()));
+        }
+    }
+    let mut hash = Hash(Fingerprint::default());
+    model.visit(&mut hash);
+    hash.0.finish()
+}
+
 /// A module's weights as bytes.
 fn bytes_of(model: &AnyModel) -> Result<Vec<u8>> {
     let bytes = model.clone().into_record().into_bytes();
     bytes.map(|bytes| bytes.to_vec()).map_err(|error| Error::run(format!("the weights cannot be saved: {error}")))
-}
-
-/// The module with weights from bytes.
-///
-/// # Errors
-/// Weights of another model.
-pub fn load(model: AnyModel, bytes: &[u8]) -> Result<AnyModel> {
-    let foreign = |error: burn::store::RecordError| {
-        Error::input(format!("the checkpoint does not fit the model of its config.toml: {error}"))
-    };
-    let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes.to_vec())).map_err(foreign)?;
-    model.try_load_record(record).map_err(foreign)
 }
 
 #[cfg(test)]

@@ -6,9 +6,6 @@ use dgm_core::random::Seed;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// Steps from one report of the training loss to the next.
-const WINDOW: u64 = 50;
-
 /// Steps and epochs of a run.
 pub(super) struct Plan {
     examples: usize,
@@ -74,7 +71,7 @@ impl Due {
         let time_is_up = training.max_minutes.is_some_and(|minutes| progress.seconds >= 60.0 * minutes);
         let ends = last || time_is_up;
         Self {
-            window: ends || step.is_multiple_of(WINDOW) || step.is_multiple_of(an_epoch),
+            window: ends || step.is_multiple_of(training.report_every) || step.is_multiple_of(an_epoch),
             evaluation: ends || training.evaluate_every.is_due(step, an_epoch),
             checkpoint: training.checkpoint_every.is_due(step, an_epoch, since_saved.as_secs_f64()),
             interrupt: stop.load(Ordering::Relaxed),

@@ -96,7 +96,7 @@ impl Run {
 /// The weights of the model that all these tests train.
 fn weights(checkpoint: &Checkpoint) -> Vec<f32> {
     let model = initial_model(&config(""), &dataset(&[]).spec, &Device::flex()).unwrap();
-    gradients::tests::parameters(&load(model, checkpoint.section("model").unwrap()).unwrap())
+    gradients::tests::parameters(&restore::weights(model, checkpoint.section("model").unwrap()).unwrap())
 }
 
 #[test]

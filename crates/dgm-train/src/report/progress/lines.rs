@@ -1,0 +1,85 @@
+//! Plain lines, for logs and pipes.
+
+use super::{Course, Report, Window, duration_text, headline, loss_text, rate_text, terms_text};
+use crate::config::Config;
+use crate::data::Dataset;
+use std::io::Write;
+use std::time::Instant;
+
+/// Seconds from one line to the next.
+const SECONDS: u64 = 5;
+
+/// A line every few seconds, with the last validation and the best.
+pub(super) struct Lines<W> {
+    out: W,
+    course: Option<Course>,
+    last: Option<Instant>,
+    validation: String,
+    best: Option<f64>,
+}
+
+impl<W: Write> Lines<W> {
+    pub(super) fn new(out: W) -> Self {
+        Self { out, course: None, last: None, validation: String::new(), best: None }
+    }
+
+    fn line(&mut self, text: &str) {
+        // Nobody is left to tell when standard error is gone; training goes on.
+        let _ = writeln!(self.out, "{text}");
+    }
+
+    #[cfg(test)]
+    pub(super) fn into_inner(self) -> W {
+        self.out
+    }
+}
+
+impl<W: Write> Report for Lines<W> {
+    fn begin(&mut self, config: &Config, dataset: &Dataset, parameters: usize, steps: u64, step: u64) {
+        self.course = Some(Course::new(config, dataset, steps, step));
+        self.line(&headline(config, dataset, parameters));
+    }
+
+    fn train(&mut self, &Window { step, nats, terms, learning_rate, examples_per_second }: &Window<'_>) {
+        let Some(course) = self.course else { return };
+        // The first window at once, and the last; in between every few seconds.
+        if step < course.steps && self.last.is_some_and(|last| last.elapsed().as_secs() < SECONDS) {
+            return;
+        }
+        self.last = Some(Instant::now());
+        let terms = match terms_text(terms) {
+            terms if terms.is_empty() => terms,
+            terms => format!("  {terms}"),
+        };
+        let left = match course.steps.saturating_sub(step) {
+            0 => String::new(),
+            _ => format!("  about {} left", duration_text(course.seconds_left(step))),
+        };
+        self.line(&format!(
+            "epoch {}/{}, step {step}/{}  train {}{terms}{}  rate {}  {examples_per_second:.0} examples/s{left}",
+            course.epoch(step),
+            course.epochs,
+            course.steps,
+            loss_text(nats, course.event),
+            self.validation,
+            rate_text(learning_rate),
+        ));
+    }
+
+    fn validation(&mut self, epoch: u64, nats: f64, best: bool) {
+        if best {
+            self.best = Some(nats);
+        }
+        let best = self.best.map_or(String::new(), |best| format!(", best {best:.3}"));
+        self.validation = format!("  validation after epoch {epoch} {nats:.3}{best}");
+    }
+
+    fn warn(&mut self, text: &str) {
+        self.line(&format!("warning: {text}"));
+    }
+
+    fn end(&mut self, why: &str) {
+        let text = format!("{why}{}", self.validation);
+        self.line(&text);
+    }
+}

@@ -1,0 +1,156 @@
+//! Progress on standard error: what training tells about itself, and the forms in which it is shown, one file each.
+
+mod bar;
+mod json;
+mod lines;
+mod quiet;
+
+pub use json::error_line;
+
+use crate::config::Config;
+use crate::data::Dataset;
+use bar::Bar;
+use clap::ValueEnum;
+use dgm_core::estimate::bits_per_dim;
+use json::Json;
+use lines::Lines;
+use quiet::Quiet;
+use std::io::IsTerminal;
+use std::time::Instant;
+
+/// What training tells about itself.
+pub trait Report {
+    /// Training begins, at `step` of `steps`.
+    fn begin(&mut self, config: &Config, dataset: &Dataset, parameters: usize, steps: u64, step: u64);
+    /// A window of steps ended.
+    fn train(&mut self, window: &Window<'_>);
+    /// The model was validated after this many epochs: nats an example, and whether it is the best so far.
+    fn validation(&mut self, epoch: u64, nats: f64, best: bool);
+    /// Something that is worth a line: a step that was skipped, a checkpoint that could not be written.
+    fn warn(&mut self, text: &str);
+    /// Training ended, and why.
+    fn end(&mut self, why: &str);
+}
+
+/// The steps since the last report.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Window<'a> {
+    /// Steps taken, from the beginning of the run.
+    pub step: u64,
+    /// Mean of the loss's terms without their weights, in nats an example.
+    pub nats: f64,
+    /// Mean of each term, in nats an example.
+    pub terms: &'a [(&'static str, f64)],
+    /// The learning rate of the last step.
+    pub learning_rate: f64,
+    /// Throughput.
+    pub examples_per_second: f64,
+}
+
+/// The form of what goes to standard error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A bar on a terminal, plain lines elsewhere
+    #[default]
+    Auto,
+    /// Plain lines
+    Plain,
+    /// One JSON object a line, errors too; the results as JSON on standard output
+    Json,
+}
+
+/// The report for standard error in this form. `folder` and `backend` are what a JSON log names at its beginning.
+pub fn to_stderr(format: LogFormat, quiet: bool, folder: &str, backend: &str) -> Box<dyn Report> {
+    match format {
+        _ if quiet => Box::new(Quiet),
+        LogFormat::Json => Box::new(Json::new(std::io::stderr(), folder, backend)),
+        LogFormat::Auto if std::io::stderr().is_terminal() => Box::new(Bar::default()),
+        LogFormat::Auto | LogFormat::Plain => Box::new(Lines::new(std::io::stderr())),
+    }
+}
+
+/// How long a run is, and where it stands.
+#[derive(Clone, Copy, Debug)]
+struct Course {
+    steps: u64,
+    epochs: u64,
+    /// The number of values of an example.
+    event: usize,
+    /// When this process began to train, and at which step.
+    began: (Instant, u64),
+}
+
+impl Course {
+    fn new(config: &Config, dataset: &Dataset, steps: u64, step: u64) -> Self {
+        let (epochs, event) = (config.training.epochs as u64, dataset.spec.event());
+        Self { steps, epochs, event, began: (Instant::now(), step) }
+    }
+
+    fn steps_an_epoch(&self) -> u64 {
+        (self.steps / self.epochs.max(1)).max(1)
+    }
+
+    /// The epoch to which a step that was taken belongs, from 1 on.
+    fn epoch(&self, step: u64) -> u64 {
+        step.div_ceil(self.steps_an_epoch()).clamp(1, self.epochs.max(1))
+    }
+
+    /// Steps of that epoch that were taken.
+    fn step_in_epoch(&self, step: u64) -> u64 {
+        step.saturating_sub((self.epoch(step) - 1) * self.steps_an_epoch())
+    }
+
+    /// Seconds to the last step at the mean pace of this process, validations included.
+    fn seconds_left(&self, step: u64) -> f64 {
+        let (began, first) = self.began;
+        let done = step.saturating_sub(first).max(1) as f64;
+        began.elapsed().as_secs_f64() / done * self.steps.saturating_sub(step) as f64
+    }
+}
+
+fn headline(config: &Config, dataset: &Dataset, parameters: usize) -> String {
+    format!(
+        "{} on {}: {parameters} parameters; {} training, {} validation, {} test examples",
+        config.model.kind(),
+        dataset.name,
+        dataset.train.len(),
+        dataset.validation.len(),
+        dataset.test.len()
+    )
+}
+
+/// "85.123 nats (1.9188 bits/dim)".
+fn loss_text(nats: f64, event: usize) -> String {
+    format!("{nats:.3} nats ({:.4} bits/dim)", bits_per_dim(nats, event))
+}
+
+/// "nll 80.12  kl 5.00"; nothing where there is one term, which is the loss itself.
+fn terms_text(terms: &[(&'static str, f64)]) -> String {
+    let terms = if terms.len() > 1 { terms } else { &[] };
+    terms.iter().map(|(name, nats)| format!("{name} {nats:.2}")).collect::<Vec<_>>().join("  ")
+}
+
+/// "0.001", "2.5e-5": four digits at most, in the shorter form.
+fn rate_text(rate: f64) -> String {
+    if rate == 0.0 || (1e-3..1e3).contains(&rate) {
+        let text = format!("{rate:.6}");
+        return text.trim_end_matches('0').trim_end_matches('.').into();
+    }
+    let text = format!("{rate:.3e}");
+    text.split_once('e').map_or(text.clone(), |(digits, exponent)| {
+        format!("{}e{exponent}", digits.trim_end_matches('0').trim_end_matches('.'))
+    })
+}
+
+/// "45 s", "3 min 07 s", "2 h 05 min".
+fn duration_text(seconds: f64) -> String {
+    let s = seconds.round() as u64;
+    match s {
+        0..60 => format!("{s} s"),
+        60..3600 => format!("{} min {:02} s", s / 60, s % 60),
+        _ => format!("{} h {:02} min", s / 3600, s % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,16 @@
+//! No progress.
+
+use super::{Report, Window};
+use crate::config::Config;
+use crate::data::Dataset;
+
+/// Tells nothing.
+pub(super) struct Quiet;
+
+impl Report for Quiet {
+    fn begin(&mut self, _: &Config, _: &Dataset, _: usize, _: u64, _: u64) {}
+    fn train(&mut self, _: &Window<'_>) {}
+    fn validation(&mut self, _: u64, _: f64, _: bool) {}
+    fn warn(&mut self, _: &str) {}
+    fn end(&mut self, _: &str) {}
+}

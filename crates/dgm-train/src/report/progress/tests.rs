@@ -1,0 +1,121 @@
+//! What the lines say.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use super::*;
+use serde_json::{Value, json};
+
+fn config() -> Config {
+    let text = "[data]\nsource = \"digits\"\n[model]\nkind = \"vae\"\n[training]\nepochs = 10\n";
+    Config::from_toml(text, "vae.toml", &[]).unwrap()
+}
+
+fn dataset() -> Dataset {
+    crate::data::load(&config().data, dgm_core::random::Seed(0)).unwrap()
+}
+
+const TERMS: [(&str, f64); 2] = [("nll", 3.0), ("kl", 1.0)];
+
+/// 10 epochs of 16 steps, going on from step 16: a window in the third epoch, its end, and what comes after.
+fn told(report: &mut dyn Report) {
+    report.begin(&config(), &dataset(), 123, 160, 16);
+    // 64 values, 64 ln 2 nats: one bit a value.
+    let nats = 64.0 * std::f64::consts::LN_2;
+    let window = Window { step: 40, nats, terms: &TERMS, learning_rate: 2.5e-5, examples_per_second: 1234.4 };
+    report.train(&window);
+    report.validation(3, 5.0, true);
+    report.validation(4, 6.5, false);
+    report.warn("a step was skipped\nand another");
+    report.train(&Window { step: 160, learning_rate: 0.001, ..window });
+    report.end("done");
+}
+
+#[test]
+fn plain_lines_have_position_losses_pace_and_time_left() {
+    let mut lines = Lines::new(Vec::new());
+    told(&mut lines);
+    let text = String::from_utf8(lines.into_inner()).unwrap();
+    let expected = "vae on digits: 123 parameters; 1000 training, 350 validation, 447 test examples\n\
+        epoch 3/10, step 40/160  train 44.361 nats (1.0000 bits/dim)  nll 3.00  kl 1.00  rate 2.5e-5  1234 examples/s  \
+        about 0 s left\n\
+        warning: a step was skipped\nand another\n\
+        epoch 10/10, step 160/160  train 44.361 nats (1.0000 bits/dim)  nll 3.00  kl 1.00  validation after epoch 4 \
+        6.500, best 5.000  rate 0.001  1234 examples/s\n\
+        done  validation after epoch 4 6.500, best 5.000\n";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn json_has_one_object_a_line() {
+    let mut log = Json::new(Vec::new(), "runs/a", "flex");
+    told(&mut log);
+    let text = String::from_utf8(log.into_inner()).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let kinds: Vec<&str> = lines.iter().map(|line| line["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["begin", "train", "validation", "validation", "warning", "train", "end"]);
+    assert_eq!(
+        lines[0],
+        json!({
+            "kind": "begin", "folder": "runs/a", "backend": "flex", "model": "vae", "data": "digits",
+            "parameters": 123, "examples": [1000, 350, 447], "epochs": 10, "steps": 160, "step": 16,
+        })
+    );
+    let train = &lines[1];
+    assert_eq!((&train["step"], &train["epoch"], &train["kl"]), (&json!(40), &json!(3), &json!(1.0)));
+    assert_eq!((&train["bits_per_dim"], &train["learning_rate"]), (&json!(1.0), &json!(2.5e-5)));
+    assert!(train["seconds_left"].as_f64().unwrap() > 0.0);
+    assert_eq!(lines[5]["seconds_left"], json!(0.0));
+    assert_eq!((&lines[3]["best"], &lines[3]["best_epoch"]), (&json!(false), &json!(3)));
+    assert_eq!(lines[4]["message"], "a step was skipped\nand another");
+    assert_eq!(lines[6], json!({ "kind": "end", "why": "done", "folder": "runs/a" }));
+    let error = error_line(&crate::error::Error::input("a \"quoted\" key"));
+    assert_eq!(
+        serde_json::from_str::<Value>(&error).unwrap(),
+        json!({ "kind": "error", "message": "a \"quoted\" key", "exit_code": 2 })
+    );
+}
+
+#[test]
+fn a_loss_that_is_not_a_number_is_still_json() {
+    let mut log = Json::new(Vec::new(), "", "");
+    log.begin(&config(), &dataset(), 1, 10, 0);
+    log.train(&Window { step: 1, nats: f64::NAN, terms: &[], learning_rate: 1.0, examples_per_second: f64::INFINITY });
+    let text = String::from_utf8(log.into_inner()).unwrap();
+    let line: Value = serde_json::from_str(text.lines().nth(1).unwrap()).unwrap();
+    assert!(line["nats_per_example"].is_null() && line["examples_per_second"].is_null(), "{line}");
+}
+
+#[test]
+fn the_bar_s_lines_fit_a_terminal_of_80_columns() {
+    let course = Course::new(&config(), &dataset(), 160, 0);
+    let mut text = bar::Text::default();
+    let window = Window { step: 40, nats: 40.0, terms: &TERMS, learning_rate: 0.001, examples_per_second: 1234.4 };
+    text.train(&window, &course);
+    text.validation(3, 5.0, true);
+    text.validation(4, 6.5, false);
+    assert_eq!(
+        text.lines(),
+        "train      40.000 nats (0.9017 bits/dim)\n           nll 3.00  kl 1.00\n\
+         validation 6.500 nats after epoch 4; best 5.000 after epoch 3\n\
+         pace       1234 examples/s, learning rate 0.001, about 0 s left"
+    );
+    let terms: Vec<(&'static str, f64)> = (0..9).map(|_| ("divergence", 123456.0)).collect();
+    text.train(&Window { nats: 1e12, terms: &terms, ..window }, &course);
+    text.validation(123_456, 1e12, false);
+    assert!(text.lines().lines().all(|line| line.chars().count() <= 78), "{}", text.lines());
+    assert!(text.lines().contains('…'));
+}
+
+#[test]
+fn steps_belong_to_epochs() {
+    let course = Course::new(&config(), &dataset(), 160, 0);
+    let at = |step| (course.epoch(step), course.step_in_epoch(step));
+    assert_eq!([at(0), at(1), at(16), at(17), at(160)], [(1, 0), (1, 1), (1, 16), (2, 1), (10, 16)]);
+}
+
+#[test]
+fn numbers_are_short() {
+    let rates = [0.0, 1e-3, 0.0025, 1.0, 2.5e-5, 1e-30, 1234567.0].map(rate_text);
+    assert_eq!(rates, ["0", "0.001", "0.0025", "1", "2.5e-5", "1e-30", "1.235e6"]);
+    let durations = [0.2, 59.4, 59.6, 187.0, 3600.0, 7530.0].map(duration_text);
+    assert_eq!(durations, ["0 s", "59 s", "1 min 00 s", "3 min 07 s", "1 h 00 min", "2 h 05 min"]);
+}

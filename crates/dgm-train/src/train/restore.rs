@@ -1,0 +1,210 @@
+//! Weights and optimiser states out of a checkpoint's sections: what does not fit is an error.
+//!
+//! Burn reads its records on trust: a tensor of another number type, a missing parameter id or a rank that it does not
+//! know make it panic, and optimiser states that it cannot use it leaves out in silence. So a section is looked through
+//! first.
+
+use crate::error::{Error, Result};
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::ModuleOptimizer;
+use burn::store::ModuleRecord;
+use burn::store::burn_pack::{Reader, Scalar};
+use burn::tensor::{Bytes, DType, Tensor};
+use dgm_models::AnyModel;
+use std::collections::{HashMap, HashSet};
+
+/// What Burn calls the rank of a parameter in an optimiser's record, after the parameter's id.
+const RANK: &str = ".__rank";
+
+/// The module with weights from bytes.
+///
+/// # Errors
+/// Bytes that are no weights, or those of another model.
+pub fn weights(model: AnyModel, bytes: &[u8]) -> Result<AnyModel> {
+    let foreign = |what: String| {
+        let what = one_line(&what);
+        Error::input(format!("the checkpoint does not fit the model of its config.toml: {what}"))
+    };
+    let bytes = Bytes::from_bytes_vec(bytes.to_vec());
+    let reader = Reader::from_bytes(bytes.clone()).map_err(|error| foreign(error.to_string()))?;
+    let mut ids = HashSet::new();
+    for tensor in reader.into_tensors().map_err(|error| foreign(error.to_string()))? {
+        let (name, dtype, _, id, _) = tensor.into_parts().map_err(|error| foreign(error.to_string()))?;
+        if dtype != DType::F32 {
+            return Err(foreign(format!("the weights {name:?} are of type {dtype:?}; expected F32")));
+        }
+        // Gradients and optimiser states go by these.
+        if !id.is_some_and(|id| ids.insert(id)) {
+            return Err(foreign(format!("the weights {name:?} have no parameter id of their own")));
+        }
+    }
+    let record = ModuleRecord::from_bytes(bytes).map_err(|error| foreign(error.to_string()))?;
+    model.try_load_record(record).map_err(|error| foreign(error.to_string()))
+}
+
+/// The optimiser with the state from bytes, for the parameters of `model`, whose weights are restored already.
+///
+/// # Errors
+/// Bytes that are no state, or the state of another optimiser or model.
+pub fn optimizer(optimizer: ModuleOptimizer, bytes: &[u8], model: &AnyModel) -> Result<ModuleOptimizer> {
+    let foreign = |what: String| {
+        let what = one_line(&what);
+        Error::input(format!(
+            "the checkpoint's optimiser state does not fit the [optimizer] of its config.toml: {what}"
+        ))
+    };
+    let bytes = Bytes::from_bytes_vec(bytes.to_vec());
+    let reader = Reader::from_bytes(bytes.clone()).map_err(|error| foreign(error.to_string()))?;
+    let ranks = ranks(model);
+    for (name, value) in reader.scalars() {
+        let Some(id) = name.strip_suffix(RANK) else { continue };
+        let known = id.parse().ok().and_then(|id: u64| ranks.get(&id));
+        if known.is_none_or(|&rank| *value != Scalar::UInt(rank as u64)) {
+            return Err(foreign(format!("the entry {name:?} is for no parameter of the model")));
+        }
+    }
+    let tensors = reader.into_tensors().map_err(|error| foreign(error.to_string()))?;
+    let states = tensors.len();
+    for tensor in tensors {
+        let (name, dtype, shape, id, _) = tensor.into_parts().map_err(|error| foreign(error.to_string()))?;
+        if dtype != DType::F32 {
+            return Err(foreign(format!("the state {name:?} is of type {dtype:?}; expected F32")));
+        }
+        if id.and_then(|id| ranks.get(&id)).is_none_or(|&rank| rank != shape.num_dims()) {
+            return Err(foreign(format!("the state {name:?} is for no parameter of the model")));
+        }
+    }
+    let restored = optimizer.from_bytes(bytes).map_err(|error| foreign(error.to_string()))?;
+    let kept = restored.to_record().len();
+    if kept != states {
+        return Err(foreign(format!("{kept} of its {states} tensors are of use to this optimiser")));
+    }
+    Ok(restored)
+}
+
+/// The rank of each parameter, by its id.
+fn ranks(model: &AnyModel) -> HashMap<u64, usize> {
+    struct Ranks(HashMap<u64, usize>);
+    impl ModuleVisitor for Ranks {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.0.insert(param.id.val(), D);
+        }
+    }
+    let mut ranks = Ranks(HashMap::new());
+    model.visit(&mut ranks);
+    ranks.0
+}
+
+/// Names in a damaged record may hold anything.
+fn one_line(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::config::Config;
+    use crate::train::initial_model;
+    use burn::optim::{AdamConfig, GradientsParams, SgdConfig};
+    use burn::store::burn_pack::{self, Writer};
+    use burn::tensor::{Device, Shape};
+    use dgm_models::{DataSpec, Values};
+
+    fn model(hidden: usize) -> AnyModel {
+        let text = format!(
+            "[data]\nsource = \"digits\"\n[model]\nkind = \"vae\"\nlatent = 1\nhidden = [{hidden}]\nlikelihood = \"bernoulli\""
+        );
+        let config = Config::from_toml(&text, "vae.toml", &[]).unwrap();
+        let spec = DataSpec { shape: [1, 2, 2], values: Values::Levels(2), condition: None };
+        initial_model(&config, &spec, &Device::flex()).unwrap()
+    }
+
+    fn bytes_of(model: &AnyModel) -> Vec<u8> {
+        model.clone().into_record().into_bytes().unwrap().to_vec()
+    }
+
+    /// The record with one thing in each tensor changed.
+    fn changed(bytes: &[u8], change: impl Fn(&mut Parts)) -> Vec<u8> {
+        let reader = Reader::from_bytes(Bytes::from_bytes_vec(bytes.to_vec())).unwrap();
+        let scalars = reader.scalars().clone();
+        let tensors = reader.into_tensors().unwrap().into_iter().map(|tensor| {
+            let mut parts = tensor.into_parts().unwrap();
+            change(&mut parts);
+            let (name, dtype, shape, id, bytes) = parts;
+            burn_pack::Tensor::new(name, dtype, shape, id, bytes)
+        });
+        let mut writer = Writer::new(tensors.collect());
+        for (name, value) in &scalars {
+            writer = writer.with_scalar(name, *value);
+        }
+        writer.into_bytes().unwrap().to_vec()
+    }
+
+    /// Names and numbers: where they lie in the record differs from time to time.
+    fn contents(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+        let reader = Reader::from_bytes(Bytes::from_bytes_vec(bytes.to_vec())).unwrap();
+        let parts = reader.into_tensors().unwrap().into_iter().map(|tensor| tensor.into_parts().unwrap());
+        parts.map(|(name, _, _, _, bytes)| (name, bytes.to_vec())).collect()
+    }
+
+    type Parts = (String, DType, Shape, Option<u64>, Bytes);
+
+    fn refused<T>(result: Result<T>, expected: &str) {
+        let Err(error) = result else { panic!("taken, though {expected}") };
+        let text = error.to_string();
+        assert!(text.contains(expected) && !text.contains('\n'), "{text}");
+        assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn weights_that_are_not_the_model_s_are_refused() {
+        let own = bytes_of(&model(2));
+        assert!(contents(&bytes_of(&weights(model(2), &own).unwrap())) == contents(&own));
+        refused(weights(model(3), &own), "shape mismatch");
+        refused(weights(model(2), &[]), "Invalid header");
+        for cut in 0..own.len() {
+            assert!(weights(model(2), &own[..cut]).is_err(), "cut to {cut}");
+        }
+        for dtype in [DType::I32, DType::U32] {
+            refused(weights(model(2), &changed(&own, |parts| parts.1 = dtype)), "expected F32");
+        }
+        refused(weights(model(2), &changed(&own, |parts| parts.3 = Some(7))), "no parameter id of their own");
+        refused(weights(model(2), &changed(&own, |parts| parts.3 = None)), "no parameter id of their own");
+        refused(weights(model(2), &changed(&own, |parts| parts.0.push_str("\nx"))), "Missing tensors");
+    }
+
+    #[test]
+    fn a_state_that_is_not_the_optimizer_s_is_refused() {
+        let model = model(2).train();
+        let adam = || ModuleOptimizer::from(AdamConfig::new().build());
+        let loss = {
+            struct Sum(Option<Tensor<1>>);
+            impl ModuleVisitor for Sum {
+                fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                    let sum = param.val().sum();
+                    self.0 = Some(self.0.take().map_or(sum.clone(), |before| before + sum));
+                }
+            }
+            let mut sum = Sum(None);
+            model.visit(&mut sum);
+            sum.0.unwrap()
+        };
+        let mut trained = adam();
+        let model = trained.step(0.1, model.clone(), GradientsParams::from_grads(loss.backward(), &model));
+        let own = trained.into_bytes().unwrap().to_vec();
+        let restored = optimizer(adam(), &own, &model).unwrap();
+        assert!(contents(&restored.into_bytes().unwrap()) == contents(&own));
+
+        let sgd = ModuleOptimizer::from(SgdConfig::new().build());
+        refused(optimizer(sgd, &own, &model), "of use to this optimiser");
+        refused(optimizer(adam(), &own, &self::model(2)), "for no parameter of the model");
+        refused(optimizer(adam(), &changed(&own, |parts| parts.1 = DType::I32), &model), "expected F32");
+        refused(optimizer(adam(), &changed(&own, |parts| parts.3 = None), &model), "for no parameter of the model");
+        let flat = |parts: &mut Parts| parts.2 = Shape::from(vec![parts.2.num_elements()]);
+        refused(optimizer(adam(), &changed(&own, flat), &model), "for no parameter of the model");
+        for cut in (0..own.len()).step_by(7) {
+            assert!(optimizer(adam(), &own[..cut], &model).is_err(), "cut to {cut}");
+        }
+    }
+}

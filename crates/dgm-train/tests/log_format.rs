@@ -1,0 +1,95 @@
+//! `--log-format` with the real binary: what goes to standard error and to standard output.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::{json, metrics, run};
+use serde_json::Value;
+use std::path::Path;
+
+const QUICK: [&str; 9] = [
+    "--config",
+    "vae.toml",
+    "--out",
+    "run",
+    "--set",
+    "training.epochs=2",
+    "--set",
+    "model.hidden=[16]",
+    "--set=evaluation.importance_samples=0",
+];
+
+/// Runs with `--log-format json`; the exit code, every line of standard error as JSON, and standard output.
+fn logged(folder: &Path, args: &[&str]) -> (i32, Vec<Value>, String) {
+    let output = run(folder, &[args, &["--log-format", "json"]].concat());
+    let text = String::from_utf8(output.stderr).unwrap();
+    let line = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line:?} of:\n{text}"));
+    let lines = text.lines().map(line).collect();
+    (output.status.code().unwrap(), lines, String::from_utf8(output.stdout).unwrap())
+}
+
+fn of_kind<'a>(lines: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    lines.iter().filter(|line| line["kind"] == kind).collect()
+}
+
+#[test]
+fn every_line_is_json_and_the_results_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, lines, results) = logged(folder.path(), &QUICK);
+    assert_eq!(code, 0, "{lines:?}");
+    assert_eq!((&lines[0]["kind"], &lines[0]["folder"]), (&"begin".into(), &"run".into()));
+    assert_eq!(lines.last().unwrap()["kind"], "end");
+    // The same figures as in the run folder.
+    let kept = metrics(&folder.path().join("run"));
+    for kind in ["train", "validation"] {
+        let (told, kept) = (of_kind(&lines, kind), of_kind(&kept, kind));
+        assert_eq!(told.len(), kept.len());
+        for (told, kept) in told.iter().zip(kept) {
+            for key in ["epoch", "nats_per_example", "bits_per_dim"] {
+                assert_eq!(told[key], kept[key], "{key} of {told}");
+            }
+        }
+    }
+    let train = of_kind(&lines, "train");
+    assert!(train[0]["seconds_left"].as_f64().unwrap() > 0.0 && train[0]["kl"].is_f64(), "{}", train[0]);
+    let results: Value = serde_json::from_str(&results).unwrap();
+    assert_eq!(results, json(&folder.path().join("run/result.json")));
+
+    // A run that is complete ends at once.
+    let (code, lines, _) = logged(folder.path(), &["--resume", "run"]);
+    assert_eq!(code, 0);
+    assert_eq!(of_kind(&lines, "begin").len() + of_kind(&lines, "end").len(), lines.len(), "{lines:?}");
+}
+
+#[test]
+fn errors_are_json_with_the_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    for quiet in [&[][..], &["--quiet"]] {
+        let (code, lines, results) = logged(folder.path(), &[&["--config", "vea.toml"], quiet].concat());
+        assert_eq!((code, lines.len(), results.as_str()), (2, 1, ""));
+        assert_eq!((&lines[0]["kind"], &lines[0]["exit_code"]), (&"error".into(), &2.into()));
+        assert!(lines[0]["message"].as_str().unwrap().contains("did you mean `vae.toml`?"), "{}", lines[0]);
+    }
+    let diverging = ["--config", "conditional.toml", "--out", "nan", "--set", "optimizer.learning_rate=1e30"];
+    let (code, lines, _) = logged(folder.path(), &diverging);
+    let last = lines.last().unwrap();
+    assert_eq!((code, &last["kind"], &last["exit_code"]), (1, &"error".into(), &1.into()), "{last}");
+    assert!(last["message"].as_str().unwrap().contains("training stopped"), "{last}");
+}
+
+#[test]
+fn a_pipe_gets_plain_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    for (out, format) in [("a", "auto"), ("b", "plain")] {
+        let quick: Vec<&str> = QUICK.iter().map(|&arg| if arg == "run" { out } else { arg }).collect();
+        let output = run(folder.path(), &[&quick[..], &["--log-format", format]].concat());
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success() && text.starts_with(&format!("run folder {out}, backend flex\n")), "{text}");
+        for part in ["epoch 1/2, step 20/40", "bits/dim)  nll ", " rate ", " examples/s  about ", " left\n"] {
+            assert!(text.contains(part), "no {part:?} in:\n{text}");
+        }
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+        assert!(String::from_utf8(output.stdout).unwrap().contains("nats/example"));
+    }
+}
