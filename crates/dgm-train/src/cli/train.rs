@@ -12,7 +12,7 @@ use crate::report::{grid, progress};
 use crate::run_folder::{Lock, RunFolder};
 use crate::shipped;
 use crate::train::checkpoint::Checkpoint;
-use crate::train::{Ending, Trainer, initial_model};
+use crate::train::{Ending, Trainer, initial_model, optimizer};
 use chrono::Utc;
 use dgm_core::random::Seed;
 use std::path::{Path, PathBuf};
@@ -76,10 +76,11 @@ fn new(args: &TrainArgs, path: &Path) -> Result<Job> {
     overrides.extend(args.seed.map(|seed| format!("seed={seed}")));
     let config = Config::from_toml(&text, &name, &overrides)?;
     let dataset = data::load(&config.data, Seed(config.seed))?;
-    if let Err(error) = initial_model(&config, &dataset.spec, &backend.device) {
+    let model = initial_model(&config, &dataset.spec, &backend.device).map_err(|error| {
         let place = error.key().map_or(String::new(), |key| place_of(&text, &name, &overrides, &["model", key]));
-        return Err(Error::input(format!("{place}{error}")));
-    }
+        Error::input(format!("{place}{error}"))
+    })?;
+    optimizer::check(&config.optimizer, &model, |key| place_of(&text, &name, &overrides, &["optimizer", key]))?;
     let stem = path.file_stem().map_or("run".into(), |stem| stem.to_string_lossy().into_owned());
     let out = args.out.clone().unwrap_or_else(|| default_folder(&stem));
     let folder = RunFolder::create(&out)?;

@@ -4,6 +4,7 @@
 //! over everything before it. A file is written beside its place, flushed to disk and renamed, so a crash leaves the
 //! old one.
 
+pub use super::rate::PlateauState;
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,9 @@ pub struct Progress {
     pub seconds: f64,
     /// Whether training has ended, by its last epoch or by early stopping.
     pub complete: bool,
+    /// What a plateau schedule has seen; at its start for every other schedule.
+    #[serde(default)]
+    pub plateau: PlateauState,
 }
 
 /// The best validation so far.
@@ -135,7 +139,13 @@ mod tests {
 
     fn example() -> Checkpoint {
         Checkpoint {
-            progress: Progress { step: 7, best: Some(Best { epoch: 1, nats: 88.25 }), seconds: 1.5, complete: false },
+            progress: Progress {
+                step: 7,
+                best: Some(Best { epoch: 1, nats: 88.25 }),
+                seconds: 1.5,
+                complete: false,
+                plateau: PlateauState { best: Some(88.5), waited: 2, factor: 0.1 },
+            },
             sections: vec![("model".into(), (0..=255).collect()), ("optimizer".into(), vec![])],
         }
     }

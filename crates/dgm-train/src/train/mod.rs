@@ -2,7 +2,8 @@
 
 pub mod checkpoint;
 mod meter;
-mod optimizer;
+pub(crate) mod optimizer;
+mod rate;
 
 use crate::config::Config;
 use crate::data::{Dataset, Split};
@@ -111,8 +112,8 @@ impl Trainer<'_> {
         let plain = initial_model(self.config, &self.dataset.spec, &self.device)?;
         let mut state = State {
             average: self.config.training.ema_decay.map(|_| plain.clone()),
-            model: plain.train(),
-            optimizer: optimizer::build(&self.config.optimizer),
+            optimizer: optimizer::build(&self.config.optimizer, &plain),
+            model: optimizer::freeze(&self.config.optimizer, plain).train(),
             progress: Progress::default(),
         };
         if let Some(checkpoint) = from {
@@ -142,7 +143,7 @@ impl Trainer<'_> {
         if let Some(bound) = config.optimizer.gradient_clip_norm {
             grads = optimizer::clip_global_norm(&state.model, grads, bound);
         }
-        let rate = optimizer::learning_rate(&config.optimizer, step, steps);
+        let rate = rate::learning_rate(&config.optimizer, step, steps, &state.progress.plateau);
         state.model = state.optimizer.step(rate, state.model, grads);
         if let (Some(average), Some(decay)) = (state.average.take(), config.training.ema_decay) {
             state.average = Some(optimizer::update_average(average, &state.model, decay, step));
@@ -169,7 +170,8 @@ impl Trainer<'_> {
         if let Some((term, value)) = means.iter().find(|(_, nats)| !nats.is_finite()) {
             return Err(self.diverged(term, *value, step, epoch + 1));
         }
-        let learning_rate = optimizer::learning_rate(&self.config.optimizer, step.saturating_sub(1), steps);
+        let last = step.saturating_sub(1);
+        let learning_rate = rate::learning_rate(&self.config.optimizer, last, steps, &state.progress.plateau);
         let mut line = json!({
             "kind": "train",
             "step": step,
@@ -213,6 +215,7 @@ impl Trainer<'_> {
             if !nats.is_finite() {
                 return Err(self.diverged("the validation loss", nats, state.progress.step, epoch));
             }
+            state.progress.plateau.update(&self.config.optimizer, nats);
             let better = state.progress.best.is_none_or(|best| nats < best.nats);
             if better {
                 state.progress.best = Some(Best { epoch, nats });
