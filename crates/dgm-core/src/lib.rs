@@ -9,6 +9,7 @@
 //! | [`schedule`] | how does a weight of an objective change with the step? |
 //! | [`random`] | where does the noise come from? streams named by (seed, purpose, step) |
 //! | [`ops`] | the hot log-densities as one operation each, generic over [`burn::backend::Backend`] |
+//! | `optim` | optimisers that Burn lacks (feature `optim`) |
 //!
 //! Rules: log-probabilities, never probabilities; from logits; nats; every constant kept; a function that reduces says
 //! over what in its name.
@@ -29,6 +30,8 @@ pub mod divergence;
 pub mod estimate;
 pub mod objective;
 pub mod ops;
+#[cfg(feature = "optim")]
+pub mod optim;
 pub mod random;
 pub mod schedule;
 mod special;

@@ -13,7 +13,7 @@ use crate::report::progress::{self, LogFormat};
 use crate::run_folder::{Lock, RunFolder};
 use crate::shipped;
 use crate::train::checkpoint::Checkpoint;
-use crate::train::{Ending, Trainer, initial_model};
+use crate::train::{Ending, Trainer, initial_model, optimizer};
 use chrono::Utc;
 use dgm_core::random::Seed;
 use std::path::{Path, PathBuf};
@@ -85,11 +85,14 @@ fn new(args: &TrainArgs, path: &Path) -> Result<Job> {
     let backend = Backend::open(args.backend.as_deref().unwrap_or("flex"))?;
     let (config, text, name) = resolved(args, path)?;
     let dataset = data::load(&config.data, Seed(config.seed))?;
-    if let Err(error) = initial_model(&config, &dataset.spec, &backend.device) {
+    let model = initial_model(&config, &dataset.spec, &backend.device).map_err(|error| {
         let place =
             error.key().map_or(String::new(), |key| place_of(&text, &name, &args.assignments(), &["model", key]));
-        return Err(Error::input(format!("{place}{error}")));
-    }
+        Error::input(format!("{place}{error}"))
+    })?;
+    optimizer::check(&config.optimizer, &model, |key| {
+        place_of(&text, &name, &args.assignments(), &["optimizer", key])
+    })?;
     let stem = path.file_stem().map_or("run".into(), |stem| stem.to_string_lossy().into_owned());
     let out = args.out.clone().unwrap_or_else(|| default_folder(&stem));
     let folder = RunFolder::create(&out)?;

@@ -3,11 +3,11 @@
 //! Parse → validate → run: [`Config::from_toml`] is the only way in, so whoever holds a [`Config`] holds values that
 //! are in range. A model's own keys are checked further when the model is built from them.
 
-mod optimizer;
+pub mod optimizer;
 mod parse;
 mod training;
 
-pub use optimizer::{LearningRateSchedule, OptimizerConfig, OptimizerKind};
+pub use optimizer::{GroupConfig, LearningRateSchedule, MuonAdjustment, OptimizerConfig, OptimizerKind};
 pub use parse::place_of;
 pub use training::{CheckpointEvery, EarlyStopping, EvaluateEvery, NonFinite, TrainingConfig};
 

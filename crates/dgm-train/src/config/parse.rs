@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::{Config, Invalid};
+use super::{Config, Invalid, OptimizerConfig, OptimizerKind};
 use crate::data::DataConfig;
 use crate::error::{Error, Result, did_you_mean};
 use dgm_models::registry::ModelConfig;
@@ -36,10 +36,10 @@ pub(super) fn parse(text: &str, origin: &str, overrides: &[String]) -> Result<Co
     };
     let config = Config {
         seed,
-        data: source.tagged("data", "source", DataConfig::SOURCES, DataConfig::deserialize_source)?,
-        model: source.tagged("model", "kind", ModelConfig::KINDS, ModelConfig::deserialize_kind)?,
+        data: source.tagged("data", "source", None, DataConfig::SOURCES, DataConfig::deserialize_source)?,
+        model: source.tagged("model", "kind", None, ModelConfig::KINDS, ModelConfig::deserialize_kind)?,
         objective: source.table("objective")?,
-        optimizer: source.table("optimizer")?,
+        optimizer: source.optimizer()?,
         training: source.table("training")?,
         evaluation: source.table("evaluation")?,
     };
@@ -195,11 +195,26 @@ impl<'a> Source<'a> {
         self.deserialize(&format!("[{name}]"), T::deserialize(ValueDeserializer::from(self.section(name)?)))
     }
 
-    /// `[name]` as the variant that its key `tag` picks out of `known`.
+    /// `[optimizer]`.
+    fn optimizer(&self) -> Result<OptimizerConfig> {
+        if let Some(value) = self.find("optimizer.final_fraction") {
+            let message = format!(
+                "optimizer.final_fraction: it is a key of the schedule, as in schedule = {{ kind = \"cosine\", \
+                 final_fraction = {} }}",
+                show(value.get_ref())
+            );
+            return Err(self.error(value.span(), &message));
+        }
+        let default = OptimizerKind::default().name();
+        self.tagged("optimizer", "kind", Some(default), OptimizerKind::KINDS, OptimizerConfig::deserialize_kind)
+    }
+
+    /// `[name]` as the variant that its key `tag` picks out of `known`; without the key it is `default`.
     fn tagged<T>(
         &self,
         name: &'static str,
         tag: &'static str,
+        default: Option<&'static str>,
         known: &[&str],
         read: impl FnOnce(&str, ValueDeserializer<'a>) -> Option<std::result::Result<T, toml::de::Error>>,
     ) -> Result<T> {
@@ -209,7 +224,8 @@ impl<'a> Source<'a> {
             return Err(self.error(span, &format!("`{name}` is a table, [{name}]")));
         };
         let choices = known.join(", ");
-        let Some(choice) = table.remove(tag) else {
+        let default = default.map(|default| Spanned::new(span.clone(), DeValue::String(default.into())));
+        let Some(choice) = table.remove(tag).or(default) else {
             let message = format!("[{name}] needs the key `{tag}`, one of: {choices}");
             return Err(self.error(span, &message));
         };
@@ -261,7 +277,15 @@ impl<'a> Source<'a> {
             table.iter().find_map(|(key, value)| {
                 let name = key.get_ref();
                 let here = if path.is_empty() { name.to_string() } else { format!("{path}.{name}") };
-                let deeper = value.get_ref().as_table().and_then(|inner| search(inner, span, &here));
+                let deeper = match value.get_ref() {
+                    DeValue::Table(inner) => search(inner, span, &here),
+                    // The tables of `[[a.b]]` do not lie within the position of their list.
+                    DeValue::Array(items) => items.iter().find_map(|item| {
+                        let inner = item.get_ref().as_table()?;
+                        search(inner, span, &here).or_else(|| (item.span() == *span).then(|| here.clone()))
+                    }),
+                    _ => None,
+                };
                 // An item of a list has a position of its own inside that of the list.
                 let within = value.span().start <= span.start && span.end <= value.span().end;
                 let exact = value.span() == *span || key.span() == *span;

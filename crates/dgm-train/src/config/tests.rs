@@ -34,7 +34,8 @@ fn what_is_written_is_read_back_equal() {
     let full = "seed = 18446744073709551615\n[data]\nsource = \"csv\"\npath = \"a b.csv\"\ntarget = [\"y\", 3]\nheader = true\n\
                 delimiter = \"whitespace\"\n[model]\nkind = \"vae\"\ndropout = 0.25\n[objective]\n\
                 beta = { schedule = \"cyclical\", from = 0, to = 1.0, period = 10, ramp = 0.5 }\n[optimizer]\nkind = \"adamw\"\n\
-                learning_rate = 3e-4\ngradient_clip_norm = 1.0\nschedule = \"cosine\"\n[training]\nema_decay = 0.999\n\
+                learning_rate = 3e-4\ngradient_clip_norm = 1.0\nschedule = \"cosine\"\n\
+                groups = [{ match = \"encoder.*\", learning_rate_factor = 0 }, { match = \"*\", weight_decay = 0.5 }]\n[training]\nema_decay = 0.999\n\
                 early_stopping = { patience = 20 }\n";
     let idx = SMALL.replace("\"digits\"", "\"idx\"\ntrain_images = 'a'\ntest_images = 'b'\nbinarize = 'dynamic'");
     for text in [SMALL, full, &idx] {
@@ -63,7 +64,7 @@ fn overrides_lie_on_top() {
         ],
     )
     .unwrap();
-    assert_eq!((config.training.epochs, config.seed, config.optimizer.kind), (5, 3, OptimizerKind::Sgd));
+    assert_eq!((config.training.epochs, config.seed, config.optimizer.kind.name()), (5, 3, "sgd"));
     assert_eq!(config.training.early_stopping, Some(EarlyStopping { patience: 2 }));
     assert_eq!(config.objective.beta, Schedule::Annealed(Annealing::Linear { from: 0.0, to: 1.0, steps: 5 }));
     let sigmoid = "objective.beta={schedule='sigmoid',from=0,to=1,midpoint=100,width=20}";
@@ -112,7 +113,8 @@ fn errors_of_the_file_name_line_and_key() {
         ),
         (
             "[optimizer]\nkind = \"adma\"\n",
-            "vae.toml:6: optimizer.kind: there is no `adma`; did you mean `adam`? (known: adam, adamw, sgd)",
+            "vae.toml:6: optimizer.kind: there is no `adma`; did you mean `adam`? (known: adam, adamw, adamax, sgd, adan, \
+             adagrad, rmsprop, adafactor, lamb, lion, muon)",
         ),
         (
             "[objective]\nbeta = \"linear\"\n",
@@ -260,5 +262,141 @@ fn how_often_and_what_then() {
     ] {
         let text = training(more).unwrap_err();
         assert!(text.starts_with("vae.toml:6: ") && text.contains(expected), "{more}: {text}");
+    }
+}
+
+#[test]
+fn each_optimiser_is_read_back_as_it_was_written_with_its_own_keys_and_defaults() {
+    for kind in OptimizerKind::KINDS {
+        let config = parse(&format!("{SMALL}[optimizer]\nkind = \"{kind}\"\n"), &[]).unwrap();
+        assert_eq!(config.optimizer.kind.name(), *kind);
+        assert_eq!(config.optimizer, OptimizerConfig::of_kind(config.optimizer.kind.clone()));
+        let written = config.to_toml().unwrap();
+        assert!(written.contains(&format!("kind = \"{kind}\"")), "{written}");
+        assert_eq!(parse(&written, &[]).unwrap(), config, "{written}");
+    }
+    let written = parse(&format!("{SMALL}[optimizer]\nkind = \"muon\"\n"), &[]).unwrap().to_toml().unwrap();
+    for key in ["weight_decay = 0.1", "momentum = 0.95", "adjust_learning_rate = \"match_rms_adamw\""] {
+        assert!(written.contains(key), "{key} in:\n{written}");
+    }
+}
+
+#[test]
+fn a_schedule_is_a_name_or_a_table() {
+    let schedule = |value: &str| {
+        let config = parse(&format!("{SMALL}[optimizer]\nschedule = {value}\n"), &[]).unwrap();
+        assert_eq!(parse(&config.to_toml().unwrap(), &[]).unwrap(), config);
+        config.optimizer.schedule
+    };
+    use LearningRateSchedule as Is;
+    for (value, expected) in [
+        ("\"constant\"", Is::Constant),
+        ("\"cosine\"", Is::Cosine { final_fraction: 0.0 }),
+        ("{ kind = \"cosine\", final_fraction = 0.02 }", Is::Cosine { final_fraction: 0.02 }),
+        ("\"linear\"", Is::Linear { final_fraction: 0.0 }),
+        ("{ kind = \"step\", every = 1000, factor = 0.5 }", Is::Step { every: 1000, factor: 0.5 }),
+        ("{ kind = \"exponential\", every = 10, factor = 1 }", Is::Exponential { every: 10, factor: 1.0 }),
+        ("\"plateau\"", Is::Plateau { factor: 0.1, patience: 10, threshold: 1e-4, minimum: 0.0 }),
+        (
+            "{ kind = \"plateau\", factor = 0.5, patience = 5, minimum = 1e-6 }",
+            Is::Plateau { factor: 0.5, patience: 5, threshold: 1e-4, minimum: 1e-6 },
+        ),
+    ] {
+        assert_eq!(schedule(value), expected, "{value}");
+    }
+}
+
+#[test]
+fn errors_of_the_optimiser_name_the_keys_that_there_are() {
+    for (more, expected) in [
+        (
+            "kind = \"sgd\"\nbeta_1 = 0.9\n",
+            "vae.toml:7: unknown key `beta_1` in [optimizer] with kind = \"sgd\" (allowed: learning_rate, weight_decay, \
+             momentum, dampening, nesterov, gradient_clip_norm, warmup_steps, schedule, groups)",
+        ),
+        ("beta_3 = 0.9\n", "vae.toml:6: unknown key `beta_3` in [optimizer] with kind = \"adam\"; did you mean `beta_"),
+        ("kind = 3\n", "vae.toml:6: optimizer.kind: expected a string, one of: adam, adamw, adamax, sgd, "),
+        ("beta_2 = 1.0\n", "vae.toml:6: optimizer.beta_2 is 1.0; expected a number of at least 0 and below 1 (in f32)"),
+        (
+            "kind = \"adafactor\"\ndecay_rate = 0.8\n",
+            "vae.toml:7: optimizer.decay_rate is 0.8; expected a finite number below 0",
+        ),
+        (
+            "kind = \"sgd\"\nnesterov = true\n",
+            "vae.toml:5: optimizer.momentum: expected a number above 0, which `nesterov` needs",
+        ),
+        (
+            "kind = \"muon\"\nadjust_learning_rate = \"orignal\"\n",
+            "vae.toml:7: optimizer.adjust_learning_rate: there is no `orignal`; did you mean `original`? (known: original, ",
+        ),
+        (
+            "schedule = \"cosine\"\nfinal_fraction = 0.02\n",
+            "vae.toml:7: optimizer.final_fraction: it is a key of the schedule, as in schedule = { kind = \"cosine\", \
+             final_fraction = 0.02 }",
+        ),
+        (
+            "schedule = \"cosin\"\n",
+            "vae.toml:6: optimizer.schedule: there is no `cosin`; did you mean `cosine`? (known: constant, linear, cosine, \
+             step, exponential, plateau)",
+        ),
+        ("schedule = \"step\"\n", "vae.toml:6: optimizer.schedule needs the key `every`"),
+        (
+            "schedule = { kind = \"step\", every = 0, factor = 0.5 }\n",
+            "vae.toml:6: optimizer.schedule.every is 0; expected a whole number of at least 1",
+        ),
+        (
+            "schedule = { kind = \"plateau\", patence = 3 }\n",
+            "vae.toml:6: unknown key `patence` in optimizer.schedule; did you mean `patience`? (allowed: factor, patience, \
+             threshold, minimum)",
+        ),
+        ("schedule = { every = 3 }\n", "vae.toml:6: optimizer.schedule needs the key `kind`"),
+        (
+            "schedule = 3\n",
+            "vae.toml:6: optimizer.schedule: found integer 3; expected a name such as \"cosine\", or a table such as",
+        ),
+        (
+            "[[optimizer.groups]]\nmatch = \"*\"\nlearning_rate_factor = -1\n",
+            "vae.toml:8: optimizer.groups.learning_rate_factor: found floating point -1.0; expected a finite number of at least 0",
+        ),
+        (
+            "[[optimizer.groups]]\nmatch = \"*\"\nweightdecay = 1\n",
+            "vae.toml:8: unknown key `weightdecay` in optimizer.groups; did you mean `weight_decay`? (allowed: match, \
+             learning_rate_factor, weight_decay)",
+        ),
+        (
+            "groups = [{ match = \"*\", weight_decay = nan }]\n",
+            "vae.toml:6: optimizer.groups.weight_decay: found floating point NaN; expected a finite number of at least 0",
+        ),
+        (
+            "groups = [{ match = \"*\", weight_decay = \"x\" }]\n",
+            "vae.toml:6: optimizer.groups.weight_decay: found string \"x\"; expected a number",
+        ),
+        ("[[optimizer.groups]]\nweight_decay = 1\n", "vae.toml:6: optimizer.groups needs the key `match`"),
+    ] {
+        let message = error(&format!("[optimizer]\n{more}"), &[]);
+        assert!(message.starts_with(expected), "\n   found: {message}\nexpected: {expected}");
+    }
+}
+
+#[test]
+fn the_examples_of_the_documentation_are_valid() {
+    let text = include_str!("../../../../docs/optimizers.md");
+    let examples: Vec<&str> = text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(!examples.is_empty());
+    for example in examples {
+        parse(example, &[]).unwrap_or_else(|error| panic!("{error}\n{example}"));
+    }
+    // Every optimiser has its line, with every key and its default.
+    for kind in OptimizerKind::KINDS {
+        let written = parse(&format!("{SMALL}[optimizer]\nkind = \"{kind}\"\n"), &[]).unwrap().to_toml().unwrap();
+        let keys = written.split("[optimizer]").nth(1).unwrap().split('[').next().unwrap().lines();
+        let row = text.lines().find(|line| line.starts_with(&format!("| `{kind}` ")));
+        let row = row.unwrap_or_else(|| panic!("no line for {kind}"));
+        let common = ["kind", "warmup_steps", "groups"];
+        for key in
+            keys.filter_map(|line| line.split_once(" = ").map(|(key, _)| key)).filter(|key| !common.contains(key))
+        {
+            assert!(row.contains(key) || ["learning_rate", "weight_decay"].contains(&key), "{key} in {row}");
+        }
     }
 }

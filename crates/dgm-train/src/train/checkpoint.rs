@@ -4,6 +4,7 @@
 //! over everything before it. A file is written beside its place, flushed to disk and renamed, so a crash leaves the
 //! old one.
 
+pub use super::rate::PlateauState;
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,8 @@ pub struct Progress {
     pub rate_factor: f64,
     /// The window of steps that is not reported yet.
     pub window: Window,
+    /// What a plateau schedule has seen; at its start for every other schedule.
+    pub plateau: PlateauState,
 }
 
 /// The best validation so far.
@@ -70,6 +73,7 @@ impl Default for Progress {
             restored: 0,
             rate_factor: 1.0,
             window: Window::default(),
+            plateau: PlateauState::default(),
         }
     }
 }
@@ -84,6 +88,19 @@ pub(crate) mod bits {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
         u64::deserialize(deserializer).map(f64::from_bits)
+    }
+
+    /// An `f64` that may be absent.
+    pub(crate) mod option {
+        use super::{Deserialize, Deserializer, Serialize, Serializer};
+
+        pub(crate) fn serialize<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+            value.map(f64::to_bits).serialize(serializer)
+        }
+
+        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+            Option::<u64>::deserialize(deserializer).map(|bits| bits.map(f64::from_bits))
+        }
     }
 }
 
@@ -197,6 +214,7 @@ mod tests {
                 best: Some(Best { step: 6, nats: 88.1 + 1e-13 }),
                 seconds: 1.5,
                 rate_factor: 0.1f64.powi(3),
+                plateau: PlateauState { best: Some(1.0 / 3.0), waited: 2, factor: 0.1f64.powi(3) },
                 window: Window { examples: 3, sums: vec![0.1f32.to_bits()] },
                 ..Progress::default()
             },

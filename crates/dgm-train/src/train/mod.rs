@@ -5,8 +5,9 @@ pub mod checkpoints;
 mod gradients;
 mod meter;
 mod nonfinite;
-mod optimizer;
+pub(crate) mod optimizer;
 mod plan;
+mod rate;
 pub mod restore;
 mod step;
 
@@ -167,8 +168,8 @@ impl Trainer<'_> {
         let plain = initial_model(self.config, &self.dataset.spec, &self.device)?;
         let mut state = State {
             average: self.config.training.ema_decay.map(|_| plain.clone()),
-            model: plain.train(),
-            optimizer: optimizer::build(&self.config.optimizer),
+            optimizer: optimizer::build(&self.config.optimizer, &plain),
+            model: optimizer::freeze(&self.config.optimizer, plain).train(),
             progress: Progress::default(),
             meter: Meter::default(),
         };
@@ -223,6 +224,7 @@ impl Trainer<'_> {
             return Ok(nats);
         }
         let progress = &mut state.progress;
+        progress.plateau.update(&self.config.optimizer, nats);
         let (step, epoch) = (progress.step, plan.epoch(progress.step.saturating_sub(1)) + 1);
         let better = progress.best.is_none_or(|best| nats < best.nats);
         progress.evaluations_since_best = if better { 0 } else { progress.evaluations_since_best + 1 };

@@ -1,52 +1,282 @@
-//! Optimiser, learning rate, clipping and the moving average of the weights: Burn's parts, put together from the
+//! Optimiser, parameter groups, clipping and the moving average of the weights: Burn's parts, put together from the
 //! configuration.
 
-use crate::config::{LearningRateSchedule, OptimizerConfig, OptimizerKind};
+use crate::config::{GroupConfig, MuonAdjustment, OptimizerConfig, OptimizerKind};
+use crate::error::{Error, Result, did_you_mean};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamGroup};
 use burn::optim::decay::WeightDecayConfig;
-use burn::optim::{AdamConfig, AdamWConfig, ModuleOptimizer, Optimizer, SgdConfig};
-use burn::tensor::Tensor;
+use burn::optim::momentum::MomentumConfig;
+use burn::optim::{self, AdjustLrFn, LearningRate, ModuleOptimizer, Optimizer};
+use burn::tensor::{Device, Tensor};
+use dgm_core::optim::AdamaxConfig;
 
-/// The optimiser. Weight decay reaches weights only, not biases and offsets.
-pub(crate) fn build(config: &OptimizerConfig) -> ModuleOptimizer {
-    let (beta_1, beta_2, epsilon) = (config.beta_1 as f32, config.beta_2 as f32, config.epsilon as f32);
-    let decay = config.weight_decay as f32;
-    let penalty = |decay: f32| (decay > 0.0).then(|| WeightDecayConfig::new(decay));
-    match config.kind {
-        OptimizerKind::Adam => {
-            let adam = AdamConfig::new().with_beta_1(beta_1).with_beta_2(beta_2).with_epsilon(epsilon);
-            grouped(decay, |decay| adam.clone().with_weight_decay(penalty(decay)).build())
+/// A parameter of a model.
+struct Parameter {
+    /// Where Burn meets it: the names of the modules that hold it, joined by dots.
+    path: String,
+    rank: usize,
+}
+
+impl Parameter {
+    /// All float parameters of a module.
+    fn of<M: Module>(module: &M) -> Vec<Self> {
+        #[derive(Default)]
+        struct Collect {
+            names: Vec<String>,
+            found: Vec<Parameter>,
         }
-        OptimizerKind::AdamW => {
-            let adam = AdamWConfig::new().with_beta_1(beta_1).with_beta_2(beta_2).with_epsilon(epsilon);
-            grouped(decay, |decay| adam.clone().with_weight_decay(decay).build())
+        impl ModuleVisitor for Collect {
+            fn enter_module(&mut self, name: &str, _container: &str) {
+                self.names.push(name.to_owned());
+            }
+
+            fn exit_module(&mut self, _name: &str, _container: &str) {
+                self.names.pop();
+            }
+
+            fn visit_float<const D: usize>(&mut self, _param: &Param<Tensor<D>>) {
+                self.found.push(Parameter { path: self.names.join("."), rank: D });
+            }
         }
-        OptimizerKind::Sgd => grouped(decay, |decay| SgdConfig::new().with_weight_decay(penalty(decay)).build()),
+        let mut collect = Collect::default();
+        module.visit(&mut collect);
+        collect.found
+    }
+
+    /// The path inside the model, as a configuration names it: without the model's own name.
+    fn name(&self) -> &str {
+        within_model(&self.path)
+    }
+
+    /// Whether weight decay reaches it: weights only, not biases, offsets and positions.
+    fn is_weight(&self) -> bool {
+        self.path.rsplit('.').next() == Some("weight")
     }
 }
 
-/// `rule(0)` for every parameter; where there is a decay, `rule(decay)` for the weights.
-fn grouped<O: Optimizer>(decay: f32, rule: impl Fn(f32) -> O) -> ModuleOptimizer {
-    let all = ModuleOptimizer::from(rule(0.0));
-    if decay > 0.0 { all.with_group(ParamGroup::from_predicate("weight"), rule(decay), None) } else { all }
+fn within_model(path: &str) -> &str {
+    path.split_once('.').map_or(path, |(_model, name)| name)
 }
 
-/// The learning rate at `step` of `steps`: a linear warm-up, then constant or half a cosine.
+/// The last group that matches a parameter.
+fn group_of<'a>(config: &'a OptimizerConfig, name: &str) -> Option<&'a GroupConfig> {
+    config.groups.iter().rev().find(|group| group.matches(name))
+}
+
+fn is_frozen(config: &OptimizerConfig, name: &str) -> bool {
+    group_of(config, name).is_some_and(|group| group.learning_rate_factor == 0.0)
+}
+
+/// Whether the optimiser fits the model. `place` gives the place of a key of `[optimizer]`, as a message begins.
 ///
-/// A function of the step alone, so a continued run needs no state for it.
-pub(crate) fn learning_rate(config: &OptimizerConfig, step: u64, steps: u64) -> f64 {
-    let peak = config.learning_rate;
-    if step < config.warmup_steps {
-        return peak * (step + 1) as f64 / config.warmup_steps as f64;
-    }
-    match config.schedule {
-        LearningRateSchedule::Constant => peak,
-        LearningRateSchedule::Cosine => {
-            let span = steps.saturating_sub(config.warmup_steps).max(1);
-            let part = ((step - config.warmup_steps) as f64 / span as f64).min(1.0);
-            let cosine = 0.5 * (1.0 + (std::f64::consts::PI * part).cos());
-            peak * (config.final_fraction + (1.0 - config.final_fraction) * cosine)
+/// # Errors
+/// A group that matches no parameter, groups that freeze all of them, and Muon for a model without matrices.
+pub(crate) fn check<M: Module>(config: &OptimizerConfig, model: &M, place: impl Fn(&str) -> String) -> Result<()> {
+    let parameters = Parameter::of(model);
+    let names: Vec<&str> = parameters.iter().map(Parameter::name).collect();
+    for group in &config.groups {
+        if !names.iter().any(|name| group.matches(name)) {
+            let near = did_you_mean(&group.pattern, names.iter().copied());
+            return Err(Error::input(format!(
+                "{}optimizer.groups: `{}` matches no parameter of the model{near} (a `*` stands for any characters; there \
+                 are: {})",
+                place("groups"),
+                group.pattern,
+                names.join(", ")
+            )));
         }
+    }
+    if names.iter().all(|name| is_frozen(config, name)) {
+        return Err(Error::input(format!(
+            "{}optimizer.groups: `learning_rate_factor = 0` freezes every parameter of the model; leave some to train",
+            place("groups")
+        )));
+    }
+    if matches!(config.kind, OptimizerKind::Muon(_)) && !parameters.iter().any(is_matrix) {
+        return Err(Error::input(format!(
+            "{}optimizer.kind: \"muon\" is for weights that are matrices, and this model has none; \"adamw\" is what its \
+             other parameters would get",
+            place("kind")
+        )));
+    }
+    Ok(())
+}
+
+/// Whether Muon is for it.
+fn is_matrix(parameter: &Parameter) -> bool {
+    parameter.is_weight() && parameter.rank == 2
+}
+
+/// The model with the parameters of learning rate 0 out of the graph: they cost no gradient and do not count when
+/// gradients are clipped.
+pub(crate) fn freeze<M: Module>(config: &OptimizerConfig, model: M) -> M {
+    struct Freeze<'a> {
+        config: &'a OptimizerConfig,
+        names: Vec<String>,
+    }
+    impl ModuleMapper for Freeze<'_> {
+        fn enter_module(&mut self, name: &str, _container: &str) {
+            self.names.push(name.to_owned());
+        }
+
+        fn exit_module(&mut self, _name: &str, _container: &str) {
+            self.names.pop();
+        }
+
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let frozen = is_frozen(self.config, within_model(&self.names.join(".")));
+            if frozen { param.set_require_grad(false) } else { param }
+        }
+    }
+    if config.groups.is_empty() {
+        return model;
+    }
+    model.map(&mut Freeze { config, names: Vec::new() })
+}
+
+/// An optimiser of all parameters of the model: each has the rule with its weight decay, at its group's learning rate.
+/// Weight decay reaches weights only, not biases and offsets.
+pub(crate) fn build<M: Module>(config: &OptimizerConfig, model: &M) -> ModuleOptimizer {
+    let parameters = Parameter::of(model);
+    let build = Build { config, parameters: &parameters };
+    match &config.kind {
+        OptimizerKind::Adam(keys) => build.all(|decay| {
+            let adam = optim::AdamConfig::new().with_beta_1(keys.beta_1 as f32).with_beta_2(keys.beta_2 as f32);
+            let adam = adam.with_epsilon(keys.epsilon as f32).with_amsgrad(keys.amsgrad);
+            adam.with_weight_decay(penalty(decay)).build()
+        }),
+        OptimizerKind::AdamW(keys) => build.all(|decay| {
+            let adamw = adamw(keys.beta_1, keys.beta_2, keys.epsilon, decay).with_amsgrad(keys.amsgrad);
+            adamw.with_cautious_weight_decay(keys.cautious_weight_decay).build()
+        }),
+        OptimizerKind::Adamax(keys) => build.all(|decay| {
+            let adamax = AdamaxConfig::new().with_beta_1(keys.beta_1 as f32).with_beta_2(keys.beta_2 as f32);
+            adamax.with_epsilon(keys.epsilon as f32).with_weight_decay(penalty(decay)).build()
+        }),
+        OptimizerKind::Sgd(keys) => build.all(|decay| {
+            let momentum = momentum(keys.momentum, keys.dampening, keys.nesterov);
+            let momentum = (keys.momentum > 0.0).then_some(momentum);
+            optim::SgdConfig::new().with_momentum(momentum).with_weight_decay(penalty(decay)).build()
+        }),
+        OptimizerKind::Adan(keys) => build.all(|decay| {
+            let adan = optim::AdanConfig::new().with_beta_1(keys.beta_1 as f32).with_beta_2(keys.beta_2 as f32);
+            let adan = adan.with_beta_3(keys.beta_3 as f32).with_epsilon(keys.epsilon as f32);
+            adan.with_no_prox(keys.no_prox).with_weight_decay(decay as f32).build()
+        }),
+        OptimizerKind::AdaGrad(keys) => build.all(|decay| {
+            let adagrad = optim::AdaGradConfig::new().with_lr_decay(keys.learning_rate_decay);
+            adagrad.with_epsilon(keys.epsilon as f32).with_weight_decay(penalty(decay)).build()
+        }),
+        OptimizerKind::RmsProp(keys) => build.all(|decay| {
+            let rmsprop = optim::RmsPropConfig::new().with_alpha(keys.alpha as f32).with_centered(keys.centered);
+            let rmsprop = rmsprop.with_momentum(keys.momentum as f32).with_epsilon(keys.epsilon as f32);
+            rmsprop.with_weight_decay(penalty(decay)).build()
+        }),
+        OptimizerKind::Adafactor(keys) => build.all(|decay| {
+            let adafactor = optim::AdafactorConfig::new().with_decay_rate(keys.decay_rate);
+            let adafactor = adafactor.with_epsilon_1(keys.epsilon_1 as f32).with_epsilon_2(keys.epsilon_2 as f32);
+            let adafactor = adafactor.with_clip_threshold(keys.clip_threshold as f32);
+            let adafactor = adafactor.with_relative_step(keys.relative_step).with_scale_parameter(keys.scale_parameter);
+            adafactor.with_weight_decay(decay as f32).build()
+        }),
+        OptimizerKind::Lamb(keys) => build.all(|decay| {
+            let lamb = optim::LambConfig::new().with_beta_1(keys.beta_1 as f32).with_beta_2(keys.beta_2 as f32);
+            let lamb = lamb.with_epsilon(keys.epsilon as f32).with_use_trust_ratio(keys.use_trust_ratio);
+            lamb.with_weight_decay(decay as f32).build()
+        }),
+        OptimizerKind::Lion(keys) => build.all(|decay| {
+            let lion = optim::LionConfig::new().with_beta_1(keys.beta_1 as f32).with_beta_2(keys.beta_2 as f32);
+            lion.with_weight_decay(decay as f32).build()
+        }),
+        OptimizerKind::Muon(keys) => {
+            let others = build.all(|decay| adamw(keys.beta_1, keys.beta_2, keys.epsilon, decay).build());
+            build.some(others, is_matrix, |decay| {
+                let muon = optim::MuonConfig::new().with_momentum(momentum(keys.momentum, 0.0, keys.nesterov));
+                let muon = muon.with_ns_steps(keys.newton_schulz_steps as usize).with_weight_decay(penalty(decay));
+                muon.with_adjust_lr_fn(match keys.adjust_learning_rate {
+                    MuonAdjustment::Original => AdjustLrFn::Original,
+                    MuonAdjustment::MatchRmsAdamw => AdjustLrFn::MatchRmsAdamW,
+                })
+                .build()
+            })
+        }
+    }
+}
+
+fn penalty(decay: f64) -> Option<WeightDecayConfig> {
+    (decay > 0.0).then(|| WeightDecayConfig::new(decay as f32))
+}
+
+fn momentum(momentum: f64, dampening: f64, nesterov: bool) -> MomentumConfig {
+    MomentumConfig::new().with_momentum(momentum).with_dampening(dampening).with_nesterov(nesterov)
+}
+
+fn adamw(beta_1: f64, beta_2: f64, epsilon: f64, decay: f64) -> optim::AdamWConfig {
+    let adamw = optim::AdamWConfig::new().with_beta_1(beta_1 as f32).with_beta_2(beta_2 as f32);
+    adamw.with_epsilon(epsilon as f32).with_weight_decay(decay as f32)
+}
+
+/// What a [`ModuleOptimizer`] is put together from.
+struct Build<'a> {
+    config: &'a OptimizerConfig,
+    parameters: &'a [Parameter],
+}
+
+impl Build<'_> {
+    /// `rule(λ)` for every parameter, λ being its weight decay.
+    fn all<O: Optimizer>(&self, rule: impl Fn(f64) -> O) -> ModuleOptimizer {
+        // Burn asks for a first rule that is for everything.
+        self.some(ModuleOptimizer::from(rule(0.0)), |_| true, rule)
+    }
+
+    /// `rule(λ)` for the parameters that are `chosen`, on top of what there is.
+    fn some<O: Optimizer>(
+        &self,
+        mut optimizer: ModuleOptimizer,
+        chosen: impl Fn(&Parameter) -> bool,
+        rule: impl Fn(f64) -> O,
+    ) -> ModuleOptimizer {
+        let mut alike: Vec<(f64, f64, Vec<String>)> = Vec::new();
+        for parameter in self.parameters.iter().filter(|parameter| chosen(parameter)) {
+            let group = group_of(self.config, parameter.name());
+            let factor = group.map_or(1.0, |group| group.learning_rate_factor);
+            let decay = group.and_then(|group| group.weight_decay).unwrap_or(self.config.weight_decay);
+            let decay = if parameter.is_weight() { decay } else { 0.0 };
+            match alike.iter_mut().find(|(f, d, _)| (*f, *d) == (factor, decay)) {
+                Some((_, _, paths)) => paths.push(parameter.path.clone()),
+                None => alike.push((factor, decay, vec![parameter.path.clone()])),
+            }
+        }
+        for (factor, decay, paths) in alike {
+            let scaled = Scaled { rule: rule(decay), factor };
+            optimizer = optimizer.with_group(ParamGroup::from_paths(paths), scaled, None);
+        }
+        optimizer
+    }
+}
+
+/// A rule at a multiple of the learning rate.
+#[derive(Clone)]
+struct Scaled<O> {
+    rule: O,
+    factor: f64,
+}
+
+impl<O: Optimizer> Optimizer for Scaled<O> {
+    type State<const D: usize> = O::State<D>;
+
+    fn step<const D: usize>(
+        &self,
+        rate: LearningRate,
+        tensor: Tensor<D>,
+        grad: Tensor<D>,
+        state: Option<O::State<D>>,
+    ) -> (Tensor<D>, Option<O::State<D>>) {
+        self.rule.step(rate * self.factor, tensor, grad, state)
+    }
+
+    fn to_device<const D: usize>(state: O::State<D>, device: &Device) -> O::State<D> {
+        O::to_device(state, device)
     }
 }
 
@@ -86,22 +316,5 @@ pub(crate) fn update_average<M: Module>(average: M, module: &M, decay: f64, step
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn warm_up_then_cosine() {
-        let config = OptimizerConfig {
-            learning_rate: 2.0,
-            warmup_steps: 4,
-            schedule: LearningRateSchedule::Cosine,
-            final_fraction: 0.1,
-            ..Default::default()
-        };
-        let at = |step| learning_rate(&config, step, 104);
-        assert_eq!([at(0), at(1), at(3)], [0.5, 1.0, 2.0]);
-        assert_eq!(at(4), 2.0);
-        assert!((at(54) - (0.2 + 0.9)).abs() < 1e-12);
-        assert!((at(104) - 0.2).abs() < 1e-12);
-    }
-}
+#[path = "optimizer_tests.rs"]
+mod tests;

@@ -1,7 +1,8 @@
 //! One step: gradients of a batch, in parts where it is too big to be on the device at once, and the update.
 
+use super::checkpoint::Progress;
 use super::meter::{GRADIENT, Sums};
-use super::{State, Trainer, gradients, optimizer};
+use super::{State, Trainer, gradients, optimizer, rate};
 use crate::error::{Error, Result};
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use dgm_core::random::Seed;
@@ -72,6 +73,7 @@ impl Trainer<'_> {
 
     /// The learning rate of `step`, from 0 on.
     pub(super) fn learning_rate_at(&self, step: u64, state: &State, steps: u64) -> f64 {
-        optimizer::learning_rate(&self.config.optimizer, step, steps) * state.progress.rate_factor
+        let Progress { plateau, rate_factor, .. } = &state.progress;
+        rate::learning_rate(&self.config.optimizer, step, steps, plateau) * rate_factor
     }
 }
