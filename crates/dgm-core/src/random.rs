@@ -42,6 +42,14 @@ fn fnv1a_128(bytes: &[u8]) -> u128 {
 }
 
 impl Stream {
+    /// Passes over `words` 32-bit words in constant time, as if they had been drawn; [`uniform`](Self::uniform) takes one.
+    ///
+    /// So the numbers of one example among many are found without drawing those before it.
+    pub fn skip(&mut self, words: u64) {
+        let position = self.generator.get_word_pos();
+        self.generator.set_word_pos(position.wrapping_add(u128::from(words)));
+    }
+
     /// Uniform on [0, 1): a multiple of 2⁻²⁴, so exact in f32 and never 1.
     pub fn uniform(&mut self) -> f32 {
         (self.generator.next_u32() >> 8) as f32 * (1.0 / 16_777_216.0)
@@ -152,6 +160,27 @@ mod tests {
         assert_ne!(order, (0..1000).collect::<Vec<_>>());
         order.sort_unstable();
         assert_eq!(order, (0..1000).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn to_skip_is_to_draw_and_forget() {
+        // 64 words are one buffer of the generator, 16 one block.
+        let all = Seed(7).stream("skip", 3).uniforms(400);
+        for before in [0, 1, 15, 16, 63, 64, 65, 128] {
+            for words in [0, 1, 15, 16, 17, 63, 64, 65, 200] {
+                let mut stream = Seed(7).stream("skip", 3);
+                stream.uniforms(before);
+                stream.skip(words as u64);
+                assert_eq!(stream.uniforms(70), all[before + words..][..70], "{before} drawn, {words} skipped");
+            }
+        }
+        // Farther than anybody would draw.
+        let mut once = Seed(7).stream("skip", 3);
+        once.skip(1 << 41);
+        let mut twice = Seed(7).stream("skip", 3);
+        twice.skip(1 << 40);
+        twice.skip(1 << 40);
+        assert_eq!(once.uniforms(5), twice.uniforms(5));
     }
 
     #[cfg(feature = "flex")]

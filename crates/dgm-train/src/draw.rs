@@ -64,7 +64,7 @@ fn condition_of(
         }
         (None, _) => {
             let picked: Vec<usize> = rows.clone().map(|i| i % conditions.len().max(1)).collect();
-            spec.condition.as_ref().and_then(|_| conditions.batch(&picked, device).condition)
+            if spec.condition.is_some() { conditions.batch(&picked, 0, device)?.condition } else { None }
         }
     })
 }

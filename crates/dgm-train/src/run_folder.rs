@@ -50,6 +50,12 @@ pub struct Provenance {
     pub examples: [usize; 3],
     /// The data as the model sees them.
     pub spec: DataSpec,
+    /// What was done to the data that changes what their likelihood means.
+    #[serde(default)]
+    pub transforms: Vec<String>,
+    /// Entropy of the distribution that the data were drawn from, in nats an example, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entropy: Option<f64>,
     /// Seconds since 1970 when the run began.
     pub began: u64,
 }
@@ -135,6 +141,8 @@ impl RunFolder {
             data_sha256: dataset.fingerprint.clone(),
             examples: [dataset.train.len(), dataset.validation.len(), dataset.test.len()],
             spec: dataset.spec.clone(),
+            transforms: dataset.transforms.clone(),
+            entropy: dataset.entropy,
             began: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
         };
         self.write_json("provenance.json", &provenance)?;

@@ -18,8 +18,7 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
     let seed = Seed(config.seed);
     let dataset = folder.dataset(&config)?;
     let model = folder.best_model(&config, &dataset.spec, &backend.device)?;
-    let splits = [&dataset.validation, &dataset.test];
-    let results = evaluate(&model, &config.evaluation, splits, &backend.device, seed)?;
+    let results = evaluate(&model, &config.evaluation, &dataset, &backend.device, seed)?;
     if args.json {
         let text = serde_json::to_string_pretty(&results)
             .map_err(|error| Error::run(format!("the results cannot be written as JSON: {error}")))?;

@@ -54,8 +54,7 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
     // From here on nothing has to be saved: a signal ends the program at once.
     stop.flag.store(true, Ordering::Relaxed);
     let model = folder.best_model(config, &dataset.spec, &device)?;
-    let splits = [&dataset.validation, &dataset.test];
-    let results = evaluate::evaluate(&model, &config.evaluation, splits, &device, Seed(config.seed))?;
+    let results = evaluate::evaluate(&model, &config.evaluation, dataset, &device, Seed(config.seed))?;
     folder.write_json("result.json", &results)?;
     if grid::is_image(&dataset.spec) && model.as_model().as_generate().is_some() {
         let path = folder.path().join("samples.png");

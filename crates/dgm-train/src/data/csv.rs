@@ -7,7 +7,8 @@ use dgm_models::{ConditionSpec, DataSpec, Values};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::file::{Fingerprint, Source};
-use super::{Dataset, Matrix, Split, mean_and_std};
+use super::store::{Store, View};
+use super::{Dataset, Field, Split};
 use crate::config::{Invalid, require};
 use crate::error::{Error, Result, did_you_mean};
 
@@ -139,22 +140,38 @@ impl CsvConfig {
         }
         let conditions = if condition.is_empty() { None } else { Some(table.numbers(&condition, self.header)?) };
 
-        let split =
-            |rows: &[usize]| Split::new(targets.select(rows), conditions.as_ref().map(|matrix| matrix.select(rows)));
+        let targets = View::new(Store::floats(target.len(), targets));
+        let conditions = conditions.map(|numbers| View::new(Store::floats(condition.len(), numbers)));
+        let split = |rows: &[usize]| {
+            let part = |view: &View| Field::new(view.select(rows));
+            Split::new(part(&targets), conditions.as_ref().map(part))
+        };
         let (train, validation, test) = (split(&train), split(&validation), split(&test));
         let values = match self.target_classes {
             Some(classes) => Values::Levels(classes),
             None => {
-                let (mean, std) = column_statistics(&train.target);
+                let (mean, std) = train.target.mean_and_std(false)?;
                 Values::Real { mean, std }
             }
         };
-        let condition = train.condition.as_ref().map(|matrix| {
-            let (mean, std) = column_statistics(matrix);
-            ConditionSpec { mean, std, classes: None }
-        });
+        let condition = match &train.condition {
+            None => None,
+            Some(field) => {
+                let (mean, std) = field.mean_and_std(false)?;
+                Some(ConditionSpec { mean, std, classes: None })
+            }
+        };
         let spec = DataSpec { shape: [1, 1, target.len()], values, condition };
-        Ok(Dataset { name: name_of(&self.path), spec, train, validation, test, fingerprint: fingerprint.finish() })
+        Ok(Dataset {
+            name: name_of(&self.path),
+            spec,
+            train,
+            validation,
+            test,
+            fingerprint: fingerprint.finish(),
+            transforms: Vec::new(),
+            entropy: None,
+        })
     }
 
     /// The cells as text, every row with the same number of them.
@@ -332,7 +349,7 @@ impl Table {
     }
 
     /// The numbers of these columns, all of them finite.
-    fn numbers(&self, columns: &[usize], header: bool) -> Result<Matrix> {
+    fn numbers(&self, columns: &[usize], header: bool) -> Result<Vec<f32>> {
         let mut values = Vec::with_capacity(self.rows.len() * columns.len());
         for (row, (line, cells)) in self.rows.iter().enumerate() {
             for &column in columns {
@@ -352,12 +369,12 @@ impl Table {
                 }
             }
         }
-        Ok(Matrix::new(self.rows.len(), columns.len(), values))
+        Ok(values)
     }
 
     /// Every number is a label below `classes`.
-    fn check_labels(&self, numbers: &Matrix, classes: usize) -> Result<()> {
-        for (value, (line, _)) in numbers.values().iter().zip(&self.rows) {
+    fn check_labels(&self, numbers: &[f32], classes: usize) -> Result<()> {
+        for (value, (line, _)) in numbers.iter().zip(&self.rows) {
             if value.fract() != 0.0 || *value < 0.0 || *value as usize >= classes {
                 let last = classes - 1;
                 return Err(Error::input(format!(
@@ -369,11 +386,6 @@ impl Table {
         }
         Ok(())
     }
-}
-
-fn column_statistics(matrix: &Matrix) -> (Vec<f32>, Vec<f32>) {
-    let width = matrix.width();
-    (0..width).map(|column| mean_and_std(matrix.values().iter().skip(column).step_by(width).copied())).unzip()
 }
 
 /// The file's name with its folder's: tables are often called `data`.

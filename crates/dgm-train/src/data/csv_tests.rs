@@ -3,7 +3,7 @@
 
 use tempfile::TempDir;
 
-use super::super::tests::shared;
+use super::super::tests::{all, shared};
 use super::super::{DataConfig, load};
 use super::*;
 
@@ -62,12 +62,13 @@ fn rows_go_where_the_files_say() {
     })
     .unwrap();
     assert_eq!((data.train.len(), data.validation.len(), data.test.len()), (2, 1, 1));
-    assert_eq!(data.test.target.values(), [30.0]);
-    assert_eq!(data.test.condition.unwrap().values(), [3.0, 5.0]);
+    assert_eq!(all(&data.test.target).values(), [30.0]);
+    assert_eq!(all(&data.test.condition.unwrap()).values(), [3.0, 5.0]);
     let condition = data.spec.condition.unwrap();
     assert_eq!((condition.mean[1], condition.std[1]), (5.0, 1.0));
     let Values::Real { mean, std } = data.spec.values else { panic!("real") };
-    let train = data.train.target.values();
+    let train = all(&data.train.target);
+    let train = train.values();
     assert!(
         (mean[0] - (train[0] + train[1]) / 2.0).abs() < 1e-6 && (std[0] - (train[1] - train[0]) / 2.0).abs() < 1e-6
     );
@@ -79,10 +80,11 @@ fn random_splits_hold_every_row_once_and_follow_the_seed() {
     let data = read(&text, |config| config.delimiter = Delimiter::Whitespace).unwrap();
     assert_eq!((data.train.len(), data.validation.len(), data.test.len()), (81, 9, 10));
     let splits = [&data.train, &data.validation, &data.test];
-    let mut all: Vec<f32> = splits.iter().flat_map(|split| split.target.values().to_vec()).collect();
-    all.sort_unstable_by(f32::total_cmp);
-    assert_eq!(all, (0..100).map(|i| i as f32 * 2.0).collect::<Vec<_>>());
-    assert_eq!(read(&text, |config| config.delimiter = Delimiter::Whitespace).unwrap().test, data.test);
+    let mut numbers: Vec<f32> = splits.iter().flat_map(|split| all(&split.target).values().to_vec()).collect();
+    numbers.sort_unstable_by(f32::total_cmp);
+    assert_eq!(numbers, (0..100).map(|i| i as f32 * 2.0).collect::<Vec<_>>());
+    let again = read(&text, |config| config.delimiter = Delimiter::Whitespace).unwrap();
+    assert_eq!(all(&again.test.target), all(&data.test.target));
 }
 
 #[test]
@@ -98,7 +100,7 @@ fn names_quotes_and_delimiters() {
     .unwrap();
     assert_eq!(data.spec.values, Values::Levels(9));
     let splits = [&data.train, &data.validation, &data.test];
-    assert_eq!(splits.iter().flat_map(|split| split.target.values()).sum::<f32>(), 20.0);
+    assert_eq!(splits.iter().flat_map(|split| all(&split.target).values().to_vec()).sum::<f32>(), 20.0);
     // With every column a target there is nothing left to condition on.
     let data = read("1,2\n3,4\n5,6\n", |config| config.target = vec![Column::Index(0), Column::Index(1)]).unwrap();
     assert_eq!((data.spec.condition, data.spec.shape), (None, [1, 1, 2]));

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Dataset;
 use super::file::Fingerprint;
-use super::images::{self, Binarize, Condition, ImageSet, Images, Target};
+use super::images::{Condition, Declared, ImageSet, Images, Target};
+use super::store::{Store, View};
+use super::transform::{Augment, Binarize, Dequantize, Transforms};
 use crate::config::Invalid;
 use crate::error::{Error, Result};
 
@@ -15,7 +17,7 @@ static CSV_GZ: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../.
 
 const PIXELS: usize = 64;
 const TRAIN: usize = 1000;
-const VALIDATION_END: usize = TRAIN + 350;
+const VALIDATION: usize = 350;
 
 /// The keys of `source = "digits"`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,11 +27,23 @@ pub struct DigitsConfig {
     pub target: Target,
     /// What it is conditioned on. Default: nothing.
     pub condition: Condition,
+    /// How grey values become black and white. Default: they stay grey.
+    pub binarize: Binarize,
+    /// How levels become real numbers. Default: they stay levels.
+    pub dequantize: Dequantize,
+    /// How training images are varied. Default: not at all.
+    #[serde(skip_serializing_if = "Augment::is_none")]
+    pub augment: Augment,
 }
 
 impl DigitsConfig {
     pub(super) fn validate(&self) -> std::result::Result<(), Invalid> {
-        images::validate(self.target, self.condition)
+        self.declared().validate()
+    }
+
+    fn declared(&self) -> Declared {
+        let Self { target, condition, binarize, dequantize, augment } = *self;
+        Declared { target, condition, transforms: Transforms { augment, binarize, dequantize } }
     }
 
     /// 1000 for training, 350 for validation, 447 for the test, in the order of the file.
@@ -38,38 +52,35 @@ impl DigitsConfig {
             |what: &str| Error::run(format!("the built-in digits are damaged: {what}; build the program again"));
         let mut text = String::new();
         flate2::read::GzDecoder::new(CSV_GZ).read_to_string(&mut text).map_err(|error| damaged(&error.to_string()))?;
-        let mut splits = [Images::default(), Images::default(), Images::default()];
-        for (row, line) in text.lines().enumerate() {
+        let (mut images, mut classes) = (Vec::new(), Vec::new());
+        for line in text.lines() {
             let values: std::result::Result<Vec<u8>, _> = line.split(',').map(str::parse).collect();
             let values = values.map_err(|error| damaged(&error.to_string()))?;
-            let [train, validation, test] = &mut splits;
-            let images = match row {
-                0..TRAIN => train,
-                TRAIN..VALIDATION_END => validation,
-                _ => test,
-            };
             match values.split_last() {
                 Some((label, pixels)) if pixels.len() == PIXELS && *label < 10 && pixels.iter().all(|&v| v <= 16) => {
-                    images.pixels.extend_from_slice(pixels);
-                    images.labels.get_or_insert_default().push(*label);
+                    images.extend_from_slice(pixels);
+                    classes.push(*label);
                 }
                 _ => return Err(damaged("a row is not 64 pixels and a label")),
             }
         }
         let mut fingerprint = Fingerprint::default();
         fingerprint.update(text.as_bytes());
-        let [train, validation, test] = splits;
+        let all = Images {
+            pixels: View::new(Store::bytes(PIXELS, images)),
+            labels: Some(View::new(Store::bytes(1, classes))),
+        };
         let set = ImageSet {
             name: "digits".into(),
-            height: 8,
-            width: 8,
+            shape: [1, 8, 8],
             levels: 17,
             classes: 10,
-            train,
-            validation,
-            test,
+            interleaved: false,
+            train: all.range(0, TRAIN),
+            validation: all.range(TRAIN, VALIDATION),
+            test: all.range(TRAIN + VALIDATION, usize::MAX),
             fingerprint: fingerprint.finish(),
         };
-        set.dataset(self.target, self.condition, Binarize::None, seed)
+        set.dataset(&self.declared(), seed)
     }
 }

@@ -8,17 +8,30 @@ use std::path::Path;
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
+use super::store::STREAM_ABOVE;
 use crate::error::{Error, Result};
 
+/// The first bytes of a gzip file.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
 /// A file that is being read, decompressed on the way.
-pub(super) struct Source {
-    reader: Box<dyn Read>,
+pub struct Source<'a> {
+    reader: Box<dyn Read + 'a>,
     name: String,
     /// The length of the content, where it is known: not for a compressed file.
     length: Option<u64>,
 }
 
-impl Source {
+impl<'a> Source<'a> {
+    /// The content of a file from memory, named `name` in messages.
+    pub fn from_bytes(name: &str, bytes: &'a [u8]) -> Self {
+        let name = name.to_owned();
+        if bytes.starts_with(&GZIP) {
+            return Self { reader: Box::new(MultiGzDecoder::new(bytes)), name, length: None };
+        }
+        Self { reader: Box::new(bytes), name, length: Some(bytes.len() as u64) }
+    }
+
     /// Opens a file. `what` says what should be there, `key` which key of `[data]` names it.
     pub(super) fn open(path: &Path, key: &str, what: &str) -> Result<Self> {
         let name = path.display().to_string();
@@ -34,24 +47,28 @@ impl Source {
         }
         let mut buffered = BufReader::new(file);
         let start = buffered.fill_buf().map_err(|error| fail(format!("{name} cannot be read: {error}")))?;
-        if start.starts_with(&[0x1f, 0x8b]) {
+        if start.starts_with(&GZIP) {
             return Ok(Self { reader: Box::new(MultiGzDecoder::new(buffered)), name, length: None });
         }
         Ok(Self { reader: Box::new(buffered), name, length: Some(metadata.len()) })
     }
 
     /// The file's name in messages.
-    pub(super) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The length of the content, where it is known without reading it.
-    pub(super) fn length(&self) -> Option<u64> {
+    pub fn length(&self) -> Option<u64> {
         self.length
     }
 
     /// Up to `limit` more bytes: fewer only where the file ends. Memory grows with what is read, not with the limit.
-    pub(super) fn read(&mut self, limit: u64) -> Result<Vec<u8>> {
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read, or a damaged gzip file.
+    pub fn read(&mut self, limit: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         match self.reader.by_ref().take(limit).read_to_end(&mut bytes) {
             Ok(_) => Ok(bytes),
@@ -66,7 +83,11 @@ impl Source {
     }
 
     /// The rest of the file as text, without a byte order mark.
-    pub(super) fn read_text(&mut self) -> Result<String> {
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read), and bytes that are not UTF-8.
+    pub fn read_text(&mut self) -> Result<String> {
         let text = String::from_utf8(self.read(u64::MAX)?).map_err(|error| {
             let valid = error.utf8_error().valid_up_to();
             let line = 1 + error.as_bytes().iter().take(valid).filter(|&&byte| byte == b'\n').count();
@@ -74,6 +95,57 @@ impl Source {
         })?;
         Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
     }
+}
+
+/// Bytes of a file that are looked at at once.
+const CHUNK: u64 = 1 << 20;
+
+impl Source<'_> {
+    /// Up to `limit` more bytes, in memory or only passed through, each part of them shown to `look` with its place.
+    /// Returns what is kept and how many bytes there were.
+    pub(super) fn pass(
+        &mut self,
+        limit: u64,
+        keep: bool,
+        mut look: impl FnMut(u64, &[u8]) -> Result<()>,
+    ) -> Result<(Vec<u8>, u64)> {
+        let (mut kept, mut passed) = (Vec::new(), 0);
+        while passed < limit {
+            let part = self.read(CHUNK.min(limit - passed))?;
+            if part.is_empty() {
+                break;
+            }
+            look(passed, &part)?;
+            passed += part.len() as u64;
+            if keep {
+                kept.extend_from_slice(&part);
+            }
+        }
+        Ok((kept, passed))
+    }
+}
+
+/// Whether the `total` bytes of a source's data are left in the file: those of a file above 2 GiB always are.
+///
+/// # Errors
+///
+/// A compressed file that is wanted on disk: its rows cannot be found without unpacking all before them.
+pub(super) fn stays_on_disk(source: &Source<'_>, wanted: bool, total: u64) -> Result<bool> {
+    match source.length() {
+        Some(_) => Ok(wanted || total > STREAM_ABOVE),
+        None if wanted => Err(Error::input(format!(
+            "{}: the file is compressed, so its rows cannot be read one by one; unpack it (gunzip) and name the unpacked \
+             file, or set data.stream = false",
+            source.name()
+        ))),
+        None => Ok(false),
+    }
+}
+
+/// What to do about a compressed file that would not fit into memory.
+pub(super) fn too_large_to_unpack() -> String {
+    "holds more than 2 GiB, compressed; unpack it (gunzip) and name the unpacked file, which is then read row by row"
+        .into()
 }
 
 /// SHA-256 over everything that a data set was read from.

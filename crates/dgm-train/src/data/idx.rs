@@ -8,8 +8,10 @@ use dgm_core::random::Seed;
 use serde::{Deserialize, Serialize};
 
 use super::Dataset;
-use super::file::{Fingerprint, Source};
-use super::images::{self, Binarize, Condition, ImageSet, Images, Target};
+use super::file::{Fingerprint, Source, stays_on_disk, too_large_to_unpack};
+use super::images::{Condition, Declared, ImageSet, Images, Target};
+use super::store::{Element, FileRows, STREAM_ABOVE, Store, View};
+use super::transform::{Augment, Binarize, Dequantize, Transforms};
 use crate::config::{Invalid, require};
 use crate::error::{Error, Result};
 
@@ -45,6 +47,15 @@ pub struct IdxConfig {
     /// Examples for validation, from the end of the training file. Default: a sixth of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation: Option<usize>,
+    /// How levels become real numbers. Default: they stay levels.
+    #[serde(default)]
+    pub dequantize: Dequantize,
+    /// How training images are varied. Default: not at all.
+    #[serde(default, skip_serializing_if = "Augment::is_none")]
+    pub augment: Augment,
+    /// Whether images stay on disk and are read row by row, as those of files above 2 GiB always do. Default: false.
+    #[serde(default)]
+    pub stream: bool,
     /// At most so many training examples, from the start of the file. Default: all that validation leaves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train_limit: Option<usize>,
@@ -63,7 +74,7 @@ fn ten_classes() -> usize {
 
 impl IdxConfig {
     pub(super) fn validate(&self) -> std::result::Result<(), Invalid> {
-        images::validate(self.target, self.condition)?;
+        self.declared().validate()?;
         require((2..=256).contains(&self.levels), "levels", "a whole number from 2 to 256")?;
         require((2..=256).contains(&self.classes), "classes", "a whole number from 2 to 256")?;
         let at_least_1 = |value: Option<usize>, key| {
@@ -72,13 +83,7 @@ impl IdxConfig {
         at_least_1(self.validation, "validation")?;
         at_least_1(self.train_limit, "train_limit")?;
         at_least_1(self.test_limit, "test_limit")?;
-        let drawn_target = self.binarize != Binarize::Dynamic || self.target == Target::Image;
-        require(
-            drawn_target,
-            "binarize",
-            "none or threshold: only a target is drawn anew, and data.target is the label",
-        )?;
-        if self.target == Target::Label || self.condition == Condition::Label {
+        if self.declared().needs_labels() {
             let what = "the path of the labels, because data.target or data.condition is the label";
             require(self.train_labels.is_some(), "train_labels", what)?;
             require(self.test_labels.is_some(), "test_labels", what)?;
@@ -86,12 +91,17 @@ impl IdxConfig {
         Ok(())
     }
 
+    fn declared(&self) -> Declared {
+        let Self { target, condition, binarize, dequantize, augment, .. } = *self;
+        Declared { target, condition, transforms: Transforms { augment, binarize, dequantize } }
+    }
+
     pub(super) fn load(&self, seed: Seed) -> Result<Dataset> {
         let mut fingerprint = Fingerprint::default();
         let mut read =
             |images: &Path, labels: Option<&Path>, part: &str| self.read_part(images, labels, part, &mut fingerprint);
         let (size, train) = read(&self.train_images, self.train_labels.as_deref(), "train")?;
-        let (test_size, mut test) = read(&self.test_images, self.test_labels.as_deref(), "test")?;
+        let (test_size, test) = read(&self.test_images, self.test_labels.as_deref(), "test")?;
         if size != test_size {
             return Err(Error::input(format!(
                 "{}: found images of {} × {} pixels; expected {} × {} as in {}; give files of one data set",
@@ -104,8 +114,7 @@ impl IdxConfig {
             )));
         }
         let [height, width] = size;
-        let event = height * width;
-        let n = train.pixels.len() / event;
+        let n = train.len();
         let kept = self.validation.map_or(n - n / 6, |validation| n.saturating_sub(validation));
         if kept == 0 || kept == n {
             let validation = self.validation.unwrap_or(n / 6);
@@ -116,22 +125,19 @@ impl IdxConfig {
                 n.saturating_sub(1).max(1)
             )));
         }
-        let (mut train, validation) = train.split_at(kept, event);
-        train.truncate(self.train_limit, event);
-        test.truncate(self.test_limit, event);
         let folder = self.train_images.parent().and_then(Path::file_name);
         let set = ImageSet {
             name: folder.map_or_else(|| "idx".into(), |name| name.to_string_lossy().into_owned()),
-            height,
-            width,
+            shape: [1, height, width],
             levels: self.levels,
             classes: self.classes,
-            train,
-            validation,
-            test,
+            interleaved: false,
+            train: train.range(0, self.train_limit.map_or(kept, |limit| limit.min(kept))),
+            validation: train.range(kept, usize::MAX),
+            test: test.range(0, self.test_limit.unwrap_or(usize::MAX)),
             fingerprint: fingerprint.finish(),
         };
-        set.dataset(self.target, self.condition, self.binarize, seed)
+        set.dataset(&self.declared(), seed)
     }
 
     /// Images of one size with their labels, every value in range.
@@ -144,23 +150,33 @@ impl IdxConfig {
     ) -> Result<([usize; 2], Images)> {
         let what =
             format!("the IDX file with the {part} images (MNIST's {}-images-idx3-ubyte.gz, say)", file_part(part));
-        let ([n, height, width], pixels) = read_idx::<3>(images, &format!("{part}_images"), &what)?;
-        fingerprint.update(&pixels);
-        if let Some(place) = pixels.iter().position(|&value| usize::from(value) >= self.levels) {
-            return Err(Error::input(format!(
-                "{}: found the value {} in image {}; expected values below data.levels = {}; raise data.levels",
-                images.display(),
-                pixels[place],
-                place / (height * width),
-                self.levels
-            )));
-        }
+        let mut source = Source::open(images, &format!("{part}_images"), &what)?;
+        let ([n, height, width], total) = read_header::<3>(&mut source, &what)?;
+        let event = height * width;
+        let streamed = stays_on_disk(&source, self.stream, total)?;
+        // Opened before it is looked through: what is changed from then on is noticed.
+        let rows = streamed.then(|| FileRows::open(images, header::<3>() as u64, event, Element::BYTE)).transpose()?;
+        let pixels = read_data(&mut source, [n, height, width], total, !streamed, |first, bytes| {
+            fingerprint.update(bytes);
+            match bytes.iter().position(|&value| usize::from(value) >= self.levels) {
+                None => Ok(()),
+                Some(place) => Err(Error::input(format!(
+                    "{}: found the value {} in image {}; expected values below data.levels = {}; raise data.levels",
+                    images.display(),
+                    bytes[place],
+                    (first + place as u64) / event as u64,
+                    self.levels
+                ))),
+            }
+        })?;
+        let pixels =
+            View::new(rows.map_or_else(|| Store::bytes(event, pixels), |rows| Store::elsewhere(n, event, rows)));
         let Some(path) = labels else {
             return Ok(([height, width], Images { pixels, labels: None }));
         };
         let what =
             format!("the IDX file with the {part} labels (MNIST's {}-labels-idx1-ubyte.gz, say)", file_part(part));
-        let ([count], labels) = read_idx::<1>(path, &format!("{part}_labels"), &what)?;
+        let ([count], labels) = read::<1>(&mut Source::open(path, &format!("{part}_labels"), &what)?, &what)?;
         fingerprint.update(&labels);
         if count != n {
             return Err(Error::input(format!(
@@ -177,7 +193,7 @@ impl IdxConfig {
                 self.classes
             )));
         }
-        Ok(([height, width], Images { pixels, labels: Some(labels) }))
+        Ok(([height, width], Images { pixels, labels: Some(View::new(Store::bytes(1, labels))) }))
     }
 }
 
@@ -186,36 +202,30 @@ fn file_part(part: &str) -> &str {
     if part == "test" { "t10k" } else { part }
 }
 
-impl Images {
-    /// The first `n` images, and the rest.
-    fn split_at(mut self, n: usize, event: usize) -> (Self, Self) {
-        let rest = Self {
-            pixels: self.pixels.split_off(n * event),
-            labels: self.labels.as_mut().map(|labels| labels.split_off(n)),
-        };
-        (self, rest)
-    }
-
-    /// No more than `limit` images.
-    fn truncate(&mut self, limit: Option<usize>, event: usize) {
-        if let Some(limit) = limit {
-            self.pixels.truncate(limit.saturating_mul(event));
-            if let Some(labels) = &mut self.labels {
-                labels.truncate(limit);
-            }
-        }
-    }
-}
-
-/// Reads an IDX file of unsigned bytes with `N` dimensions, none of them 0.
+/// Reads an IDX file of unsigned bytes with `N` dimensions, none of them 0, into memory. `what` says in messages what
+/// should be there.
 ///
 /// Sizes that a header only claims cost nothing: memory grows with what the file holds.
-fn read_idx<const N: usize>(path: &Path, key: &str, what: &str) -> Result<([usize; N], Vec<u8>)> {
-    let mut source = Source::open(path, key, what)?;
+///
+/// # Errors
+///
+/// Anything else than such a file.
+pub fn read<const N: usize>(source: &mut Source<'_>, what: &str) -> Result<([usize; N], Vec<u8>)> {
+    let (sizes, total) = read_header::<N>(source, what)?;
+    Ok((sizes, read_data(source, sizes, total, true, |_, _| Ok(()))?))
+}
+
+/// Bytes of a header with `N` dimensions.
+const fn header<const N: usize>() -> usize {
+    4 + 4 * N
+}
+
+/// The sizes, and the number of bytes of data that they stand for.
+fn read_header<const N: usize>(source: &mut Source<'_>, what: &str) -> Result<([usize; N], u64)> {
     let name = source.name().to_owned();
     let fail = |message: String| Error::input(format!("{name}: {message}"));
 
-    let header = 4 + 4 * N;
+    let header = header::<N>();
     let magic = source.read(4)?;
     let [zero_0, zero_1, kind, dimensions] = magic[..] else {
         let found = magic.len();
@@ -250,12 +260,26 @@ fn read_idx<const N: usize>(path: &Path, key: &str, what: &str) -> Result<([usiz
     let Some(total) = total.filter(|&total| total < u64::MAX) else {
         return Err(fail(format!("the header says {shape}, more than memory can hold: damaged; fetch it again")));
     };
+    Ok((sizes, total))
+}
+
+/// The data: all of it, no more and no less, in memory where `keep`, each part shown to `look` with its place.
+fn read_data<const N: usize>(
+    source: &mut Source<'_>,
+    sizes: [usize; N],
+    total: u64,
+    keep: bool,
+    look: impl FnMut(u64, &[u8]) -> Result<()>,
+) -> Result<Vec<u8>> {
+    let shape = sizes.map(|size| size.to_string()).join(" × ");
+    let name = source.name().to_owned();
+    let fail = |message: String| Error::input(format!("{name}: {message}"));
     let short = |found: u64| {
         fail(format!("found {found} bytes of data; expected {total} for {shape}: cut short; fetch it again"))
     };
     let long = || fail(format!("found more than the {total} bytes of data that {shape} needs; fetch it again"));
     if let Some(length) = source.length() {
-        let found = length.saturating_sub(header as u64);
+        let found = length.saturating_sub(header::<N>() as u64);
         if found < total {
             return Err(short(found));
         }
@@ -263,11 +287,18 @@ fn read_idx<const N: usize>(path: &Path, key: &str, what: &str) -> Result<([usiz
             return Err(long());
         }
     }
-    let data = source.read(total + 1)?;
-    match (data.len() as u64).cmp(&total) {
-        std::cmp::Ordering::Less => Err(short(data.len() as u64)),
-        std::cmp::Ordering::Greater => Err(long()),
-        std::cmp::Ordering::Equal => Ok((sizes, data)),
+    // A compressed file does not say how much it holds.
+    let limit = if keep { total.min(STREAM_ABOVE) } else { total };
+    let (data, found) = source.pass(limit, keep, look)?;
+    if found < limit {
+        return Err(short(found));
+    }
+    let more = !source.read(1)?.is_empty();
+    match (limit < total, more) {
+        (false, false) => Ok(data),
+        (false, true) => Err(long()),
+        (true, false) => Err(short(found)),
+        (true, true) => Err(fail(too_large_to_unpack())),
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use tempfile::TempDir;
 
-use super::super::tests::shared;
+use super::super::tests::{all, shared};
 use super::super::{DataConfig, load};
 use super::*;
 
@@ -42,6 +42,9 @@ impl Files {
             levels: 256,
             classes: 10,
             binarize: Binarize::None,
+            dequantize: Dequantize::None,
+            augment: Augment::default(),
+            stream: false,
             validation: None,
             train_limit: None,
             test_limit: None,
@@ -75,10 +78,10 @@ fn small_files_are_read() {
     let mut files = Files::new();
     let data = files.load().unwrap();
     assert_eq!((data.train.len(), data.validation.len(), data.test.len()), (5, 1, 2));
-    assert_eq!(data.train.target.row(3), [60.0, 127.0]);
-    assert_eq!(data.validation.target.row(0), [255.0, 0.0]);
-    assert_eq!(data.validation.condition.unwrap().row(0), [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
-    assert_eq!(data.test.condition.unwrap().row(1), [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+    assert_eq!(all(&data.train.target).row(3), [60.0, 127.0]);
+    assert_eq!(all(&data.validation.target).row(0), [255.0, 0.0]);
+    assert_eq!(all(&data.validation.condition.unwrap()).row(0), [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+    assert_eq!(all(&data.test.condition.unwrap()).row(1), [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
 
     files.config.validation = Some(2);
     files.config.train_limit = Some(3);
@@ -86,7 +89,7 @@ fn small_files_are_read() {
     files.config.binarize = Binarize::Threshold;
     let data = files.load().unwrap();
     assert_eq!((data.train.len(), data.validation.len(), data.test.len()), (3, 2, 1));
-    assert_eq!(data.validation.target.values(), [1.0, 1.0, 1.0, 0.0]);
+    assert_eq!(all(&data.validation.target).values(), [1.0, 1.0, 1.0, 0.0]);
     assert_eq!(data.spec.values, dgm_models::Values::Levels(2));
 }
 
@@ -109,16 +112,16 @@ fn dynamic_binarisation_draws_every_epoch_anew() {
     files.write("test-images", &idx(8, &[2, 10, 10], &grey[..200]));
     files.config.binarize = Binarize::Dynamic;
     let data = files.load().unwrap();
-    let epoch = |epoch, seed| data.train.epoch(epoch, Seed(seed)).into_owned();
-    assert_eq!(epoch(4, 1), epoch(4, 1));
-    assert_ne!(epoch(4, 1).target, epoch(5, 1).target);
-    assert_ne!(epoch(4, 1).target, epoch(4, 2).target);
-    assert!(matches!(data.test.epoch(4, Seed(1)), std::borrow::Cow::Borrowed(_)));
-    assert_eq!(epoch(4, 1).condition, data.train.condition);
-    assert!(data.train.condition.is_some());
+    let other = load(&DataConfig::Idx(files.config.clone()), Seed(9)).unwrap();
+    let epoch = |epoch| data.train.target.read_all(epoch).unwrap();
+    assert_eq!(epoch(4), epoch(4));
+    assert_ne!(epoch(4), epoch(5));
+    assert_ne!(epoch(4), other.train.target.read_all(4).unwrap());
+    assert_eq!(data.test.target.read_all(4).unwrap(), all(&data.test.target));
+    assert_eq!(all(data.train.condition.as_ref().unwrap()).row(4)[4], 1.0);
     let mut ones = [0.0; 3];
     for number in 0..50 {
-        for (i, value) in epoch(number, 1).target.values().iter().enumerate() {
+        for (i, value) in epoch(number).values().iter().enumerate() {
             assert!(*value == 0.0 || *value == 1.0);
             ones[i % 3] += value;
         }
@@ -128,8 +131,31 @@ fn dynamic_binarisation_draws_every_epoch_anew() {
     assert!((ones[1] / draws - 1.0).abs() < 0.01, "{ones:?}");
     assert!((ones[2] / draws - 0.2).abs() < 5.0 * (0.16f32 / draws).sqrt(), "{ones:?}");
     // Validation and test do not depend on the seed.
-    let other = load(&DataConfig::Idx(files.config.clone()), Seed(9)).unwrap();
-    assert_eq!((other.test, other.validation), (data.test, data.validation));
+    assert_eq!(all(&other.test.target), all(&data.test.target));
+    assert_eq!(all(&other.validation.target), all(&data.validation.target));
+    assert_eq!(data.transforms, ["pixels binarised anew each epoch; validation and test drawn once with seed 0"]);
+}
+
+/// What every release draws: one number a pixel, in the order of the rows.
+#[test]
+fn a_row_is_drawn_as_if_all_rows_were() {
+    let mut files = Files::new();
+    let grey: Vec<u8> = (0..600).map(|i| (i * 7 % 256) as u8).collect();
+    files.write("train-images", &idx(8, &[6, 10, 10], &grey));
+    files.write("test-images", &idx(8, &[2, 10, 10], &grey[400..]));
+    files.config.binarize = Binarize::Dynamic;
+    let data = files.load().unwrap();
+    let draw = |grey: &[u8], mut stream: dgm_core::random::Stream| -> Vec<f32> {
+        grey.iter().map(|&v| f32::from(u8::from(stream.uniform() * 255.0 < f32::from(v)))).collect()
+    };
+    let whole = draw(&grey[..500], Seed(1).stream("binarize", 3));
+    let read = data.train.target.read(&[4, 0, 2, 4], 3).unwrap();
+    for (i, row) in [4, 0, 2, 4].into_iter().enumerate() {
+        assert_eq!(read.row(i), &whole[row * 100..][..100], "row {row}");
+    }
+    let validation = draw(&grey[500..], Seed(0).stream("binarize.validation", 0));
+    assert_eq!(data.validation.target.read_all(3).unwrap().values(), validation);
+    assert_eq!(all(&data.test.target).values(), draw(&grey[400..], Seed(0).stream("binarize.test", 0)));
 }
 
 #[test]
@@ -227,7 +253,7 @@ fn labels_are_needed_where_they_are_used() {
     assert_eq!(invalid.key, "train_labels");
     files.config.condition = Condition::None;
     files.config.test_labels = None;
-    assert_eq!(files.load().unwrap().train.condition, None);
+    assert!(files.load().unwrap().train.condition.is_none());
 }
 
 #[test]
@@ -244,11 +270,49 @@ fn mnist_is_mnist() {
     let data = load(&DataConfig::Idx(config), Seed(0)).unwrap();
     assert_eq!((data.name.as_str(), data.spec.shape), ("mnist", [1, 28, 28]));
     assert_eq!((data.train.len(), data.validation.len(), data.test.len()), (50_000, 10_000, 10_000));
-    let labels = data.train.condition.as_ref().unwrap();
+    let labels = all(data.train.condition.as_ref().unwrap());
     for (row, label) in [5, 0, 4, 1, 9].into_iter().enumerate() {
         assert_eq!(labels.row(row).iter().position(|&one| one == 1.0), Some(label), "label {row}");
     }
-    let values = || data.train.target.values().iter().chain(data.validation.target.values());
+    let (train, validation) = (all(&data.train.target), all(&data.validation.target));
+    let values = || train.values().iter().chain(validation.values());
     let mean = values().map(|&value| f64::from(value)).sum::<f64>() / values().count() as f64 / 255.0;
     assert!((mean - 0.1307).abs() < 5e-5, "{mean}");
+}
+
+#[test]
+fn a_file_on_disk_reads_as_one_in_memory() {
+    let mut files = Files::new();
+    let grey: Vec<u8> = (0..600).map(|i| (i * 7 % 256) as u8).collect();
+    files.write("train-images", &idx(8, &[6, 10, 10], &grey));
+    files.write("test-images", &idx(8, &[2, 10, 10], &grey[400..]));
+    files.config.binarize = Binarize::Dynamic;
+    let memory = files.load().unwrap();
+    files.config.stream = true;
+    let disk = files.load().unwrap();
+    assert_eq!(disk.fingerprint, memory.fingerprint);
+    for (disk, memory) in
+        [(&disk.train, &memory.train), (&disk.validation, &memory.validation), (&disk.test, &memory.test)]
+    {
+        assert_eq!(disk.target.read_all(2).unwrap(), memory.target.read_all(2).unwrap());
+        assert_eq!(all(disk.condition.as_ref().unwrap()), all(memory.condition.as_ref().unwrap()));
+    }
+    // What is checked in memory is checked there.
+    files.config.levels = 200;
+    let expected = "train-images: found the value 203 in image 0; expected values below data.levels = 200; raise \
+                    data.levels";
+    assert_eq!(files.error(), expected);
+    // Rows of a compressed file cannot be found.
+    files.config.levels = 256;
+    files.write("test-images", &gzip(&idx(8, &[2, 10, 10], &grey[400..])));
+    let expected = "test-images: the file is compressed, so its rows cannot be read one by one; unpack it (gunzip) and \
+                    name the unpacked file, or set data.stream = false";
+    assert_eq!(files.error(), expected);
+
+    // Cut or written anew while it is in use.
+    for bytes in [&grey[..300], &[0; 600][..]] {
+        files.write("train-images", &idx(8, &[6, 10, 10], bytes));
+        let message = disk.train.target.read(&[0], 0).unwrap_err().to_string();
+        assert!(message.contains("the file was changed while it is in use") && !message.contains('\n'), "{message}");
+    }
 }

@@ -1,10 +1,12 @@
-//! Grey images with labels → a data set: which of the two is the target, which the condition, and how many levels.
+//! Images with labels → a data set: which of the two is the target, which the condition, and how many levels.
 
 use dgm_core::random::Seed;
 use dgm_models::{ConditionSpec, DataSpec, Values};
 use serde::{Deserialize, Serialize};
 
-use super::{Dataset, Intensities, Matrix, Split, mean_and_std};
+use super::store::View;
+use super::transform::{Binarize, Dequantize, Draw, Step, Transforms};
+use super::{Dataset, Field, Split};
 use crate::config::{Invalid, require};
 use crate::error::{Error, Result};
 
@@ -32,39 +34,63 @@ pub enum Condition {
     Image,
 }
 
-/// How grey values become black and white.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Binarize {
-    /// They stay grey.
-    #[default]
-    None,
-    /// 1 from half of the levels on (128 of 256).
-    Threshold,
-    /// 1 with probability value / (levels - 1): drawn anew every epoch for training, once for validation and test.
-    Dynamic,
+/// What a configuration says of its images: which part of an example is what, and what is done to it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Declared {
+    pub(super) target: Target,
+    pub(super) condition: Condition,
+    pub(super) transforms: Transforms,
 }
 
-/// The condition is something else than the target.
-pub(super) fn validate(target: Target, condition: Condition) -> std::result::Result<(), Invalid> {
-    let same = matches!((target, condition), (Target::Image, Condition::Image) | (Target::Label, Condition::Label));
-    require(!same, "condition", "something else than data.target")
+impl Declared {
+    /// The condition is something else than the target, and the transforms fit both.
+    pub(super) fn validate(&self) -> std::result::Result<(), Invalid> {
+        let same = match self.target {
+            Target::Image => self.condition == Condition::Image,
+            Target::Label => self.condition == Condition::Label,
+        };
+        require(!same, "condition", "something else than data.target")?;
+        let target = self.target == Target::Image;
+        self.transforms.validate(target, target || self.condition == Condition::Image)
+    }
+
+    /// Whether labels are needed.
+    pub(super) fn needs_labels(&self) -> bool {
+        self.target == Target::Label || self.condition == Condition::Label
+    }
 }
 
-/// Images of one size, one after the other, and their labels.
-#[derive(Clone, Debug, Default)]
+/// Images of one size, a row each in channel, row, column order, and their labels, one number a row.
+#[derive(Clone, Debug)]
 pub(super) struct Images {
-    pub(super) pixels: Vec<u8>,
-    pub(super) labels: Option<Vec<u8>>,
+    pub(super) pixels: View,
+    pub(super) labels: Option<View>,
+}
+
+impl Images {
+    /// The images from `first` on, `length` of them or as many as there are.
+    pub(super) fn range(&self, first: usize, length: usize) -> Self {
+        let part = |view: &View| view.range(first, length);
+        Self { pixels: part(&self.pixels), labels: self.labels.as_ref().map(part) }
+    }
+
+    /// Number of images.
+    pub(super) fn len(&self) -> usize {
+        self.pixels.len()
+    }
 }
 
 /// Images in their splits, every value checked to be in range.
 pub(super) struct ImageSet {
     pub(super) name: String,
-    pub(super) height: usize,
-    pub(super) width: usize,
+    /// Channels, rows and columns.
+    pub(super) shape: [usize; 3],
+    /// Pixels are whole numbers below this.
     pub(super) levels: usize,
+    /// Labels are whole numbers below this.
     pub(super) classes: usize,
+    /// Whether the channels of a pixel are stored side by side, and not one plane after the other.
+    pub(super) interleaved: bool,
     pub(super) train: Images,
     pub(super) validation: Images,
     pub(super) test: Images,
@@ -72,98 +98,91 @@ pub(super) struct ImageSet {
 }
 
 impl ImageSet {
-    /// The data set of this target given this condition.
-    pub(super) fn dataset(
-        self,
-        target: Target,
-        condition: Condition,
-        binarize: Binarize,
-        seed: Seed,
-    ) -> Result<Dataset> {
+    /// The data set of this target given this condition, with these transforms.
+    pub(super) fn dataset(self, declared: &Declared, seed: Seed) -> Result<Dataset> {
+        let Transforms { augment, binarize, dequantize } = declared.transforms;
+        let [_, height, width] = self.shape;
+        if augment.shift >= height.min(width) {
+            return Err(Error::input(format!(
+                "data.augment.shift is {}; expected less than the {} pixels of an image's shorter side",
+                augment.shift,
+                height.min(width)
+            )));
+        }
+        let train = self.split(&self.train, declared, Draw::train(seed), true)?;
+        let validation = self.split(&self.validation, declared, Draw::validation(), false)?;
+        let test = self.split(&self.test, declared, Draw::test(), false)?;
+
+        // One mean and one deviation for all pixels: a pixel that hardly ever changes would explode by its own.
+        let pooled = |field: &Field| -> Result<(Vec<f32>, Vec<f32>)> {
+            let (mean, std) = field.mean_and_std(true)?;
+            let repeat = |value: Vec<f32>| value.repeat(field.width());
+            Ok((repeat(mean), repeat(std)))
+        };
         let levels = if binarize == Binarize::None { self.levels } else { 2 };
-        let (shape, values) = match target {
-            Target::Image => ([1, self.height, self.width], Values::Levels(levels)),
+        let (shape, values) = match declared.target {
+            Target::Image if dequantize != Dequantize::None && !train.is_empty() => {
+                let (mean, std) = pooled(&train.target)?;
+                (self.shape, Values::Real { mean, std })
+            }
+            Target::Image => (self.shape, Values::Levels(levels)),
             Target::Label => ([1, 1, 1], Values::Levels(self.classes)),
         };
-        // Validation and test are drawn from one seed for every run, so that runs are compared on the same images.
-        let fixed = Seed(0);
-        let split = |images: &Images, draw: (Seed, &str, bool)| self.split(images, target, condition, binarize, draw);
-        let train = split(&self.train, (seed, "binarize", true))?;
-        let validation = split(&self.validation, (fixed, "binarize.validation", false))?;
-        let test = split(&self.test, (fixed, "binarize.test", false))?;
-        let condition = match condition {
-            Condition::None => None,
-            Condition::Label => Some(ConditionSpec {
+        let condition = match (declared.condition, &train.condition) {
+            (Condition::None, _) | (_, None) => None,
+            (Condition::Label, _) => Some(ConditionSpec {
                 mean: vec![0.0; self.classes],
                 std: vec![1.0; self.classes],
                 classes: Some(self.classes),
             }),
-            Condition::Image => {
-                // One mean and one deviation for all pixels: a pixel that hardly ever changes would explode by its own.
-                let pixels = train.condition.as_ref().map_or(&[][..], Matrix::values);
-                let (mean, std) = mean_and_std(pixels.iter().copied());
-                let event = self.height * self.width;
-                Some(ConditionSpec { mean: vec![mean; event], std: vec![std; event], classes: None })
+            (Condition::Image, Some(field)) => {
+                let (mean, std) = pooled(field)?;
+                Some(ConditionSpec { mean, std, classes: None })
             }
         };
         let spec = DataSpec { shape, values, condition };
-        Ok(Dataset { name: self.name, spec, train, validation, test, fingerprint: self.fingerprint })
+        let transforms = declared.transforms.sentences(self.levels);
+        let Self { name, fingerprint, .. } = self;
+        Ok(Dataset { name, spec, train, validation, test, fingerprint, transforms, entropy: None })
     }
 
-    /// One split; `draw` names the stream of dynamic binarisation and says whether it is drawn anew every epoch.
-    fn split(
-        &self,
-        images: &Images,
-        target: Target,
-        condition: Condition,
-        binarize: Binarize,
-        draw: (Seed, &str, bool),
-    ) -> Result<Split> {
-        let event = self.height * self.width;
-        let n = images.pixels.len() / event.max(1);
-        let (seed, purpose, anew) = draw;
-        let scale = (self.levels - 1) as f32;
-        let mut intensities = None;
-        let mut pixels = || -> Matrix {
-            let values = match binarize {
-                Binarize::None => images.pixels.iter().map(|&value| f32::from(value)).collect(),
-                Binarize::Threshold => {
-                    let half = self.levels / 2;
-                    images.pixels.iter().map(|&value| f32::from(u8::from(usize::from(value) >= half))).collect()
-                }
-                Binarize::Dynamic => {
-                    let grey = Intensities { values: images.pixels.clone(), scale };
-                    let drawn = grey.draw(seed.stream(purpose, 0));
-                    intensities = anew.then_some(grey);
-                    drawn
-                }
-            };
-            Matrix::new(n, event, values)
+    /// One split, with the random steps of `draw`.
+    fn split(&self, images: &Images, declared: &Declared, draw: Draw, augmented: bool) -> Result<Split> {
+        let Transforms { augment, binarize, dequantize } = declared.transforms;
+        let pixels = || {
+            let mut field = Field::new(images.pixels.clone()).drawn_from(draw);
+            if self.interleaved && self.shape[0] > 1 {
+                field = field.then(Step::Planes { channels: self.shape[0] });
+            }
+            if augmented && !augment.is_none() {
+                field = field.then(Step::Augment { augment, shape: self.shape });
+            }
+            match binarize {
+                Binarize::None => {}
+                Binarize::Threshold => field = field.then(Step::Threshold((self.levels / 2) as f32)),
+                Binarize::Dynamic => field = field.then(Step::Binarize { scale: (self.levels - 1) as f32 }),
+            }
+            match dequantize {
+                Dequantize::None => field,
+                Dequantize::Uniform => field.then(Step::Dequantize),
+            }
         };
         let labels = || {
-            images.labels.as_ref().ok_or_else(|| {
+            images.labels.as_ref().cloned().map(Field::new).ok_or_else(|| {
                 let message = "data: the label is the target or the condition, but there are no labels; set \
                                data.train_labels and data.test_labels";
                 Error::input(message)
             })
         };
-        let target = match target {
+        let target = match declared.target {
             Target::Image => pixels(),
-            Target::Label => Matrix::new(n, 1, labels()?.iter().map(|&label| f32::from(label)).collect()),
+            Target::Label => labels()?,
         };
-        let condition = match condition {
+        let condition = match declared.condition {
             Condition::None => None,
             Condition::Image => Some(pixels()),
-            Condition::Label => {
-                let mut one_hot = vec![0.0; n * self.classes];
-                for (row, &label) in one_hot.chunks_exact_mut(self.classes).zip(labels()?) {
-                    if let Some(place) = row.get_mut(usize::from(label)) {
-                        *place = 1.0;
-                    }
-                }
-                Some(Matrix::new(n, self.classes, one_hot))
-            }
+            Condition::Label => Some(labels()?.then(Step::OneHot { classes: self.classes })),
         };
-        Ok(Split { target, condition, intensities })
+        Ok(Split::new(target, condition))
     }
 }

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use burn::tensor::Device;
 use dgm_models::Values;
 
 use super::*;
@@ -19,8 +20,18 @@ pub(super) fn shared(path: &str) -> Option<PathBuf> {
     None
 }
 
+/// Every row of a field as it is in epoch 0.
+pub(super) fn all(field: &Field) -> Matrix {
+    field.read_all(0).unwrap()
+}
+
+/// Numbers in memory as a field.
+fn table(width: usize, numbers: &[f32]) -> Field {
+    Field::new(store::View::new(store::Store::floats(width, numbers.to_vec())))
+}
+
 fn digits(target: Target, condition: Condition) -> Dataset {
-    load(&DataConfig::Digits(DigitsConfig { target, condition }), Seed(0)).unwrap()
+    load(&DataConfig::Digits(DigitsConfig { target, condition, ..Default::default() }), Seed(0)).unwrap()
 }
 
 #[test]
@@ -28,17 +39,18 @@ fn digits_are_split_in_the_order_of_the_file() {
     let data = digits(Target::Image, Condition::None);
     assert_eq!((data.train.len(), data.validation.len(), data.test.len()), (1000, 350, 447));
     assert_eq!((data.spec.shape, &data.spec.values, &data.spec.condition), ([1, 8, 8], &Values::Levels(17), &None));
-    assert_eq!(&data.train.target.row(0)[..8], [0.0, 0.0, 5.0, 13.0, 9.0, 1.0, 0.0, 0.0]);
+    assert_eq!(&all(&data.train.target).row(0)[..8], [0.0, 0.0, 5.0, 13.0, 9.0, 1.0, 0.0, 0.0]);
     assert_eq!(data.fingerprint, "6ebb3d2fee246a4e99363262ddf8a00a3c41bee6014c373ed9d9216ba7f651b8");
-    assert!(matches!(data.train.epoch(3, Seed(0)), Cow::Borrowed(_)));
+    assert_eq!(data.train.target.read_all(3).unwrap(), all(&data.train.target));
+    assert_eq!((data.transforms, data.entropy), (vec![], None));
 }
 
 #[test]
 fn a_label_given_an_image_and_an_image_given_a_label() {
     let data = digits(Target::Label, Condition::Image);
     assert_eq!((data.spec.shape, &data.spec.values), ([1, 1, 1], &Values::Levels(10)));
-    assert_eq!(&data.train.target.values()[..10], [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]);
-    assert_eq!(data.test.target.values().last(), Some(&8.0));
+    assert_eq!(&all(&data.train.target).values()[..10], [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]);
+    assert_eq!(all(&data.test.target).values().last(), Some(&8.0));
     let condition = data.spec.condition.unwrap();
     assert_eq!((condition.width(), condition.classes), (64, None));
     // Every pixel has the mean of all, so a pixel that is constant (the first) does not explode.
@@ -48,26 +60,32 @@ fn a_label_given_an_image_and_an_image_given_a_label() {
     let data = digits(Target::Image, Condition::Label);
     let condition = data.spec.condition.unwrap();
     assert_eq!((condition.width(), condition.classes, condition.std[3]), (10, Some(10), 1.0));
-    assert_eq!(data.train.condition.unwrap().row(2), [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+    assert_eq!(all(&data.train.condition.unwrap()).row(2), [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
 }
 
 #[cfg(feature = "flex")]
 #[test]
 fn a_batch_holds_its_rows() {
     let data = digits(Target::Label, Condition::Image);
-    let batch = data.train.batch(&[3, 1], &Device::flex());
+    let batch = data.train.batch(&[3, 1], 0, &Device::flex()).unwrap();
     assert_eq!(batch.target.into_data().try_to_vec::<f32>().unwrap(), [3.0, 1.0]);
     let condition = batch.condition.unwrap();
     assert_eq!(condition.dims(), [2, 64]);
-    let rows = data.train.condition.unwrap();
+    let rows = all(&data.train.condition.unwrap());
     assert_eq!(condition.into_data().try_to_vec::<f32>().unwrap(), [rows.row(3), rows.row(1)].concat());
 }
 
 #[test]
 fn a_constant_has_a_deviation_of_one() {
-    assert_eq!(mean_and_std([3.1f32; 7].into_iter()), (3.1, 1.0));
-    assert_eq!(mean_and_std([1.0f32, 3.0].into_iter()), (2.0, 1.0));
-    assert_eq!(mean_and_std([0.0f32, 4.0].into_iter()), (2.0, 2.0));
+    let statistics = |width, numbers: &[f32], pooled| {
+        let (mean, std) = table(width, numbers).mean_and_std(pooled).unwrap();
+        (mean, std)
+    };
+    assert_eq!(statistics(1, &[3.1; 7], false), (vec![3.1], vec![1.0]));
+    assert_eq!(statistics(1, &[1.0, 3.0], false), (vec![2.0], vec![1.0]));
+    assert_eq!(statistics(2, &[0.0, 7.0, 4.0, 7.0], false), (vec![2.0, 7.0], vec![2.0, 1.0]));
+    assert_eq!(statistics(2, &[0.0, 0.0, 4.0, 4.0], true), (vec![2.0], vec![2.0]));
+    assert_eq!(statistics(2, &[], true), (vec![0.0], vec![1.0]));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a model's likelihood is on data: every figure with its quantity, estimator, standard error and count.
 
 use crate::config::EvaluationConfig;
-use crate::data::Split;
+use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::estimate::{self, Mean, bits_per_dim};
@@ -18,7 +18,8 @@ const ELBO_SAMPLES: usize = 32;
 /// One reported likelihood.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LikelihoodRow {
-    /// `NLL` (exact), or an upper bound of it: `-ELBO`, or the tighter `-IWAE` (importance-weighted).
+    /// `NLL` (exact), or an upper bound of it: `-ELBO` (also where levels were dequantised), or the tighter `-IWAE`
+    /// (importance-weighted).
     pub quantity: String,
     /// Mean over examples, in nats.
     pub nats_per_example: f64,
@@ -58,19 +59,26 @@ pub struct Results {
     pub test_accuracy: Option<Accuracy>,
     /// Number of parameters of the model.
     pub parameters: usize,
+    /// What was done to the data that changes what the figures mean, a sentence each.
+    pub transforms: Vec<String>,
+    /// Entropy of the distribution that the data were drawn from, in nats an example, where it is known: the mean NLL of
+    /// the true model, which no other is below, short of chance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entropy: Option<f64>,
 }
 
 /// All figures of a trained model.
 ///
 /// # Errors
-/// A likelihood that is not finite.
+/// A likelihood that is not finite, or data that cannot be read any more.
 pub fn evaluate(
     model: &AnyModel,
     config: &EvaluationConfig,
-    [validation, test]: [&Split; 2],
+    dataset: &Dataset,
     device: &Device,
     seed: Seed,
 ) -> Result<Results> {
+    let Dataset { validation, test, .. } = dataset;
     let view = model.as_model();
     let weighted = (config.importance_samples > 0 && !view.is_exact()).then_some(config.importance_samples);
     Ok(Results {
@@ -80,26 +88,33 @@ pub fn evaluate(
             Some(k) => Some(importance_weighted(view, test, device, seed, k)?),
             None => None,
         },
-        test_accuracy: accuracy(view, test, device, seed),
+        test_accuracy: accuracy(view, test, device, seed)?,
         parameters: burn::module::Module::num_params(model),
+        transforms: dataset.transforms.clone(),
+        entropy: dataset.entropy,
     })
 }
 
 /// The mean loss on the validation split, in nats: exact, or one sample of the ELBO an example with the same noise each
 /// time, so that epochs compare.
-pub fn validation_loss(model: &AnyModel, split: &Split, device: &Device, seed: Seed) -> f64 {
+///
+/// # Errors
+/// Data that cannot be read any more.
+pub fn validation_loss(model: &AnyModel, split: &Split, device: &Device, seed: Seed) -> Result<f64> {
     let mut total = 0.0;
     for (index, batch) in batches(split, device) {
+        let batch = batch?;
         let mut noise = seed.stream("validation", index as u64);
         total += host(model.as_model().log_prob(&batch, &mut noise)).iter().sum::<f64>();
     }
-    -total / split.len() as f64
+    Ok(-total / split.len() as f64)
 }
 
 fn likelihood(model: &dyn Model, split: &Split, device: &Device, seed: Seed, name: &str) -> Result<LikelihoodRow> {
     let samples = if model.is_exact() { 1 } else { ELBO_SAMPLES };
     let mut nats = Vec::with_capacity(split.len());
     for (index, batch) in batches(split, device) {
+        let batch = batch?;
         let mut noise = seed.stream("evaluation", index as u64);
         let mut sums = vec![0.0; batch.len()];
         for _ in 0..samples {
@@ -108,9 +123,11 @@ fn likelihood(model: &dyn Model, split: &Split, device: &Device, seed: Seed, nam
         }
         nats.extend(sums);
     }
-    let (quantity, estimator) = match model.is_exact() {
-        true => ("NLL", "exact".to_string()),
-        false => ("-ELBO", format!("{samples} posterior samples an example, KL in closed form")),
+    let (quantity, estimator) = match (model.is_exact(), split.target.is_dequantized()) {
+        (true, false) => ("NLL", "exact".to_string()),
+        // log P(x) ≥ E log p(x + u): the noise is a latent variable whose posterior is uniform.
+        (true, true) => ("-ELBO", "one dequantised x + u an example, log p(x + u) exact".into()),
+        (false, _) => ("-ELBO", format!("{samples} posterior samples an example, KL in closed form")),
     };
     row(model, quantity, estimator, &nats, name)
 }
@@ -125,6 +142,7 @@ fn importance_weighted(
 ) -> Result<LikelihoodRow> {
     let mut nats = Vec::with_capacity(split.len());
     for (index, batch) in batches(split, device) {
+        let batch = batch?;
         let mut noise = seed.stream("importance", index as u64);
         let estimates = estimate::importance_weighted(k, 1, |_| model.log_weight(&batch, &mut noise).unsqueeze_dim(1))
             .map_err(|error| Error::run(format!("the importance-weighted bound cannot be computed: {error}")))?;
@@ -152,16 +170,17 @@ fn row(model: &dyn Model, quantity: &str, estimator: String, nats: &[f64], split
 }
 
 /// Where the target is one label given a condition: how often the most probable label is the right one.
-fn accuracy(model: &dyn Model, split: &Split, device: &Device, seed: Seed) -> Option<Accuracy> {
+fn accuracy(model: &dyn Model, split: &Split, device: &Device, seed: Seed) -> Result<Option<Accuracy>> {
     let DataSpec { shape: [1, 1, 1], values: Values::Levels(classes), condition: Some(_) } = model.spec() else {
-        return None;
+        return Ok(None);
     };
     // A bound's most probable label is not the model's.
     if !model.is_exact() {
-        return None;
+        return Ok(None);
     }
     let mut right = 0usize;
     for (_, batch) in batches(split, device) {
+        let batch = batch?;
         let rows = batch.len();
         let scores: Vec<Vec<f64>> = (0..*classes)
             .map(|class| {
@@ -177,15 +196,15 @@ fn accuracy(model: &dyn Model, split: &Split, device: &Device, seed: Seed) -> Op
         }
     }
     let (accuracy, examples) = (right as f64 / split.len() as f64, split.len());
-    Some(Accuracy { accuracy, standard_error: (accuracy * (1.0 - accuracy) / examples as f64).sqrt(), examples })
+    Ok(Some(Accuracy { accuracy, standard_error: (accuracy * (1.0 - accuracy) / examples as f64).sqrt(), examples }))
 }
 
 /// The split in batches, each with its index.
-fn batches<'a>(split: &'a Split, device: &'a Device) -> impl Iterator<Item = (usize, Batch)> + 'a {
+fn batches<'a>(split: &'a Split, device: &'a Device) -> impl Iterator<Item = (usize, Result<Batch>)> + 'a {
     let starts = (0..split.len()).step_by(BATCH).enumerate();
     starts.map(move |(index, start)| {
         let rows: Vec<usize> = (start..split.len().min(start + BATCH)).collect();
-        (index, split.batch(&rows, device))
+        (index, split.batch(&rows, 0, device))
     })
 }
 
@@ -211,6 +230,14 @@ impl Results {
         }
         if let Some(Accuracy { accuracy, standard_error, .. }) = self.test_accuracy {
             text.push_str(&format!("test accuracy {:.2} ± {:.2} %\n", 100.0 * accuracy, 100.0 * standard_error));
+        }
+        if let Some(entropy) = self.entropy {
+            text.push_str(&format!(
+                "entropy of the data's distribution {entropy:.4} nats/example, the least NLL there is\n"
+            ));
+        }
+        for sentence in &self.transforms {
+            text.push_str(&format!("transform: {sentence}\n"));
         }
         text
     }

@@ -5,7 +5,7 @@ mod meter;
 mod optimizer;
 
 use crate::config::Config;
-use crate::data::{Dataset, Split};
+use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::evaluate;
 use crate::report::progress::{Report, Window};
@@ -17,7 +17,7 @@ use burn::tensor::{Bytes, Device};
 use checkpoint::{Best, Checkpoint, Progress};
 use dgm_core::estimate::bits_per_dim;
 use dgm_core::random::Seed;
-use dgm_models::{AnyModel, DataSpec, ModelError, Weights};
+use dgm_models::{AnyModel, Batch, DataSpec, ModelError, Weights};
 use meter::Meter;
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -74,12 +74,12 @@ impl Trainer<'_> {
         while state.progress.step < steps && !state.progress.complete {
             let epoch = state.progress.step / steps_an_epoch;
             let first = (state.progress.step % steps_an_epoch) as usize;
-            let split = self.dataset.train.epoch(epoch, seed);
             let order = seed.stream("shuffle", epoch).permutation(examples);
             let mut meter = Meter::default();
             for rows in order.chunks(config.training.batch_size).skip(first) {
                 let began = Instant::now();
-                state = self.step(state, &split, rows, steps, &mut meter);
+                let batch = self.dataset.train.batch(rows, epoch, &self.device.clone().autodiff())?;
+                state = self.step(state, &batch, steps, &mut meter);
                 state.progress.seconds += began.elapsed().as_secs_f64();
                 let step = state.progress.step;
                 if step.is_multiple_of(WINDOW) || step.is_multiple_of(steps_an_epoch) {
@@ -131,12 +131,11 @@ impl Trainer<'_> {
         Ok(state)
     }
 
-    fn step(&self, mut state: State, split: &Split, rows: &[usize], steps: u64, meter: &mut Meter) -> State {
+    fn step(&self, mut state: State, batch: &Batch, steps: u64, meter: &mut Meter) -> State {
         let (config, step) = (self.config, state.progress.step);
-        let batch = split.batch(rows, &self.device.clone().autodiff());
         let mut noise = Seed(config.seed).stream("noise", step);
         let weights = Weights { beta: config.objective.beta.at(step) };
-        let objective = state.model.as_model().objective(&batch, weights, &mut noise);
+        let objective = state.model.as_model().objective(batch, weights, &mut noise);
         let mut grads = GradientsParams::from_grads(objective.mean_batch().backward(), &state.model);
         meter.add(objective);
         if let Some(bound) = config.optimizer.gradient_clip_norm {
@@ -209,7 +208,7 @@ impl Trainer<'_> {
         if last || epoch.is_multiple_of(training.evaluate_every as u64) {
             let model = state.average.clone().unwrap_or_else(|| state.model.valid());
             let seed = Seed(self.config.seed);
-            let nats = evaluate::validation_loss(&model, &self.dataset.validation, &self.device, seed);
+            let nats = evaluate::validation_loss(&model, &self.dataset.validation, &self.device, seed)?;
             if !nats.is_finite() {
                 return Err(self.diverged("the validation loss", nats, state.progress.step, epoch));
             }

@@ -1,0 +1,265 @@
+//! Examples that belong together, and how their numbers get from the store to a batch.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use dgm_models::Batch;
+
+use super::store::{Store, View};
+use super::transform::{Draw, Step};
+use crate::error::Result;
+
+/// Rows read at once where all are needed.
+const CHUNK: usize = 256;
+
+/// Numbers on the host, row by row.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Matrix {
+    rows: usize,
+    width: usize,
+    values: Vec<f32>,
+}
+
+impl Matrix {
+    /// A matrix from its numbers, row by row.
+    ///
+    /// # Panics
+    ///
+    /// When there are not rows × width numbers.
+    pub fn new(rows: usize, width: usize, values: Vec<f32>) -> Self {
+        assert_eq!(rows * width, values.len(), "a matrix of {rows} × {width}");
+        Self { rows, width, values }
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Numbers in a row.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Every number, row by row.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// Row `i`.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such row.
+    pub fn row(&self, i: usize) -> &[f32] {
+        &self.values[i * self.width..(i + 1) * self.width]
+    }
+
+    /// As a tensor `[rows, width]`, in one upload.
+    fn upload(self, device: &Device) -> Tensor<2> {
+        Tensor::from_data(TensorData::new(self.values, [self.rows, self.width]), device)
+    }
+}
+
+/// One part of the examples (the target, the condition or the mask): rows of a store, and the steps from what is stored
+/// to what a model sees.
+#[derive(Clone, Debug)]
+pub struct Field {
+    view: View,
+    steps: Vec<Step>,
+    draw: Draw,
+}
+
+impl Default for Field {
+    /// No example.
+    fn default() -> Self {
+        Self::new(View::new(Store::bytes(0, Vec::new())))
+    }
+}
+
+impl Field {
+    /// The rows as they are stored.
+    pub(super) fn new(view: View) -> Self {
+        Self { view, steps: Vec::new(), draw: Draw::default() }
+    }
+
+    /// One more step, after those that are there.
+    pub(super) fn then(mut self, step: Step) -> Self {
+        self.steps.push(step);
+        self
+    }
+
+    /// Where the random steps draw from.
+    pub(super) fn drawn_from(mut self, draw: Draw) -> Self {
+        self.draw = draw;
+        self
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.view.len()
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Numbers in a row.
+    pub fn width(&self) -> usize {
+        self.steps.iter().fold(self.view.width(), |width, step| step.width(width))
+    }
+
+    /// Whether real noise was added to whole numbers.
+    pub fn is_dequantized(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Dequantize))
+    }
+
+    /// These rows as they are in this epoch.
+    ///
+    /// A random step's numbers are named by (seed, purpose, epoch) and the row, so they do not depend on which other rows
+    /// are read, nor in what order.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read any more, or that somebody changed.
+    ///
+    /// # Panics
+    ///
+    /// When a row does not exist.
+    pub fn read(&self, rows: &[usize], epoch: u64) -> Result<Matrix> {
+        let width = self.width();
+        let mut values = Vec::with_capacity(rows.len() * width.max(self.view.width()));
+        let streams: Vec<_> = self.steps.iter().map(|step| step.stream(&self.draw, epoch)).collect();
+        for &row in rows {
+            let start = values.len();
+            self.view.append(row, &mut values)?;
+            for (step, stream) in self.steps.iter().zip(&streams) {
+                step.apply(&mut values, start, row, stream.as_ref());
+            }
+        }
+        Ok(Matrix::new(rows.len(), width, values))
+    }
+
+    /// Every row as it is in this epoch.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn read_all(&self, epoch: u64) -> Result<Matrix> {
+        self.read(&(0..self.len()).collect::<Vec<_>>(), epoch)
+    }
+
+    /// Mean and standard deviation of each number over the rows of epoch 0, or of all numbers together where `pooled`.
+    ///
+    /// A deviation is 1 where all numbers are the same, so that nothing is divided by zero.
+    pub(super) fn mean_and_std(&self, pooled: bool) -> Result<(Vec<f32>, Vec<f32>)> {
+        let width = self.width();
+        let groups = if pooled { 1 } else { width };
+        let mut first: Vec<Option<f32>> = vec![None; groups];
+        let mut varies = vec![false; groups];
+        let mut sums = vec![0.0f64; groups];
+        self.each(
+            |group, value| {
+                varies[group] |= *first[group].get_or_insert(value) != value;
+                sums[group] += f64::from(value);
+            },
+            groups,
+        )?;
+        let n = (self.len() * width / groups.max(1)) as f64;
+        let means: Vec<f64> = sums.iter().map(|sum| sum / n).collect();
+        let mut squares = vec![0.0f64; groups];
+        self.each(|group, value| squares[group] += (f64::from(value) - means[group]).powi(2), groups)?;
+        let group = |group: usize| match first[group] {
+            None => (0.0, 1.0),
+            Some(first) if !varies[group] => (first, 1.0),
+            Some(_) => {
+                let std = (squares[group] / n).sqrt().max(f64::from(f32::MIN_POSITIVE));
+                (means[group] as f32, std as f32)
+            }
+        };
+        Ok((0..groups).map(group).unzip())
+    }
+
+    /// Calls `f` with every number and its group: its place in the row, modulo `groups`.
+    fn each(&self, mut f: impl FnMut(usize, f32), groups: usize) -> Result<()> {
+        for start in (0..self.len()).step_by(CHUNK) {
+            let rows: Vec<usize> = (start..self.len().min(start + CHUNK)).collect();
+            let part = self.read(&rows, 0)?;
+            for row in part.values.chunks_exact(part.width.max(1)) {
+                row.iter().enumerate().for_each(|(place, &value)| f(place % groups, value));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Examples that belong together.
+#[derive(Clone, Debug, Default)]
+pub struct Split {
+    /// What is modelled, one example a row.
+    pub target: Field,
+    /// What it is conditioned on.
+    pub condition: Option<Field>,
+    /// 1 where the target is there, 0 where it is padding; `None`: everything is there.
+    pub mask: Option<Field>,
+}
+
+impl Split {
+    /// A split without padding.
+    ///
+    /// # Panics
+    ///
+    /// When there are not as many conditions as targets.
+    pub fn new(target: Field, condition: Option<Field>) -> Self {
+        if let Some(condition) = &condition {
+            let (targets, conditions) = (target.len(), condition.len());
+            assert_eq!(targets, conditions, "Split::new: {targets} targets and {conditions} conditions");
+        }
+        Self { target, condition, mask: None }
+    }
+
+    /// The same with a mask of the target.
+    ///
+    /// # Panics
+    ///
+    /// When the mask is not as large as the target.
+    pub fn with_mask(mut self, mask: Field) -> Self {
+        let ([rows, width], [found_rows, found_width]) =
+            ([self.target.len(), self.target.width()], [mask.len(), mask.width()]);
+        assert_eq!(
+            [rows, width],
+            [found_rows, found_width],
+            "Split::with_mask: a target of {rows} × {width} and a mask of {found_rows} × {found_width}"
+        );
+        self.mask = Some(mask);
+        self
+    }
+
+    /// Number of examples.
+    pub fn len(&self) -> usize {
+        self.target.len()
+    }
+
+    /// Whether there is no example.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The batch of these rows as they are in this epoch. Only a training split changes from epoch to epoch: validation
+    /// and test are the same in all of them.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read any more, or that somebody changed.
+    ///
+    /// # Panics
+    ///
+    /// When a row does not exist.
+    pub fn batch(&self, rows: &[usize], epoch: u64, device: &Device) -> Result<Batch> {
+        let part = |field: &Field| -> Result<_> { Ok(field.read(rows, epoch)?.upload(device)) };
+        Ok(Batch {
+            target: part(&self.target)?,
+            condition: self.condition.as_ref().map(part).transpose()?,
+            mask: self.mask.as_ref().map(part).transpose()?,
+        })
+    }
+}

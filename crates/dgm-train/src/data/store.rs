@@ -1,0 +1,293 @@
+//! Where the numbers of examples are kept: in memory, a byte each where a byte holds them, or in a file that is read row
+//! by row.
+
+use std::fmt::Debug;
+use std::fs::{File, Metadata};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::error::{Error, Result};
+
+/// Files with more bytes of data than this stay on disk and are read row by row: 2 GiB.
+pub(super) const STREAM_ABOVE: u64 = 2 << 30;
+
+/// Rows that are read when they are asked for.
+pub(super) trait ReadRow: Debug + Send + Sync {
+    /// Appends the numbers of row `row`.
+    ///
+    /// # Errors
+    ///
+    /// A row that cannot be read (any more).
+    fn append(&self, row: usize, numbers: &mut Vec<f32>) -> Result<()>;
+}
+
+/// Rows of `width` numbers. A clone shares them.
+#[derive(Clone, Debug)]
+pub(super) struct Store {
+    numbers: Numbers,
+    rows: usize,
+    width: usize,
+    /// Numbers from the beginning of one row to that of the next.
+    stride: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Numbers {
+    Bytes(Arc<Vec<u8>>),
+    Words(Arc<Vec<u16>>),
+    Floats(Arc<Vec<f32>>),
+    Elsewhere(Arc<dyn ReadRow>),
+}
+
+impl Store {
+    /// Rows of whole numbers from 0 to 255, one row after the other; what is left over at the end is no row.
+    pub(super) fn bytes(width: usize, numbers: Vec<u8>) -> Self {
+        Self { rows: numbers.len() / width.max(1), width, stride: width, numbers: Numbers::Bytes(Arc::new(numbers)) }
+    }
+
+    /// Rows of whole numbers from 0 to 65535.
+    pub(super) fn words(width: usize, numbers: Vec<u16>) -> Self {
+        Self { rows: numbers.len() / width.max(1), width, stride: width, numbers: Numbers::Words(Arc::new(numbers)) }
+    }
+
+    /// Rows of any numbers.
+    pub(super) fn floats(width: usize, numbers: Vec<f32>) -> Self {
+        Self { rows: numbers.len() / width.max(1), width, stride: width, numbers: Numbers::Floats(Arc::new(numbers)) }
+    }
+
+    /// `rows` rows that are read when they are asked for.
+    pub(super) fn elsewhere(rows: usize, width: usize, reader: impl ReadRow + 'static) -> Self {
+        Self { rows, width, stride: width, numbers: Numbers::Elsewhere(Arc::new(reader)) }
+    }
+
+    /// The same numbers cut into rows anew: windows of `width` numbers that begin every `stride` numbers. Only for numbers
+    /// in memory; others stay as they are.
+    pub(super) fn windows(self, width: usize, stride: usize) -> Self {
+        let length = match &self.numbers {
+            Numbers::Bytes(numbers) => numbers.len(),
+            Numbers::Words(numbers) => numbers.len(),
+            Numbers::Floats(numbers) => numbers.len(),
+            Numbers::Elsewhere(_) => return self,
+        };
+        let rows = length.checked_sub(width).map_or(0, |rest| rest / stride.max(1) + 1);
+        Self { rows, width, stride, ..self }
+    }
+
+    /// Number of rows.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Numbers in a row.
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Appends the numbers of row `row`.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such row.
+    pub(super) fn append(&self, row: usize, out: &mut Vec<f32>) -> Result<()> {
+        assert!(row < self.rows, "Store::append: row {row} of {}", self.rows);
+        let place = row * self.stride..row * self.stride + self.width;
+        match &self.numbers {
+            Numbers::Bytes(numbers) => out.extend(numbers[place].iter().map(|&byte| f32::from(byte))),
+            Numbers::Words(numbers) => out.extend(numbers[place].iter().map(|&word| f32::from(word))),
+            Numbers::Floats(numbers) => out.extend_from_slice(&numbers[place]),
+            Numbers::Elsewhere(reader) => reader.append(row, out)?,
+        }
+        Ok(())
+    }
+}
+
+/// Some rows of a store, in some order.
+#[derive(Clone, Debug)]
+pub(super) struct View {
+    store: Store,
+    rows: Rows,
+}
+
+#[derive(Clone, Debug)]
+enum Rows {
+    Range { start: usize, length: usize },
+    List(Arc<[usize]>),
+}
+
+impl View {
+    /// All rows, in their order.
+    pub(super) fn new(store: Store) -> Self {
+        Self { rows: Rows::Range { start: 0, length: store.rows }, store }
+    }
+
+    /// Number of rows.
+    pub(super) fn len(&self) -> usize {
+        match &self.rows {
+            Rows::Range { length, .. } => *length,
+            Rows::List(rows) => rows.len(),
+        }
+    }
+
+    /// Numbers in a row.
+    pub(super) fn width(&self) -> usize {
+        self.store.width
+    }
+
+    /// The rows of this view from `first` on, `length` of them or as many as there are.
+    pub(super) fn range(&self, first: usize, length: usize) -> Self {
+        let first = first.min(self.len());
+        let length = length.min(self.len() - first);
+        let rows = match &self.rows {
+            Rows::Range { start, .. } => Rows::Range { start: start + first, length },
+            Rows::List(rows) => Rows::List(rows[first..first + length].into()),
+        };
+        Self { store: self.store.clone(), rows }
+    }
+
+    /// These rows of this view, in this order.
+    ///
+    /// # Panics
+    ///
+    /// When one of them does not exist.
+    pub(super) fn select(&self, rows: &[usize]) -> Self {
+        let rows = rows.iter().map(|&row| self.place(row)).collect();
+        Self { store: self.store.clone(), rows: Rows::List(rows) }
+    }
+
+    /// The row of the store behind row `row` of this view.
+    fn place(&self, row: usize) -> usize {
+        match &self.rows {
+            Rows::Range { start, length } => {
+                assert!(row < *length, "View: row {row} of {length}");
+                start + row
+            }
+            Rows::List(rows) => rows[row],
+        }
+    }
+
+    /// Appends the numbers of row `row`.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such row.
+    pub(super) fn append(&self, row: usize, out: &mut Vec<f32>) -> Result<()> {
+        self.store.append(self.place(row), out)
+    }
+}
+
+/// How a number lies in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An unsigned whole number.
+    Unsigned,
+    /// A signed whole number.
+    Signed,
+    /// A number of IEEE 754.
+    Float,
+}
+
+/// How a number lies in a file: its kind, its bytes and their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Element {
+    /// What it is.
+    pub kind: Kind,
+    /// Number of bytes: 1, 2, 4 or 8; 4 or 8 for a [`Kind::Float`].
+    pub size: usize,
+    /// Whether the byte with the highest value is the first.
+    pub big_endian: bool,
+}
+
+impl Element {
+    /// An unsigned byte.
+    pub const BYTE: Self = Self { kind: Kind::Unsigned, size: 1, big_endian: false };
+
+    /// Calls `each` with every number that lies in `bytes`; whole numbers beyond 2⁵³ are rounded.
+    pub fn decode(self, bytes: &[u8], mut each: impl FnMut(f64)) {
+        for chunk in bytes.chunks_exact(self.size) {
+            let fold = |bits: u64, &byte: &u8| bits << 8 | u64::from(byte);
+            let bits = if self.big_endian { chunk.iter().fold(0, fold) } else { chunk.iter().rev().fold(0, fold) };
+            each(match self.kind {
+                Kind::Unsigned => bits as f64,
+                Kind::Signed => {
+                    let empty = 64 - 8 * self.size as u32;
+                    (((bits << empty) as i64) >> empty) as f64
+                }
+                Kind::Float if self.size == 4 => f64::from(f32::from_bits(bits as u32)),
+                Kind::Float => f64::from_bits(bits),
+            });
+        }
+    }
+}
+
+/// Rows that lie one after the other in a file which stays as it was when it was opened.
+#[derive(Debug)]
+pub(super) struct FileRows {
+    file: File,
+    name: String,
+    /// Length and time of the last change when it was opened.
+    state: (u64, Option<SystemTime>),
+    /// Where the first row begins.
+    offset: u64,
+    width: usize,
+    element: Element,
+}
+
+impl FileRows {
+    /// Rows of `width` numbers from byte `offset` on.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be opened.
+    pub(super) fn open(path: &Path, offset: u64, width: usize, element: Element) -> Result<Self> {
+        let name = path.display().to_string();
+        let fail = |error: io::Error| Error::input(format!("{name}: cannot be opened: {error}"));
+        let file = File::open(path).map_err(fail)?;
+        let state = state(&file.metadata().map_err(fail)?);
+        Ok(Self { file, name, state, offset, width, element })
+    }
+}
+
+fn state(metadata: &Metadata) -> (u64, Option<SystemTime>) {
+    (metadata.len(), metadata.modified().ok())
+}
+
+impl ReadRow for FileRows {
+    fn append(&self, row: usize, numbers: &mut Vec<f32>) -> Result<()> {
+        let cannot = |error: io::Error| Error::run(format!("{}: cannot be read any more: {error}", self.name));
+        // Asked each time: a file that is written anew would be read half old, half new.
+        if state(&self.file.metadata().map_err(cannot)?) != self.state {
+            return Err(Error::run(format!(
+                "{}: the file was changed while it is in use; expected it as it was at the start; put it back and go on \
+                 with --resume",
+                self.name
+            )));
+        }
+        let size = self.width * self.element.size;
+        let mut bytes = vec![0; size];
+        read_at(&self.file, &mut bytes, self.offset + row as u64 * size as u64).map_err(cannot)?;
+        match self.element {
+            Element { kind: Kind::Unsigned, size: 1, .. } => numbers.extend(bytes.iter().map(|&byte| f32::from(byte))),
+            element => element.decode(&bytes, |number| numbers.push(number as f32)),
+        }
+        Ok(())
+    }
+}
+
+/// Fills `bytes` from `offset` on, without a position that threads would share.
+#[cfg(unix)]
+fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, mut bytes: &mut [u8], mut offset: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match std::os::windows::fs::FileExt::seek_read(file, bytes, offset)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            n => (bytes, offset) = (&mut bytes[n..], offset + n as u64),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,283 @@
+//! What is done to images between the file and the batch, as a configuration declares it.
+
+use dgm_core::random::{Seed, Stream};
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Invalid, require};
+
+/// How grey values become black and white.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Binarize {
+    /// They stay grey.
+    #[default]
+    None,
+    /// 1 from half of the levels on (128 of 256).
+    Threshold,
+    /// 1 with probability value / (levels - 1): drawn anew every epoch for training, once for validation and test.
+    Dynamic,
+}
+
+/// How levels become real numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dequantize {
+    /// They stay levels.
+    #[default]
+    None,
+    /// x + u in place of x, u uniform on [0, 1): drawn anew every epoch for training, once for validation and test.
+    ///
+    /// The unit stays one level, so no change of scale has to be made good for. With P(x) = ∫ p(x + u) du over the unit
+    /// cube, log P(x) ≥ E_u log p(x + u) (Jensen): the mean of −log p(x + u) in nats is an upper bound of the −log P(x) of
+    /// the levels, an ELBO whose posterior of u is uniform (Theis, van den Oord and Bethge 2016, equation 4; Ho et al.
+    /// 2019, equation 11). A model of (x + u) / levels would give event · ln(levels) nats less.
+    Uniform,
+}
+
+/// How training images are varied; validation and test are not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Augment {
+    /// Moved by up to so many pixels up, down, left and right, every offset as probable as another; what comes in from
+    /// outside is 0. Default: 0.
+    pub shift: usize,
+    /// Mirrored with probability one half. Default: not.
+    pub flip: Flip,
+}
+
+/// About which axis images are mirrored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Flip {
+    /// Not at all.
+    #[default]
+    None,
+    /// Left and right change places.
+    Horizontal,
+}
+
+/// The transforms of one configuration, in the order in which they are made: augmented, then binarised or dequantised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Transforms {
+    pub(super) augment: Augment,
+    pub(super) binarize: Binarize,
+    pub(super) dequantize: Dequantize,
+}
+
+impl Augment {
+    pub(super) fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Transforms {
+    /// `target`: whether the images are the target, `used`: whether they are used at all.
+    pub(super) fn validate(&self, target: bool, used: bool) -> Result<(), Invalid> {
+        let what = "none or threshold: only a target is drawn anew, and data.target is the label";
+        require(self.binarize != Binarize::Dynamic || target, "binarize", what)?;
+        let dequantized = self.dequantize != Dequantize::None;
+        let what = "none: only a target is dequantised, and data.target is the label";
+        require(!dequantized || target, "dequantize", what)?;
+        let what = "none beside data.binarize: two levels have a likelihood of their own";
+        require(!dequantized || self.binarize == Binarize::None, "dequantize", what)?;
+        require(self.augment.shift <= 1024, "augment.shift", "a whole number from 0 to 1024")?;
+        let what = "left out: images are neither data.target nor data.condition";
+        require(self.augment.is_none() || used, "augment", what)
+    }
+
+    /// What changes the meaning of a likelihood, in words.
+    pub(super) fn sentences(&self, levels: usize) -> Vec<String> {
+        let mut sentences = Vec::new();
+        if !self.augment.is_none() {
+            let mut changes = Vec::new();
+            match self.augment.shift {
+                0 => {}
+                1 => changes.push("shifted by up to 1 pixel".to_owned()),
+                shift => changes.push(format!("shifted by up to {shift} pixels")),
+            }
+            if self.augment.flip == Flip::Horizontal {
+                changes.push("mirrored left to right".into());
+            }
+            let changes = changes.join(" and ");
+            sentences.push(format!("training images {changes} at random; validation and test are not"));
+        }
+        match self.binarize {
+            Binarize::None => {}
+            Binarize::Threshold => {
+                sentences.push(format!("pixels binarised: 1 from level {} of {levels} on, otherwise 0", levels / 2));
+            }
+            Binarize::Dynamic => {
+                sentences.push("pixels binarised anew each epoch; validation and test drawn once with seed 0".into())
+            }
+        }
+        if self.dequantize == Dequantize::Uniform {
+            sentences.push(format!(
+                "pixels dequantised: the density is that of x + u, u uniform on [0, 1), x one of {levels} levels; \
+                 u anew each epoch, for validation and test drawn once with seed 0; in nats of x, which the figure \
+                 bounds from above"
+            ));
+        }
+        sentences
+    }
+}
+
+/// Where a split's random steps draw from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Draw {
+    /// Names the streams, together with the purpose and the epoch.
+    seed: Seed,
+    /// Comes after the purpose.
+    suffix: &'static str,
+    /// Whether every epoch has numbers of its own.
+    anew: bool,
+}
+
+impl Default for Draw {
+    fn default() -> Self {
+        Self { seed: Seed(0), suffix: "", anew: false }
+    }
+}
+
+impl Draw {
+    /// For training: anew every epoch.
+    pub(super) fn train(seed: Seed) -> Self {
+        Self { seed, suffix: "", anew: true }
+    }
+
+    /// For validation: once, from one seed for every run, so that runs are compared on the same examples.
+    pub(super) fn validation() -> Self {
+        Self { suffix: ".validation", ..Self::default() }
+    }
+
+    /// For the test: as for validation.
+    pub(super) fn test() -> Self {
+        Self { suffix: ".test", ..Self::default() }
+    }
+
+    fn stream(&self, purpose: &str, epoch: u64) -> Stream {
+        self.seed.stream(&format!("{purpose}{}", self.suffix), if self.anew { epoch } else { 0 })
+    }
+}
+
+/// One step from what is stored to what a model sees, for one row.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Step {
+    /// Pixels whose channels lie side by side → one plane a channel.
+    Planes {
+        /// Number of channels.
+        channels: usize,
+    },
+    /// A class → 1 at its place among `classes` numbers.
+    OneHot {
+        /// Number of classes.
+        classes: usize,
+    },
+    /// 1 from this value on, otherwise 0.
+    Threshold(f32),
+    /// 1 with probability value / scale.
+    Binarize {
+        /// The highest value.
+        scale: f32,
+    },
+    /// A uniform number is added.
+    Dequantize,
+    /// See [`Augment`].
+    Augment {
+        /// What is done.
+        augment: Augment,
+        /// Channels, rows and columns.
+        shape: [usize; 3],
+    },
+}
+
+/// Words of the stream that one row's augmentation takes.
+const AUGMENT_WORDS: u64 = 4;
+
+impl Step {
+    /// Numbers in a row after this step, where there were `width` before it.
+    pub(super) fn width(&self, width: usize) -> usize {
+        match self {
+            Self::OneHot { classes } => *classes,
+            _ => width,
+        }
+    }
+
+    /// Where a random step draws from.
+    pub(super) fn stream(&self, draw: &Draw, epoch: u64) -> Option<Stream> {
+        match self {
+            Self::Planes { .. } | Self::OneHot { .. } | Self::Threshold(_) => None,
+            Self::Binarize { .. } => Some(draw.stream("binarize", epoch)),
+            Self::Dequantize => Some(draw.stream("dequantize", epoch)),
+            Self::Augment { .. } => Some(draw.stream("augment", epoch)),
+        }
+    }
+
+    /// Makes the step on the numbers from `start` on, which are those of row `row`. One number of the stream for each
+    /// number of the row, whatever its value, so that a row's draws depend on nothing but its place.
+    pub(super) fn apply(&self, numbers: &mut Vec<f32>, start: usize, row: usize, stream: Option<&Stream>) {
+        let width = numbers.len() - start;
+        let from = |words: u64| {
+            let mut stream = stream.cloned().unwrap_or_else(|| Seed(0).stream("", 0));
+            stream.skip(row as u64 * words);
+            stream
+        };
+        match self {
+            Self::Planes { channels } => {
+                let pixels = numbers[start..].to_vec();
+                let planes = (0..*channels).flat_map(|c| pixels.iter().skip(c).step_by(*channels));
+                numbers[start..].iter_mut().zip(planes).for_each(|(number, &pixel)| *number = pixel);
+            }
+            Self::OneHot { classes } => {
+                let class = numbers.get(start).map_or(usize::MAX, |&class| class as usize);
+                numbers.truncate(start);
+                numbers.extend((0..*classes).map(|place| f32::from(u8::from(place == class))));
+            }
+            Self::Threshold(least) => {
+                numbers[start..].iter_mut().for_each(|number| *number = f32::from(u8::from(*number >= *least)));
+            }
+            Self::Binarize { scale } => {
+                let mut stream = from(width as u64);
+                for number in &mut numbers[start..] {
+                    *number = f32::from(u8::from(stream.uniform() * scale < *number));
+                }
+            }
+            Self::Dequantize => {
+                let mut stream = from(width as u64);
+                for number in &mut numbers[start..] {
+                    *number = below_next(*number, stream.uniform());
+                }
+            }
+            Self::Augment { augment, shape } => {
+                let mut stream = from(AUGMENT_WORDS);
+                let offsets = (2 * augment.shift + 1) as f32;
+                let mut offset = || (stream.uniform() * offsets) as isize - augment.shift as isize;
+                let by = [offset(), offset()];
+                let mirrored = augment.flip == Flip::Horizontal && stream.uniform() < 0.5;
+                moved(&mut numbers[start..], *shape, by, mirrored);
+            }
+        }
+    }
+}
+
+/// level + u, below level + 1 also where the sum would be rounded up to it.
+fn below_next(level: f32, u: f32) -> f32 {
+    (level + u).min((level + 1.0).next_down())
+}
+
+/// Moves an image down and to the right, after mirroring it; 0 comes in.
+fn moved(image: &mut [f32], [_, height, width]: [usize; 3], [down, right]: [isize; 2], mirrored: bool) {
+    if [down, right] == [0, 0] && !mirrored {
+        return;
+    }
+    let old = image.to_vec();
+    for (plane, old) in image.chunks_exact_mut(height * width).zip(old.chunks_exact(height * width)) {
+        for (y, line) in plane.chunks_exact_mut(width).enumerate() {
+            let source = y.checked_add_signed(-down).and_then(|y| old.chunks_exact(width).nth(y));
+            for (x, number) in line.iter_mut().enumerate() {
+                let x = x.checked_add_signed(-right).filter(|&x| x < width);
+                let x = if mirrored { x.map(|x| width - 1 - x) } else { x };
+                *number = source.zip(x).and_then(|(line, x)| line.get(x).copied()).unwrap_or(0.0);
+            }
+        }
+    }
+}
