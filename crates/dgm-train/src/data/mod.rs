@@ -6,10 +6,15 @@
 pub mod csv;
 mod digits;
 pub mod file;
+mod folder;
 pub mod idx;
 mod images;
+mod picture;
 mod split;
 pub mod store;
+pub mod summary;
+mod synthetic;
+mod text;
 mod transform;
 
 use dgm_core::random::Seed;
@@ -21,9 +26,12 @@ use crate::error::{Error, Result};
 
 pub use csv::{Column, CsvConfig, Delimiter};
 pub use digits::DigitsConfig;
+pub use folder::{FolderConfig, Resize};
 pub use idx::IdxConfig;
 pub use images::{Condition, Target};
 pub use split::{Field, Matrix, Split};
+pub use synthetic::{Kind, SyntheticConfig};
+pub use text::{TextConfig, Unit};
 pub use transform::{Augment, Binarize, Dequantize, Flip};
 
 macro_rules! registry {
@@ -83,6 +91,9 @@ registry! {
     "digits" => Digits(DigitsConfig),
     "idx" => Idx(IdxConfig),
     "csv" => Csv(CsvConfig),
+    "images" => Images(FolderConfig),
+    "text" => Text(TextConfig),
+    "synthetic" => Synthetic(SyntheticConfig),
 }
 
 /// A set of examples with its splits.
