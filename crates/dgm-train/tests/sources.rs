@@ -89,13 +89,14 @@ fn a_folder_of_colour_images_is_looked_at_and_learnt_from() {
     let counted: u64 = (0..3).map(|split| shown["splits"][split]["class_counts"][1].as_u64().unwrap()).sum();
     assert_eq!(counted, 20);
 
-    // Blue in the first column, red in the second.
+    // Two classes: a row for each, blue and then red. The longest row has 16 or 17 of the 20 images.
     let file = std::fs::read(folder.path().join("sheet.png")).unwrap();
     let mut reader = png::Decoder::new(std::io::Cursor::new(file)).read_info().unwrap();
     let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
     let width = reader.next_frame(&mut pixels).unwrap().width as usize;
-    let zoom = width / 11;
-    let at = |x: usize| &pixels[3 * (3 * zoom * width + x * zoom)..][..3];
+    // Rows of four pixels and a gap, twice in each split, and twice two pixels between splits.
+    let zoom = pixels.len() / 3 / width / (6 * 5 + 1 + 2 * 2);
+    let at = |y: usize| &pixels[3 * (y * zoom * width + 3 * zoom)..][..3];
     assert_eq!((at(3), at(8)), (&[0, 0, 255][..], &[255, 0, 0][..]));
 
     let model = "[model]\nkind = \"causal_conv\"\nchannels = 8\nlayers = 1\n[training]\nepochs = 2\n";

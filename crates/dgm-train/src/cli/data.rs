@@ -3,7 +3,7 @@
 use super::train::read_config;
 use super::{DataCommand, InspectArgs};
 use crate::config::{Config, ModelConfig};
-use crate::data::summary::{Summary, first_examples};
+use crate::data::summary::{Order, Summary, first_examples};
 use crate::data::{self, DataConfig, Dataset};
 use crate::error::{Error, Result, did_you_mean};
 use crate::report::grid::{self, Band};
@@ -55,10 +55,13 @@ fn inspect(args: &InspectArgs) -> Result<ExitCode> {
         println!("\nfirst windows");
         inspection.windows.iter().for_each(|window| println!("  {window}"));
     }
-    let classes = dataset.spec.condition.as_ref().and_then(|condition| condition.classes);
     match &args.out {
         Some(out) => {
-            let order = if classes.is_some() { "; a column for each class" } else { "" };
+            let order = match Order::of(&dataset.spec, usize::from(args.n)) {
+                Order::Sequence => "",
+                Order::ClassRows => "; a row for each class",
+                Order::ClassColumns => "; a column for each class",
+            };
             println!("\n{}: training above, then validation, then test{order}", out.display());
         }
         None if image => println!("\nfor a picture of the first examples: --out examples.png"),

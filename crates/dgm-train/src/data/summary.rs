@@ -204,16 +204,11 @@ impl Summary {
         for (index, transform) in self.transforms.iter().enumerate() {
             let _ = writeln!(text, "{:<12} {transform}", if index == 0 { "transforms" } else { "" });
         }
+        let used = if self.levels.is_some() { "  levels used" } else { "" };
         let _ = writeln!(
             text,
-            "\n{:<24} {:>9} {:>11} {:>11} {:>11} {:>11}  {}",
-            "split",
-            "examples",
-            "min",
-            "max",
-            "mean",
-            "std",
-            if self.levels.is_some() { "levels used" } else { "" }
+            "\n{:<24} {:>9} {:>11} {:>11} {:>11} {:>11}{used}",
+            "split", "examples", "min", "max", "mean", "std"
         );
         let mut line = |name: &str, examples: String, range: &Range, used: Option<usize>| {
             let Range { min, max, mean, std } = *range;
@@ -273,40 +268,57 @@ fn short(x: f64) -> String {
     }
 }
 
-/// The first examples of a split for a picture: with a label as condition, a column for each class, in the order of the
-/// labels, otherwise in their order. At most `n`, and one of each class where there are no more classes than that.
+/// In what order examples are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Their own.
+    Sequence,
+    /// A row for each class.
+    ClassRows,
+    /// A column for each class.
+    ClassColumns,
+}
+
+impl Order {
+    /// By class where the condition is a label with no more than `n` classes, and so that the picture is wider than high.
+    pub fn of(spec: &DataSpec, n: usize) -> Self {
+        match spec.condition.as_ref().and_then(|condition| condition.classes) {
+            Some(classes) if classes > n => Self::Sequence,
+            Some(classes) if classes < n / classes.max(1) => Self::ClassRows,
+            Some(_) => Self::ClassColumns,
+            None => Self::Sequence,
+        }
+    }
+}
+
+/// The first examples of a split for a picture, `n` at most: how many stand in a row, and what stands there, row by row.
 ///
 /// # Errors
 /// A file that cannot be read any more.
 pub fn first_examples(split: &Split, spec: &DataSpec, n: usize) -> Result<(usize, Vec<Option<Vec<f32>>>)> {
-    let target = |rows: &[usize]| -> Result<Vec<Vec<f32>>> {
-        let read = split.target.read(rows, 0)?;
-        Ok((0..read.rows()).map(|row| read.row(row).to_vec()).collect())
-    };
-    let classes = spec.condition.as_ref().and_then(|condition| condition.classes).filter(|classes| *classes <= n);
-    let (Some(classes), Some(condition)) = (classes, &split.condition) else {
-        let rows: Vec<usize> = (0..split.len().min(n)).collect();
+    let order = Order::of(spec, n);
+    let target = |row: usize| split.target.read(&[row], 0).map(|read| read.values().to_vec());
+    let classes = spec.condition.as_ref().and_then(|condition| condition.classes).unwrap_or(1);
+    let (Some(condition), true) = (&split.condition, order != Order::Sequence) else {
         // Wider than high: three of these stand one above the other.
-        let columns = (2.5 * rows.len() as f64).sqrt().ceil() as usize;
-        return Ok((columns.max(1), target(&rows)?.into_iter().map(Some).collect()));
+        let columns = (2.5 * n as f64).sqrt().ceil() as usize;
+        let cells = (0..split.len().min(n)).map(|row| target(row).map(Some)).collect::<Result<_>>()?;
+        return Ok((columns.max(1), cells));
     };
-    let deep = n / classes;
-    let mut columns: Vec<Vec<usize>> = vec![Vec::new(); classes];
+    let each = n / classes.max(1);
+    let mut rows: Vec<Vec<usize>> = vec![Vec::new(); classes];
     each_row(condition, |row, one_hot| {
-        let column = class_of(one_hot).and_then(|class| columns.get_mut(class));
-        column.into_iter().filter(|column| column.len() < deep).for_each(|column| column.push(row));
+        let class = class_of(one_hot).and_then(|class| rows.get_mut(class));
+        class.into_iter().filter(|class| class.len() < each).for_each(|class| class.push(row));
     })?;
-    let deep = columns.iter().map(Vec::len).max().unwrap_or(0);
-    let mut cells = Vec::with_capacity(deep * classes);
-    for row in 0..deep {
-        for column in &columns {
-            cells.push(match column.get(row) {
-                Some(&row) => target(&[row])?.pop(),
-                None => None,
-            });
-        }
-    }
-    Ok((classes, cells))
+    let each = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let cell =
+        |class: usize, i: usize| rows.get(class).and_then(|class| class.get(i)).map(|&row| target(row)).transpose();
+    let cells = match order {
+        Order::ClassRows => (0..classes * each).map(|place| cell(place / each, place % each)).collect::<Result<_>>()?,
+        _ => (0..classes * each).map(|place| cell(place % classes, place / classes)).collect::<Result<_>>()?,
+    };
+    Ok((if order == Order::ClassRows { each.max(1) } else { classes }, cells))
 }
 
 #[cfg(test)]
@@ -342,16 +354,18 @@ mod tests {
     }
 
     #[test]
-    fn a_column_a_class() {
+    fn a_column_or_a_row_for_each_class() {
         let data = digits(Target::Image, Condition::Label);
         let (columns, cells) = first_examples(&data.train, &data.spec, 40).unwrap();
         assert_eq!((columns, cells.len()), (10, 40));
         // The digits begin with 0, 1, …, 9.
         let first = data.train.target.read(&[0, 1], 0).unwrap();
         assert_eq!((cells[0].as_deref(), cells[1].as_deref()), (Some(first.row(0)), Some(first.row(1))));
-        // Fewer than one of each class: in their order.
+        // Fewer than one of each class: in their order. More than ten: a row for each.
         let (_, cells) = first_examples(&data.train, &data.spec, 3).unwrap();
-        assert_eq!(cells.len(), 3);
+        assert_eq!((cells.len(), Order::of(&data.spec, 3)), (3, Order::Sequence));
+        let (columns, cells) = first_examples(&data.train, &data.spec, 120).unwrap();
+        assert_eq!((columns, cells.len(), cells[12].as_deref()), (12, 120, Some(first.row(1))));
     }
 
     #[test]
