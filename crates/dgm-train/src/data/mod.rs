@@ -3,12 +3,15 @@
 //! A source is one file here and one line in the registry: a configuration with its own keys, `validate` (ranges) and
 //! `load`.
 
+mod arrays;
 pub mod csv;
 mod digits;
 pub mod file;
 mod folder;
 pub mod idx;
 mod images;
+pub mod npy;
+pub mod npz;
 mod picture;
 mod split;
 pub mod store;
@@ -24,6 +27,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::config::Invalid;
 use crate::error::{Error, Result};
 
+pub use arrays::{Layout, NpyConfig};
 pub use csv::{Column, CsvConfig, Delimiter};
 pub use digits::DigitsConfig;
 pub use folder::{FolderConfig, Resize};
@@ -91,6 +95,7 @@ registry! {
     "digits" => Digits(DigitsConfig),
     "idx" => Idx(IdxConfig),
     "csv" => Csv(CsvConfig),
+    "npy" => Npy(NpyConfig),
     "images" => Images(FolderConfig),
     "text" => Text(TextConfig),
     "synthetic" => Synthetic(SyntheticConfig),
