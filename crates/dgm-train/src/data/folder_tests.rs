@@ -237,6 +237,11 @@ fn values_out_of_range_are_refused() {
 
 #[test]
 fn work_in_parallel_keeps_its_order() {
-    assert_eq!(in_parallel(1000, |i| i * i), (0..1000).map(|i| i * i).collect::<Vec<_>>());
+    // Long enough for every thread to have some.
+    let slowly = |i: usize| {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        i * i
+    };
+    assert_eq!(in_parallel(32, slowly), (0..32).map(|i| i * i).collect::<Vec<_>>());
     assert_eq!(in_parallel(0, |i| i), Vec::<usize>::new());
 }
