@@ -1,11 +1,12 @@
 //! The configurations that ship inside the program, by file name.
 
 /// Name and text of each.
-pub const CONFIGS: [(&str, &str); 6] = [
+pub const CONFIGS: [(&str, &str); 7] = [
     ("vae.toml", include_str!("../../../configs/vae.toml")),
     ("arm.toml", include_str!("../../../configs/arm.toml")),
     ("pixelcnn.toml", include_str!("../../../configs/pixelcnn.toml")),
     ("conditional.toml", include_str!("../../../configs/conditional.toml")),
+    ("synthetic-arm.toml", include_str!("../../../configs/synthetic-arm.toml")),
     ("concrete.toml", include_str!("../../../configs/concrete.toml")),
     ("mnist-vae.toml", include_str!("../../../configs/mnist-vae.toml")),
 ];

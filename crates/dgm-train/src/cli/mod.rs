@@ -1,6 +1,7 @@
 //! The command line: arguments here, one file a command beside it.
 
 mod backends;
+mod data;
 mod evaluate;
 mod sample;
 mod signals;
@@ -32,6 +33,15 @@ enum Command {
     Sample(SampleArgs),
     /// List what this build has and what this machine offers
     Backends,
+    /// Look at data sets
+    #[command(subcommand)]
+    Data(DataCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum DataCommand {
+    /// Print what a data set holds: shapes, values, splits, classes, what was done to it, its fingerprint
+    Inspect(InspectArgs),
 }
 
 #[derive(Args, Debug)]
@@ -98,6 +108,28 @@ struct SampleArgs {
     label: Option<usize>,
 }
 
+#[derive(Args, Debug)]
+struct InspectArgs {
+    /// A configuration file ([data] is enough), a shipped one's name, or a source's name (its keys come with --set)
+    #[arg(value_name = "CONFIG_OR_SOURCE")]
+    config: PathBuf,
+    /// Change a value of the configuration, as in --set data.condition=label
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// The seed of random splits, in place of the configuration's
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Write a picture of the first examples of each split, where they are images
+    #[arg(long, value_name = "FILE.png")]
+    out: Option<PathBuf>,
+    /// Examples of a split in the picture
+    #[arg(short, long, default_value_t = 40, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    n: u16,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
 /// Reads the arguments, runs the command and turns an error into its line and exit code: 0 done, 1 failed while running,
 /// 2 an input to mend, 130 interrupted.
 pub fn main() -> ExitCode {
@@ -108,6 +140,7 @@ pub fn main() -> ExitCode {
         Some(Command::Evaluate(args)) => evaluate::run(&args),
         Some(Command::Sample(args)) => sample::run(&args),
         Some(Command::Backends) => backends::run(),
+        Some(Command::Data(command)) => data::run(&command),
     };
     outcome.unwrap_or_else(|error: Error| {
         match log_format {

@@ -134,7 +134,7 @@ fn resolved(args: &TrainArgs, path: &Path) -> Result<(Config, String, String)> {
 }
 
 /// The text of a configuration file, or of the shipped one of that name.
-fn read_config(path: &Path) -> Result<(String, String)> {
+pub(super) fn read_config(path: &Path) -> Result<(String, String)> {
     let name = path.display().to_string();
     match std::fs::read_to_string(path) {
         Ok(text) => Ok((text, name)),

@@ -7,12 +7,17 @@ mod arrays;
 pub mod csv;
 mod digits;
 pub mod file;
+mod folder;
 pub mod idx;
 mod images;
 pub mod npy;
 pub mod npz;
+mod picture;
 mod split;
 pub mod store;
+pub mod summary;
+mod synthetic;
+mod text;
 mod transform;
 
 use dgm_core::random::Seed;
@@ -25,10 +30,13 @@ use crate::error::{Error, Result};
 pub use arrays::{Layout, NpyConfig};
 pub use csv::{Column, CsvConfig, Delimiter};
 pub use digits::DigitsConfig;
+pub use folder::{FolderConfig, Resize};
 pub use idx::IdxConfig;
 pub(crate) use file::Fingerprint;
 pub use images::{Condition, Target};
 pub use split::{Field, Matrix, Split};
+pub use synthetic::{Kind, SyntheticConfig};
+pub use text::{TextConfig, Unit};
 pub use transform::{Augment, Binarize, Dequantize, Flip};
 
 macro_rules! registry {
@@ -89,6 +97,9 @@ registry! {
     "idx" => Idx(IdxConfig),
     "csv" => Csv(CsvConfig),
     "npy" => Npy(NpyConfig),
+    "images" => Images(FolderConfig),
+    "text" => Text(TextConfig),
+    "synthetic" => Synthetic(SyntheticConfig),
 }
 
 /// A set of examples with its splits.

@@ -20,41 +20,77 @@ pub fn is_image(spec: &DataSpec) -> bool {
     matches!(spec.values, Values::Levels(_)) && matches!(channels, 1 | 3) && rows > 1 && columns > 1
 }
 
-/// Writes images `[n][event]` (levels) as a near-square grid; grey images dark on light, like ink.
+/// Images side by side, row by row.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Band {
+    /// Images in a row.
+    pub columns: usize,
+    /// `[event]` each, levels; `None` leaves the place empty.
+    pub cells: Vec<Option<Vec<f32>>>,
+}
+
+impl Band {
+    fn rows(&self) -> usize {
+        self.cells.len().div_ceil(self.columns.max(1))
+    }
+}
+
+/// Writes images `[n][event]` (levels) as a near-square grid.
 ///
 /// # Errors
 /// Targets that are not images, or a file that cannot be written.
 pub fn write_png(path: &Path, images: &[Vec<f32>], spec: &DataSpec) -> Result<()> {
-    let Values::Levels(levels) = spec.values else {
-        return Err(Error::input("the target is not an image: its numbers are real; write a .csv instead"));
-    };
-    if !is_image(spec) || images.is_empty() {
-        return Err(Error::input(format!("targets of shape {:?} are not images; write a .csv instead", spec.shape)));
-    }
-    let [channels, height, width] = spec.shape;
     // Classes take turns, so a column a class where there are classes.
     let square = (images.len() as f64).sqrt().ceil() as usize;
     let classes = spec.condition.as_ref().and_then(|condition| condition.classes);
     let columns = classes.unwrap_or(square).min(images.len());
-    let rows = images.len().div_ceil(columns);
+    write_bands(path, &[Band { columns, cells: images.iter().cloned().map(Some).collect() }], spec)
+}
+
+/// Writes bands of images one above the other.
+///
+/// Colours are as they are. Grey images whose background is black, with a third of their pixels at level 0 at least, are
+/// drawn dark on light, like ink; others, such as photographs, as they are.
+///
+/// # Errors
+/// Targets that are not images, or a file that cannot be written.
+pub fn write_bands(path: &Path, bands: &[Band], spec: &DataSpec) -> Result<()> {
+    let Values::Levels(levels) = spec.values else {
+        return Err(Error::input("the target is not an image: its numbers are real; write a .csv instead"));
+    };
+    if !is_image(spec) || bands.iter().all(|band| band.cells.is_empty()) {
+        return Err(Error::input(format!("targets of shape {:?} are not images; write a .csv instead", spec.shape)));
+    }
+    let [channels, height, width] = spec.shape;
+    let ink = channels == 1 && is_ink(bands.iter().flat_map(|band| band.cells.iter().flatten()));
     let (cell_h, cell_w) = (height + GAP, width + GAP);
-    let (h, w) = (rows * cell_h + GAP, columns * cell_w + GAP);
+    // Half an image of paper between two bands.
+    let between = (height / 2).max(2 * GAP);
+    let columns = bands.iter().map(|band| band.columns).max().unwrap_or(0);
+    let rows: usize = bands.iter().map(Band::rows).sum();
+    let h = rows * cell_h + GAP + (bands.len() - 1) * between;
+    let w = columns * cell_w + GAP;
     let zoom = MIN_SIDE.div_ceil(h.min(w)).max(1);
 
     let mut pixels = vec![PAPER; h * w];
-    for (index, image) in images.iter().enumerate() {
-        let (top, left) = (GAP + index / columns * cell_h, GAP + index % columns * cell_w);
-        for y in 0..height {
-            for x in 0..width {
-                let level = |channel: usize| {
-                    let value = image.get((channel * height + y) * width + x).copied().unwrap_or(0.0);
-                    (255.0 * value / (levels as f32 - 1.0)).round().clamp(0.0, 255.0) as u8
-                };
-                let ink = 255 - level(0);
-                pixels[(top + y) * w + left + x] =
-                    if channels == 3 { [level(0), level(1), level(2)] } else { [ink, ink, ink] };
+    let mut start = GAP;
+    for band in bands {
+        for (index, image) in band.cells.iter().enumerate() {
+            let Some(image) = image else { continue };
+            let (top, left) = (start + index / band.columns * cell_h, GAP + index % band.columns * cell_w);
+            for y in 0..height {
+                for x in 0..width {
+                    let level = |channel: usize| {
+                        let value = image.get((channel * height + y) * width + x).copied().unwrap_or(0.0);
+                        let light = (255.0 * value / (levels as f32 - 1.0)).round().clamp(0.0, 255.0) as u8;
+                        if ink { 255 - light } else { light }
+                    };
+                    // One channel stands for all three.
+                    pixels[(top + y) * w + left + x] = [0, 1, 2].map(|channel| level(channel.min(channels - 1)));
+                }
             }
         }
+        start += band.rows() * cell_h + between;
     }
     let mut bytes = Vec::with_capacity(3 * pixels.len() * zoom * zoom);
     for line in pixels.chunks(w) {
@@ -72,6 +108,13 @@ pub fn write_png(path: &Path, images: &[Vec<f32>], spec: &DataSpec) -> Result<()
     write_atomic(path, &file)
 }
 
+/// Whether grey images are drawn as ink: a third of their pixels are 0.
+fn is_ink<'a>(images: impl Iterator<Item = &'a Vec<f32>>) -> bool {
+    let (zeros, all) =
+        images.flatten().fold((0usize, 0usize), |(zeros, all), &x| (zeros + usize::from(x == 0.0), all + 1));
+    3 * zeros >= all
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -82,7 +125,7 @@ mod tests {
         let spec = DataSpec { shape: [1, 2, 2], values: Values::Levels(3), condition: None };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("grid.png");
-        write_png(&path, &[vec![0.0, 1.0, 2.0, 0.0], vec![2.0; 4]], &spec).unwrap();
+        write_png(&path, &[vec![0.0, 1.0, 2.0, 0.0], vec![2.0, 2.0, 2.0, 0.0]], &spec).unwrap();
         let mut reader = png::Decoder::new(std::io::Cursor::new(std::fs::read(&path).unwrap())).read_info().unwrap();
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut pixels).unwrap();
@@ -91,6 +134,52 @@ mod tests {
         let at = |x: usize, y: usize| pixels[3 * ((y * 128 + 64) * info.width as usize + x * 128 + 64)];
         assert_eq!([at(1, 1), at(2, 1), at(1, 2), at(2, 2)], [255, 127, 0, 255]);
         assert_eq!([at(4, 1), at(0, 0)], [0, PAPER[0]]);
+    }
+
+    /// The colours at the middles of the enlarged pixels.
+    fn read(path: &Path, zoom: usize) -> (usize, Vec<[u8; 3]>) {
+        let mut reader = png::Decoder::new(std::io::Cursor::new(std::fs::read(path).unwrap())).read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut pixels).unwrap();
+        let (w, h) = (info.width as usize, info.height as usize);
+        let at = |x: usize, y: usize| pixels[3 * (y * w + x)..3 * (y * w + x) + 3].try_into().unwrap();
+        let rows = (zoom / 2..h).step_by(zoom);
+        (w / zoom, rows.flat_map(|y| (zoom / 2..w).step_by(zoom).map(move |x| at(x, y)).collect::<Vec<_>>()).collect())
+    }
+
+    #[test]
+    fn bands_of_colour_stand_one_above_the_other() {
+        let spec = DataSpec { shape: [3, 2, 2], values: Values::Levels(256), condition: None };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bands.png");
+        // Red 10 … 13, green 20 … 23, blue 30 … 33.
+        let image: Vec<f32> = [10.0, 20.0, 30.0].into_iter().flat_map(|c| (0..4).map(move |i| c + i as f32)).collect();
+        let bands = [
+            Band { columns: 2, cells: vec![Some(image.clone()), None] },
+            Band { columns: 1, cells: vec![Some(vec![0.0; 12])] },
+        ];
+        write_bands(&path, &bands, &spec).unwrap();
+        // 7 × 9: two images with gaps wide; two high, and two between the bands.
+        let (width, pixels) = read(&path, 74);
+        assert_eq!((width, pixels.len()), (7, 7 * 9));
+        let at = |x: usize, y: usize| pixels[y * width + x];
+        assert_eq!([at(1, 1), at(2, 1), at(1, 2)], [[10, 20, 30], [11, 21, 31], [12, 22, 32]]);
+        assert_eq!([at(4, 1), at(0, 0), at(1, 4)], [PAPER; 3]);
+        assert_eq!([at(1, 6), at(2, 7), at(1, 8)], [[0; 3], [0; 3], PAPER]);
+    }
+
+    #[test]
+    fn photographs_are_as_they_are_and_drawings_are_ink() {
+        let spec = DataSpec { shape: [1, 2, 2], values: Values::Levels(256), condition: None };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("one.png");
+        let first = |image: &[f32]| {
+            write_png(&path, &[image.to_vec()], &spec).unwrap();
+            let (width, pixels) = read(&path, 128);
+            pixels[width + 1][0]
+        };
+        assert_eq!(first(&[200.0, 0.0, 90.0, 10.0]), 200);
+        assert_eq!(first(&[200.0, 0.0, 0.0, 10.0]), 55);
     }
 
     #[test]

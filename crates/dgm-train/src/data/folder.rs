@@ -1,0 +1,409 @@
+//! `source = "images"`: a folder of PNG and JPEG files, with a folder for each class or without classes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use dgm_core::random::Seed;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::Dataset;
+use super::file::Fingerprint;
+use super::images::{Condition, Declared, ImageSet, Images, Target};
+pub use super::picture::Resize;
+use super::picture::{self, Changes};
+use super::store::{Store, View};
+use super::transform::{Augment, Binarize, Dequantize, Transforms};
+use crate::config::{Invalid, require};
+use crate::error::{Error, Result};
+
+/// The keys of `source = "images"`. Paths are relative to the current folder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FolderConfig {
+    /// A folder of images, or of folders of images, one for each class: the labels are 0, 1, … in the order of their names.
+    pub path: PathBuf,
+    /// The same for the test, with the same classes. Default: a part of `path` is for the test.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_path: Option<PathBuf>,
+    /// 1: grey, 3: colour.
+    pub channels: usize,
+    /// Rows and columns. Default: those that all images have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<[usize; 2]>,
+    /// How images of other sizes come to `size`. Default: they are refused.
+    #[serde(default)]
+    pub resize: Resize,
+    /// Number of values of a pixel: v of 0 ..= 255 becomes ⌊v · levels / 256⌋. Default: 256.
+    #[serde(default = "all_levels")]
+    pub levels: usize,
+    /// What is modelled. Default: the image.
+    #[serde(default)]
+    pub target: Target,
+    /// What it is conditioned on. Default: nothing.
+    #[serde(default)]
+    pub condition: Condition,
+    /// How grey values become black and white. Default: they stay grey.
+    #[serde(default)]
+    pub binarize: Binarize,
+    /// How levels become real numbers. Default: they stay levels.
+    #[serde(default)]
+    pub dequantize: Dequantize,
+    /// How training images are varied. Default: not at all.
+    #[serde(default, skip_serializing_if = "Augment::is_none")]
+    pub augment: Augment,
+    /// The part of the images for the test, drawn by the seed, where there is no `test_path`. Default: 0.1.
+    #[serde(default = "tenth")]
+    pub test_fraction: f64,
+    /// The part of the training images for validation, drawn by the seed. Default: 0.1.
+    #[serde(default = "tenth")]
+    pub validation_fraction: f64,
+}
+
+fn all_levels() -> usize {
+    256
+}
+
+fn tenth() -> f64 {
+    0.1
+}
+
+/// Files that are named in one message at most.
+const MOST_NAMED: usize = 5;
+
+impl FolderConfig {
+    fn declared(&self) -> Declared {
+        let Self { target, condition, binarize, dequantize, augment, .. } = *self;
+        Declared { target, condition, transforms: Transforms { augment, binarize, dequantize } }
+    }
+
+    pub(super) fn validate(&self) -> std::result::Result<(), Invalid> {
+        require(matches!(self.channels, 1 | 3), "channels", "1 (grey) or 3 (colour)")?;
+        let sides = self.size.is_none_or(|size| size.iter().all(|side| (1..=4096).contains(side)));
+        require(sides, "size", "[rows, columns], each from 1 to 4096")?;
+        let sized = self.resize == Resize::None || self.size.is_some();
+        require(sized, "resize", "none, unless data.size = [rows, columns] says to which size")?;
+        require((2..=256).contains(&self.levels), "levels", "a whole number from 2 to 256")?;
+        let fraction = |value: f64, key| require(value > 0.0 && value < 1.0, key, "a number above 0 and below 1");
+        fraction(self.test_fraction, "test_fraction")?;
+        fraction(self.validation_fraction, "validation_fraction")?;
+        self.declared().validate()
+    }
+
+    pub(super) fn load(&self, seed: Seed) -> Result<Dataset> {
+        let files = Files::list(&self.path, "path")?;
+        let test_files = self.test_path.as_ref().map(|path| Files::list(path, "test_path")).transpose()?;
+        if let Some(test) = &test_files {
+            test.check_classes(&files)?;
+        }
+        if self.declared().needs_labels() && files.classes.is_empty() {
+            return Err(Error::input(format!(
+                "data.path: {} has images beside no folder; expected a folder for each class, because data.target or \
+                 data.condition is the label; sort the images into folders",
+                self.path.display()
+            )));
+        }
+        let mut fingerprint = Fingerprint::default();
+        let mut notes = Notes::default();
+        let (size, all) = self.read(&files, self.size, &mut fingerprint, &mut notes)?;
+        let test = match &test_files {
+            Some(files) => Some(self.read(files, Some(size), &mut fingerprint, &mut notes)?.1),
+            None => None,
+        };
+        let [train, validation, test] = self.split(all, test, seed);
+        let [height, width] = size;
+        let set = ImageSet {
+            name: self.path.file_name().map_or_else(|| "images".into(), |name| name.to_string_lossy().into_owned()),
+            shape: [self.channels, height, width],
+            levels: self.levels,
+            classes: files.classes.len().max(1),
+            interleaved: true,
+            train,
+            validation,
+            test,
+            fingerprint: fingerprint.finish(),
+        };
+        let mut dataset = set.dataset(&self.declared(), seed)?;
+        let read = notes.sentences(self, size);
+        dataset.transforms.splice(0..0, read);
+        Ok(dataset)
+    }
+
+    /// Training, validation and test.
+    fn split(&self, all: Images, test: Option<Images>, seed: Seed) -> [Images; 3] {
+        let order = seed.stream("images.split", 0).permutation(all.len());
+        let part = |n: usize, fraction: f64| ((n as f64 * fraction).round() as usize).min(n);
+        let select = |rows: &[usize]| Images {
+            pixels: all.pixels.select(rows),
+            labels: all.labels.as_ref().map(|labels| labels.select(rows)),
+        };
+        let (rest, test) = match test {
+            Some(test) => (&order[..], test),
+            None => {
+                let (test, rest) = order.split_at(part(order.len(), self.test_fraction));
+                (rest, select(test))
+            }
+        };
+        let (validation, train) = rest.split_at(part(rest.len(), self.validation_fraction));
+        [select(train), select(validation), test]
+    }
+
+    /// Decodes all files: of the size that is given, or of that of the first.
+    fn read(
+        &self,
+        files: &Files,
+        size: Option<[usize; 2]>,
+        fingerprint: &mut Fingerprint,
+        notes: &mut Notes,
+    ) -> Result<([usize; 2], Images)> {
+        let decoded = in_parallel(files.paths.len(), |index| self.decode(&files.paths[index].1, size));
+        let first = decoded.iter().find_map(|one| one.as_ref().ok().map(|one| one.size));
+        let expected = size.or(first).unwrap_or([1, 1]);
+        let mut wrong = Vec::new();
+        let event = expected[0] * expected[1] * self.channels;
+        let mut pixels = Vec::with_capacity(event * decoded.iter().filter(|one| one.is_ok()).count());
+        for (one, (_, path)) in decoded.into_iter().zip(&files.paths) {
+            let one = one.and_then(|one| match one.size == expected {
+                true => Ok(one),
+                false => Err(format!(
+                    "{} × {} pixels (rows × columns); expected {} × {} as in the first file; set data.size and data.resize",
+                    one.size[0], one.size[1], expected[0], expected[1]
+                )),
+            });
+            match one {
+                Ok(one) => {
+                    fingerprint.update(&one.digest);
+                    notes.add(one.changes, one.resized);
+                    pixels.extend(one.pixels);
+                }
+                Err(what) => {
+                    wrong.push(format!("{}: {what}", path.strip_prefix(&files.root).unwrap_or(path).display()))
+                }
+            }
+        }
+        if !wrong.is_empty() {
+            let more = match wrong.len().saturating_sub(MOST_NAMED) {
+                0 => String::new(),
+                more => format!("; and {more} more"),
+            };
+            return Err(Error::input(format!(
+                "{}: {} of {} files cannot be used: {}{more}; mend them or take them out",
+                files.root.display(),
+                wrong.len(),
+                files.paths.len(),
+                wrong[..wrong.len().min(MOST_NAMED)].join("; ")
+            )));
+        }
+        let labels = (!files.classes.is_empty()).then(|| {
+            let labels = files.paths.iter().map(|(class, _)| *class);
+            match files.classes.len() {
+                ..=256 => Store::bytes(1, labels.map(|class| class as u8).collect()),
+                _ => Store::words(1, labels.collect()),
+            }
+        });
+        if let Some(labels) = &labels {
+            (0..labels.rows()).for_each(|row| fingerprint.update(&files.paths[row].0.to_le_bytes()));
+        }
+        Ok((expected, Images { pixels: View::new(Store::bytes(event, pixels)), labels: labels.map(View::new) }))
+    }
+
+    fn decode(&self, path: &Path, size: Option<[usize; 2]>) -> std::result::Result<Decoded, String> {
+        // Reading a pipe or a device may never end.
+        if !path.is_file() {
+            return Err("not a file".into());
+        }
+        let bytes = fs::read(path).map_err(|error| format!("cannot be read: {error}"))?;
+        let (picture, changes) = picture::decode(&bytes, self.channels)?;
+        let before = [picture.height, picture.width];
+        let mut picture = match size {
+            Some(size) => picture.resized(self.resize, size)?,
+            None => picture,
+        };
+        if self.levels < 256 {
+            picture.pixels.iter_mut().for_each(|v| *v = (usize::from(*v) * self.levels / 256) as u8);
+        }
+        let size = [picture.height, picture.width];
+        let digest = Sha256::digest(&bytes).into();
+        Ok(Decoded { size, pixels: picture.pixels, digest, changes, resized: size != before })
+    }
+}
+
+/// One file, decoded.
+struct Decoded {
+    size: [usize; 2],
+    pixels: Vec<u8>,
+    digest: [u8; 32],
+    changes: Changes,
+    resized: bool,
+}
+
+/// How many images were changed on the way in, and how.
+#[derive(Default)]
+struct Notes {
+    narrowed: usize,
+    composited: usize,
+    greyed: usize,
+    coloured: usize,
+    resized: usize,
+}
+
+impl Notes {
+    fn add(&mut self, changes: Changes, resized: bool) {
+        self.narrowed += usize::from(changes.narrowed);
+        self.composited += usize::from(changes.composited);
+        self.greyed += usize::from(changes.greyed);
+        self.coloured += usize::from(changes.coloured);
+        self.resized += usize::from(resized);
+    }
+
+    fn sentences(&self, config: &FolderConfig, [height, width]: [usize; 2]) -> Vec<String> {
+        let images = |n: usize| if n == 1 { "1 image".to_owned() } else { format!("{n} images") };
+        let resized = match config.resize {
+            Resize::None => String::new(),
+            Resize::Crop => format!("cut to their middle {height} × {width}"),
+            Resize::Area => format!("brought to {height} × {width} by means over areas, whatever their sides' ratio"),
+            Resize::Cover => format!("cut to the sides' ratio of {height} × {width}, then means over areas"),
+        };
+        let counted = [
+            (self.narrowed, "of 16 bits a channel: the upper 8 are kept".to_owned()),
+            (self.composited, "with alpha put on black".to_owned()),
+            (self.greyed, "from colour to grey: Rec. 601 luma, rounded".to_owned()),
+            (self.coloured, "from grey to three equal channels".to_owned()),
+            (self.resized, resized),
+        ];
+        let counted = counted.into_iter().filter(|(n, _)| *n > 0);
+        let mut sentences: Vec<String> = counted.map(|(n, what)| format!("{} {what}", images(n))).collect();
+        if config.levels < 256 {
+            let levels = config.levels;
+            sentences.push(format!("pixels of 256 levels brought to {levels}: ⌊v · {levels} / 256⌋"));
+        }
+        sentences
+    }
+}
+
+/// The files of a folder in the order of their names, class by class.
+struct Files {
+    root: PathBuf,
+    /// Names of the classes; empty: there are none.
+    classes: Vec<String>,
+    /// Class and path.
+    paths: Vec<(u16, PathBuf)>,
+}
+
+impl Files {
+    fn list(root: &Path, key: &str) -> Result<Self> {
+        let shown = root.display();
+        let advice = format!("put a folder of PNG or JPEG images there, or set data.{key} to where it is");
+        if !root.is_dir() {
+            let found = if root.exists() { "is a file, not a folder" } else { "is not there" };
+            return Err(Error::input(format!("data.{key}: {shown} {found}; {advice}")));
+        }
+        let (folders, files) = entries(root)?;
+        if let (Some(folder), Some(file)) = (folders.first(), files.first()) {
+            return Err(Error::input(format!(
+                "data.{key}: {shown} has the folder {} and the file {} side by side; expected images, or a folder of \
+                 images for each class; take one of them out",
+                name_of(folder),
+                name_of(file)
+            )));
+        }
+        // Labels travel in 16 bits.
+        if folders.len() > 65_536 {
+            return Err(Error::input(format!(
+                "data.{key}: {shown} has {} folders; expected at most 65536",
+                folders.len()
+            )));
+        }
+        let mut paths: Vec<(u16, PathBuf)> = files.into_iter().map(|path| (0, path)).collect();
+        for (class, folder) in folders.iter().enumerate() {
+            let (deeper, images) = entries(folder)?;
+            if let Some(deeper) = deeper.first() {
+                let deeper = deeper.display();
+                return Err(Error::input(format!(
+                    "{deeper}: found a folder; expected images of the class alone; move it"
+                )));
+            }
+            if images.is_empty() {
+                let folder = folder.display();
+                return Err(Error::input(format!(
+                    "{folder}: found no file; expected images of the class; take it out"
+                )));
+            }
+            paths.extend(images.into_iter().map(|path| (class as u16, path)));
+        }
+        if paths.is_empty() {
+            return Err(Error::input(format!("data.{key}: {shown} is empty; {advice}")));
+        }
+        Ok(Self { root: root.to_owned(), classes: folders.iter().map(|folder| name_of(folder)).collect(), paths })
+    }
+
+    /// The classes are those of the training images.
+    fn check_classes(&self, train: &Self) -> Result<()> {
+        if self.classes == train.classes {
+            return Ok(());
+        }
+        let lacking =
+            |in_one: &Self, other: &Self| in_one.classes.iter().find(|class| !other.classes.contains(class)).cloned();
+        let (class, with, without) = match lacking(self, train) {
+            Some(class) => (class, self, train),
+            None => (lacking(train, self).unwrap_or_default(), train, self),
+        };
+        Err(Error::input(format!(
+            "data.test_path: {} has a folder {class}, which {} has not; expected the same classes in both",
+            with.root.display(),
+            without.root.display()
+        )))
+    }
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
+/// Folders and files in the order of their names, without those whose names begin with a dot.
+fn entries(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    let failed = |error: std::io::Error| Error::input(format!("{}: cannot be read: {error}", folder.display()));
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if !name_of(&path).starts_with('.') {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths.into_iter().partition(|path| path.is_dir()))
+}
+
+/// `f` of 0 .. n, in that order, on all cores.
+fn in_parallel<T: Send>(n: usize, f: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(n.max(1));
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= n {
+                return done;
+            }
+            done.push((index, f(index)));
+        }
+    };
+    let mut all: Vec<(usize, T)> = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut all = work();
+        for other in others {
+            match other.join() {
+                Ok(done) => all.extend(done),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        all
+    });
+    all.sort_unstable_by_key(|(index, _)| *index);
+    all.into_iter().map(|(_, value)| value).collect()
+}
+
+#[cfg(test)]
+#[path = "folder_tests.rs"]
+mod tests;
