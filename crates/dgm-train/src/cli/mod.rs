@@ -1,6 +1,8 @@
 //! The command line: arguments here, one file a command beside it.
 
 mod backends;
+mod data;
+mod data_fetch;
 mod evaluate;
 mod sample;
 mod signals;
@@ -31,6 +33,9 @@ enum Command {
     Sample(SampleArgs),
     /// List what this build has and what this machine offers
     Backends,
+    /// Get data sets
+    #[command(subcommand)]
+    Data(data::DataCommand),
 }
 
 #[derive(Args, Debug)]
@@ -103,6 +108,7 @@ pub fn main() -> ExitCode {
         Some(Command::Evaluate(args)) => evaluate::run(&args),
         Some(Command::Sample(args)) => sample::run(&args),
         Some(Command::Backends) => backends::run(),
+        Some(Command::Data(command)) => data::run(&command),
     };
     outcome.unwrap_or_else(|error: Error| {
         eprintln!("error: {error}");

@@ -3,11 +3,15 @@
 //! A source is one file here and one line in the registry: a configuration with its own keys, `validate` (ranges) and
 //! `load`.
 
+pub mod catalogue;
 mod csv;
 mod digits;
+pub mod fetch;
 mod file;
 mod idx;
 mod images;
+mod named;
+mod transfer;
 
 use std::borrow::Cow;
 
@@ -23,6 +27,7 @@ pub use csv::{Column, CsvConfig, Delimiter};
 pub use digits::DigitsConfig;
 pub use idx::IdxConfig;
 pub use images::{Binarize, Condition, Target};
+pub use named::{FashionMnistConfig, MnistConfig, NamedConfig};
 
 macro_rules! registry {
     ($($source:literal => $variant:ident($config:ident)),+ $(,)?) => {
@@ -81,6 +86,8 @@ registry! {
     "digits" => Digits(DigitsConfig),
     "idx" => Idx(IdxConfig),
     "csv" => Csv(CsvConfig),
+    "mnist" => Mnist(MnistConfig),
+    "fashion-mnist" => FashionMnist(FashionMnistConfig),
 }
 
 /// Numbers on the host, row by row.
