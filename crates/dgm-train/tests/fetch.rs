@@ -6,8 +6,9 @@ mod common;
 mod server;
 
 use common::dgm;
-use server::{Answer, Server};
+use server::{Answer, Gate, Server};
 use sha2::{Digest, Sha256};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -23,6 +24,9 @@ fn content() -> Vec<u8> {
 fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+/// An address that refuses connections.
+const NOBODY: &str = "http://127.0.0.1:1";
 
 /// A folder with a catalogue of one set, `toy`, of one file, `toy.bin`, at these addresses.
 struct Place {
@@ -55,7 +59,10 @@ impl Place {
         for variable in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
             command.env_remove(variable);
         }
-        command.args(["data", "fetch", "toy", "--catalogue", "own.toml", "--dir", "data", "--timeout", "1"]).args(more);
+        command.args(["data", "fetch", "toy", "--catalogue", "own.toml", "--dir", "data"]).args(more);
+        if !more.contains(&"--timeout") {
+            command.args(["--timeout", "2"]);
+        }
         command
     }
 
@@ -163,14 +170,14 @@ fn a_connection_without_a_length_may_end_early() {
 fn a_stalled_transfer_is_given_up_and_gone_on_with() {
     let stalled = Answer::file(&content()).cut(70_000).then_wait(Duration::from_secs(20));
     let (server, place) = serve(vec![stalled, Answer::rest(&content(), 70_000)]);
-    assert_mentions(&place.fetched(&[]), &["no data within 1 s after 70000 of 300000 bytes"]);
+    assert_mentions(&place.fetched(&[]), &["no data within 2 s after 70000 of 300000 bytes"]);
     assert_eq!(server.requests()[1].field("range"), Some("bytes=70000-"));
 }
 
 #[test]
 fn a_server_that_never_answers_is_given_up() {
     let (server, place) = serve(vec![Answer::nothing().then_wait(Duration::from_secs(20)), Answer::file(&content())]);
-    assert_mentions(&place.fetched(&[]), &["no answer within 1 s"]);
+    assert_mentions(&place.fetched(&[]), &["no answer within 2 s"]);
     assert_eq!(server.requests().len(), 2);
 }
 
@@ -302,10 +309,7 @@ fn a_packed_answer_is_refused() {
 
 #[test]
 fn without_a_network_it_says_which_file_belongs_where() {
-    let url = {
-        let server = Server::new(vec![]);
-        server.url("/toy.bin")
-    };
+    let url = format!("{NOBODY}/toy.bin");
     let place = Place::new(std::slice::from_ref(&url));
     let text = place.fails(&[], 1);
     let path = std::fs::canonicalize(place.folder.path()).unwrap().join("data/toy/toy.bin");
@@ -323,9 +327,7 @@ fn without_a_network_it_says_which_file_belongs_where() {
 
 #[test]
 fn offline_names_every_file_and_asks_no_server_twice() {
-    let server = Server::new(vec![]);
-    let mirror = server.url("/mnist");
-    drop(server);
+    let mirror = format!("{NOBODY}/mnist");
     let folder = tempfile::tempdir().unwrap();
     let mut command = dgm(folder.path());
     command.env("DGM_DATA_DIR", "here").env_remove("http_proxy").env_remove("HTTP_PROXY").env_remove("ALL_PROXY");
@@ -358,12 +360,19 @@ fn a_damaged_file_is_noticed_and_fetched_again() {
 
 #[test]
 fn two_at_a_time_fetch_once() {
-    let slow = Answer::file(&content()).pausing(Duration::from_millis(700));
-    let (server, place) = serve(vec![slow, Answer::file(&content())]);
-    let first = place.command(&[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let gate = Gate::default();
+    let (server, place) = serve(vec![Answer::file(&content()).held_by(&gate), Answer::file(&content())]);
+    let patient = ["--timeout", "60"];
+    let first = place.command(&patient).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     server.wait_for_requests(1);
-    assert_mentions(&place.fetched(&[]), &["another process is fetching toy; waiting for it"]);
+    let mut second = place.command(&patient).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(second.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
+    gate.open();
+    assert_mentions(&line, &["another process is fetching toy; waiting for it"]);
     assert!(first.wait_with_output().unwrap().status.success());
+    assert!(second.wait().unwrap().success());
+    place.fetched(&[]);
     assert_eq!(server.requests().len(), 1);
 }
 
@@ -374,9 +383,7 @@ fn an_interrupt_leaves_what_came() {
     let slow = Answer::file(&content()).cut(100_000).then_wait(Duration::from_secs(20));
     let (server, place) = serve(vec![slow, Answer::rest(&content(), 100_000)]);
     let mut child = place.command(&["--timeout", "30"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    while place.part().is_none_or(|part| part.len() < 100_000) {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    server::until(|| place.part().is_some_and(|part| part.len() == 100_000));
     kill(nix::unistd::Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
     assert!(!child.wait().unwrap().success());
     place.fetched(&[]);

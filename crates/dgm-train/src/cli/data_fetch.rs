@@ -137,7 +137,8 @@ struct Bar {
 
 impl Progress for Bar {
     fn begin(&mut self, file: &RemoteFile, here: u64) {
-        let template = "{msg}  {bar:32.cyan/blue} {bytes}/{total_bytes}  {bytes_per_sec}, {eta} left";
+        let template =
+            "{msg}  {bar:32.cyan/blue} {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}, {eta} left";
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::new(file.bytes).with_style(style).with_message(file.name.clone()).with_position(here);
         // What is here already is not part of the rate.

@@ -24,6 +24,16 @@ impl Request {
     }
 }
 
+/// Closed until it is opened.
+#[derive(Clone, Debug, Default)]
+pub struct Gate(Arc<AtomicBool>);
+
+impl Gate {
+    pub fn open(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// What the server sends for one request.
 #[derive(Clone, Debug, Default)]
 pub struct Answer {
@@ -34,8 +44,8 @@ pub struct Answer {
     body: Vec<u8>,
     /// Sent in place of all of the above.
     raw: Option<Vec<u8>>,
-    /// Before the second half of the body.
-    pause: Duration,
+    /// Holds the second half of the body back.
+    gate: Option<Gate>,
     /// After the body, before the connection ends.
     wait: Duration,
     /// Zeros after the body for as long as the client takes them.
@@ -86,8 +96,8 @@ impl Answer {
         self
     }
 
-    pub fn pausing(mut self, pause: Duration) -> Self {
-        self.pause = pause;
+    pub fn held_by(mut self, gate: &Gate) -> Self {
+        self.gate = Some(gate.clone());
         self
     }
 
@@ -114,7 +124,9 @@ impl Answer {
             stream.write_all(format!("{head}\r\n").as_bytes())?;
             let (first, second) = self.body.split_at(self.body.len() / 2);
             stream.write_all(first)?;
-            std::thread::sleep(self.pause);
+            if let Some(Gate(open)) = &self.gate {
+                until(|| open.load(Ordering::Relaxed));
+            }
             stream.write_all(second)?;
         }
         stream.flush()?;
@@ -140,7 +152,7 @@ enum Source {
     Folder(PathBuf),
 }
 
-/// The server; it ends when dropped, and then refuses connections.
+/// The server; it ends when dropped.
 pub struct Server {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<Request>>>,
@@ -197,9 +209,7 @@ impl Server {
     }
 
     pub fn wait_for_requests(&self, n: usize) {
-        while self.requests().len() < n {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        until(|| self.requests().len() >= n);
     }
 }
 
@@ -212,6 +222,17 @@ impl Drop for Server {
             let _ = thread.join();
         }
     }
+}
+
+/// Waits until this holds, and fails where it does not come to.
+pub fn until(holds: impl Fn() -> bool) {
+    for _ in 0..6_000 {
+        if holds() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("a minute has passed in vain");
 }
 
 fn read_request(stream: &TcpStream) -> Option<Request> {
