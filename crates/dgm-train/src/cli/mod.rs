@@ -2,6 +2,8 @@
 
 mod backends;
 mod data;
+mod data_fetch;
+mod data_inspect;
 mod evaluate;
 mod sample;
 mod signals;
@@ -33,15 +35,9 @@ enum Command {
     Sample(SampleArgs),
     /// List what this build has and what this machine offers
     Backends,
-    /// Look at data sets
+    /// Look at data sets, and get them
     #[command(subcommand)]
-    Data(DataCommand),
-}
-
-#[derive(Debug, Subcommand)]
-enum DataCommand {
-    /// Print what a data set holds: shapes, values, splits, classes, what was done to it, its fingerprint
-    Inspect(InspectArgs),
+    Data(data::DataCommand),
 }
 
 #[derive(Args, Debug)]

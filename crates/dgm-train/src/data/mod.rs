@@ -4,12 +4,15 @@
 //! `load`.
 
 mod arrays;
+pub mod catalogue;
 pub mod csv;
 mod digits;
+pub mod fetch;
 pub mod file;
 mod folder;
 pub mod idx;
 mod images;
+mod named;
 pub mod npy;
 pub mod npz;
 mod picture;
@@ -18,6 +21,7 @@ pub mod store;
 pub mod summary;
 mod synthetic;
 mod text;
+mod transfer;
 mod transform;
 
 use dgm_core::random::Seed;
@@ -30,10 +34,11 @@ use crate::error::{Error, Result};
 pub use arrays::{Layout, NpyConfig};
 pub use csv::{Column, CsvConfig, Delimiter};
 pub use digits::DigitsConfig;
+pub(crate) use file::Fingerprint;
 pub use folder::{FolderConfig, Resize};
 pub use idx::IdxConfig;
-pub(crate) use file::Fingerprint;
 pub use images::{Condition, Target};
+pub use named::{FashionMnistConfig, MnistConfig, NamedConfig};
 pub use split::{Field, Matrix, Split};
 pub use synthetic::{Kind, SyntheticConfig};
 pub use text::{TextConfig, Unit};
@@ -100,6 +105,8 @@ registry! {
     "images" => Images(FolderConfig),
     "text" => Text(TextConfig),
     "synthetic" => Synthetic(SyntheticConfig),
+    "mnist" => Mnist(MnistConfig),
+    "fashion-mnist" => FashionMnist(FashionMnistConfig),
 }
 
 /// A set of examples with its splits.

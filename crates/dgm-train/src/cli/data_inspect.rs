@@ -1,0 +1,131 @@
+//! `dgm-train data inspect`: what a data set holds, as the models will see it.
+
+use super::InspectArgs;
+use super::train::read_config;
+use crate::config::{Config, ModelConfig};
+use crate::data::summary::{Order, Summary, first_examples};
+use crate::data::{self, DataConfig, Dataset};
+use crate::error::{Error, Result, did_you_mean};
+use crate::report::grid::{self, Band};
+use crate::shipped;
+use dgm_core::random::Seed;
+use serde::Serialize;
+use std::path::Path;
+use std::process::ExitCode;
+use toml::de::DeTable;
+
+/// Windows of a text that are shown.
+const WINDOWS: usize = 3;
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Inspection {
+    #[serde(flatten)]
+    summary: Summary,
+    /// The first training examples, where they are text.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    windows: Vec<String>,
+}
+
+pub(super) fn run(args: &InspectArgs) -> Result<ExitCode> {
+    let config = config_of(args)?;
+    let dataset = data::load(&config.data, Seed(config.seed))?;
+    let image = grid::is_image(&dataset.spec);
+    if let Some(out) = &args.out {
+        check_out(out, image)?;
+    }
+    let inspection = Inspection { summary: Summary::of(&dataset)?, windows: windows(&config.data, &dataset)? };
+    if let Some(out) = &args.out {
+        write_sheet(out, &dataset, usize::from(args.n))?;
+    }
+    if args.json {
+        let text = serde_json::to_string_pretty(&inspection)
+            .map_err(|error| Error::run(format!("the summary cannot be written as JSON: {error}")))?;
+        println!("{text}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    print!("{}", inspection.summary.text());
+    if !inspection.windows.is_empty() {
+        println!("\nfirst windows");
+        inspection.windows.iter().for_each(|window| println!("  {window}"));
+    }
+    match &args.out {
+        Some(out) => {
+            let order = match Order::of(&dataset.spec, usize::from(args.n)) {
+                Order::Sequence => "",
+                Order::ClassRows => "; a row for each class",
+                Order::ClassColumns => "; a column for each class",
+            };
+            println!("\n{}: training above, then validation, then test{order}", out.display());
+        }
+        None if image => println!("\nfor a picture of the first examples: --out examples.png"),
+        None => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The configuration of a file, of a shipped one, or of a source by itself.
+fn config_of(args: &InspectArgs) -> Result<Config> {
+    let name = args.config.display().to_string();
+    let (mut text, origin) = match DataConfig::SOURCES.contains(&name.as_str()) && !args.config.exists() {
+        true => (format!("[data]\nsource = \"{name}\"\n"), name),
+        false if args.config.exists() || shipped::find(&name).is_some() => read_config(&args.config)?,
+        false => {
+            let configs = shipped::CONFIGS.map(|(file, _)| file.trim_end_matches(".toml"));
+            let near = did_you_mean(&name, configs.into_iter().chain(DataConfig::SOURCES.iter().copied()));
+            return Err(Error::input(format!(
+                "{name}: no such file; expected a configuration, one that ships with the program ({}), or a source ({}){near}",
+                configs.join(", "),
+                DataConfig::SOURCES.join(", ")
+            )));
+        }
+    };
+    // Data can be looked at before there is a model: any will do, and none is built.
+    if DeTable::parse(&text).is_ok_and(|root| !root.get_ref().contains_key("model")) {
+        let kind = ModelConfig::KINDS.first().copied().unwrap_or_default();
+        text.push_str(&format!("\n[model]\nkind = \"{kind}\"\n"));
+    }
+    let mut overrides = args.overrides.clone();
+    overrides.extend(args.seed.map(|seed| format!("seed={seed}")));
+    Config::from_toml(&text, &origin, &overrides)
+}
+
+/// Before the data are read through: whether there will be a picture, and where to put it.
+fn check_out(out: &Path, image: bool) -> Result<()> {
+    if !image {
+        return Err(Error::input(format!(
+            "--out {}: the targets are not images of levels, so there is no picture of them; leave --out away, or set \
+             data.target=image and data.dequantize=none where the source has images",
+            out.display()
+        )));
+    }
+    if out.extension().and_then(|extension| extension.to_str()) != Some("png") {
+        return Err(Error::input(format!("--out {}: expected a name that ends in .png", out.display())));
+    }
+    match out.parent().filter(|parent| !parent.as_os_str().is_empty() && !parent.is_dir()) {
+        Some(parent) => {
+            Err(Error::input(format!("{}: there is no such folder to write the picture to", parent.display())))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The first training examples as text.
+fn windows(config: &DataConfig, dataset: &Dataset) -> Result<Vec<String>> {
+    let DataConfig::Text(text) = config else { return Ok(Vec::new()) };
+    let symbols = text.symbols()?;
+    let rows: Vec<usize> = (0..dataset.train.len().min(WINDOWS)).collect();
+    let read = dataset.train.target.read(&rows, 0)?;
+    let shown = |row: &[f32]| row.iter().map(|&x| symbols.get(x as usize).map_or("?", String::as_str)).collect();
+    Ok((0..rows.len()).map(|row| shown(read.row(row))).collect())
+}
+
+/// Training, validation and test one above the other.
+fn write_sheet(out: &Path, dataset: &Dataset, n: usize) -> Result<()> {
+    let mut bands = Vec::new();
+    for split in [&dataset.train, &dataset.validation, &dataset.test] {
+        let (columns, cells) = first_examples(split, &dataset.spec, n)?;
+        bands.push(Band { columns, cells });
+    }
+    grid::write_bands(out, &bands, &dataset.spec)
+}

@@ -1,0 +1,194 @@
+//! Fetches the files of a data set: each whole, of the known size and SHA-256, or absent.
+//!
+//! A file arrives as `<name>.part`, which stays when the transfer breaks off, however that happens, and is gone on with
+//! the next time. Only content of the right checksum gets the file's name.
+
+use std::fmt::Write as _;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::catalogue::{DataSet, FOLDER_VARIABLE, RemoteFile, absolute, under};
+use super::file::Fingerprint;
+use super::transfer::{self, Reason, Transfer};
+use crate::error::{Error, Result};
+
+/// How to fetch.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The folder of all data sets; each has its own in it.
+    pub folder: PathBuf,
+    /// The address of a folder that holds the files under their names, in place of the addresses known.
+    pub mirror: Option<String>,
+    /// How long to wait for a name, a connection, an answer and for more data.
+    pub timeout: Duration,
+    /// How often an address is tried again after a failure that may pass.
+    pub retries: u32,
+}
+
+/// What fetching tells about itself.
+pub trait Progress {
+    /// A transfer begins: the file, and how much of it is here already.
+    fn begin(&mut self, file: &RemoteFile, here: u64);
+    /// So many bytes are here now.
+    fn at(&mut self, here: u64);
+    /// The transfer ended, in one way or the other.
+    fn end(&mut self);
+    /// Something that is worth a line.
+    fn note(&mut self, text: &str);
+}
+
+/// A file in its folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Size and checksum are right.
+    Whole,
+    /// There is no such file.
+    Absent,
+    /// Something else is there: what.
+    Damaged(String),
+}
+
+/// Reads a file and compares it with what is known about it.
+///
+/// # Errors
+///
+/// A file that cannot be read.
+pub fn state(path: &Path, file: &RemoteFile) -> Result<State> {
+    let unreadable = |error: io::Error| Error::input(format!("{}: cannot be read: {error}", path.display()));
+    let found = match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => metadata.len(),
+        Ok(_) => return Err(Error::input(format!("{}: is not a file; move it away", path.display()))),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(State::Absent),
+        Err(error) => return Err(unreadable(error)),
+    };
+    if found != file.bytes {
+        return Ok(State::Damaged(format!("found {found} bytes; expected {}", file.bytes)));
+    }
+    let sum = checksum(path).map_err(unreadable)?;
+    if sum != file.sha256 {
+        return Ok(State::Damaged(format!("found sha256 {sum}; expected {}", file.sha256)));
+    }
+    Ok(State::Whole)
+}
+
+/// SHA-256 of a file in hexadecimal.
+pub(super) fn checksum(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut sum = Fingerprint::default();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(sum.finish()),
+            Ok(n) => sum.update(buffer.get(..n).unwrap_or_default()),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Fetches what is missing of a data set into `<folder>/<name>`; the number of files fetched.
+///
+/// What is there is verified, and fetched again where it is damaged. Where nothing is missing, nothing is written.
+/// Of two processes that fetch the same set, the second waits for the first.
+///
+/// # Errors
+///
+/// [`Error::Input`] for a folder that cannot be written. [`Error::Run`] where the disk is full, or a file cannot be had
+/// from any of its addresses: several lines, which name every file that is missing, its size and checksum, where it
+/// is on the network and the path to put it at.
+pub fn fetch(name: &str, set: &DataSet, options: &Options, progress: &mut dyn Progress) -> Result<usize> {
+    let folder = absolute(&options.folder.join(name));
+    if set.files.iter().all(|file| state(&folder.join(&file.name), file) == Ok(State::Whole)) {
+        return Ok(0);
+    }
+    fs::create_dir_all(&folder).map_err(|error| local(&folder, "the folder cannot be made", &error))?;
+    let _lock = lock(name, &folder, progress)?;
+    let agent = transfer::agent(options.timeout);
+    let (mut fetched, mut missing, mut offline) = (0, Vec::new(), false);
+    for file in &set.files {
+        let target = folder.join(&file.name);
+        // Asked again: another process may have been at work until now.
+        match state(&target, file)? {
+            State::Whole => continue,
+            State::Absent => {}
+            State::Damaged(what) => progress.note(&format!("{}: damaged: {what}; fetched again", target.display())),
+        }
+        let urls = match &options.mirror {
+            Some(mirror) => vec![under(mirror, &file.name)],
+            None => set.urls(file),
+        };
+        // Without a network, waiting for it again for every file would help nobody.
+        let tried = if offline { &[][..] } else { &urls };
+        match Transfer::new(file, &target, options, &agent, progress).run(tried)? {
+            Ok(()) => fetched += 1,
+            Err(reasons) => {
+                offline |= !reasons.is_empty() && reasons.iter().all(|reason| reason.unreachable);
+                missing.push(Missing { file, urls, reasons });
+            }
+        }
+    }
+    if missing.is_empty() { Ok(fetched) } else { Err(Error::run(advice(name, &folder, &missing, offline))) }
+}
+
+/// A file that could not be fetched.
+struct Missing<'a> {
+    file: &'a RemoteFile,
+    urls: Vec<String>,
+    /// Why not, for each address that was tried.
+    reasons: Vec<Reason>,
+}
+
+/// What to do without this program: each file, where it is and where it belongs.
+fn advice(name: &str, folder: &Path, missing: &[Missing<'_>], offline: bool) -> String {
+    let what = match (offline, missing.len()) {
+        (true, _) => "no server can be reached".to_owned(),
+        (false, 1) => "one file cannot be fetched".to_owned(),
+        (false, n) => format!("{n} files cannot be fetched"),
+    };
+    let them = if missing.len() == 1 { "it, put it at this path" } else { "them, put each at its path" };
+    let mut text =
+        format!("{name}: {what}; get {them} and run this command again, which checks and keeps what is there:");
+    for Missing { file, urls, reasons } in missing {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n{}", folder.join(&file.name).display());
+        let _ = write!(text, "\n    {} bytes, sha256 {}", file.bytes, file.sha256);
+        for (place, url) in urls.iter().enumerate() {
+            let _ = write!(text, "\n    {} {url}", if place == 0 { "from" } else { "or" });
+            if let Some(reason) = reasons.get(place) {
+                let _ = write!(text, " ({})", reason.why);
+            }
+        }
+    }
+    text
+}
+
+/// Takes the folder of a data set for this process until the result is dropped; see `RunFolder::lock`.
+fn lock(name: &str, folder: &Path, progress: &mut dyn Progress) -> Result<File> {
+    let path = folder.join(".lock");
+    let cannot = |error: io::Error| local(&path, "cannot be written", &error);
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(cannot)?;
+    if let Err(TryLockError::WouldBlock) = file.try_lock() {
+        progress.note(&format!("another process is fetching {name}; waiting for it"));
+        file.lock().map_err(cannot)?;
+    }
+    // On a file system without locks, what two processes mix up has the wrong checksum and gets no name.
+    Ok(file)
+}
+
+/// An error of this machine's disk: for the user to mend where another folder helps.
+pub(super) fn local(path: &Path, what: &str, error: &io::Error) -> Error {
+    let elsewhere = format!("name another folder with --dir or {FOLDER_VARIABLE}");
+    let text = format!("{}: {what}: {error}", path.display());
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::run(format!(
+            "{text}; free some space and run this command again, which goes on from here, or {elsewhere}"
+        )),
+        ErrorKind::PermissionDenied
+        | ErrorKind::ReadOnlyFilesystem
+        | ErrorKind::NotADirectory
+        | ErrorKind::AlreadyExists => Error::input(format!("{text}; {elsewhere}")),
+        _ => Error::run(text),
+    }
+}
