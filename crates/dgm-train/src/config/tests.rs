@@ -160,10 +160,11 @@ fn errors_of_the_file_name_line_and_key() {
 fn errors_of_sources_and_kinds_name_what_there_is() {
     let with =
         |data: &str, model: &str| parse(&format!("[data]\n{data}\n[model]\n{model}\n"), &[]).unwrap_err().to_string();
-    assert_eq!(with("", "kind='vae'"), "vae.toml:1: [data] needs the key `source`, one of: digits, idx, csv");
+    let sources = DataConfig::SOURCES.join(", ");
+    assert_eq!(with("", "kind='vae'"), format!("vae.toml:1: [data] needs the key `source`, one of: {sources}"));
     assert_eq!(
         with("source='digit'", "kind='vae'"),
-        "vae.toml:2: data.source: there is no `digit`; did you mean `digits`? (known: digits, idx, csv)"
+        format!("vae.toml:2: data.source: there is no `digit`; did you mean `digits`? (known: {sources})")
     );
     assert!(with("source='digits'", "").starts_with("vae.toml:3: [model] needs the key `kind`, one of: "));
     assert!(with("source='digits'", "kind='vea'").contains("there is no `vea`; did you mean `vae`? (known: "));
@@ -184,7 +185,7 @@ fn errors_of_sources_and_kinds_name_what_there_is() {
         "vae.toml:4: data.target: found floating point 0.5; expected the index of a column (0, 1, …) or its name in quotes"
     );
     let nothing = parse("", &[]).unwrap_err().to_string();
-    assert_eq!(nothing, "vae.toml: [data] needs the key `source`, one of: digits, idx, csv");
+    assert_eq!(nothing, format!("vae.toml: [data] needs the key `source`, one of: {sources}"));
 }
 
 #[test]

@@ -174,35 +174,11 @@ impl CsvConfig {
         })
     }
 
-    /// The cells as text, every row with the same number of them.
     fn read_table(&self, fingerprint: &mut Fingerprint) -> Result<Table> {
         let mut source = Source::open(&self.path, "path", "a table of numbers")?;
         let text = source.read_text()?;
         fingerprint.update(text.as_bytes());
-        let name = source.name().to_owned();
-        let mut rows = match self.delimiter {
-            Delimiter::Whitespace => text
-                .lines()
-                .enumerate()
-                .map(|(index, line)| (index + 1, line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()))
-                .filter(|(_, cells)| !cells.is_empty())
-                .collect(),
-            Delimiter::Comma => quoted_rows(&text, b',', &name)?,
-            Delimiter::Semicolon => quoted_rows(&text, b';', &name)?,
-            Delimiter::Tab => quoted_rows(&text, b'\t', &name)?,
-        };
-        let header = if self.header && !rows.is_empty() { Some(rows.remove(0).1) } else { None };
-        let Some(width) = header.as_ref().or(rows.first().map(|(_, cells)| cells)).map(Vec::len) else {
-            return Err(Error::input(format!("{name}: found no row; expected a table of numbers")));
-        };
-        if let Some((line, cells)) = rows.iter().find(|(_, cells)| cells.len() != width) {
-            let found = cells.len();
-            return Err(Error::input(format!(
-                "{name}:{line}: found {found} cells; expected {width} as in the first line; mend the line, or set \
-                 data.delimiter to what stands between the cells"
-            )));
-        }
-        Ok(Table { name, header, width, rows })
+        parse(&text, self.delimiter, self.header, source.name())
     }
 
     /// The rows of training, validation and test, each in ascending order.
@@ -231,6 +207,37 @@ impl CsvConfig {
         test.sort_unstable();
         Ok([pick(rest), pick(validation), test])
     }
+}
+
+/// The cells of a table as text, every row with the same number of them; `name` stands for the file in messages.
+///
+/// # Errors
+///
+/// No row at all, and rows with different numbers of cells.
+pub fn parse(text: &str, delimiter: Delimiter, header: bool, name: &str) -> Result<Table> {
+    let mut rows = match delimiter {
+        Delimiter::Whitespace => text
+            .lines()
+            .enumerate()
+            .map(|(index, line)| (index + 1, line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()))
+            .filter(|(_, cells)| !cells.is_empty())
+            .collect(),
+        Delimiter::Comma => quoted_rows(text, b',', name)?,
+        Delimiter::Semicolon => quoted_rows(text, b';', name)?,
+        Delimiter::Tab => quoted_rows(text, b'\t', name)?,
+    };
+    let header = if header && !rows.is_empty() { Some(rows.remove(0).1) } else { None };
+    let Some(width) = header.as_ref().or(rows.first().map(|(_, cells)| cells)).map(Vec::len) else {
+        return Err(Error::input(format!("{name}: found no row; expected a table of numbers")));
+    };
+    if let Some((line, cells)) = rows.iter().find(|(_, cells)| cells.len() != width) {
+        let found = cells.len();
+        return Err(Error::input(format!(
+            "{name}:{line}: found {found} cells; expected {width} as in the first line; mend the line, or set \
+             data.delimiter to what stands between the cells"
+        )));
+    }
+    Ok(Table { name: name.to_owned(), header, width, rows })
 }
 
 /// This part of `n`, at least one where there is one.
@@ -293,7 +300,8 @@ fn read_rows(path: &Path, key: &str, mark: u8, taken: &mut [u8], fingerprint: &m
 }
 
 /// Cells as text, with the line of each row.
-struct Table {
+#[derive(Clone, Debug)]
+pub struct Table {
     name: String,
     header: Option<Vec<String>>,
     width: usize,
@@ -301,7 +309,8 @@ struct Table {
 }
 
 impl Table {
-    fn width(&self) -> usize {
+    /// Number of columns.
+    pub fn width(&self) -> usize {
         self.width
     }
 
@@ -348,8 +357,12 @@ impl Table {
         Ok(indices)
     }
 
-    /// The numbers of these columns, all of them finite.
-    fn numbers(&self, columns: &[usize], header: bool) -> Result<Vec<f32>> {
+    /// The numbers of these columns, all of them finite, row by row; `header`: whether the table's first line held names.
+    ///
+    /// # Errors
+    ///
+    /// A cell that holds no finite number.
+    pub fn numbers(&self, columns: &[usize], header: bool) -> Result<Vec<f32>> {
         let mut values = Vec::with_capacity(self.rows.len() * columns.len());
         for (row, (line, cells)) in self.rows.iter().enumerate() {
             for &column in columns {

@@ -20,6 +20,31 @@ pub struct Source<'a> {
     name: String,
     /// The length of the content, where it is known: not for a compressed file.
     length: Option<u64>,
+    container: Container,
+}
+
+/// What the content is packed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Container {
+    Plain,
+    Gzip,
+    Npz,
+}
+
+impl Container {
+    /// The kind of file, in messages.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "file",
+            Self::Gzip => "gzip file",
+            Self::Npz => "NPZ file",
+        }
+    }
+
+    /// What unpacks it.
+    fn unpacked_by(self) -> &'static str {
+        if self == Self::Npz { "unzip" } else { "gunzip" }
+    }
 }
 
 impl<'a> Source<'a> {
@@ -27,9 +52,28 @@ impl<'a> Source<'a> {
     pub fn from_bytes(name: &str, bytes: &'a [u8]) -> Self {
         let name = name.to_owned();
         if bytes.starts_with(&GZIP) {
-            return Self { reader: Box::new(MultiGzDecoder::new(bytes)), name, length: None };
+            return Self {
+                reader: Box::new(MultiGzDecoder::new(bytes)),
+                name,
+                length: None,
+                container: Container::Gzip,
+            };
         }
-        Self { reader: Box::new(bytes), name, length: Some(bytes.len() as u64) }
+        Self { reader: Box::new(bytes), name, length: Some(bytes.len() as u64), container: Container::Plain }
+    }
+
+    /// A file inside an NPZ archive.
+    pub(super) fn from_archive(reader: Box<dyn Read + 'a>, name: String) -> Self {
+        Self { reader, name, length: None, container: Container::Npz }
+    }
+
+    /// What to do about a packed file that would not fit into memory.
+    pub(super) fn too_large_to_unpack(&self) -> String {
+        format!(
+            "holds more than 2 GiB inside a {}; unpack it ({}) and name the unpacked file, which is then read row by row",
+            self.container.name(),
+            self.container.unpacked_by()
+        )
     }
 
     /// Opens a file. `what` says what should be there, `key` which key of `[data]` names it.
@@ -48,9 +92,14 @@ impl<'a> Source<'a> {
         let mut buffered = BufReader::new(file);
         let start = buffered.fill_buf().map_err(|error| fail(format!("{name} cannot be read: {error}")))?;
         if start.starts_with(&GZIP) {
-            return Ok(Self { reader: Box::new(MultiGzDecoder::new(buffered)), name, length: None });
+            return Ok(Self {
+                reader: Box::new(MultiGzDecoder::new(buffered)),
+                name,
+                length: None,
+                container: Container::Gzip,
+            });
         }
-        Ok(Self { reader: Box::new(buffered), name, length: Some(metadata.len()) })
+        Ok(Self { reader: Box::new(buffered), name, length: Some(metadata.len()), container: Container::Plain })
     }
 
     /// The file's name in messages.
@@ -73,9 +122,11 @@ impl<'a> Source<'a> {
         match self.reader.by_ref().take(limit).read_to_end(&mut bytes) {
             Ok(_) => Ok(bytes),
             Err(error) => Err(Error::input(match error.kind() {
-                ErrorKind::UnexpectedEof => format!("{}: the gzip file is cut short; fetch it again", self.name),
+                ErrorKind::UnexpectedEof => {
+                    format!("{}: the {} is cut short; fetch it again", self.name, self.container.name())
+                }
                 ErrorKind::InvalidInput | ErrorKind::InvalidData => {
-                    format!("{}: the gzip file is damaged ({error}); fetch it again", self.name)
+                    format!("{}: the {} is damaged ({error}); fetch it again", self.name, self.container.name())
                 }
                 _ => format!("{}: cannot be read: {error}", self.name),
             })),
@@ -134,18 +185,14 @@ pub(super) fn stays_on_disk(source: &Source<'_>, wanted: bool, total: u64) -> Re
     match source.length() {
         Some(_) => Ok(wanted || total > STREAM_ABOVE),
         None if wanted => Err(Error::input(format!(
-            "{}: the file is compressed, so its rows cannot be read one by one; unpack it (gunzip) and name the unpacked \
-             file, or set data.stream = false",
-            source.name()
+            "{}: rows inside a {} cannot be read one by one; unpack it ({}) and name the unpacked file, or set \
+             data.stream = false",
+            source.name(),
+            source.container.name(),
+            source.container.unpacked_by()
         ))),
         None => Ok(false),
     }
-}
-
-/// What to do about a compressed file that would not fit into memory.
-pub(super) fn too_large_to_unpack() -> String {
-    "holds more than 2 GiB, compressed; unpack it (gunzip) and name the unpacked file, which is then read row by row"
-        .into()
 }
 
 /// SHA-256 over everything that a data set was read from.

@@ -8,7 +8,7 @@ use dgm_core::random::Seed;
 use serde::{Deserialize, Serialize};
 
 use super::Dataset;
-use super::file::{Fingerprint, Source, stays_on_disk, too_large_to_unpack};
+use super::file::{Fingerprint, Source, stays_on_disk};
 use super::images::{Condition, Declared, ImageSet, Images, Target};
 use super::store::{Element, FileRows, STREAM_ABOVE, Store, View};
 use super::transform::{Augment, Binarize, Dequantize, Transforms};
@@ -298,7 +298,7 @@ fn read_data<const N: usize>(
         (false, false) => Ok(data),
         (false, true) => Err(long()),
         (true, false) => Err(short(found)),
-        (true, true) => Err(fail(too_large_to_unpack())),
+        (true, true) => Err(fail(source.too_large_to_unpack())),
     }
 }
 

@@ -305,8 +305,8 @@ fn a_file_on_disk_reads_as_one_in_memory() {
     // Rows of a compressed file cannot be found.
     files.config.levels = 256;
     files.write("test-images", &gzip(&idx(8, &[2, 10, 10], &grey[400..])));
-    let expected = "test-images: the file is compressed, so its rows cannot be read one by one; unpack it (gunzip) and \
-                    name the unpacked file, or set data.stream = false";
+    let expected = "test-images: rows inside a gzip file cannot be read one by one; unpack it (gunzip) and name the \
+                    unpacked file, or set data.stream = false";
     assert_eq!(files.error(), expected);
 
     // Cut or written anew while it is in use.

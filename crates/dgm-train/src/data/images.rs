@@ -100,6 +100,15 @@ pub(super) struct ImageSet {
 impl ImageSet {
     /// The data set of this target given this condition, with these transforms.
     pub(super) fn dataset(self, declared: &Declared, seed: Seed) -> Result<Dataset> {
+        self.with_values(declared, seed, false)
+    }
+
+    /// The same of real numbers, which neither have levels nor are binarised or dequantised.
+    pub(super) fn real_dataset(self, declared: &Declared, seed: Seed) -> Result<Dataset> {
+        self.with_values(declared, seed, true)
+    }
+
+    fn with_values(self, declared: &Declared, seed: Seed, real: bool) -> Result<Dataset> {
         let Transforms { augment, binarize, dequantize } = declared.transforms;
         let [_, height, width] = self.shape;
         if augment.shift >= height.min(width) {
@@ -113,16 +122,18 @@ impl ImageSet {
         let validation = self.split(&self.validation, declared, Draw::validation(), false)?;
         let test = self.split(&self.test, declared, Draw::test(), false)?;
 
-        // One mean and one deviation for all pixels: a pixel that hardly ever changes would explode by its own.
-        let pooled = |field: &Field| -> Result<(Vec<f32>, Vec<f32>)> {
-            let (mean, std) = field.mean_and_std(true)?;
-            let repeat = |value: Vec<f32>| value.repeat(field.width());
+        // One mean and one deviation for all pixels: a pixel that hardly ever changes would explode by its own. The
+        // columns of a table have each their own units.
+        let table = real && height == 1;
+        let statistics = |field: &Field| -> Result<(Vec<f32>, Vec<f32>)> {
+            let (mean, std) = field.mean_and_std(!table)?;
+            let repeat = |value: Vec<f32>| if table { value } else { value.repeat(field.width()) };
             Ok((repeat(mean), repeat(std)))
         };
         let levels = if binarize == Binarize::None { self.levels } else { 2 };
         let (shape, values) = match declared.target {
-            Target::Image if dequantize != Dequantize::None && !train.is_empty() => {
-                let (mean, std) = pooled(&train.target)?;
+            Target::Image if real || dequantize != Dequantize::None => {
+                let (mean, std) = statistics(&train.target)?;
                 (self.shape, Values::Real { mean, std })
             }
             Target::Image => (self.shape, Values::Levels(levels)),
@@ -136,7 +147,7 @@ impl ImageSet {
                 classes: Some(self.classes),
             }),
             (Condition::Image, Some(field)) => {
-                let (mean, std) = pooled(field)?;
+                let (mean, std) = statistics(field)?;
                 Some(ConditionSpec { mean, std, classes: None })
             }
         };

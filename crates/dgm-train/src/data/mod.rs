@@ -3,11 +3,14 @@
 //! A source is one file here and one line in the registry: a configuration with its own keys, `validate` (ranges) and
 //! `load`.
 
+mod arrays;
 pub mod csv;
 mod digits;
 pub mod file;
 pub mod idx;
 mod images;
+pub mod npy;
+pub mod npz;
 mod split;
 pub mod store;
 mod transform;
@@ -19,6 +22,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::config::Invalid;
 use crate::error::{Error, Result};
 
+pub use arrays::{Layout, NpyConfig};
 pub use csv::{Column, CsvConfig, Delimiter};
 pub use digits::DigitsConfig;
 pub use idx::IdxConfig;
@@ -83,6 +87,7 @@ registry! {
     "digits" => Digits(DigitsConfig),
     "idx" => Idx(IdxConfig),
     "csv" => Csv(CsvConfig),
+    "npy" => Npy(NpyConfig),
 }
 
 /// A set of examples with its splits.

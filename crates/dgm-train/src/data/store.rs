@@ -38,6 +38,8 @@ enum Numbers {
     Bytes(Arc<Vec<u8>>),
     Words(Arc<Vec<u16>>),
     Floats(Arc<Vec<f32>>),
+    /// Eight numbers a byte, the first in its highest bit; a row begins with a byte.
+    Bits(Arc<Vec<u8>>),
     Elsewhere(Arc<dyn ReadRow>),
 }
 
@@ -57,19 +59,29 @@ impl Store {
         Self { rows: numbers.len() / width.max(1), width, stride: width, numbers: Numbers::Floats(Arc::new(numbers)) }
     }
 
+    /// Rows of `width` zeros and ones in `bytes` bytes each, the first in the highest bit of the first byte.
+    ///
+    /// # Panics
+    ///
+    /// When the bytes do not hold so many.
+    pub(super) fn bits(width: usize, bytes: usize, numbers: Vec<u8>) -> Self {
+        assert!(width.div_ceil(8) <= bytes, "Store::bits: {width} numbers in {bytes} bytes");
+        Self { rows: numbers.len() / bytes.max(1), width, stride: bytes, numbers: Numbers::Bits(Arc::new(numbers)) }
+    }
+
     /// `rows` rows that are read when they are asked for.
     pub(super) fn elsewhere(rows: usize, width: usize, reader: impl ReadRow + 'static) -> Self {
         Self { rows, width, stride: width, numbers: Numbers::Elsewhere(Arc::new(reader)) }
     }
 
-    /// The same numbers cut into rows anew: windows of `width` numbers that begin every `stride` numbers. Only for numbers
-    /// in memory; others stay as they are.
+    /// The same numbers cut into rows anew: windows of `width` numbers that begin every `stride` numbers. Only for bytes,
+    /// words and floats in memory; others stay as they are.
     pub(super) fn windows(self, width: usize, stride: usize) -> Self {
         let length = match &self.numbers {
             Numbers::Bytes(numbers) => numbers.len(),
             Numbers::Words(numbers) => numbers.len(),
             Numbers::Floats(numbers) => numbers.len(),
-            Numbers::Elsewhere(_) => return self,
+            Numbers::Bits(_) | Numbers::Elsewhere(_) => return self,
         };
         let rows = length.checked_sub(width).map_or(0, |rest| rest / stride.max(1) + 1);
         Self { rows, width, stride, ..self }
@@ -97,6 +109,11 @@ impl Store {
             Numbers::Bytes(numbers) => out.extend(numbers[place].iter().map(|&byte| f32::from(byte))),
             Numbers::Words(numbers) => out.extend(numbers[place].iter().map(|&word| f32::from(word))),
             Numbers::Floats(numbers) => out.extend_from_slice(&numbers[place]),
+            Numbers::Bits(numbers) => {
+                let bytes = &numbers[row * self.stride..][..self.width.div_ceil(8)];
+                let bits = bytes.iter().flat_map(|&byte| (0..8).rev().map(move |bit| f32::from(byte >> bit & 1)));
+                out.extend(bits.take(self.width));
+            }
             Numbers::Elsewhere(reader) => reader.append(row, out)?,
         }
         Ok(())

@@ -281,3 +281,7 @@ fn moved(image: &mut [f32], [_, height, width]: [usize; 3], [down, right]: [isiz
         }
     }
 }
+
+#[cfg(test)]
+#[path = "transform_tests.rs"]
+mod tests;

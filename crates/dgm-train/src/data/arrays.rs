@@ -1,0 +1,358 @@
+//! `source = "npy"`: arrays of NumPy, each in a file of its own or in an archive.
+
+use std::path::Path;
+
+use dgm_core::random::Seed;
+use serde::{Deserialize, Serialize};
+
+use super::Dataset;
+use super::file::{Fingerprint, Source, stays_on_disk};
+use super::images::{Condition, Declared, ImageSet, Images, Target};
+use super::npy::{self, Expected, Header, Numbers};
+use super::npz;
+use super::store::{FileRows, Store, View};
+use super::transform::{Augment, Binarize, Dequantize, Transforms};
+use crate::config::{Invalid, require};
+use crate::error::{Error, Result};
+
+/// The keys of `source = "npy"`.
+///
+/// An array is named by its file, `"x.npy"`, or inside an archive, `"data.npz:x"`; paths are relative to the current
+/// folder. The first index is the example: `[n, numbers]`, `[n, height, width]`, or `[n, height, width, channels]`
+/// with 1 or 3 channels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NpyConfig {
+    /// Examples to learn from.
+    pub train: String,
+    /// Examples for validation. Default: those at the end of `train`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation: Option<String>,
+    /// Examples for the test.
+    pub test: String,
+    /// Labels of `train`, whole numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train_labels: Option<String>,
+    /// Labels of `validation`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation_labels: Option<String>,
+    /// Labels of `test`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_labels: Option<String>,
+    /// How many examples from the end of `train` are for validation, where no array is. Default: a sixth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation_size: Option<usize>,
+    /// At most so many training examples, from the start. Default: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train_limit: Option<usize>,
+    /// At most so many test examples, from the start. Default: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_limit: Option<usize>,
+    /// Where the channels of `[n, ·, ·, ·]` are. Default: last.
+    #[serde(default)]
+    pub layout: Layout,
+    /// Height and width of images that are rows of `[n, numbers]`. Default: they are tables.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shape: Option<[usize; 2]>,
+    /// Each byte holds eight numbers of two levels, the first in its highest bit, as `numpy.packbits(x, axis=1)` makes
+    /// them. Default: false.
+    #[serde(default)]
+    pub packed: bool,
+    /// Numbers are whole, from 0 to one less than this. Default: 256 for unsigned bytes and 2 for truth values; other
+    /// numbers are real.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub levels: Option<usize>,
+    /// Number of classes. Default: 10.
+    #[serde(default = "ten")]
+    pub classes: usize,
+    /// What is modelled. Default: the image (or the row of a table).
+    #[serde(default)]
+    pub target: Target,
+    /// What it is conditioned on. Default: nothing.
+    #[serde(default)]
+    pub condition: Condition,
+    /// How grey values become black and white. Default: they stay grey.
+    #[serde(default)]
+    pub binarize: Binarize,
+    /// How levels become real numbers. Default: they stay levels.
+    #[serde(default)]
+    pub dequantize: Dequantize,
+    /// How training images are varied. Default: not at all.
+    #[serde(default, skip_serializing_if = "Augment::is_none")]
+    pub augment: Augment,
+    /// Whether examples stay on disk and are read row by row, as those of files above 2 GiB always do. Default: false.
+    #[serde(default)]
+    pub stream: bool,
+}
+
+fn ten() -> usize {
+    10
+}
+
+/// The order of the dimensions of images with channels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    /// `[n, height, width, channels]`
+    #[default]
+    ChannelsLast,
+    /// `[n, channels, height, width]`
+    ChannelsFirst,
+}
+
+/// One array of examples.
+struct Part {
+    /// Channels, rows and columns.
+    shape: [usize; 3],
+    /// `None`: real numbers.
+    levels: Option<usize>,
+    images: Images,
+}
+
+impl NpyConfig {
+    pub(super) fn validate(&self) -> std::result::Result<(), Invalid> {
+        self.declared().validate()?;
+        require(
+            self.levels.is_none_or(|levels| (2..=65_536).contains(&levels)),
+            "levels",
+            "a whole number from 2 to 65536",
+        )?;
+        require((2..=65_536).contains(&self.classes), "classes", "a whole number from 2 to 65536")?;
+        let at_least_1 = |value: Option<usize>, key| {
+            require(value.is_none_or(|value| value >= 1), key, "a whole number of at least 1")
+        };
+        at_least_1(self.validation_size, "validation_size")?;
+        at_least_1(self.train_limit, "train_limit")?;
+        at_least_1(self.test_limit, "test_limit")?;
+        let both = self.validation.is_some() && self.validation_size.is_some();
+        require(!both, "validation_size", "left out beside data.validation, an array of its own")?;
+        let sides = self.shape.is_none_or(|shape| shape.iter().all(|side| (1..=1 << 16).contains(side)));
+        require(sides, "shape", "[height, width], each from 1 to 65536")?;
+        require(
+            !self.packed || self.levels.is_none_or(|levels| levels == 2),
+            "levels",
+            "2, or left out: a bit has two",
+        )?;
+        if self.declared().needs_labels() {
+            let what = "the array of the labels, because data.target or data.condition is the label";
+            require(self.train_labels.is_some(), "train_labels", what)?;
+            require(self.validation_labels.is_some() || self.validation.is_none(), "validation_labels", what)?;
+            require(self.test_labels.is_some(), "test_labels", what)?;
+        }
+        Ok(())
+    }
+
+    fn declared(&self) -> Declared {
+        let Self { target, condition, binarize, dequantize, augment, .. } = *self;
+        Declared { target, condition, transforms: Transforms { augment, binarize, dequantize } }
+    }
+
+    pub(super) fn load(&self, seed: Seed) -> Result<Dataset> {
+        let mut fingerprint = Fingerprint::default();
+        let mut part = |array: &str, labels: &Option<String>, keys: [&'static str; 2]| {
+            self.read_part([array, labels.as_deref().unwrap_or_default()], keys, &mut fingerprint)
+        };
+        let train = part(&self.train, &self.train_labels, ["train", "train_labels"])?;
+        let validation = match &self.validation {
+            None => None,
+            Some(array) => Some(part(array, &self.validation_labels, ["validation", "validation_labels"])?),
+        };
+        let test = part(&self.test, &self.test_labels, ["test", "test_labels"])?;
+        for (key, name, other) in [("test", &self.test, Some(&test))].into_iter().chain([(
+            "validation",
+            self.validation.as_ref().unwrap_or(&self.test),
+            validation.as_ref(),
+        )]) {
+            let Some(other) = other.filter(|other| (other.shape, other.levels) != (train.shape, train.levels)) else {
+                continue;
+            };
+            return Err(Error::input(format!(
+                "data.{key}: {name} holds {}; expected {} as in {}; give arrays of one data set",
+                other.describe(),
+                train.describe(),
+                self.train
+            )));
+        }
+        let (train, validation, Part { shape, levels, .. }) = match validation {
+            Some(validation) => (train.images.range(0, usize::MAX), validation.images, train),
+            None => {
+                let n = train.images.len();
+                let kept = n.saturating_sub(self.validation_size.unwrap_or(n / 6));
+                (train.images.range(0, kept), train.images.range(kept, usize::MAX), train)
+            }
+        };
+        let declared = self.declared();
+        if levels.is_none() && (self.binarize != Binarize::None || self.dequantize != Dequantize::None) {
+            let key = if self.binarize != Binarize::None { "binarize" } else { "dequantize" };
+            return Err(Error::input(format!(
+                "data.{key}: the numbers of {} are real; expected levels; set data.levels, or leave data.{key} out",
+                self.train
+            )));
+        }
+        if !self.declared().transforms.augment.is_none() && (shape[1] == 1 || shape[2] == 1) {
+            return Err(Error::input(format!(
+                "data.augment: {} holds a table; expected images; set data.shape to their height and width",
+                self.train
+            )));
+        }
+        let name = self.train.rsplit(['/', '\\']).next().unwrap_or(&self.train);
+        let set = ImageSet {
+            name: name.replace(".npz:", "/").trim_end_matches(".npy").to_owned(),
+            shape,
+            levels: levels.unwrap_or(0),
+            classes: self.classes,
+            interleaved: self.layout == Layout::ChannelsLast,
+            train: train.range(0, self.train_limit.unwrap_or(usize::MAX)),
+            validation,
+            test: test.images.range(0, self.test_limit.unwrap_or(usize::MAX)),
+            fingerprint: fingerprint.finish(),
+        };
+        if levels.is_some() { set.dataset(&declared, seed) } else { set.real_dataset(&declared, seed) }
+    }
+
+    /// Examples of one size with their labels, every value checked.
+    fn read_part(
+        &self,
+        [array, labels]: [&str; 2],
+        [key, labels_key]: [&'static str; 2],
+        fingerprint: &mut Fingerprint,
+    ) -> Result<Part> {
+        let (pixels, shape, levels) = open(array, key, |source, path| {
+            let header = npy::read_header(source)?;
+            let levels = self.levels_of(&header, source.name())?;
+            let shape = self.image_shape(&header, source.name())?;
+            let expected = match levels {
+                // Eight numbers a byte.
+                Some(_) if self.packed => Expected::Below { bound: 256, key: "levels" },
+                Some(bound) => Expected::Below { bound, key: "levels" },
+                None => Expected::Finite,
+            };
+            let streamed = stays_on_disk(source, self.stream, header.bytes())?;
+            if streamed && header.fortran_order {
+                return Err(Error::input(format!(
+                    "{}: the array is in Fortran order, in which no example lies in one piece, so it cannot be read row by \
+                     row; write it again with numpy.save(file, numpy.ascontiguousarray(array))",
+                    source.name()
+                )));
+            }
+            let [rows, width] = [header.shape[0], header.count() / header.shape[0]];
+            // Opened before it is looked through: what is changed from then on is noticed.
+            let on_disk = streamed.then(|| FileRows::open(path, header.offset, width, header.element)).transpose()?;
+            fingerprint.update(format!("{} {:?}", header.dimensions(), header.element).as_bytes());
+            let numbers = npy::read_data(source, &header, expected, !streamed, |bytes| fingerprint.update(bytes))?;
+            let store = match (on_disk, numbers) {
+                (Some(reader), _) => Store::elsewhere(rows, width, reader),
+                (None, Numbers::Bytes(numbers)) if self.packed => Store::bits(shape.iter().product(), width, numbers),
+                (None, Numbers::Bytes(numbers)) => Store::bytes(width, numbers),
+                (None, Numbers::Words(numbers)) => Store::words(width, numbers),
+                (None, Numbers::Floats(numbers)) => Store::floats(width, numbers),
+            };
+            Ok((View::new(store), shape, levels))
+        })?;
+        let labels = if labels.is_empty() { None } else { Some(self.read_labels(labels, labels_key, fingerprint)?) };
+        if let Some(found) = labels.as_ref().map(View::len).filter(|&found| found != pixels.len()) {
+            return Err(Error::input(format!(
+                "data.{labels_key}: found {found} labels; expected {}, one for each example of {array}; give arrays that \
+                 belong together",
+                pixels.len()
+            )));
+        }
+        Ok(Part { shape, levels, images: Images { pixels, labels } })
+    }
+
+    /// Number of levels; `None` where the numbers are real.
+    fn levels_of(&self, header: &Header, name: &str) -> Result<Option<usize>> {
+        let byte = header.element.size == 1 && header.element.kind == super::store::Kind::Unsigned;
+        if self.packed {
+            if byte && header.shape.len() == 2 && !self.stream {
+                return Ok(Some(2));
+            }
+            return Err(Error::input(format!(
+                "{name}: found an array {}; expected [n, bytes] of unsigned bytes, in memory, with data.packed = true",
+                header.dimensions()
+            )));
+        }
+        Ok(self.levels.or(match (header.boolean, byte) {
+            (true, _) => Some(2),
+            (false, true) => Some(256),
+            _ => None,
+        }))
+    }
+
+    /// Channels, rows and columns of one example.
+    fn image_shape(&self, header: &Header, name: &str) -> Result<[usize; 3]> {
+        let numbers = header.shape.get(1).map_or(0, |&width| if self.packed { width.saturating_mul(8) } else { width });
+        let channels = |channels: usize| matches!(channels, 1 | 3);
+        let fits = |[height, width]: [usize; 2]| match self.packed {
+            // The last byte may be filled up.
+            true => height.checked_mul(width).is_some_and(|n| n <= numbers && numbers - n < 8),
+            false => height.checked_mul(width) == Some(numbers),
+        };
+        match (&header.shape[..], self.layout, self.shape) {
+            ([_, _], _, None) => Ok([1, 1, numbers]),
+            ([_, _], _, Some([height, width])) if fits([height, width]) => Ok([1, height, width]),
+            ([_, _], _, Some([height, width])) => Err(Error::input(format!(
+                "data.shape is [{height}, {width}], but an example of {name} has {numbers} numbers; expected a height and \
+                 a width whose product that is"
+            ))),
+            (&[_, height, width], _, _) => Ok([1, height, width]),
+            (&[_, height, width, c], Layout::ChannelsLast, _) if channels(c) => Ok([c, height, width]),
+            (&[_, c, height, width], Layout::ChannelsFirst, _) if channels(c) => Ok([c, height, width]),
+            _ => Err(Error::input(format!(
+                "{name}: found an array {}; expected [n, numbers], [n, height, width] or [n, height, width, channels] with \
+                 1 or 3 channels (data.layout says where these are)",
+                header.dimensions()
+            ))),
+        }
+    }
+
+    fn read_labels(&self, array: &str, key: &str, fingerprint: &mut Fingerprint) -> Result<View> {
+        open(array, key, |source, _| {
+            let header = npy::read_header(source)?;
+            if !matches!(header.shape[..], [_] | [_, 1]) {
+                return Err(Error::input(format!(
+                    "{}: found an array {}; expected [n], one label an example",
+                    source.name(),
+                    header.dimensions()
+                )));
+            }
+            let expected = Expected::Below { bound: self.classes, key: "classes" };
+            fingerprint.update(format!("{} {:?}", header.dimensions(), header.element).as_bytes());
+            let numbers = npy::read_data(source, &header, expected, true, |bytes| fingerprint.update(bytes))?;
+            Ok(View::new(match numbers {
+                Numbers::Bytes(numbers) => Store::bytes(1, numbers),
+                Numbers::Words(numbers) => Store::words(1, numbers),
+                Numbers::Floats(numbers) => Store::floats(1, numbers),
+            }))
+        })
+    }
+}
+
+impl Part {
+    fn describe(&self) -> String {
+        let [channels, height, width] = self.shape;
+        let numbers = self.levels.map_or_else(|| "real numbers".into(), |levels| format!("{levels} levels"));
+        match [channels, height] {
+            [1, 1] => format!("rows of {width} numbers, {numbers}"),
+            [1, _] => format!("images of {height} × {width} pixels, {numbers}"),
+            _ => format!("images of {height} × {width} pixels with {channels} channels, {numbers}"),
+        }
+    }
+}
+
+/// Calls `f` with the content of an array and the file that it is in.
+fn open<T>(array: &str, key: &str, f: impl FnOnce(&mut Source<'_>, &Path) -> Result<T>) -> Result<T> {
+    if let Some((stem, member)) = array.split_once(".npz:") {
+        let path = format!("{stem}.npz");
+        return npz::with_member(Path::new(&path), Some(member), key, |source| f(source, Path::new(&path)));
+    }
+    let path = Path::new(array);
+    if path.extension().is_some_and(|extension| extension == "npz") {
+        return npz::with_member(path, None, key, |source| f(source, path));
+    }
+    f(&mut Source::open(path, key, "an NPY file (of numpy.save)")?, path)
+}
+
+#[cfg(test)]
+#[path = "arrays_tests.rs"]
+mod tests;

@@ -1,0 +1,167 @@
+//! Tests of `source = "npy"` on arrays written here, and on binarised MNIST where it is.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use dgm_models::Values;
+use tempfile::TempDir;
+
+use super::super::npy::tests::npy;
+use super::super::tests::{all, shared};
+use super::super::{DataConfig, load};
+use super::*;
+
+/// Arrays in a folder, as the configuration names them.
+struct Files {
+    folder: TempDir,
+    config: NpyConfig,
+}
+
+impl Files {
+    /// A configuration whose arrays are still to be written.
+    fn new() -> Self {
+        let config = "train = 'train.npy'\ntest = 'test.npy'";
+        Self { folder: TempDir::new().unwrap(), config: toml::from_str(config).unwrap() }
+    }
+
+    fn write(&self, name: &str, descr: &str, shape: &str, data: &[u8]) {
+        let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+        std::fs::write(self.folder.path().join(name), npy(&header, data)).unwrap();
+    }
+
+    fn load(&self) -> Result<Dataset> {
+        let mut config = self.config.clone();
+        let NpyConfig { train, test, validation, train_labels, test_labels, .. } = &mut config;
+        let place = |name: &mut String| *name = self.folder.path().join(&*name).display().to_string();
+        [train, test].into_iter().for_each(place);
+        [validation, train_labels, test_labels].into_iter().flatten().for_each(place);
+        config.validate().unwrap();
+        load(&DataConfig::Npy(config), Seed(1))
+    }
+
+    fn error(&self) -> String {
+        let message = self.load().expect_err("an error").to_string();
+        assert!(!message.contains('\n'), "{message}");
+        message.replace(&format!("{}/", self.folder.path().display()), "")
+    }
+}
+
+fn le(numbers: &[f32]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+}
+
+#[test]
+fn a_table_of_real_numbers() {
+    let mut files = Files::new();
+    files.write("train.npy", "<f4", "(6, 2)", &le(&[0.0, 5.0, 2.0, 5.0, 4.0, 5.0, 6.0, 5.0, 8.0, 5.0, 9.5, -1.0]));
+    files.write("test.npy", "<f8", "(1, 2)", &[0.25f64.to_le_bytes(), 7f64.to_le_bytes()].concat());
+    let data = files.load().unwrap();
+    assert_eq!((data.train.len(), data.validation.len(), data.test.len(), data.spec.shape), (5, 1, 1, [1, 1, 2]));
+    assert_eq!(data.spec.values, Values::Real { mean: vec![4.0, 5.0], std: vec![8.0f32.sqrt(), 1.0] });
+    assert_eq!(
+        (all(&data.validation.target).row(0), all(&data.test.target).row(0)),
+        (&[9.5, -1.0][..], &[0.25, 7.0][..])
+    );
+    assert_eq!(data.name, "train");
+
+    // From the disk they are the same.
+    files.config.stream = true;
+    let streamed = files.load().unwrap();
+    assert_eq!((&streamed.spec, &streamed.fingerprint), (&data.spec, &data.fingerprint));
+    assert_eq!(all(&streamed.train.target), all(&data.train.target));
+    assert_eq!(all(&streamed.test.target), all(&data.test.target));
+}
+
+#[test]
+fn colours_become_planes() {
+    let mut files = Files::new();
+    // Two images of 1 × 2 pixels: red, green and blue of the one pixel, then those of the other.
+    files.write("train.npy", "|u1", "(2, 1, 2, 3)", &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+    files.write("test.npy", "<i4", "(1, 1, 2, 3)", &[9u32, 8, 7, 6, 5, 4].map(u32::to_le_bytes).concat());
+    files.config.validation = Some("test.npy".into());
+    assert!(files.error().starts_with("data.test: test.npy holds "), "{}", files.error());
+    files.config.levels = Some(256);
+    let data = files.load().unwrap();
+    assert_eq!((data.spec.shape, &data.spec.values), ([3, 1, 2], &Values::Levels(256)));
+    assert_eq!(all(&data.train.target).row(1), [7.0, 10.0, 8.0, 11.0, 9.0, 12.0]);
+    assert_eq!(all(&data.test.target).values(), [9.0, 6.0, 8.0, 5.0, 7.0, 4.0]);
+    files.write("train.npy", "|u1", "(2, 3, 1, 2)", &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+    assert!(files.error().contains("found an array 2 × 3 × 1 × 2; expected [n, numbers]"), "{}", files.error());
+    files.write("test.npy", "|u1", "(1, 3, 1, 2)", &[1, 2, 3, 4, 5, 6]);
+    files.config.layout = Layout::ChannelsFirst;
+    let data = files.load().unwrap();
+    assert_eq!((data.spec.shape, all(&data.train.target).row(1)), ([3, 1, 2], &[7.0, 8.0, 9.0, 10.0, 11.0, 12.0][..]));
+    files.config.validation = None;
+    files.config.validation_size = Some(2);
+    assert!(files.error().contains("the training split has no example"));
+}
+
+#[test]
+fn labels_belong_to_their_examples() {
+    let mut files = Files::new();
+    files.write("train.npy", "|b1", "(4, 4)", &[0, 1, 0, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0]);
+    files.write("test.npy", "|b1", "(1, 4)", &[1, 1, 0, 0]);
+    files.write("labels.npy", "<i8", "(4,)", &[2i64, 0, 1, 2].map(i64::to_le_bytes).concat());
+    files.write("test_labels.npy", "|u1", "(1, 1)", &[1]);
+    files.config.shape = Some([2, 2]);
+    files.config.condition = Condition::Label;
+    files.config.train_labels = Some("labels.npy".into());
+    files.config.test_labels = Some("test_labels.npy".into());
+    files.config.classes = 3;
+    files.config.validation_size = Some(1);
+    let data = files.load().unwrap();
+    assert_eq!((data.spec.shape, &data.spec.values), ([1, 2, 2], &Values::Levels(2)));
+    assert_eq!(all(data.train.condition.as_ref().unwrap()).values(), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+    assert_eq!(all(data.test.condition.as_ref().unwrap()).values(), [0.0, 1.0, 0.0]);
+    files.config.classes = 2;
+    assert_eq!(
+        files.error(),
+        "labels.npy: found 2 in example 0; expected whole numbers from 0 to 1 (data.classes = 2); set data.classes"
+    );
+    files.config.classes = 3;
+    files.write("labels.npy", "|u1", "(3,)", &[0, 0, 0]);
+    assert!(files.error().starts_with("data.train_labels: found 3 labels; expected 4, one for each example of "));
+    files.config.shape = Some([2, 3]);
+    assert!(files.error().starts_with("data.shape is [2, 3], but an example of "), "{}", files.error());
+}
+
+#[test]
+fn real_numbers_have_no_levels_to_transform() {
+    let mut files = Files::new();
+    files.write("train.npy", "<f4", "(2, 2)", &le(&[0.0, 5.0, 2.0, 5.0]));
+    files.write("test.npy", "<f4", "(2, 2)", &le(&[0.0, 5.0, 2.0, 5.0]));
+    files.config.dequantize = Dequantize::Uniform;
+    assert!(files.error().starts_with("data.dequantize: the numbers of train.npy are real; expected levels"));
+    files.config.dequantize = Dequantize::None;
+    files.config.augment = Augment { shift: 0, flip: super::super::Flip::Horizontal };
+    assert!(files.error().starts_with("data.augment: train.npy holds a table; expected images"), "{}", files.error());
+    files.config.augment = Augment::default();
+    files.config.train = "nothing.npy".into();
+    assert!(
+        files.error().starts_with("data.train: there is no file nothing.npy; put an NPY file"),
+        "{}",
+        files.error()
+    );
+    files.config.train = "train.npz:x".into();
+    std::fs::write(files.folder.path().join("train.npz"), b"PK").unwrap();
+    assert!(files.error().starts_with("train.npz: not a whole NPZ file ("), "{}", files.error());
+}
+
+#[test]
+fn binarised_mnist_is_unpacked() {
+    let Some(folder) = shared("binarized-mnist") else { return };
+    let array = |name: &str| folder.join(name).display().to_string();
+    let config = NpyConfig {
+        train: array("train.npy"),
+        validation: Some(array("valid.npy")),
+        test: array("test.npy"),
+        packed: true,
+        shape: Some([28, 28]),
+        ..Files::new().config
+    };
+    let data = load(&DataConfig::Npy(config), Seed(0)).unwrap();
+    assert_eq!((data.train.len(), data.validation.len(), data.test.len()), (50_000, 10_000, 10_000));
+    assert_eq!((data.spec.shape, &data.spec.values), ([1, 28, 28], &Values::Levels(2)));
+    assert_eq!(all(&data.test.target).values().iter().map(|&x| f64::from(x)).sum::<f64>(), 1_038_896.0);
+    let first = data.train.target.read(&[0], 0).unwrap();
+    let on: Vec<usize> = (0..784).filter(|&place| first.values()[place] == 1.0).collect();
+    assert_eq!(on[..10], [64, 65, 66, 93, 94, 120, 121, 122, 148, 149]);
+}

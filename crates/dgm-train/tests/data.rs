@@ -1,0 +1,121 @@
+//! The real binary on data that are transformed, streamed, and changed while it trains.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::{json, run, run_ok};
+use std::path::Path;
+
+fn train(folder: &Path, out: &str, extra: &[&str]) -> String {
+    let mut args =
+        vec!["--config", "vae.toml", "--out", out, "--set", "training.epochs=1", "--set", "model.hidden=[32]"];
+    args.extend(extra);
+    run_ok(folder, &args)
+}
+
+/// An NPY file of unsigned bytes.
+fn npy(shape: &str, data: &[u8]) -> Vec<u8> {
+    let header = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}");
+    let mut bytes = b"\x93NUMPY\x01\x00v\x00".to_vec();
+    bytes.extend(format!("{header:<117}\n").bytes());
+    bytes.extend(data);
+    bytes
+}
+
+#[test]
+fn transforms_are_named_beside_the_figures() {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = train(folder.path(), "plain", &[]);
+    assert!(!plain.contains("transform"), "{plain}");
+    let provenance = json(&folder.path().join("plain/provenance.json"));
+    assert_eq!(json(&folder.path().join("plain/result.json"))["transforms"], serde_json::json!([]));
+    assert_eq!((&provenance["transforms"], provenance.get("entropy")), (&serde_json::json!([]), None));
+
+    let dynamic = ["--set", "data.binarize=dynamic", "--set", "model.likelihood=bernoulli"];
+    let table = train(folder.path(), "dynamic", &dynamic);
+    let sentence = "pixels binarised anew each epoch; validation and test drawn once with seed 0";
+    assert!(table.contains(&format!("transform: {sentence}\n")), "{table}");
+    for file in ["dynamic/result.json", "dynamic/provenance.json"] {
+        assert_eq!(json(&folder.path().join(file))["transforms"], serde_json::json!([sentence]), "{file}");
+    }
+
+    // A density of dequantised levels bounds the likelihood of the levels, also where it is exact.
+    let given_label = [
+        "--config",
+        "conditional.toml",
+        "--out",
+        "dequantised",
+        "--set",
+        "training.epochs=1",
+        "--set",
+        "model.hidden=[32]",
+        "--set",
+        "data.target=image",
+        "--set",
+        "data.condition=label",
+        "--set",
+        "data.dequantize=uniform",
+        "--set",
+        "model.likelihood=normal",
+    ];
+    let table = run_ok(folder.path(), &given_label);
+    assert!(table.contains("transform: pixels dequantised: the density is that of x + u"), "{table}");
+    let result = json(&folder.path().join("dequantised/result.json"));
+    assert_eq!(result["test"]["quantity"], "-ELBO");
+    assert_eq!(result["test"]["estimator"], "one dequantised x + u an example, log p(x + u) exact");
+    // Levels that are spread evenly cost 64 ln 17 = 181 nats; in units of 1/17 it would be that much less.
+    let nats = result["test"]["nats_per_example"].as_f64().unwrap();
+    assert!(nats > 100.0 && nats < 250.0, "{nats}");
+}
+
+#[test]
+fn a_file_that_is_read_row_by_row_gives_the_same_run_and_may_not_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let pixels: Vec<u8> = (0..40_000u32).map(|i| (i * i / 7 % 16) as u8).collect();
+    std::fs::write(folder.path().join("x.npy"), npy("(600, 8, 8)", &pixels[..38_400])).unwrap();
+    std::fs::write(folder.path().join("t.npy"), npy("(20, 8, 8)", &pixels[..1280])).unwrap();
+    let config = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/vae.toml")).unwrap();
+    let data = "source = \"npy\"\ntrain = \"x.npy\"\ntest = \"t.npy\"\nlevels = 17";
+    assert!(config.contains("source = \"digits\""));
+    std::fs::write(folder.path().join("vae.toml"), config.replace("source = \"digits\"", data)).unwrap();
+    let memory = train(folder.path(), "memory", &["--set", "evaluation.importance_samples=0"]);
+    let streamed =
+        train(folder.path(), "disk", &["--set", "evaluation.importance_samples=0", "--set", "data.stream=true"]);
+    let figures = |table: &str| table.lines().take(3).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(figures(&memory), figures(&streamed));
+
+    // Another file under the same name while it trains.
+    let mut child = common::dgm(folder.path())
+        .args([
+            "--config",
+            "vae.toml",
+            "--out",
+            "changed",
+            "--set",
+            "training.epochs=100000",
+            "--set",
+            "data.stream=true",
+        ])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    while !folder.path().join("changed/metrics.jsonl").exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before its first line of metrics");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    std::fs::OpenOptions::new().write(true).open(folder.path().join("x.npy")).unwrap().set_len(1000).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    let last = text.lines().last().unwrap_or_default();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(last.starts_with("error: x.npy: the file was changed while it is in use;"), "{text}");
+    // It cannot go on with that file, and says so.
+    let resumed = run(folder.path(), &["--resume", "changed"]);
+    let text = String::from_utf8(resumed.stderr).unwrap();
+    assert_eq!(resumed.status.code(), Some(2));
+    assert!(
+        text.starts_with("error: x.npy: found 872 bytes of data; expected 38400 for 600 × 8 × 8: cut short"),
+        "{text}"
+    );
+}
