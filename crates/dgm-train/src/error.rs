@@ -24,12 +24,12 @@ impl From<dgm_models::ModelError> for Error {
 impl Error {
     /// An error that the user can mend.
     pub fn input(message: impl Into<String>) -> Self {
-        Self::Input(message.into())
+        Self::Input(one_line(message.into()))
     }
 
     /// A failure while running.
     pub fn run(message: impl Into<String>) -> Self {
-        Self::Run(message.into())
+        Self::Run(one_line(message.into()))
     }
 
     /// The exit code of the process: 2 for an input that the user can mend, 1 for a failure while running.
@@ -39,6 +39,22 @@ impl Error {
             Self::Run(_) => 1,
         }
     }
+}
+
+/// The message with control characters as escapes: names out of files may hold anything, line breaks and commands to the
+/// terminal too.
+fn one_line(message: String) -> String {
+    if !message.contains(char::is_control) {
+        return message;
+    }
+    let mut line = String::with_capacity(message.len() + 8);
+    for c in message.chars() {
+        match c.is_control() {
+            true => line.extend(c.escape_default()),
+            false => line.push(c),
+        }
+    }
+    line
 }
 
 /// A part of a message that proposes the name closest to `found`, or nothing where none is close.
@@ -61,6 +77,9 @@ mod tests {
     fn exit_codes() {
         assert_eq!((Error::input("x").exit_code(), Error::run("x").exit_code()), (2, 1));
         assert_eq!(Error::input("one line").to_string(), "one line");
+        let found = "a\nb\u{1b}[31m\u{7f}é".to_string();
+        assert_eq!(Error::input(found.clone()).to_string(), "a\\nb\\u{1b}[31m\\u{7f}é");
+        assert_eq!(Error::run(found).to_string(), "a\\nb\\u{1b}[31m\\u{7f}é");
     }
 
     #[test]

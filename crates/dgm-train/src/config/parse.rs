@@ -11,6 +11,10 @@ use crate::data::DataConfig;
 use crate::error::{Error, Result, did_you_mean};
 use dgm_models::registry::ModelConfig;
 
+/// Keys in a row that an assignment may have. No value lies that deep, and what is built from a path of tens of thousands
+/// of keys is taken apart key within key, beyond the stack's end.
+const MAX_KEYS: usize = 8;
+
 const TABLES: [&str; 6] = ["data", "model", "objective", "optimizer", "training", "evaluation"];
 
 /// See [`Config::from_toml`].
@@ -81,6 +85,10 @@ fn apply<'a>(root: &mut DeTable<'a>, assignment: &'a str, mark: Range<usize>) ->
     let (true, Some((last, tables))) = (keys.iter().all(plain), keys.split_last()) else {
         return Err(Error::input(format!("--set {assignment}: `{path}` is not a key; {expected}")));
     };
+    if keys.len() > MAX_KEYS {
+        let message = format!("--set {assignment}: a key of {} parts; {expected}", keys.len());
+        return Err(Error::input(message));
+    }
     let value = value.trim();
     // What is not TOML is a string, so that a path or a name needs no quotes within the shell's own.
     let value = DeValue::parse(value).map_or_else(|_| DeValue::String(value.into()), Spanned::into_inner);

@@ -210,6 +210,7 @@ fn errors_of_an_override_name_the_override() {
         ("model.kind=vea", "--set model.kind=vea: model.kind: there is no `vea`; did you mean `vae`?"),
         ("data.source.a=1", "--set data.source.a=1: `source` holds a value there, not a table; set it as a whole"),
         ("optimizer.kind=", "--set optimizer.kind=: optimizer.kind: there is no ``"),
+        ("a.b.c.d.e.f.g.h.i=1", "--set a.b.c.d.e.f.g.h.i=1: a key of 9 parts; expected key=value"),
         ("seed=x", "--set seed=x: seed: found string \"x\"; expected a whole number of at least 0"),
     ] {
         let message = error("[training]\nbatch_size = 3\n", &[assignment]);
@@ -263,6 +264,20 @@ fn how_often_and_what_then() {
     ] {
         let text = training(more).unwrap_err();
         assert!(text.starts_with("vae.toml:6: ") && text.contains(expected), "{more}: {text}");
+    }
+}
+
+#[test]
+fn nesting_without_end_is_refused() {
+    // Deep enough to run over the stack, were it followed to its end.
+    let path = "a.".repeat(64_000) + "a";
+    for table in ["", "model.", "training.early_stopping."] {
+        assert!(error("", &[&format!("{table}{path}=1")]).contains("parts"));
+        assert!(error("", &[&format!("seed={}", "[".repeat(64_000))]).contains("seed: found string"));
+    }
+    for text in [format!("{path}=1"), format!("[{path}]"), "a=".to_owned() + &"[".repeat(64_000), "a={".repeat(64_000)]
+    {
+        assert!(parse(&text, &[]).unwrap_err().to_string().contains("not valid TOML"));
     }
 }
 
@@ -400,4 +415,12 @@ fn the_examples_of_the_documentation_are_valid() {
             assert!(row.contains(key) || ["learning_rate", "weight_decay"].contains(&key), "{key} in {row}");
         }
     }
+}
+
+#[test]
+fn names_with_line_breaks_stay_on_the_line() {
+    for more in ["\"a\\nb\" = 1\n", "[optimizer]\nkind = \"a\\r\\nb\"\n", "[\"a\\u001b[2J\"]\n"] {
+        assert!(!error(more, &[]).contains(char::is_control));
+    }
+    assert!(error("", &["model.kind=a\nb"]).contains("a\\nb"));
 }

@@ -21,10 +21,8 @@ const RANK: &str = ".__rank";
 /// # Errors
 /// Bytes that are no weights, or those of another model.
 pub fn weights(model: AnyModel, bytes: &[u8]) -> Result<AnyModel> {
-    let foreign = |what: String| {
-        let what = one_line(&what);
-        Error::input(format!("the checkpoint does not fit the model of its config.toml: {what}"))
-    };
+    let foreign =
+        |what: String| Error::input(format!("the checkpoint does not fit the model of its config.toml: {what}"));
     let bytes = Bytes::from_bytes_vec(bytes.to_vec());
     let reader = Reader::from_bytes(bytes.clone()).map_err(|error| foreign(error.to_string()))?;
     let mut ids = HashSet::new();
@@ -48,7 +46,6 @@ pub fn weights(model: AnyModel, bytes: &[u8]) -> Result<AnyModel> {
 /// Bytes that are no state, or the state of another optimiser or model.
 pub fn optimizer(optimizer: ModuleOptimizer, bytes: &[u8], model: &AnyModel) -> Result<ModuleOptimizer> {
     let foreign = |what: String| {
-        let what = one_line(&what);
         Error::input(format!(
             "the checkpoint's optimiser state does not fit the [optimizer] of its config.toml: {what}"
         ))
@@ -93,11 +90,6 @@ fn ranks(model: &AnyModel) -> HashMap<u64, usize> {
     let mut ranks = Ranks(HashMap::new());
     model.visit(&mut ranks);
     ranks.0
-}
-
-/// Names in a damaged record may hold anything.
-fn one_line(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 #[cfg(test)]
