@@ -150,7 +150,9 @@ mod tests {
         let by_name = load(&DataConfig::Mnist(MnistConfig(config.clone())), Seed(3)).unwrap();
         let by_path = load(&DataConfig::Idx(config.idx(&folder)), Seed(3)).unwrap();
         assert_eq!((by_name.name.as_str(), by_name.train.len(), by_name.validation.len()), ("mnist", 20, 10_000));
-        assert_eq!((&by_name.train, &by_name.test), (&by_path.train, &by_path.test));
+        for (name, path) in [(&by_name.train, &by_path.train), (&by_name.test, &by_path.test)] {
+            assert_eq!(name.target.read_all(0).unwrap(), path.target.read_all(0).unwrap());
+        }
         assert_eq!((by_name.spec, by_name.fingerprint), (by_path.spec, by_path.fingerprint));
     }
 

@@ -4,6 +4,7 @@
 use super::*;
 use crate::config::Config;
 use crate::train::initial_model;
+use burn::optim::GradientsParams;
 use burn::tensor::TensorData;
 use dgm_core::random::Seed;
 use dgm_models::{AnyModel, Batch, DataSpec, Values, Weights};
