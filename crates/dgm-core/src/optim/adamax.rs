@@ -44,7 +44,7 @@ pub struct AdamaxConfig {
 /// let mut layer = LinearConfig::new(2, 1).init(&device);
 /// let mut optimizer = AdamaxConfig::new().init();
 /// let mut loss = f32::INFINITY;
-/// for _ in 0..300 {
+/// for _ in 0..1000 {
 ///     let error = (layer.forward(x.clone()) - y.clone()).square().mean();
 ///     loss = error.clone().into_scalar();
 ///     let gradients = GradientsParams::from_grads(error.backward(), &layer);

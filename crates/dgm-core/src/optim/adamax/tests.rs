@@ -1,5 +1,6 @@
 //! Adamax against PyTorch, and its state through bytes.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+// The literals have more digits than f32.
+#![allow(clippy::unwrap_used, clippy::excessive_precision)]
 
 use super::*;
 use burn::module::{Module, Param};

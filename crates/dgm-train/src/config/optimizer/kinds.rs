@@ -285,7 +285,6 @@ impl OptimizerKind {
 }
 
 /// Every value is in range.
-#[allow(clippy::unnecessary_wraps)] // has the form of the other ranges
 fn either<T>(_: T, _: &'static str) -> Result<(), Invalid> {
     Ok(())
 }
