@@ -69,7 +69,22 @@ impl Stream {
 
     /// `n` uniform numbers on [0, 1).
     pub fn uniforms(&mut self, n: usize) -> Vec<f32> {
-        (0..n).map(|_| self.uniform()).collect()
+        let mut numbers = vec![0.0; n];
+        self.fill_uniform(&mut numbers);
+        numbers
+    }
+
+    /// Fills `numbers` with uniform numbers on [0, 1), the same as so many of [`uniform`](Self::uniform), but faster.
+    pub fn fill_uniform(&mut self, numbers: &mut [f32]) {
+        let mut bytes = [0u8; 1024];
+        for part in numbers.chunks_mut(256) {
+            let bytes = &mut bytes[..4 * part.len()];
+            self.generator.fill_bytes(bytes);
+            for (number, word) in part.iter_mut().zip(bytes.chunks_exact(4)) {
+                let word = word.iter().rev().fold(0u32, |word, &byte| word << 8 | u32::from(byte));
+                *number = (word >> 8) as f32 * (1.0 / 16_777_216.0);
+            }
+        }
     }
 
     /// `n` standard normal numbers.
@@ -163,6 +178,19 @@ mod tests {
     }
 
     #[test]
+    fn many_numbers_are_those_drawn_one_by_one() {
+        for (before, n) in [(0, 1), (1, 63), (0, 64), (3, 255), (63, 256), (64, 257), (7, 1000)] {
+            let (mut many, mut one) = (Seed(2).stream("many", 1), Seed(2).stream("many", 1));
+            for _ in 0..before {
+                assert_eq!(many.uniform(), one.uniform());
+            }
+            let singly: Vec<f32> = (0..n).map(|_| one.uniform()).collect();
+            assert_eq!(many.uniforms(n), singly);
+            assert_eq!(many.uniform(), one.uniform());
+        }
+    }
+
+    #[test]
     fn to_skip_is_to_draw_and_forget() {
         // 64 words are one buffer of the generator, 16 one block.
         let all = Seed(7).stream("skip", 3).uniforms(400);
@@ -174,13 +202,16 @@ mod tests {
                 assert_eq!(stream.uniforms(70), all[before + words..][..70], "{before} drawn, {words} skipped");
             }
         }
-        // Farther than anybody would draw.
+        // Farther than anybody would draw, and than 32 bits count.
         let mut once = Seed(7).stream("skip", 3);
-        once.skip(1 << 41);
+        once.skip((1 << 32) + 5);
         let mut twice = Seed(7).stream("skip", 3);
-        twice.skip(1 << 40);
-        twice.skip(1 << 40);
-        assert_eq!(once.uniforms(5), twice.uniforms(5));
+        twice.skip(1 << 31);
+        twice.uniforms(5);
+        twice.skip(1 << 31);
+        let far = once.uniforms(5);
+        assert_eq!(far, twice.uniforms(5));
+        assert_ne!(far, all[5..10]);
     }
 
     #[cfg(feature = "flex")]

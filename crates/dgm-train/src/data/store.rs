@@ -87,16 +87,6 @@ impl Store {
         Self { rows, width, stride, ..self }
     }
 
-    /// Number of rows.
-    pub(super) fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// Numbers in a row.
-    pub(super) fn width(&self) -> usize {
-        self.width
-    }
-
     /// Appends the numbers of row `row`.
     ///
     /// # Panics

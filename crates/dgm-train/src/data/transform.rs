@@ -236,15 +236,15 @@ impl Step {
                 numbers[start..].iter_mut().for_each(|number| *number = f32::from(u8::from(*number >= *least)));
             }
             Self::Binarize { scale } => {
-                let mut stream = from(width as u64);
-                for number in &mut numbers[start..] {
-                    *number = f32::from(u8::from(stream.uniform() * scale < *number));
+                let uniforms = from(width as u64).uniforms(width);
+                for (number, u) in numbers[start..].iter_mut().zip(uniforms) {
+                    *number = f32::from(u8::from(u * scale < *number));
                 }
             }
             Self::Dequantize => {
-                let mut stream = from(width as u64);
-                for number in &mut numbers[start..] {
-                    *number = below_next(*number, stream.uniform());
+                let uniforms = from(width as u64).uniforms(width);
+                for (number, u) in numbers[start..].iter_mut().zip(uniforms) {
+                    *number = below_next(*number, u);
                 }
             }
             Self::Augment { augment, shape } => {
