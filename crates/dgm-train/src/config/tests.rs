@@ -397,10 +397,10 @@ fn errors_of_the_optimiser_name_the_keys_that_there_are() {
 #[test]
 fn the_examples_of_the_documentation_are_valid() {
     let text = include_str!("../../../../docs/optimizers.md");
-    let examples: Vec<&str> = text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    assert!(!examples.is_empty());
-    for example in examples {
-        parse(example, &[]).unwrap_or_else(|error| panic!("{error}\n{example}"));
+    for text in [text, include_str!("../../../../docs/training.md")] {
+        let examples = text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+        let read = examples.map(|example| parse(example, &[]).unwrap_or_else(|error| panic!("{error}\n{example}")));
+        assert!(read.count() > 0);
     }
     // Every optimiser has its line, with every key and its default.
     for kind in OptimizerKind::KINDS {
