@@ -15,6 +15,11 @@ pub(super) const STREAM_ABOVE: u64 = 2 << 30;
 
 /// Rows that are read when they are asked for.
 pub(super) trait ReadRow: Debug + Send + Sync {
+    /// Number of rows.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
     /// Appends the numbers of row `row`.
     ///
     /// # Errors
