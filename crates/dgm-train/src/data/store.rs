@@ -15,11 +15,6 @@ pub(super) const STREAM_ABOVE: u64 = 2 << 30;
 
 /// Rows that are read when they are asked for.
 pub(super) trait ReadRow: Debug + Send + Sync {
-    /// Number of rows.
-    pub(super) fn rows(&self) -> usize {
-        self.rows
-    }
-
     /// Appends the numbers of row `row`.
     ///
     /// # Errors
@@ -90,6 +85,11 @@ impl Store {
         };
         let rows = length.checked_sub(width).map_or(0, |rest| rest / stride.max(1) + 1);
         Self { rows, width, stride, ..self }
+    }
+
+    /// Number of rows.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
     }
 
     /// Appends the numbers of row `row`.
