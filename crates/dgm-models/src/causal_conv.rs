@@ -62,6 +62,9 @@ impl CausalConvConfig {
         let likelihood = self.likelihood.build(self.components, spec)?;
 
         let (channels, event) = (self.channels, spec.event());
+        let layer = [self.kernel * channels + spec.condition_width(), 2 * channels];
+        let all = std::iter::repeat_n(layer, self.layers).chain([[channels, event]]);
+        ModelError::check_weights("channels", channels, all)?;
         let before: Vec<Tap> = (1..=self.kernel).rev().map(|back| [0, -(back as isize)]).collect();
         let mut dilation = 1usize;
         let layers = (0..self.layers)

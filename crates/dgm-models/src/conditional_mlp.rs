@@ -1,7 +1,7 @@
 //! Conditional density of a short target given a condition: a trunk and a head, p(y | c) = likelihood(y; MLP(c)).
 
 use crate::data::{Batch, DataSpec};
-use crate::error::ModelError;
+use crate::error::{ModelError, chain};
 use crate::layers::{Mlp, Mode, linear, standardize_condition};
 use crate::likelihood::{Likelihood, LikelihoodKind};
 use crate::traits::{Density, Generate, Model, Train, Weights};
@@ -54,10 +54,13 @@ impl ConditionalMlpConfig {
             ));
         }
         let likelihood = self.likelihood.build(self.components, spec)?;
+        let outputs = spec.event() * likelihood.parameters();
+        let widths = std::iter::once(spec.condition_width()).chain(self.hidden.iter().copied()).chain([outputs]);
+        ModelError::check_weights("hidden", format!("{:?}", self.hidden), chain(widths))?;
         let width = self.hidden.last().copied().unwrap_or(spec.condition_width());
         Ok(ConditionalMlp {
             trunk: Mlp::new(spec.condition_width(), &self.hidden, self.dropout, noise, device),
-            head: linear(width, spec.event() * likelihood.parameters(), noise, device),
+            head: linear(width, outputs, noise, device),
             input_noise: self.input_noise,
             likelihood,
             spec: spec.clone(),

@@ -57,4 +57,23 @@ impl ModelError {
         let ok = widths.len() <= 64 && widths.iter().all(|width| (1..=65_536).contains(width));
         Self::check(ok, key, format!("{widths:?}"), "up to 64 widths from 1 to 65536")
     }
+
+    /// Layers of `[inputs, outputs]` together: what does not fit in memory is refused before it is made.
+    pub(crate) fn check_weights(
+        key: &'static str,
+        found: impl std::fmt::Display,
+        layers: impl IntoIterator<Item = [usize; 2]>,
+    ) -> Result<(), Self> {
+        let weights = layers
+            .into_iter()
+            .fold(0usize, |sum, [inputs, outputs]| sum.saturating_add(inputs.saturating_mul(outputs)));
+        let found = format!("{found} ({weights} weights)");
+        Self::check(weights <= 1 << 28, key, found, "sizes that make at most 268435456 (2^28) weights")
+    }
+}
+
+/// The layers of a chain of widths.
+pub(crate) fn chain(widths: impl IntoIterator<Item = usize>) -> Vec<[usize; 2]> {
+    let widths: Vec<usize> = widths.into_iter().collect();
+    widths.array_windows().copied().collect()
 }

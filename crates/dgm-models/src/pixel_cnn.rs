@@ -64,6 +64,10 @@ impl PixelCnnConfig {
         let [colours, rows, columns] = spec.shape;
         let channels = self.channels;
         let features = features_a_channel(spec) * colours + 1;
+        // Both stacks' convolutions with their places, the two projections and the way down.
+        let inputs = features.max(channels) * (VERTICAL.len() + LEFT.len()) + 2 * (rows + columns) + 3 * channels;
+        let all = std::iter::repeat_n([inputs, 2 * channels], self.layers);
+        ModelError::check_weights("channels", channels, all)?;
         let mut layer = |inputs: usize, left: &[Tap]| {
             let mut gated = |taps: &[Tap]| Gated {
                 conv: TapConv::new(inputs, 2 * channels, taps, noise, device),

@@ -1,7 +1,7 @@
 //! Variational autoencoder (Kingma and Welling 2014): p(x, z | c) = N(z; 0, 1) · likelihood(x; decoder(z, c)).
 
 use crate::data::{Batch, DataSpec};
-use crate::error::ModelError;
+use crate::error::{ModelError, chain};
 use crate::layers::{Mlp, Mode, linear, standardize_target, with_condition};
 use crate::likelihood::{Likelihood, LikelihoodKind};
 use crate::traits::{Density, Generate, Model, Represent, Train, Weights};
@@ -56,13 +56,18 @@ impl VaeConfig {
 
         let (inputs, latents) = (spec.event() + spec.condition_width(), self.latent + spec.condition_width());
         let reversed: Vec<usize> = self.hidden.iter().rev().copied().collect();
+        let encoder = std::iter::once(inputs).chain(self.hidden.iter().copied()).chain([2 * self.latent]);
+        let output = spec.event() * likelihood.parameters();
+        let decoder = std::iter::once(latents).chain(reversed.iter().copied()).chain([output]);
+        let layers = [chain(encoder), chain(decoder)].concat();
+        ModelError::check_weights("hidden", format!("{:?}", self.hidden), layers)?;
         let encoded = self.hidden.last().copied().unwrap_or(inputs);
         let decoded = reversed.last().copied().unwrap_or(latents);
         Ok(Vae {
             encoder: Mlp::new(inputs, &self.hidden, self.dropout, noise, device),
             posterior: linear(encoded, 2 * self.latent, noise, device),
             decoder: Mlp::new(latents, &reversed, self.decoder_dropout, noise, device),
-            output: linear(decoded, spec.event() * likelihood.parameters(), noise, device),
+            output: linear(decoded, output, noise, device),
             latent: self.latent,
             likelihood,
             spec: spec.clone(),

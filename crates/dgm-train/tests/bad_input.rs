@@ -119,6 +119,20 @@ fn what_is_no_run_folder_says_so() {
 }
 
 #[test]
+fn a_model_beyond_memory_is_refused_before_it_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    for (config, set) in [
+        ("vae.toml", "model.hidden=[65536,65536]"),
+        ("conditional.toml", "model.hidden=[65536,65536]"),
+        ("arm.toml", "model.channels=16384"),
+        ("pixelcnn.toml", "model.channels=16384"),
+    ] {
+        let text = run_fails(folder.path(), &["--config", config, "--set", set], 2);
+        assert_mentions(&text, &["--set model.", "weights", "at most 268435456"]);
+    }
+}
+
+#[test]
 fn a_diverging_run_stops_with_the_reason_and_exit_code_1() {
     let folder = tempfile::tempdir().unwrap();
     let extra = ["--set", "optimizer.learning_rate=1e30", "--set", "optimizer.schedule=constant"];

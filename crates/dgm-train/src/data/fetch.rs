@@ -129,7 +129,11 @@ pub fn fetch(name: &str, set: &DataSet, options: &Options, progress: &mut dyn Pr
             }
         }
     }
-    if missing.is_empty() { Ok(fetched) } else { Err(Error::run(advice(name, &folder, &missing, offline))) }
+    match missing.is_empty() {
+        true => Ok(fetched),
+        // A list with a line for each file, as it is: nothing in it comes from outside unchecked.
+        false => Err(Error::Run(advice(name, &folder, &missing, offline))),
+    }
 }
 
 /// A file that could not be fetched.
