@@ -7,7 +7,7 @@ use burn::module::Module;
 use burn::optim::{AdamConfig, ModuleOptimizer};
 use burn::tensor::Device;
 use dgm_core::random::Seed;
-use dgm_fuzz::{check, file, folder, within_bound};
+use dgm_fuzz::{check, file, within_bound};
 use dgm_models::{AnyModel, DataSpec, Values};
 use dgm_train::config::Config;
 use dgm_train::train::checkpoint::{Checkpoint, Progress};
@@ -15,9 +15,9 @@ use dgm_train::train::{initial_model, restore};
 use sha2::{Digest, Sha256};
 use std::sync::OnceLock;
 
-/// Bytes before the header: the magic line, the version, the header's length.
+/// Bytes of the magic line and of the version; after them come the header's length and the header.
 const BEFORE_LENGTH: usize = 15 + 4;
-const BEFORE_HEADER: usize = BEFORE_LENGTH + 8;
+const DIGEST: usize = 32;
 
 /// A model of a few numbers: the weights in the corpus are its.
 fn model() -> &'static AnyModel {
@@ -31,17 +31,23 @@ fn model() -> &'static AnyModel {
     })
 }
 
-/// The beginning of a checkpoint file as this version writes it.
-fn beginning() -> &'static [u8] {
-    static BEGINNING: OnceLock<Vec<u8>> = OnceLock::new();
-    BEGINNING.get_or_init(|| {
-        let path = folder().join("empty");
-        let empty = Checkpoint { progress: Progress::default(), sections: Vec::new() };
-        empty.write(&path).expect("the temporary folder can be written");
+/// A checkpoint file as this version writes it, without its checksum.
+fn whole() -> &'static [u8] {
+    static WHOLE: OnceLock<Vec<u8>> = OnceLock::new();
+    WHOLE.get_or_init(|| {
+        let sections = vec![("model".into(), b"weights".to_vec()), ("optimizer".into(), Vec::new())];
+        let path = file("whole", &[]);
+        let whole = Checkpoint { progress: Progress::default(), sections };
+        whole.write(&path).expect("the temporary folder can be written");
         let mut bytes = std::fs::read(path).expect("what was written can be read");
-        bytes.truncate(BEFORE_LENGTH);
+        bytes.truncate(bytes.len() - DIGEST);
         bytes
     })
+}
+
+/// Its beginning, up to the length of the header.
+fn beginning() -> &'static [u8] {
+    &whole()[..BEFORE_LENGTH]
 }
 
 fn with_digest(mut bytes: Vec<u8>) -> Vec<u8> {
@@ -67,7 +73,7 @@ fn read(bytes: &[u8]) {
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let Some((kind, input)) = input.split_first() else { return };
-    match kind % 5 {
+    match kind % 6 {
         // The file as it is.
         0 => read(input),
         // Everything after the version.
@@ -75,10 +81,7 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
         // A header of the right length up to the first line break, then the sections.
         2 => {
             let end = input.iter().position(|&byte| byte == b'\n').unwrap_or(input.len());
-            let mut bytes = Vec::with_capacity(BEFORE_HEADER + input.len() + 32);
-            bytes.extend(beginning());
-            bytes.extend((end as u64).to_le_bytes());
-            bytes.extend(&input[..end]);
+            let mut bytes = [beginning(), &(end as u64).to_le_bytes(), &input[..end]].concat();
             bytes.extend(input.get(end + 1..).unwrap_or_default());
             read(&with_digest(bytes));
         }
@@ -94,6 +97,16 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
             }
             Err(error) => check(&error),
         }),
+        // A whole file, some bytes of which are others: a place in two bytes, then the new one.
+        4 => {
+            let mut bytes = whole().to_vec();
+            for change in input.chunks_exact(3) {
+                let place = usize::from(u16::from_le_bytes([change[0], change[1]]));
+                let end = bytes.len();
+                bytes[place % end] = change[2];
+            }
+            read(&with_digest(bytes));
+        }
         // The optimiser's state.
         _ => within_bound(input.len(), || {
             let adam = ModuleOptimizer::from(AdamConfig::new().build());

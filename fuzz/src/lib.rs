@@ -6,18 +6,18 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
 use std::io::Read;
 use std::panic;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Once, OnceLock};
 
 /// How much more memory than before a reader may hold at any moment: this, and [`BOUND_A_BYTE`] for each byte of content.
 ///
-/// The fixed part has room for buffers (a reader's chunk of 1 MiB, the decoder's window) and messages.
-pub const BOUND: usize = 8 << 20;
+/// It has room for buffers (an archive's directory, the decoder's window) and messages.
+pub const BOUND: usize = 1 << 20;
 
-/// Bytes of memory for a byte of content. Most costly is a table whose rows are one digit and a line break: a row, its
-/// list of cells, a cell's text and the numbers made of it are about 200 bytes, and a list that grows holds the old and
-/// the new one for a moment. Of a compressed file the content is what comes out: a thousandth of it may go in.
+/// Bytes of memory for a byte of content; twice what the most costly content that is known takes. That is 127, for a
+/// configuration with a list of single digits, and 82 for a table whose rows are one digit and a line break. Of a
+/// compressed file the content is what comes out: a thousandth of it may go in.
 pub const BOUND_A_BYTE: usize = 256;
 
 /// The system's allocator, counting: what is held, its peak, and the limit at which the process ends.
@@ -157,23 +157,17 @@ pub fn zip(name: &str, bytes: &[u8]) -> Vec<u8> {
     archive
 }
 
-/// A file of this process with this content, in memory where the system has such a folder. Written anew each time.
+/// A file of this process with this content, written anew each time: `scripts/fuzz.sh` puts the temporary folder in memory.
 pub fn file(name: &str, bytes: &[u8]) -> PathBuf {
-    let path = folder().join(name);
-    fs::write(&path, bytes).expect("the temporary folder can be written");
-    path
-}
-
-/// The folder of this process.
-pub fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let shared = Path::new("/dev/shm");
-        let parent = if shared.is_dir() { shared.to_owned() } else { std::env::temp_dir() };
-        let folder = parent.join(format!("dgm-fuzz-{}", std::process::id()));
+    let folder = FOLDER.get_or_init(|| {
+        let folder = std::env::temp_dir().join(format!("dgm-fuzz-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("the temporary folder can be made");
         folder
-    })
+    });
+    let path = folder.join(name);
+    fs::write(&path, bytes).expect("the temporary folder can be written");
+    path
 }
 
 /// The first byte, the second, and the rest cut in two: the second byte says how long the latter part is.
