@@ -96,7 +96,7 @@ fn ranks(model: &AnyModel) -> HashMap<u64, usize> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
     use crate::config::Config;
     use crate::train::initial_model;
