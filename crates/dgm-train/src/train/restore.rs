@@ -67,7 +67,9 @@ pub fn optimizer(optimizer: ModuleOptimizer, bytes: &[u8], model: &AnyModel) -> 
         if dtype != DType::F32 {
             return Err(foreign(format!("the state {name:?} is of type {dtype:?}; expected F32")));
         }
-        if id.and_then(|id| ranks.get(&id)).is_none_or(|&rank| rank != shape.num_dims()) {
+        // Burn goes by the id in the name.
+        let rank = id.filter(|id| name.starts_with(&format!("{id}."))).and_then(|id| ranks.get(&id));
+        if rank.is_none_or(|&rank| rank != shape.num_dims()) {
             return Err(foreign(format!("the state {name:?} is for no parameter of the model")));
         }
     }
@@ -94,7 +96,7 @@ fn ranks(model: &AnyModel) -> HashMap<u64, usize> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
     use crate::config::Config;
     use crate::train::initial_model;
@@ -195,6 +197,8 @@ mod tests {
         refused(optimizer(adam(), &changed(&own, |parts| parts.3 = None), &model), "for no parameter of the model");
         let flat = |parts: &mut Parts| parts.2 = Shape::from(vec![parts.2.num_elements()]);
         refused(optimizer(adam(), &changed(&own, flat), &model), "for no parameter of the model");
+        let of_another = |parts: &mut Parts| parts.0.insert(0, '1');
+        refused(optimizer(adam(), &changed(&own, of_another), &model), "for no parameter of the model");
         for cut in (0..own.len()).step_by(7) {
             assert!(optimizer(adam(), &own[..cut], &model).is_err(), "cut to {cut}");
         }
