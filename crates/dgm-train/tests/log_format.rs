@@ -93,3 +93,25 @@ fn a_pipe_gets_plain_lines() {
         assert!(String::from_utf8(output.stdout).unwrap().contains("nats/example"));
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_tells_so_in_json() {
+    use std::process::Stdio;
+    let folder = tempfile::tempdir().unwrap();
+    let quick: Vec<&str> =
+        QUICK.iter().map(|&arg| if arg.contains("epochs") { "training.epochs=1000" } else { arg }).collect();
+    let mut command = common::dgm(folder.path());
+    command.args(quick).args(["--log-format", "json"]).stdout(Stdio::null());
+    let mut child = command.stderr(std::fs::File::create(folder.path().join("log")).unwrap()).spawn().unwrap();
+    while !folder.path().join("run/metrics.jsonl").exists() && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let text = std::fs::read_to_string(folder.path().join("log")).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    assert!(of_kind(&lines, "warning")[0]["message"].as_str().unwrap().contains("stopping after this step"), "{text}");
+    let last = lines.last().unwrap();
+    assert_eq!((&last["kind"], &last["why"], &last["folder"]), (&"end".into(), &"interrupted".into(), &"run".into()));
+}

@@ -1,6 +1,7 @@
 //! SIGINT, SIGTERM and SIGHUP end training after the current step, with a checkpoint; a second one ends it at once.
 
 use crate::error::{Error, Result};
+use crate::report::progress::{self, LogFormat};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
@@ -10,6 +11,7 @@ pub(super) struct Stop {
     /// Set by the first signal; the next ends the program at once.
     pub(super) flag: Arc<AtomicBool>,
     code: Arc<AtomicU8>,
+    log_format: LogFormat,
 }
 
 impl Stop {
@@ -18,8 +20,8 @@ impl Stop {
     ///
     /// # Errors
     /// The system refuses.
-    pub(super) fn on_signal() -> Result<Self> {
-        let stop = Self { flag: Arc::default(), code: Arc::default() };
+    pub(super) fn on_signal(log_format: LogFormat) -> Result<Self> {
+        let stop = Self { flag: Arc::default(), code: Arc::default(), log_format };
         stop.listen().map_err(|error| Error::run(format!("signals cannot be handled: {error}")))?;
         Ok(stop)
     }
@@ -34,7 +36,11 @@ impl Stop {
         if self.flag.swap(true, Ordering::Relaxed) {
             std::process::exit(i32::from(code));
         }
-        eprintln!("\nstopping after this step; once more to stop at once");
+        let text = "stopping after this step; once more to stop at once";
+        match self.log_format {
+            LogFormat::Json => eprintln!("{}", progress::warning_line(text)),
+            LogFormat::Auto | LogFormat::Plain => eprintln!("\n{text}"),
+        }
     }
 
     #[cfg(unix)]

@@ -32,7 +32,7 @@ struct Job {
 }
 
 pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
-    let stop = Stop::on_signal()?;
+    let stop = Stop::on_signal(args.log_format)?;
     let job = match (&args.resume, &args.config) {
         (Some(run), _) => resumed(args, run)?,
         (None, Some(config)) => new(args, config)?,

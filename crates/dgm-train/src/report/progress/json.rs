@@ -13,6 +13,11 @@ pub fn error_line(error: &Error) -> String {
     json!({ "kind": "error", "message": error.to_string(), "exit_code": error.exit_code() }).to_string()
 }
 
+/// The line of a warning.
+pub fn warning_line(text: &str) -> String {
+    json!({ "kind": "warning", "message": text }).to_string()
+}
+
 /// Every event as a line, at once.
 pub(super) struct Json<W> {
     out: W,
@@ -28,8 +33,12 @@ impl<W: Write> Json<W> {
     }
 
     fn line(&mut self, value: &Value) {
+        self.text(&value.to_string());
+    }
+
+    fn text(&mut self, line: &str) {
         // Nobody is left to tell when standard error is gone; training goes on.
-        let _ = writeln!(self.out, "{value}");
+        let _ = writeln!(self.out, "{line}");
     }
 
     #[cfg(test)]
@@ -93,7 +102,7 @@ impl<W: Write> Report for Json<W> {
     }
 
     fn warn(&mut self, text: &str) {
-        self.line(&json!({ "kind": "warning", "message": text }));
+        self.text(&warning_line(text));
     }
 
     fn end(&mut self, why: &str) {

@@ -5,7 +5,7 @@ mod json;
 mod lines;
 mod quiet;
 
-pub use json::error_line;
+pub use json::{error_line, warning_line};
 
 use crate::config::Config;
 use crate::data::Dataset;
