@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         // SAFETY: nothing else runs yet, so no other thread reads or writes the environment.
         unsafe { std::env::set_var("XDG_RUNTIME_DIR", std::env::temp_dir()) };
     }
-    if std::env::var_os("BURN_DEVICE").is_none() {
+    if cfg!(any(feature = "flex", feature = "ndarray")) && std::env::var_os("BURN_DEVICE").is_none() {
         // Burn loads an optimiser's state to its default device first, which prefers a GPU that nobody asked for; the
         // first step moves it to where the weights are.
         // SAFETY: nothing else runs yet, so no other thread reads or writes the environment.

@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
-use crate::train::checkpoint::Checkpoint;
+use crate::train::checkpoint::{Checkpoint, Progress};
 use crate::train::checkpoints::Checkpoints;
 use crate::train::{initial_model, restore};
 use burn::module::Module;
@@ -14,7 +14,7 @@ use dgm_core::random::Seed;
 use dgm_models::{AnyModel, DataSpec};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -69,8 +69,10 @@ impl RunFolder {
     pub fn create(path: &Path) -> Result<Self> {
         let refuse = |what: String| Error::input(format!("{}: {what}", path.display()));
         match fs::read_dir(path) {
-            Ok(mut entries) => {
-                if entries.next().is_some() {
+            Ok(entries) => {
+                // A run that ended before it had its config.toml leaves some of these.
+                let left = ["checkpoint", "lock", "provenance.json"];
+                if entries.flatten().any(|entry| !left.iter().any(|name| entry.file_name() == *name)) {
                     let what = if path.join("config.toml").exists() { "holds a run" } else { "is not empty" };
                     return Err(refuse(format!("the output folder {what}; name another with --out")));
                 }
@@ -121,7 +123,12 @@ impl RunFolder {
                 )));
             }
             // A file system without locks: the run goes on as it would without them.
-            Err(TryLockError::Error(_)) => {}
+            Err(TryLockError::Error(error)) => {
+                eprintln!(
+                    "warning: {}: no lock can be taken ({error}); let no other run use the folder",
+                    path.display()
+                );
+            }
         }
         file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(cannot)?;
         Ok(Lock { _file: file })
@@ -146,6 +153,13 @@ impl RunFolder {
             entropy: dataset.entropy,
             began: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
         };
+        if self.path.join("config.toml").exists() {
+            // Made by another process between the look into the folder and the lock.
+            return Err(Error::input(format!(
+                "{}: the output folder holds a run; name another with --out",
+                self.path.display()
+            )));
+        }
         self.write_json("provenance.json", &provenance)?;
         // Last, as its presence is what makes the folder a run.
         write_atomic(&self.path.join("config.toml"), config.to_toml()?.as_bytes())
@@ -231,22 +245,42 @@ impl RunFolder {
             .map_err(|error| Error::run(format!("{}: cannot be written: {error}", path.display())))
     }
 
-    /// Takes the lines of steps after `step` out of `metrics.jsonl`: a run that goes on from there writes them again.
+    /// Takes out of `metrics.jsonl` what came after this checkpoint (everything where there is none): a run that goes on from
+    /// there writes it again.
     ///
     /// # Errors
     /// A folder that cannot be written.
-    pub fn cut_metrics(&self, step: u64) -> Result<()> {
+    pub fn cut_metrics(&self, from: Option<&Progress>) -> Result<()> {
         let path = self.path.join("metrics.jsonl");
-        let Ok(text) = fs::read_to_string(&path) else { return Ok(()) };
-        let kept: String = text
-            .split_inclusive('\n')
-            .filter(|line| {
-                // A line that a crash cut short is no line.
-                let value: Option<serde_json::Value> = serde_json::from_str(line).ok();
-                value.and_then(|value| value["step"].as_u64()).is_some_and(|at| at <= step)
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            bytes => bytes.map_err(|error| Error::run(format!("{}: cannot be read: {error}", path.display())))?,
+        };
+        let (step, restored) = from.map_or((0, 0), |progress| (progress.step, progress.restored));
+        // Bytes that are no text, and a line that a crash cut short, are no lines.
+        let text = String::from_utf8_lossy(&bytes);
+        let keep = |line: &&str| {
+            let value: Option<serde_json::Value> = serde_json::from_str(line).ok().filter(|_| line.ends_with('\n'));
+            value.is_some_and(|value| {
+                let later = value["restored"].as_u64().is_some_and(|times| times > restored);
+                value["step"].as_u64().is_some_and(|at| at <= step) && !later
             })
-            .collect();
-        if kept.len() == text.len() { Ok(()) } else { write_atomic(&path, kept.as_bytes()) }
+        };
+        let kept: String = text.split_inclusive('\n').filter(keep).collect();
+        if kept.as_bytes() == bytes { Ok(()) } else { write_atomic(&path, kept.as_bytes()) }
+    }
+
+    /// Waits until the metrics are on disk.
+    ///
+    /// # Errors
+    /// A disk that fails.
+    pub fn sync_metrics(&self) -> Result<()> {
+        let path = self.path.join("metrics.jsonl");
+        let synced = match File::open(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            file => file.and_then(|file| file.sync_data()),
+        };
+        synced.map_err(|error| Error::run(format!("{}: cannot be written: {error}", path.display())))
     }
 
     /// Writes a value as indented JSON.

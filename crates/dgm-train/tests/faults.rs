@@ -87,7 +87,7 @@ fn a_checkpoint_of_another_model_or_version_is_named_and_refused() {
     bytes["dgm checkpoint\n".len()] = 3;
     std::fs::write(checkpoints.after(1000), bytes).unwrap();
     let text = run_fails(folder.path(), &["--resume", "run"], 2);
-    assert!(text.contains("version 3") && text.contains("update it") && text.contains("step 40"), "{text}");
+    assert!(text.contains("version 3") && text.contains("update it") && !text.contains("delete"), "{text}");
 }
 
 /// A library that makes `fsync` fail once a file of this name is there.
@@ -122,7 +122,7 @@ fn a_failing_fsync_stops_training_and_leaves_the_checkpoint_before() {
         .spawn()
         .unwrap();
     let checkpoints = Checkpoints::new(folder.path().join("run/checkpoint"));
-    while checkpoints.steps().is_empty() {
+    while checkpoints.steps().unwrap().is_empty() {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
     std::fs::write(&switch, "").unwrap();

@@ -66,12 +66,74 @@ fn a_signal_ends_a_run_with_a_checkpoint_and_its_exit_code_and_the_run_goes_on_t
         let part = [&["--config", config, "--out", "part"], &extra[..]].concat();
         let ended = stopped_by(signal, folder.path(), &part, "part");
         assert_eq!(ended, Some(code), "{config}: ended before it was interrupted?");
-        assert_eq!(checkpoints(folder.path(), "part").steps().len(), 1);
+        assert_eq!(checkpoints(folder.path(), "part").steps().unwrap().len(), 1);
         assert!(!folder.path().join("part/result.json").exists());
         // On the backend that it began with, without being told.
         run_ok(folder.path(), &["--resume", "part", "--quiet"]);
         assert_same_run(folder.path(), ["whole", "part"]);
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_that_the_caller_has_ignored_stays_ignored() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = std::process::Command::new("sh");
+    // What nohup does.
+    let script = "trap '' HUP; exec \"$0\" \"$@\"";
+    let args = ["--config", "conditional.toml", "--out", "run", "--quiet", "--set", "training.epochs=15"];
+    command.current_dir(folder.path()).args(["-c", script, env!("CARGO_BIN_EXE_dgm-train")]).args(args);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while !folder.path().join("run/metrics.jsonl").exists() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    std::process::Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(folder.path().join("run/result.json").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn before_the_first_step_a_signal_ends_the_program_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    // Reading a pipe that nobody writes to never ends.
+    assert!(std::process::Command::new("mkfifo").arg(folder.path().join("pipe")).status().unwrap().success());
+    let mut child = dgm(folder.path()).args(["--config", "pipe"]).stderr(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+}
+
+#[test]
+fn a_configuration_that_was_edited_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = ["--set", "model.hidden=[8]", "--set", "training.epochs=2", "--quiet"];
+    run_ok(folder.path(), &[&["--config", "conditional.toml", "--out", "run"], &small[..]].concat());
+    let path = folder.path().join("run/config.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let edit = |from: &str, to: &str| {
+        assert!(text.contains(from), "{from} in {text}");
+        std::fs::write(&path, text.replace(from, to)).unwrap();
+    };
+    edit("batch_size = 50", "batch_size = 25");
+    let refused = run_fails(folder.path(), &["--resume", "run"], 2);
+    assert!(refused.contains("training.batch_size") && refused.contains("put it back"), "{refused}");
+    // What changes no weights may be changed.
+    edit("keep_checkpoints = 2", "keep_checkpoints = 5");
+    run_ok(folder.path(), &["--resume", "run", "--quiet"]);
+}
+
+#[test]
+fn a_run_without_its_checkpoints_begins_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = ["--set", "model.hidden=[8]", "--set", "training.epochs=2", "--quiet"];
+    run_ok(folder.path(), &[&["--config", "conditional.toml", "--out", "run"], &small[..]].concat());
+    let before = weights(&folder.path().join("run"));
+    std::fs::remove_dir_all(folder.path().join("run/checkpoint")).unwrap();
+    let output = common::run(folder.path(), &["--resume", "run", "--quiet"]);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && text.contains("there is no checkpoint: the run begins again"), "{text}");
+    assert_eq!(weights(&folder.path().join("run")), before);
 }
 
 /// Kills each run at ten random moments, at the least, and goes on each time.

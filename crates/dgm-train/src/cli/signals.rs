@@ -11,6 +11,8 @@ pub(super) struct Stop {
     /// Set by the first signal; the next ends the program at once.
     pub(super) flag: Arc<AtomicBool>,
     code: Arc<AtomicU8>,
+    /// Whether there are steps to stop after; before and after that there is nothing to save.
+    training: Arc<AtomicBool>,
     log_format: LogFormat,
 }
 
@@ -21,32 +23,40 @@ impl Stop {
     /// # Errors
     /// The system refuses.
     pub(super) fn on_signal(log_format: LogFormat) -> Result<Self> {
-        let stop = Self { flag: Arc::default(), code: Arc::default(), log_format };
+        let stop = Self { flag: Arc::default(), code: Arc::default(), training: Arc::default(), log_format };
         stop.listen().map_err(|error| Error::run(format!("signals cannot be handled: {error}")))?;
         Ok(stop)
     }
 
     /// 128 + the signal, as shells have it.
     pub(super) fn exit_code(&self) -> u8 {
-        self.code.load(Ordering::Relaxed)
+        self.code.load(Ordering::SeqCst)
+    }
+
+    /// From here on, or up to here, a signal waits for the end of a step; otherwise it ends the program at once.
+    pub(super) fn set_training(&self, training: bool) {
+        self.training.store(training, Ordering::SeqCst);
     }
 
     fn arrived(&self, code: u8) {
-        self.code.store(code, Ordering::Relaxed);
-        if self.flag.swap(true, Ordering::Relaxed) {
+        self.code.store(code, Ordering::SeqCst);
+        if self.flag.swap(true, Ordering::SeqCst) || !self.training.load(Ordering::SeqCst) {
             std::process::exit(i32::from(code));
         }
         let text = "stopping after this step; once more to stop at once";
         match self.log_format {
             LogFormat::Json => eprintln!("{}", progress::warning_line(text)),
-            LogFormat::Auto | LogFormat::Plain => eprintln!("\n{text}"),
+            LogFormat::Auto | LogFormat::Plain => eprintln!("{text}"),
         }
     }
 
     #[cfg(unix)]
     fn listen(&self) -> nix::Result<()> {
         use nix::sys::signal::{SigSet, Signal};
-        let signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]);
+        // What whoever started the program has it ignore stays ignored, as under nohup: blocked signals would arrive.
+        let ignored = ignored_signals();
+        let all = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter();
+        let signals = SigSet::from_iter(all.filter(|&signal| ignored & (1 << (signal as i32 - 1)) == 0));
         signals.thread_block()?;
         let stop = self.clone();
         std::thread::spawn(move || {
@@ -62,4 +72,12 @@ impl Stop {
         let stop = self.clone();
         ctrlc::set_handler(move || stop.arrived(130))
     }
+}
+
+/// The signals that this process ignores, signal n at bit n − 1. Other systems than Linux do not queue them when blocked.
+#[cfg(unix)]
+fn ignored_signals() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }

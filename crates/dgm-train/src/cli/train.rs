@@ -53,15 +53,17 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
         eprintln!("the run is complete; evaluating its best checkpoint again");
     }
     let mut report = progress::to_stderr(args.log_format, args.quiet, &path, &backend.title());
-    if trainer.run(from.as_ref(), report.as_mut())? == Ending::Interrupted {
+    stop.set_training(true);
+    let ending = trainer.run(from.as_ref(), report.as_mut())?;
+    stop.set_training(false);
+    // A signal that came with the last step is heard too: what is left can be done by going on.
+    if ending == Ending::Interrupted || stop.flag.load(Ordering::SeqCst) {
         if !json {
             eprintln!("interrupted; to go on: dgm-train --resume {path}");
         }
         return Ok(ExitCode::from(stop.exit_code()));
     }
 
-    // From here on nothing has to be saved: a signal ends the program at once.
-    stop.flag.store(true, Ordering::Relaxed);
     let model = folder.best_model(config, &dataset.spec, &device)?;
     let results = evaluate::evaluate(&model, &config.evaluation, dataset, &device, Seed(config.seed))?;
     folder.write_json("result.json", &results)?;
@@ -121,9 +123,36 @@ fn resumed(args: &TrainArgs, run: &Path) -> Result<Job> {
     let dataset = folder.dataset(&config)?;
     // Killed before its first checkpoint, a run starts again from its beginning.
     let from = folder.checkpoints().newest()?;
-    folder.checkpoints().tidy();
-    folder.cut_metrics(from.as_ref().map_or(0, |checkpoint| checkpoint.progress.step))?;
+    if from.is_none() {
+        warn(args.log_format, &format!("{}: there is no checkpoint: the run begins again", run.display()));
+    }
+    if let Some(checkpoint) = &from {
+        let changed = config.differences(&checkpoint.config(&folder.checkpoints())?);
+        let changed: Vec<String> = changed.into_iter().filter(|key| !may_change(key)).collect();
+        if !changed.is_empty() {
+            return Err(Error::input(format!(
+                "{}: config.toml is not that of the run's checkpoints any more, in {}; put it back, or begin a new run",
+                run.display(),
+                changed.join(", ")
+            )));
+        }
+    }
+    folder.checkpoints().tidy()?;
+    folder.cut_metrics(from.as_ref().map(|checkpoint| &checkpoint.progress))?;
     Ok(Job { config, dataset, backend, folder, from, _lock: lock })
+}
+
+fn warn(log_format: LogFormat, text: &str) {
+    match log_format {
+        LogFormat::Json => eprintln!("{}", progress::warning_line(text)),
+        LogFormat::Auto | LogFormat::Plain => eprintln!("warning: {text}"),
+    }
+}
+
+/// What a run may be given anew when it goes on: it changes no weights.
+fn may_change(key: &str) -> bool {
+    let keys = ["training.checkpoint_every", "training.keep_checkpoints", "training.max_minutes", "evaluation"];
+    keys.iter().any(|&may| key == may || key.strip_prefix(may).is_some_and(|rest| rest.starts_with('.')))
 }
 
 /// The configuration that the arguments describe, its text and the name of its file.

@@ -160,6 +160,8 @@ impl ObjectiveConfig {
 impl EvaluationConfig {
     /// Whether the values are in range.
     pub(crate) fn validate(&self) -> std::result::Result<(), Invalid> {
+        let most = 1_000_000;
+        require(self.importance_samples <= most, "importance_samples", "a whole number from 0 to 1000000")?;
         require((1..=100_000).contains(&self.samples), "samples", "a whole number from 1 to 100000")
     }
 }

@@ -4,7 +4,9 @@
 //! over everything before it. A file is written beside its place, flushed to disk and renamed, so a crash leaves the
 //! old one.
 
+use super::checkpoints::Checkpoints;
 pub use super::rate::PlateauState;
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
 use serde::{Deserialize, Serialize};
@@ -109,7 +111,7 @@ pub(crate) mod bits {
 pub struct Checkpoint {
     /// Where training stands.
     pub progress: Progress,
-    /// Named blobs: `model`, `average`, `optimizer`.
+    /// Named blobs: `model`, `average`, `optimizer`, `config`.
     pub sections: Vec<(String, Vec<u8>)>,
 }
 
@@ -126,9 +128,19 @@ impl Checkpoint {
     /// The checkpoint has none.
     pub fn section(&self, name: &str) -> Result<&[u8]> {
         let found = self.sections.iter().find(|(section, _)| section == name);
-        found.map(|(_, bytes)| bytes.as_slice()).ok_or_else(|| {
-            Error::input(format!("the checkpoint has no section `{name}`: it was written by another version of dgm"))
-        })
+        found
+            .map(|(_, bytes)| bytes.as_slice())
+            .ok_or_else(|| Error::input(format!("the checkpoint has no section `{name}`: it is not one to go on from")))
+    }
+
+    /// The configuration of the run that wrote it.
+    ///
+    /// # Errors
+    /// The checkpoint has none, or one that this release does not read.
+    pub fn config(&self, of: &Checkpoints) -> Result<Config> {
+        let name = of.after(self.progress.step).display().to_string();
+        let text = self.section("config").map_err(|error| Error::input(format!("{name}: {error}")))?;
+        Config::from_toml(&String::from_utf8_lossy(text), &name, &[])
     }
 
     /// Writes the file: whole, or not at all.
@@ -169,9 +181,7 @@ impl Checkpoint {
         let (version, body) = body.split_first_chunk::<4>().ok_or("damaged: it ends in its header")?;
         let version = u32::from_le_bytes(*version);
         if version > VERSION {
-            return Err(format!(
-                "a checkpoint of version {version} (or a damaged one); this program reads version {VERSION}: update it"
-            ));
+            return Err(format!("a checkpoint of version {version}; this program reads version {VERSION}: update it"));
         }
         if version < VERSION {
             return Err(format!(

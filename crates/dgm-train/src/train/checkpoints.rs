@@ -3,6 +3,7 @@
 use super::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The folder with them: `step-<steps>.dgm` and `best.dgm`.
@@ -28,10 +29,13 @@ impl Checkpoints {
     }
 
     /// After how many steps there are checkpoints, the newest first.
-    pub fn steps(&self) -> Vec<u64> {
-        let mut steps: Vec<u64> = self.names().iter().filter_map(|name| step_of(name)).collect();
+    ///
+    /// # Errors
+    /// A folder that cannot be read. One that is not there has no checkpoint.
+    pub fn steps(&self) -> Result<Vec<u64>> {
+        let mut steps: Vec<u64> = self.names()?.iter().filter_map(|name| step_of(name)).collect();
         steps.sort_unstable_by(|a, b| b.cmp(a));
-        steps
+        Ok(steps)
     }
 
     /// Writes a checkpoint; of the older ones those beyond the `keep` newest go.
@@ -39,10 +43,11 @@ impl Checkpoints {
     /// # Errors
     /// The folder cannot be written, or the disk is full; what was there stays.
     pub fn write(&self, checkpoint: &Checkpoint, keep: usize) -> Result<()> {
-        checkpoint.write(&self.after(checkpoint.progress.step))?;
-        for step in self.steps().into_iter().skip(keep) {
+        let step = checkpoint.progress.step;
+        checkpoint.write(&self.after(step))?;
+        for older in self.steps()?.into_iter().filter(|&older| older < step).skip(keep.saturating_sub(1)) {
             // A file too many harms nobody.
-            let _ = fs::remove_file(self.after(step));
+            let _ = fs::remove_file(self.after(older));
         }
         Ok(())
     }
@@ -50,31 +55,53 @@ impl Checkpoints {
     /// The checkpoint to go on from: the newest; `None` before the first.
     ///
     /// # Errors
-    /// It is damaged. Nothing older is taken instead without being asked: the message says how.
+    /// It is damaged, or cannot be read. Nothing older is taken instead without being asked: the message says how.
     pub fn newest(&self) -> Result<Option<Checkpoint>> {
-        let steps = self.steps();
+        let steps = self.steps()?;
         let Some(&newest) = steps.first() else { return Ok(None) };
-        Checkpoint::read(&self.after(newest)).map(Some).map_err(|damage| {
+        Checkpoint::read(&self.after(newest)).map(Some).map_err(|error| {
+            // Nobody shall delete what another release, or another user, can read.
+            if !error.to_string().contains("damaged") {
+                return error;
+            }
             let whole = steps.iter().skip(1).find(|&&step| Checkpoint::read(&self.after(step)).is_ok());
             let offer = match whole {
                 Some(step) => format!("delete the file to go on from step {step}, the checkpoint before it"),
                 None => "no whole one is before it; delete the file to start again from the first step".into(),
             };
-            Error::input(format!("{damage}; {offer}"))
+            Error::input(format!("{error}; {offer}"))
         })
     }
 
-    /// Takes away what a crash left half-written. Only for whoever holds the run's lock.
-    pub(crate) fn tidy(&self) {
-        for name in self.names().iter().filter(|name| name.ends_with(".part")) {
+    /// Makes the folder where it is missing and takes away what a crash left half-written. Only for whoever holds the
+    /// run's lock.
+    ///
+    /// # Errors
+    /// A folder that cannot be made or read.
+    pub(crate) fn tidy(&self) -> Result<()> {
+        fs::create_dir_all(&self.folder).map_err(|error| self.unusable(&error))?;
+        for name in self.names()?.iter().filter(|name| name.ends_with(".part")) {
             // It would only take room.
             let _ = fs::remove_file(self.folder.join(name));
         }
+        Ok(())
     }
 
-    fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    fn names(&self) -> Result<Vec<String>> {
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(|error| self.unusable(&error))?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|error| self.unusable(&error))?;
+            names.extend(entry.file_name().into_string().ok());
+        }
+        Ok(names)
+    }
+
+    fn unusable(&self, error: &std::io::Error) -> Error {
+        Error::input(format!("{}: the checkpoints cannot be reached: {error}", self.folder.display()))
     }
 }
 
@@ -102,7 +129,7 @@ mod tests {
         }
         fs::write(folder.path().join("step-300.dgm.part"), "half").unwrap();
         fs::write(checkpoints.best(), "another").unwrap();
-        assert_eq!(checkpoints.steps(), [200, 10, 9]);
+        assert_eq!(checkpoints.steps().unwrap(), [200, 10, 9]);
         assert_eq!(checkpoints.newest().unwrap(), Some(after(200)));
 
         for step in [200, 10] {
@@ -116,7 +143,34 @@ mod tests {
         fs::remove_file(checkpoints.after(9)).unwrap();
         let text = checkpoints.newest().unwrap_err().to_string();
         assert!(text.contains("step-10.dgm: damaged") && text.contains("start again"), "{text}");
-        checkpoints.tidy();
+        checkpoints.tidy().unwrap();
         assert!(!folder.path().join("step-300.dgm.part").exists());
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_read_is_not_an_empty_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint");
+        fs::write(&path, "a file").unwrap();
+        let checkpoints = Checkpoints::new(path.clone());
+        let text = checkpoints.newest().unwrap_err().to_string();
+        assert!(text.contains("cannot be reached"), "{text}");
+        fs::remove_file(&path).unwrap();
+        assert_eq!(checkpoints.newest().unwrap(), None);
+        checkpoints.tidy().unwrap();
+        checkpoints.write(&after(1), 1).unwrap();
+    }
+
+    #[test]
+    fn a_checkpoint_of_a_newer_release_is_not_to_be_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoints = Checkpoints::new(folder.path().into());
+        checkpoints.write(&after(1), 2).unwrap();
+        checkpoints.write(&after(2), 2).unwrap();
+        let mut bytes = fs::read(checkpoints.after(2)).unwrap();
+        bytes["dgm checkpoint\n".len()] = 77;
+        fs::write(checkpoints.after(2), bytes).unwrap();
+        let text = checkpoints.newest().unwrap_err().to_string();
+        assert!(text.contains("version 77") && !text.contains("delete"), "{text}");
     }
 }

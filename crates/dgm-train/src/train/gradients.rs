@@ -1,19 +1,51 @@
-//! All gradients of a module as one vector: its norm, clipping by it, and whether it is finite. Nothing is read back from
-//! the device.
+//! All gradients of a module as one vector: its norm, and clipping by it, without reading back from the device; and
+//! whether weights are lost.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
 /// ‖g‖ = √(Σ g²) over all parameters together, `[1]`; `None` without a gradient.
+///
+/// Finite exactly where every g² is, which is what optimisers with second moments need: they lose a weight for good where
+/// its g² is infinite.
 pub(crate) fn global_norm<M: Module>(module: &M, grads: &GradientsParams) -> Option<Tensor<1>> {
-    reduce(module, grads, |grad| grad.square().sum()).map(Tensor::sqrt)
+    struct Squares<'a> {
+        grads: &'a GradientsParams,
+        sum: Option<Tensor<1>>,
+    }
+    impl ModuleVisitor for Squares<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if let Some(grad) = self.grads.get::<D>(param.id) {
+                let part = (grad.clone() * grad).sum();
+                self.sum = Some(match self.sum.take() {
+                    Some(sum) => sum + part,
+                    None => part,
+                });
+            }
+        }
+    }
+    let mut squares = Squares { grads, sum: None };
+    module.visit(&mut squares);
+    squares.sum.map(Tensor::sqrt)
 }
 
-/// Σ g over all parameters together, `[1]`: finite exactly where every gradient is (or it overflows, which is no better),
-/// at half of the norm's cost. `None` without a gradient.
-pub(crate) fn sum<M: Module>(module: &M, grads: &GradientsParams) -> Option<Tensor<1>> {
-    reduce(module, grads, Tensor::sum)
+/// The sum of all weights where that is not finite: some weight is lost. Reads from the device.
+pub(crate) fn nonfinite_weight<M: Module>(module: &M) -> Option<f64> {
+    struct Sum(Option<Tensor<1>>);
+    impl ModuleVisitor for Sum {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let part = param.val().without_autodiff().sum();
+            self.0 = Some(match self.0.take() {
+                Some(sum) => sum + part,
+                None => part,
+            });
+        }
+    }
+    let mut sum = Sum(None);
+    module.visit(&mut sum);
+    let sum = sum.0?.into_data().iter::<f64>().next()?;
+    (!sum.is_finite()).then_some(sum)
 }
 
 /// Scales all gradients by min(1, bound / ‖g‖), ‖g‖ being the norm over all parameters together (Pascanu et al. 2013).
@@ -35,29 +67,6 @@ pub(crate) fn clip<M: Module>(module: &M, mut grads: GradientsParams, norm: Tens
     let mut scale = Scale { from: &mut grads, to: GradientsParams::new(), factor };
     module.visit(&mut scale);
     scale.to
-}
-
-fn reduce<M: Module>(module: &M, grads: &GradientsParams, of: impl Fn(Tensor<1>) -> Tensor<1>) -> Option<Tensor<1>> {
-    struct Reduce<'a, F> {
-        grads: &'a GradientsParams,
-        of: F,
-        sum: Option<Tensor<1>>,
-    }
-    impl<F: Fn(Tensor<1>) -> Tensor<1>> ModuleVisitor for Reduce<'_, F> {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if let Some(grad) = self.grads.get::<D>(param.id) {
-                let n: usize = grad.dims().iter().product();
-                let part = (self.of)(grad.reshape([n]));
-                self.sum = Some(match self.sum.take() {
-                    Some(sum) => sum + part,
-                    None => part,
-                });
-            }
-        }
-    }
-    let mut reduce = Reduce { grads, of, sum: None };
-    module.visit(&mut reduce);
-    reduce.sum
 }
 
 #[cfg(test)]
@@ -94,10 +103,9 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn norm_and_sum_go_over_all_parameters() {
+    fn the_norm_goes_over_all_parameters() {
         let (layer, grads) = example();
         assert_eq!(read(global_norm(&layer, &grads)), 5.0);
-        assert_eq!(read(sum(&layer, &grads)), 7.0);
         assert!(global_norm(&layer, &GradientsParams::new()).is_none());
     }
 
@@ -108,18 +116,27 @@ pub(super) mod tests {
             let norm = global_norm(&layer, &grads).unwrap();
             let clipped = clip(&layer, grads, norm, bound);
             assert!((read(global_norm(&layer, &clipped)) - expected).abs() < 1e-6);
-            assert!((read(sum(&layer, &clipped)) - expected * 1.4).abs() < 1e-6);
+            let weight = clipped.get::<2>(layer.weight.id).map(Tensor::sum);
+            assert!((read(weight) - expected * 0.6).abs() < 1e-6);
         }
     }
 
     #[test]
+    fn lost_weights_show() {
+        let (mut layer, _) = example();
+        assert_eq!(nonfinite_weight(&layer), None);
+        layer.weight = Param::from_tensor(Tensor::from_floats([[f32::INFINITY]], &Device::flex().autodiff()));
+        assert_eq!(nonfinite_weight(&layer), Some(f64::INFINITY));
+    }
+
+    #[test]
     fn one_value_that_is_not_finite_shows() {
-        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        // 1e20 is finite, and its square, which Adam keeps, is not.
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e20] {
             let (layer, mut grads) = example();
             let id = layer.weight.id;
             grads.register(id, Tensor::<2>::from_floats([[value]], &Device::flex()));
             assert!(!read(global_norm(&layer, &grads)).is_finite());
-            assert!(!read(sum(&layer, &grads)).is_finite());
         }
     }
 }

@@ -116,7 +116,7 @@ impl Trainer<'_> {
                 continue;
             }
             match (state.meter.window(), sound.take()) {
-                (Ok(window), _) => state.progress.window = window,
+                (Ok(_), _) => {}
                 (Err(_), Some(start)) => {
                     check_until = state.progress.step;
                     state = start;
@@ -129,6 +129,14 @@ impl Trainer<'_> {
                     state = self.after_nonfinite(state, &fault, report)?;
                     continue;
                 }
+            }
+            // A finite gradient may still have thrown the weights too far: such weights are neither kept nor validated.
+            let lost = if due.window_only() { None } else { gradients::nonfinite_weight(&state.model) };
+            if let Some(value) = lost {
+                let (step, epoch) = (state.progress.step, plan.epoch(step) + 1);
+                let fault = Fault { what: "a sum of weights", value, step, epoch, rows: &[] };
+                state = self.after_nonfinite(state, &fault, report)?;
+                continue;
             }
             if due.window {
                 self.close_window(&mut state, &plan, report)?;
@@ -174,16 +182,23 @@ impl Trainer<'_> {
             meter: Meter::default(),
         };
         if let Some(checkpoint) = from {
-            state.model = restore::weights(state.model, checkpoint.section("model")?)?;
-            state.average = match state.average {
-                Some(average) => Some(restore::weights(average, checkpoint.section("average")?)?),
-                None => None,
-            };
-            state.optimizer = restore::optimizer(state.optimizer, checkpoint.section("optimizer")?, &state.model)?;
-            state.progress = checkpoint.progress.clone();
-            state.meter = Meter::resumed(&state.progress.window);
+            self.restore(&mut state, checkpoint).map_err(|error| {
+                let path = self.folder.checkpoints().after(checkpoint.progress.step);
+                Error::input(format!("{}: {error}", path.display()))
+            })?;
         }
         Ok(state)
+    }
+
+    fn restore(&self, state: &mut State, checkpoint: &Checkpoint) -> Result<()> {
+        state.model = restore::weights(state.model.clone(), checkpoint.section("model")?)?;
+        if let Some(average) = &mut state.average {
+            *average = restore::weights(average.clone(), checkpoint.section("average")?)?;
+        }
+        state.optimizer = restore::optimizer(state.optimizer.clone(), checkpoint.section("optimizer")?, &state.model)?;
+        state.progress = checkpoint.progress.clone();
+        state.meter = Meter::resumed(&state.progress.window);
+        Ok(())
     }
 
     /// Writes down the means of the steps since the last report.
@@ -211,7 +226,7 @@ impl Trainer<'_> {
         if let Some(line) = line.as_object_mut() {
             line.extend(terms.iter().map(|(name, nats)| ((*name).to_string(), json!(nats))));
         }
-        self.folder.append_metrics(&line)?;
+        self.written(self.folder.append_metrics(&line), step)?;
         report.train(&progress::Window { step, nats, terms, learning_rate, examples_per_second });
         Ok(())
     }
@@ -234,7 +249,7 @@ impl Trainer<'_> {
             let best = Checkpoint { progress: progress.clone(), sections };
             self.written(best.write(&self.folder.checkpoints().best()), step)?;
         }
-        self.folder.append_metrics(&json!({
+        let line = json!({
             "kind": "validation",
             "step": step,
             "epoch": epoch,
@@ -242,7 +257,8 @@ impl Trainer<'_> {
             "bits_per_dim": bits_per_dim(nats, self.dataset.spec.event()),
             "best": better,
             "seconds": progress.seconds,
-        }))?;
+        });
+        self.written(self.folder.append_metrics(&line), step)?;
         report.validation(epoch, nats, better);
         Ok(nats)
     }
@@ -253,25 +269,36 @@ impl Trainer<'_> {
     }
 
     fn save(&self, state: &State) -> Result<()> {
+        let step = state.progress.step;
         let optimizer = state
             .optimizer
             .into_bytes()
             .map_err(|error| Error::run(format!("the optimiser's state cannot be saved: {error}")))?;
-        let mut sections = vec![("model".into(), bytes_of(&state.model)?), ("optimizer".into(), optimizer.to_vec())];
+        let mut sections = vec![
+            ("config".into(), self.config.to_toml()?.into_bytes()),
+            ("model".into(), bytes_of(&state.model)?),
+            ("optimizer".into(), optimizer.to_vec()),
+        ];
         if let Some(average) = &state.average {
             sections.push(("average".into(), bytes_of(average)?));
         }
-        let mut progress = state.progress.clone();
-        progress.window = state.meter.window().unwrap_or_default();
-        let checkpoint = Checkpoint { progress, sections };
-        let written = self.folder.checkpoints().write(&checkpoint, self.config.training.keep_checkpoints);
-        self.written(written, state.progress.step)
+        let window = state.meter.window().map_err(|(what, value)| Error::run(format!("{what} is {value}")))?;
+        let checkpoint = Checkpoint { progress: Progress { window, ..state.progress.clone() }, sections };
+        // Whoever goes on from the checkpoint relies on the lines before it.
+        let synced = self.folder.sync_metrics();
+        let write = || self.folder.checkpoints().write(&checkpoint, self.config.training.keep_checkpoints);
+        self.written(synced.and_then(|()| write()), step)
     }
 
-    /// Says where training stands when a checkpoint could not be written.
+    /// The step of the newest checkpoint.
+    fn kept(&self) -> Option<u64> {
+        self.folder.checkpoints().steps().ok()?.first().copied()
+    }
+
+    /// Says where training stands when its folder could not be written.
     fn written(&self, outcome: Result<()>, step: u64) -> Result<()> {
         outcome.map_err(|error| {
-            let kept = match self.folder.checkpoints().steps().first() {
+            let kept = match self.kept() {
                 Some(step) => format!(
                     "the checkpoint of step {step} is whole: mend the cause, then dgm-train --resume {}",
                     self.folder.path().display()

@@ -1,10 +1,12 @@
 //! A loss or a gradient that is NaN or infinite: what is said of it, and what the configuration's policy makes of it.
 
+use super::checkpoint::Checkpoint;
 use super::{State, Trainer};
 use crate::config::NonFinite;
 use crate::error::{Error, Result};
 use crate::report::progress::Report;
 use serde_json::json;
+use std::fs;
 
 /// Rows of a batch that a message names; all are in `metrics.jsonl`.
 const NAMED: usize = 8;
@@ -48,8 +50,8 @@ impl Trainer<'_> {
         fault: &Fault<'_>,
         report: &mut dyn Report,
     ) -> Result<State> {
-        let record = |action: &str, step: u64| {
-            self.folder.append_metrics(&json!({
+        let record = |action: &str, step: u64, restored: u64| {
+            let line = json!({
                 "kind": "nonfinite",
                 "step": step,
                 "at_step": fault.step,
@@ -58,27 +60,32 @@ impl Trainer<'_> {
                 "value": fault.value.to_string(),
                 "rows": fault.rows,
                 "action": action,
-            }))
+                "restored": restored,
+            });
+            self.written(self.folder.append_metrics(&line), fault.step)
         };
         match self.config.training.nonfinite {
             NonFinite::Skip { limit } if state.progress.skipped < limit && !fault.rows.is_empty() => {
                 state.progress.step += 1;
                 state.progress.skipped += 1;
-                record("skip", fault.step)?;
+                record("skip", fault.step, state.progress.restored)?;
                 report.warn(&format!("{}; the step is skipped", fault.text()));
                 Ok(state)
             }
             NonFinite::LowerLrAndRestore { limit, factor } if state.progress.restored < limit => {
                 let (restored, lowered) = (state.progress.restored + 1, state.progress.rate_factor * factor);
                 drop(state);
-                let mut state = self.start(self.folder.checkpoints().newest()?.as_ref())?;
+                let mut state = self.start(self.to_go_back_to(fault.step)?.as_ref())?;
                 // A better model that was found on the way that is left now stays the best.
-                state.progress.best = self.best_on_disk()?.or(state.progress.best);
+                if let Some(best) = self.best_on_disk()?.filter(|best| state.progress.best != Some(*best)) {
+                    state.progress.best = Some(best);
+                    state.progress.evaluations_since_best = 0;
+                }
                 state.progress.restored = restored;
                 state.progress.rate_factor = lowered;
                 let step = state.progress.step;
-                self.folder.cut_metrics(step)?;
-                record("lower_lr_and_restore", step)?;
+                self.folder.cut_metrics(Some(&state.progress))?;
+                record("lower_lr_and_restore", step, restored)?;
                 report.warn(&format!(
                     "{}; back to step {step} with the learning rate times {lowered} ({restored} of {limit} times)",
                     fault.text()
@@ -86,7 +93,7 @@ impl Trainer<'_> {
                 Ok(state)
             }
             policy => {
-                record("stop", fault.step)?;
+                record("stop", fault.step, state.progress.restored)?;
                 let tried = match policy {
                     NonFinite::Skip { limit } if !fault.rows.is_empty() => format!(" after {limit} skipped in a row"),
                     NonFinite::LowerLrAndRestore { limit, .. } => {
@@ -94,18 +101,35 @@ impl Trainer<'_> {
                     }
                     _ => String::new(),
                 };
-                let kept = match self.folder.checkpoints().steps().first() {
+                let kept = match self.kept() {
                     Some(step) => {
                         format!("; the checkpoint of step {step} is kept in {}", self.folder.path().display())
                     }
                     None => String::new(),
                 };
+                let clipped = self.config.optimizer.gradient_clip_norm.is_some();
+                let mut helps = vec!["a smaller `optimizer.learning_rate`"];
+                helps.extend((!clipped).then_some("`optimizer.gradient_clip_norm = 1.0`"));
+                helps.extend((policy == NonFinite::Stop).then_some("`training.nonfinite = \"lower_lr_and_restore\"`"));
                 Err(Error::run(format!(
-                    "training stopped: {}{tried}; a smaller `optimizer.learning_rate`, `optimizer.gradient_clip_norm = 1.0` or \
-                     `training.nonfinite = \"lower_lr_and_restore\"` is what usually helps{kept}",
-                    fault.text()
+                    "training stopped: {}{tried}; what usually helps: {}{kept}",
+                    fault.text(),
+                    helps.join(", ")
                 )))
             }
         }
+    }
+
+    /// The newest checkpoint; the one before it where the newest is from right before the fault and so no better.
+    fn to_go_back_to(&self, at: u64) -> Result<Option<Checkpoint>> {
+        let checkpoints = self.folder.checkpoints();
+        if let [newest, _, ..] = checkpoints.steps()?[..]
+            && newest + 1 >= at
+        {
+            let path = checkpoints.after(newest);
+            fs::remove_file(&path)
+                .map_err(|error| Error::run(format!("{}: cannot be removed: {error}", path.display())))?;
+        }
+        checkpoints.newest()
     }
 }

@@ -80,6 +80,11 @@ impl Due {
         }
     }
 
+    /// Whether the weights of this step are neither kept nor looked at.
+    pub(super) fn window_only(&self) -> bool {
+        !(self.evaluation || self.checkpoint || self.interrupt)
+    }
+
     /// Whether there is anything to do but the next step.
     pub(super) fn any(&self) -> bool {
         let Self { window, evaluation, checkpoint, interrupt, time_is_up, last } = *self;

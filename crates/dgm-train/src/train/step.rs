@@ -44,17 +44,11 @@ impl Trainer<'_> {
             }
             (accumulator.grads(), total.ok_or_else(|| Error::run("a batch without examples"))?)
         };
-        let check = match config.optimizer.gradient_clip_norm {
-            Some(bound) => {
-                let norm = gradients::global_norm(&state.model, &grads);
-                if let Some(norm) = &norm {
-                    grads = gradients::clip(&state.model, grads, norm.clone(), bound);
-                }
-                norm
-            }
-            None => gradients::sum(&state.model, &grads),
-        };
-        sums.values.extend(check.map(|check| (GRADIENT, check)));
+        let norm = gradients::global_norm(&state.model, &grads);
+        if let (Some(norm), Some(bound)) = (&norm, config.optimizer.gradient_clip_norm) {
+            grads = gradients::clip(&state.model, grads, norm.clone(), bound);
+        }
+        sums.values.extend(norm.map(|norm| (GRADIENT, norm)));
         Ok((grads, sums))
     }
 

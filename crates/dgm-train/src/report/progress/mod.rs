@@ -26,7 +26,7 @@ pub trait Report {
     fn train(&mut self, window: &Window<'_>);
     /// The model was validated after this many epochs: nats an example, and whether it is the best so far.
     fn validation(&mut self, epoch: u64, nats: f64, best: bool);
-    /// Something that is worth a line: a step that was skipped, a checkpoint that could not be written.
+    /// Something that is worth a line: a step that was skipped, a learning rate that was lowered.
     fn warn(&mut self, text: &str);
     /// Training ended, and why.
     fn end(&mut self, why: &str);
