@@ -12,8 +12,9 @@ use std::sync::{Once, OnceLock};
 
 /// How much more memory than before a reader may hold at any moment: this, and [`BOUND_A_BYTE`] for each byte of content.
 ///
-/// It has room for buffers (an archive's directory, the decoder's window) and messages.
-pub const BOUND: usize = 1 << 20;
+/// It has room for buffers (an archive's directory, the decoder's window), messages, and the 1 MiB that serde sets aside at
+/// most for a list of which a length is claimed, as Burn's records do.
+pub const BOUND: usize = 2 << 20;
 
 /// Bytes of memory for a byte of content; twice what the most costly content that is known takes. That is 127, for a
 /// configuration with a list of single digits, and 82 for a table whose rows are one digit and a line break. Of a
