@@ -175,6 +175,35 @@ fn images_of_other_sizes_are_refused_or_brought_to_one() {
 }
 
 #[test]
+fn the_first_image_that_can_be_read_gives_the_size() {
+    let folder = Folder::new();
+    // A file that is no picture stands before all others.
+    folder.write("set/cats/+.png", b"hello");
+    folder.write("set/dogs/x.png", &grey([3, 2], 0));
+    let expected = "set: 2 of 22 files cannot be used: cats/+.png: not a PNG or JPEG; dogs/x.png: 3 × 2 pixels (rows × \
+                    columns); expected 2 × 3 as in the first file; set data.size and data.resize; mend";
+    assert!(folder.error().starts_with(expected), "{}", folder.error());
+    // Refused by itself, not when all are decoded and kept.
+    let refused = folder.config.decode(&folder.config.path.join("dogs/x.png"), [2, 3]).err();
+    assert!(refused.unwrap().starts_with("3 × 2 pixels"));
+}
+
+#[test]
+fn more_pixels_than_memory_should_hold_are_refused_before_any_is_kept() {
+    let mut folder = Folder::new();
+    (0..60).for_each(|i| folder.write(&format!("set/cats/more{i}.png"), &grey([1, 1], 0)));
+    (0..6).for_each(|i| folder.write(&format!("test/{}/{i}.png", ["cats", "dogs"][i % 2]), &grey([1, 1], 0)));
+    folder.config.channels = 3;
+    folder.config.size = Some([4096, 4096]);
+    // 80 images of 48 MiB are 3.75 GiB, and only their sizes are wrong; 86 are more than 4 GiB.
+    assert!(folder.error().starts_with("set: 80 of 80 files cannot be used"), "{}", folder.error());
+    folder.config.test_path = Some(folder.folder.path().join("test"));
+    let expected = "data.path: 86 images of 4096 × 4096 pixels with 3 channels take 4.0 GiB; expected at most 4 GiB, \
+                    because all are kept in memory; set a smaller data.size and data.resize, or take images out";
+    assert_eq!(folder.error(), expected);
+}
+
+#[test]
 fn fewer_levels() {
     let mut folder = Folder::new();
     folder.config.levels = 4;
