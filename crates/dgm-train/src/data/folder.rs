@@ -107,6 +107,16 @@ impl FolderConfig {
                 self.path.display()
             )));
         }
+        // One class has probability 1: there would be nothing to learn.
+        if self.declared().needs_labels()
+            && let [class] = &files.classes[..]
+        {
+            return Err(Error::input(format!(
+                "data.path: {} has one folder, {class}; expected two classes at least, because data.target or \
+                 data.condition is the label; add a class, or do without labels",
+                self.path.display()
+            )));
+        }
         let mut fingerprint = Fingerprint::default();
         let mut notes = Notes::default();
         // Where no file can be decoded any size will do: each of them is refused.

@@ -113,6 +113,18 @@ fn a_folder_without_classes_has_no_labels() {
 }
 
 #[test]
+fn one_class_is_no_label() {
+    let mut folder = Folder::new();
+    fs::remove_dir_all(folder.config.path.join("dogs")).unwrap();
+    let expected = "data.path: set has one folder, cats; expected two classes at least";
+    assert!(folder.error().starts_with(expected), "{}", folder.error());
+    (folder.config.target, folder.config.condition) = (Target::Label, Condition::Image);
+    assert!(folder.error().starts_with(expected), "{}", folder.error());
+    (folder.config.target, folder.config.condition) = (Target::Image, Condition::None);
+    assert_eq!(folder.load().unwrap().train.len(), 4);
+}
+
+#[test]
 fn the_test_may_have_a_folder_of_its_own() {
     let mut folder = Folder::new();
     folder.write("test/cats/a.png", &grey([2, 3], 50));
