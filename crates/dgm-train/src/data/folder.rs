@@ -1,6 +1,7 @@
 //! `source = "images"`: a folder of PNG and JPEG files, with a folder for each class or without classes.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -71,6 +72,9 @@ fn tenth() -> f64 {
 
 /// Files that are named in one message at most.
 const MOST_NAMED: usize = 5;
+
+/// Bytes of one file: 256 MiB, those of the largest picture without any compression.
+const MOST_FILE_BYTES: u64 = 256 << 20;
 
 /// Bytes of all pixels together, which are kept in memory: 4 GiB.
 const MOST_BYTES: usize = 4 << 30;
@@ -238,11 +242,7 @@ impl FolderConfig {
 
     /// A file's bytes and what they show, in the size that it has.
     fn picture(&self, path: &Path) -> std::result::Result<(Vec<u8>, Picture, Changes), String> {
-        // Reading a pipe or a device may never end.
-        if !path.is_file() {
-            return Err("not a file".into());
-        }
-        let bytes = fs::read(path).map_err(|error| format!("cannot be read: {error}"))?;
+        let bytes = read_file(path)?;
         let (picture, changes) = picture::decode(&bytes, self.channels)?;
         Ok((bytes, picture, changes))
     }
@@ -260,6 +260,26 @@ impl FolderConfig {
         }
         Ok(Decoded { pixels: picture.pixels, digest: Sha256::digest(&bytes).into(), changes, resized })
     }
+}
+
+/// A file's bytes, unless they are more than those of any picture.
+fn read_file(path: &Path) -> std::result::Result<Vec<u8>, String> {
+    // Reading a pipe or a device may never end.
+    if !path.is_file() {
+        return Err("not a file".into());
+    }
+    let failed = |error: std::io::Error| format!("cannot be read: {error}");
+    let file = fs::File::open(path).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    let mut bytes = Vec::new();
+    if length <= MOST_FILE_BYTES {
+        // It may grow while it is read.
+        file.take(MOST_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    }
+    if length.max(bytes.len() as u64) > MOST_FILE_BYTES {
+        return Err(format!("more than {} MiB, the most that a picture may have", MOST_FILE_BYTES >> 20));
+    }
+    Ok(bytes)
 }
 
 /// One file, decoded.

@@ -235,8 +235,11 @@ fn every_bad_file_is_named() {
     let whole = grey([2, 3], 0);
     folder.write("set/dogs/cut.png", &whole[..whole.len() - 20]);
     folder.write("set/dogs/empty.png", b"");
-    let expected = "set: 3 of 23 files cannot be used: cats/notes.txt: not a PNG or JPEG; dogs/cut.png: the PNG is cut \
-                    short; dogs/empty.png: empty; mend them or take them out";
+    // No byte of it is on the disk.
+    fs::File::create(folder.config.path.join("dogs/huge.png")).unwrap().set_len((256 << 20) + 1).unwrap();
+    let expected = "set: 4 of 24 files cannot be used: cats/notes.txt: not a PNG or JPEG; dogs/cut.png: the PNG is cut \
+                    short; dogs/empty.png: empty; dogs/huge.png: more than 256 MiB, the most that a picture may have; \
+                    mend them or take them out";
     assert_eq!(folder.error(), expected);
 }
 
