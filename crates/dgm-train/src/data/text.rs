@@ -193,6 +193,12 @@ impl TextConfig {
             "text cut into windows of {} {unit}, each of which begins anew: nothing before its first symbol is known",
             self.length
         );
+        // What fills no window is in no figure.
+        let rest = match self.length - 1 {
+            0 => String::new(),
+            rest => format!("; the end of each part that fills no window is left out, at most {rest} {unit}"),
+        };
+        let windows = windows + &rest;
         let unknown = match tokens.unknown {
             0 => None,
             1 => Some("1 character of validation and test is not in the training part".to_owned()),
