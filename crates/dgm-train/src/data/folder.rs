@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::Dataset;
 use super::file::Fingerprint;
+use super::fraction::{part, tenth};
 use super::images::{Condition, Declared, ImageSet, Images, Target};
 pub use super::picture::Resize;
 use super::picture::{self, Changes, Picture};
@@ -64,10 +65,6 @@ pub struct FolderConfig {
 
 fn all_levels() -> usize {
     256
-}
-
-fn tenth() -> f64 {
-    0.1
 }
 
 /// Files that are named in one message at most.
@@ -153,7 +150,6 @@ impl FolderConfig {
     /// Training, validation and test.
     fn split(&self, all: Images, test: Option<Images>, seed: Seed) -> [Images; 3] {
         let order = seed.stream("images.split", 0).permutation(all.len());
-        let part = |n: usize, fraction: f64| ((n as f64 * fraction).round() as usize).min(n);
         let select = |rows: &[usize]| Images {
             pixels: all.pixels.select(rows),
             labels: all.labels.as_ref().map(|labels| labels.select(rows)),

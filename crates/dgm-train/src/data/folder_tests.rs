@@ -125,6 +125,17 @@ fn one_class_is_no_label() {
 }
 
 #[test]
+fn a_part_of_a_few_images_is_one() {
+    let mut folder = Folder::new();
+    folder.config.condition = Condition::None;
+    folder.config.path = folder.folder.path().join("few");
+    (0..3).for_each(|i| folder.write(&format!("few/{i}.png"), &grey([2, 3], i)));
+    folder.config.validation_fraction = 0.1;
+    let set = folder.load().unwrap();
+    assert_eq!((set.train.len(), set.validation.len(), set.test.len()), (1, 1, 1));
+}
+
+#[test]
 fn the_test_may_have_a_folder_of_its_own() {
     let mut folder = Folder::new();
     folder.write("test/cats/a.png", &grey([2, 3], 50));

@@ -8,6 +8,7 @@ use dgm_models::{DataSpec, Values};
 use serde::{Deserialize, Serialize};
 
 use super::file::{Fingerprint, Source};
+use super::fraction::{part, tenth};
 use super::store::{Store, View};
 use super::{Dataset, Field, Split};
 use crate::config::{Invalid, require};
@@ -47,10 +48,6 @@ pub enum Unit {
 
 fn sixty_four() -> usize {
     64
-}
-
-fn tenth() -> f64 {
-    0.1
 }
 
 /// A symbol for a person: as it is where it can be seen, escaped where it cannot.
@@ -103,9 +100,8 @@ impl Tokens {
 
 /// Where the training part ends and where the validation part does, of `n` symbols.
 fn ends(n: usize, validation: f64, test: f64) -> [usize; 2] {
-    let part = |fraction: f64| ((n as f64 * fraction).round() as usize).min(n);
-    let validation_end = n - part(test);
-    [validation_end.saturating_sub(part(validation)), validation_end]
+    let validation_end = n - part(n, test);
+    [validation_end.saturating_sub(part(n, validation)), validation_end]
 }
 
 impl TextConfig {
