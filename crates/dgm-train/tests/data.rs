@@ -67,6 +67,15 @@ fn transforms_are_named_beside_the_figures() {
     // Levels that are spread evenly cost 64 ln 17 = 181 nats; in units of 1/17 it would be that much less.
     let nats = result["test"]["nats_per_example"].as_f64().unwrap();
     assert!(nats > 100.0 && nats < 250.0, "{nats}");
+
+    // The noise is drawn once for other bounds too.
+    let keys = ["--set", "data.dequantize=uniform", "--set", "model.likelihood=normal"];
+    train(folder.path(), "both", &[&keys[..], &["--set", "evaluation.importance_samples=2"]].concat());
+    let result = json(&folder.path().join("both/result.json"));
+    let [elbo, weighted] = ["test", "test_importance_weighted"].map(|row| result[row]["estimator"].as_str().unwrap());
+    let noise = ", one dequantised x + u an example";
+    assert_eq!(elbo, format!("32 posterior samples an example, KL in closed form{noise}"));
+    assert_eq!(weighted, format!("importance-weighted bound, k = 2{noise}"));
 }
 
 #[test]

@@ -415,8 +415,10 @@ fn bad_arguments_are_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let text = common::run_fails(folder.path(), &["data", "fetch", "minst"], 2);
     assert_mentions(&text, &["`minst`", "did you mean `mnist`?", "fashion-mnist (30.9 MB)"]);
-    let text = common::run_fails(folder.path(), &["data", "fetch", "mnist", "--mirror", "host/mnist"], 2);
-    assert_mentions(&text, &["--mirror host/mnist", "http://"]);
+    for mirror in ["host/mnist", "http://", "https://two words"] {
+        let text = common::run_fails(folder.path(), &["data", "fetch", "mnist", "--mirror", mirror], 2);
+        assert_mentions(&text, &[&format!("--mirror {mirror}: expected an address, http://… or https://…")]);
+    }
     let text = common::run_fails(folder.path(), &["data", "fetch", "--catalogue", "none.toml"], 2);
     assert_mentions(&text, &["none.toml: cannot be read"]);
     std::fs::write(folder.path().join("own.toml"), "[a]\nfiles = 3\n").unwrap();

@@ -1,7 +1,7 @@
 //! `dgm-train data fetch [NAME]`: downloads a data set into the user's cache, or lists what there is.
 
 use crate::data::DataConfig;
-use crate::data::catalogue::{Catalogue, DataSet, RemoteFile, Size, datasets_folder};
+use crate::data::catalogue::{Catalogue, DataSet, RemoteFile, Size, datasets_folder, is_address};
 use crate::data::fetch::{self, Options, Progress, State};
 use crate::error::{Error, Result};
 use clap::Args;
@@ -65,7 +65,7 @@ pub(super) fn run(args: &FetchArgs) -> Result<ExitCode> {
         return check(name, set, &here);
     }
     if let Some(mirror) = &args.mirror
-        && !(mirror.starts_with("http://") || mirror.starts_with("https://"))
+        && !is_address(mirror)
     {
         return Err(Error::input(format!("--mirror {mirror}: expected an address, http://… or https://…")));
     }

@@ -158,7 +158,7 @@ pub(super) fn under(base: &str, name: &str) -> String {
 }
 
 /// Whether this is an address that can be fetched from.
-pub(super) fn is_address(url: &str) -> bool {
+pub(crate) fn is_address(url: &str) -> bool {
     ["http://", "https://"].iter().any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
         && !url.contains(|c: char| c.is_whitespace() || c.is_control())
 }

@@ -7,6 +7,7 @@ use dgm_models::{ConditionSpec, DataSpec, Values};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::file::{Fingerprint, Source};
+use super::fraction::{part, tenth};
 use super::store::{Store, View};
 use super::{Dataset, Field, Split};
 use crate::config::{Invalid, require};
@@ -44,10 +45,6 @@ pub struct CsvConfig {
     /// The part of the training rows for validation, drawn by the seed. Default: 0.1.
     #[serde(default = "tenth")]
     pub validation_fraction: f64,
-}
-
-fn tenth() -> f64 {
-    0.1
 }
 
 /// What stands between two cells.
@@ -238,11 +235,6 @@ pub fn parse(text: &str, delimiter: Delimiter, header: bool, name: &str) -> Resu
         )));
     }
     Ok(Table { name: name.to_owned(), header, width, rows })
-}
-
-/// This part of `n`, at least one where there is one.
-fn part(n: usize, fraction: f64) -> usize {
-    ((n as f64 * fraction).round() as usize).clamp(1.min(n), n)
 }
 
 /// Rows whose cells may stand in quotes.

@@ -133,13 +133,37 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The rest of the file as text, without a byte order mark.
+    /// All of a file that is needed in memory as a whole.
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read), and bytes that are not UTF-8.
+    /// As [`read`](Self::read), and more than 2 GiB.
+    pub fn read_whole(&mut self) -> Result<Vec<u8>> {
+        self.read_within(STREAM_ABOVE)
+    }
+
+    fn read_within(&mut self, most: u64) -> Result<Vec<u8>> {
+        // A plain file says its length before anything is read; a gzip file and a pipe do not.
+        let longer = self.length.is_some_and(|length| length > most);
+        let bytes = if longer { Vec::new() } else { self.read(most)? };
+        if longer || (bytes.len() as u64 == most && !self.read(1)?.is_empty()) {
+            let inside = if self.container == Container::Plain { "" } else { " when it is unpacked" };
+            return Err(Error::input(format!(
+                "{}: holds more than 2 GiB{inside}; expected at most 2 GiB, because it is read into memory as a whole; \
+                 give a part of it",
+                self.name
+            )));
+        }
+        Ok(bytes)
+    }
+
+    /// The file as text, without a byte order mark.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_whole`](Self::read_whole), and bytes that are not UTF-8.
     pub fn read_text(&mut self) -> Result<String> {
-        let text = String::from_utf8(self.read(u64::MAX)?).map_err(|error| {
+        let text = String::from_utf8(self.read_whole()?).map_err(|error| {
             let valid = error.utf8_error().valid_up_to();
             let line = 1 + error.as_bytes().iter().take(valid).filter(|&&byte| byte == b'\n').count();
             Error::input(format!("{}:{line}: found bytes that are not UTF-8; expected a text file", self.name))
@@ -211,5 +235,38 @@ impl Fingerprint {
             let _ = write!(text, "{byte:02x}");
             text
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_needed_as_a_whole_has_a_bound() {
+        let content = [b'a'; 1000];
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(&content).unwrap();
+        let packed = encoder.finish().unwrap();
+        for (bytes, inside) in [(&content[..], "; expected"), (&packed, " when it is unpacked; expected")] {
+            let read = |most| Source::from_bytes("a.txt", bytes).read_within(most);
+            assert_eq!(read(1000).unwrap(), content);
+            assert_eq!(read(5000).unwrap(), content);
+            let message = read(999).unwrap_err().to_string();
+            assert!(message.starts_with(&format!("a.txt: holds more than 2 GiB{inside} at most 2 GiB")), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_longer_file_is_refused_before_it_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("long.txt");
+        // No byte of it is on the disk.
+        File::create(&path).unwrap().set_len(STREAM_ABOVE + 1).unwrap();
+        let mut source = Source::open(&path, "path", "a text").unwrap();
+        assert!(source.read_text().unwrap_err().to_string().contains("long.txt: holds more than 2 GiB; expected"));
     }
 }

@@ -1,6 +1,7 @@
 //! `source = "images"`: a folder of PNG and JPEG files, with a folder for each class or without classes.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,9 +11,10 @@ use sha2::{Digest, Sha256};
 
 use super::Dataset;
 use super::file::Fingerprint;
+use super::fraction::{part, tenth};
 use super::images::{Condition, Declared, ImageSet, Images, Target};
 pub use super::picture::Resize;
-use super::picture::{self, Changes};
+use super::picture::{self, Changes, Picture};
 use super::store::{Store, View};
 use super::transform::{Augment, Binarize, Dequantize, Transforms};
 use crate::config::{Invalid, require};
@@ -65,12 +67,14 @@ fn all_levels() -> usize {
     256
 }
 
-fn tenth() -> f64 {
-    0.1
-}
-
 /// Files that are named in one message at most.
 const MOST_NAMED: usize = 5;
+
+/// Bytes of one file: 256 MiB, those of the largest picture without any compression.
+const MOST_FILE_BYTES: u64 = 256 << 20;
+
+/// Bytes of all pixels together, which are kept in memory: 4 GiB.
+const MOST_BYTES: usize = 4 << 30;
 
 impl FolderConfig {
     fn declared(&self) -> Declared {
@@ -104,11 +108,24 @@ impl FolderConfig {
                 self.path.display()
             )));
         }
+        // One class has probability 1: there would be nothing to learn.
+        if self.declared().needs_labels()
+            && let [class] = &files.classes[..]
+        {
+            return Err(Error::input(format!(
+                "data.path: {} has one folder, {class}; expected two classes at least, because data.target or \
+                 data.condition is the label; add a class, or do without labels",
+                self.path.display()
+            )));
+        }
         let mut fingerprint = Fingerprint::default();
         let mut notes = Notes::default();
-        let (size, all) = self.read(&files, self.size, &mut fingerprint, &mut notes)?;
+        // Where no file can be decoded any size will do: each of them is refused.
+        let size = self.size.or_else(|| self.first_size(&files)).unwrap_or([1, 1]);
+        self.check_bytes(files.paths.len() + test_files.as_ref().map_or(0, |files| files.paths.len()), size)?;
+        let all = self.read(&files, size, &mut fingerprint, &mut notes)?;
         let test = match &test_files {
-            Some(files) => Some(self.read(files, Some(size), &mut fingerprint, &mut notes)?.1),
+            Some(files) => Some(self.read(files, size, &mut fingerprint, &mut notes)?),
             None => None,
         };
         let [train, validation, test] = self.split(all, test, seed);
@@ -133,7 +150,6 @@ impl FolderConfig {
     /// Training, validation and test.
     fn split(&self, all: Images, test: Option<Images>, seed: Seed) -> [Images; 3] {
         let order = seed.stream("images.split", 0).permutation(all.len());
-        let part = |n: usize, fraction: f64| ((n as f64 * fraction).round() as usize).min(n);
         let select = |rows: &[usize]| Images {
             pixels: all.pixels.select(rows),
             labels: all.labels.as_ref().map(|labels| labels.select(rows)),
@@ -149,28 +165,40 @@ impl FolderConfig {
         [select(train), select(validation), test]
     }
 
-    /// Decodes all files: of the size that is given, or of that of the first.
+    /// Rows and columns of the first file that can be decoded.
+    fn first_size(&self, files: &Files) -> Option<[usize; 2]> {
+        let picture = files.paths.iter().find_map(|(_, path)| self.picture(path).ok());
+        picture.map(|(_, picture, _)| [picture.height, picture.width])
+    }
+
+    /// Whether the pixels of `n` images of this size fit into memory, before any is kept there.
+    fn check_bytes(&self, n: usize, [height, width]: [usize; 2]) -> Result<()> {
+        let bytes = n.saturating_mul(height * width * self.channels);
+        if bytes <= MOST_BYTES {
+            return Ok(());
+        }
+        Err(Error::input(format!(
+            "data.path: {n} images of {height} × {width} pixels with {} channels take {:.1} GiB; expected at most {} GiB, \
+             because all are kept in memory; set a smaller data.size and data.resize, or take images out",
+            self.channels,
+            bytes as f64 / f64::from(1 << 30),
+            MOST_BYTES >> 30
+        )))
+    }
+
+    /// Decodes all files.
     fn read(
         &self,
         files: &Files,
-        size: Option<[usize; 2]>,
+        size: [usize; 2],
         fingerprint: &mut Fingerprint,
         notes: &mut Notes,
-    ) -> Result<([usize; 2], Images)> {
+    ) -> Result<Images> {
         let decoded = in_parallel(files.paths.len(), |index| self.decode(&files.paths[index].1, size));
-        let first = decoded.iter().find_map(|one| one.as_ref().ok().map(|one| one.size));
-        let expected = size.or(first).unwrap_or([1, 1]);
         let mut wrong = Vec::new();
-        let event = expected[0] * expected[1] * self.channels;
+        let event = size[0] * size[1] * self.channels;
         let mut pixels = Vec::with_capacity(event * decoded.iter().filter(|one| one.is_ok()).count());
         for (one, (_, path)) in decoded.into_iter().zip(&files.paths) {
-            let one = one.and_then(|one| match one.size == expected {
-                true => Ok(one),
-                false => Err(format!(
-                    "{} × {} pixels (rows × columns); expected {} × {} as in the first file; set data.size and data.resize",
-                    one.size[0], one.size[1], expected[0], expected[1]
-                )),
-            });
             match one {
                 Ok(one) => {
                     fingerprint.update(&one.digest);
@@ -205,33 +233,53 @@ impl FolderConfig {
         if let Some(labels) = &labels {
             (0..labels.rows()).for_each(|row| fingerprint.update(&files.paths[row].0.to_le_bytes()));
         }
-        Ok((expected, Images { pixels: View::new(Store::bytes(event, pixels)), labels: labels.map(View::new) }))
+        Ok(Images { pixels: View::new(Store::bytes(event, pixels)), labels: labels.map(View::new) })
     }
 
-    fn decode(&self, path: &Path, size: Option<[usize; 2]>) -> std::result::Result<Decoded, String> {
-        // Reading a pipe or a device may never end.
-        if !path.is_file() {
-            return Err("not a file".into());
-        }
-        let bytes = fs::read(path).map_err(|error| format!("cannot be read: {error}"))?;
+    /// A file's bytes and what they show, in the size that it has.
+    fn picture(&self, path: &Path) -> std::result::Result<(Vec<u8>, Picture, Changes), String> {
+        let bytes = read_file(path)?;
         let (picture, changes) = picture::decode(&bytes, self.channels)?;
-        let before = [picture.height, picture.width];
-        let mut picture = match size {
-            Some(size) => picture.resized(self.resize, size)?,
-            None => picture,
-        };
+        Ok((bytes, picture, changes))
+    }
+
+    /// One file in this size. What cannot be brought to it is an error at once, so that no pixels are kept in vain.
+    fn decode(&self, path: &Path, size: [usize; 2]) -> std::result::Result<Decoded, String> {
+        let (bytes, picture, changes) = self.picture(path)?;
+        let resized = [picture.height, picture.width] != size;
+        let mut picture = picture.resized(self.resize, size).map_err(|what| match self.size {
+            Some(_) => what,
+            None => format!("{what} as in the first file; set data.size and data.resize"),
+        })?;
         if self.levels < 256 {
             picture.pixels.iter_mut().for_each(|v| *v = (usize::from(*v) * self.levels / 256) as u8);
         }
-        let size = [picture.height, picture.width];
-        let digest = Sha256::digest(&bytes).into();
-        Ok(Decoded { size, pixels: picture.pixels, digest, changes, resized: size != before })
+        Ok(Decoded { pixels: picture.pixels, digest: Sha256::digest(&bytes).into(), changes, resized })
     }
+}
+
+/// A file's bytes, unless they are more than those of any picture.
+fn read_file(path: &Path) -> std::result::Result<Vec<u8>, String> {
+    // Reading a pipe or a device may never end.
+    if !path.is_file() {
+        return Err("not a file".into());
+    }
+    let failed = |error: std::io::Error| format!("cannot be read: {error}");
+    let file = fs::File::open(path).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    let mut bytes = Vec::new();
+    if length <= MOST_FILE_BYTES {
+        // It may grow while it is read.
+        file.take(MOST_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    }
+    if length.max(bytes.len() as u64) > MOST_FILE_BYTES {
+        return Err(format!("more than {} MiB, the most that a picture may have", MOST_FILE_BYTES >> 20));
+    }
+    Ok(bytes)
 }
 
 /// One file, decoded.
 struct Decoded {
-    size: [usize; 2],
     pixels: Vec<u8>,
     digest: [u8; 32],
     changes: Changes,

@@ -113,6 +113,29 @@ fn a_folder_without_classes_has_no_labels() {
 }
 
 #[test]
+fn one_class_is_no_label() {
+    let mut folder = Folder::new();
+    fs::remove_dir_all(folder.config.path.join("dogs")).unwrap();
+    let expected = "data.path: set has one folder, cats; expected two classes at least";
+    assert!(folder.error().starts_with(expected), "{}", folder.error());
+    (folder.config.target, folder.config.condition) = (Target::Label, Condition::Image);
+    assert!(folder.error().starts_with(expected), "{}", folder.error());
+    (folder.config.target, folder.config.condition) = (Target::Image, Condition::None);
+    assert_eq!(folder.load().unwrap().train.len(), 4);
+}
+
+#[test]
+fn a_part_of_a_few_images_is_one() {
+    let mut folder = Folder::new();
+    folder.config.condition = Condition::None;
+    folder.config.path = folder.folder.path().join("few");
+    (0..3).for_each(|i| folder.write(&format!("few/{i}.png"), &grey([2, 3], i)));
+    folder.config.validation_fraction = 0.1;
+    let set = folder.load().unwrap();
+    assert_eq!((set.train.len(), set.validation.len(), set.test.len()), (1, 1, 1));
+}
+
+#[test]
 fn the_test_may_have_a_folder_of_its_own() {
     let mut folder = Folder::new();
     folder.write("test/cats/a.png", &grey([2, 3], 50));
@@ -175,6 +198,35 @@ fn images_of_other_sizes_are_refused_or_brought_to_one() {
 }
 
 #[test]
+fn the_first_image_that_can_be_read_gives_the_size() {
+    let folder = Folder::new();
+    // A file that is no picture stands before all others.
+    folder.write("set/cats/+.png", b"hello");
+    folder.write("set/dogs/x.png", &grey([3, 2], 0));
+    let expected = "set: 2 of 22 files cannot be used: cats/+.png: not a PNG or JPEG; dogs/x.png: 3 × 2 pixels (rows × \
+                    columns); expected 2 × 3 as in the first file; set data.size and data.resize; mend";
+    assert!(folder.error().starts_with(expected), "{}", folder.error());
+    // Refused by itself, not when all are decoded and kept.
+    let refused = folder.config.decode(&folder.config.path.join("dogs/x.png"), [2, 3]).err();
+    assert!(refused.unwrap().starts_with("3 × 2 pixels"));
+}
+
+#[test]
+fn more_pixels_than_memory_should_hold_are_refused_before_any_is_kept() {
+    let mut folder = Folder::new();
+    (0..60).for_each(|i| folder.write(&format!("set/cats/more{i}.png"), &grey([1, 1], 0)));
+    (0..6).for_each(|i| folder.write(&format!("test/{}/{i}.png", ["cats", "dogs"][i % 2]), &grey([1, 1], 0)));
+    folder.config.channels = 3;
+    folder.config.size = Some([4096, 4096]);
+    // 80 images of 48 MiB are 3.75 GiB, and only their sizes are wrong; 86 are more than 4 GiB.
+    assert!(folder.error().starts_with("set: 80 of 80 files cannot be used"), "{}", folder.error());
+    folder.config.test_path = Some(folder.folder.path().join("test"));
+    let expected = "data.path: 86 images of 4096 × 4096 pixels with 3 channels take 4.0 GiB; expected at most 4 GiB, \
+                    because all are kept in memory; set a smaller data.size and data.resize, or take images out";
+    assert_eq!(folder.error(), expected);
+}
+
+#[test]
 fn fewer_levels() {
     let mut folder = Folder::new();
     folder.config.levels = 4;
@@ -194,8 +246,11 @@ fn every_bad_file_is_named() {
     let whole = grey([2, 3], 0);
     folder.write("set/dogs/cut.png", &whole[..whole.len() - 20]);
     folder.write("set/dogs/empty.png", b"");
-    let expected = "set: 3 of 23 files cannot be used: cats/notes.txt: not a PNG or JPEG; dogs/cut.png: the PNG is cut \
-                    short; dogs/empty.png: empty; mend them or take them out";
+    // No byte of it is on the disk.
+    fs::File::create(folder.config.path.join("dogs/huge.png")).unwrap().set_len((256 << 20) + 1).unwrap();
+    let expected = "set: 4 of 24 files cannot be used: cats/notes.txt: not a PNG or JPEG; dogs/cut.png: the PNG is cut \
+                    short; dogs/empty.png: empty; dogs/huge.png: more than 256 MiB, the most that a picture may have; \
+                    mend them or take them out";
     assert_eq!(folder.error(), expected);
 }
 

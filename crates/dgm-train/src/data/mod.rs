@@ -10,6 +10,7 @@ mod digits;
 pub mod fetch;
 pub mod file;
 mod folder;
+mod fraction;
 pub mod idx;
 mod images;
 mod named;

@@ -74,16 +74,20 @@ impl Store {
         Self { rows, width, stride: width, numbers: Numbers::Elsewhere(Arc::new(reader)) }
     }
 
-    /// The same numbers cut into rows anew: windows of `width` numbers that begin every `stride` numbers. Only for bytes,
-    /// words and floats in memory; others stay as they are.
+    /// The same numbers cut into rows anew: windows of `width` numbers that begin every `stride` numbers.
+    ///
+    /// # Panics
+    ///
+    /// When the numbers are bits, or not in memory: only bytes, words and floats lie one after the other.
     pub(super) fn windows(self, width: usize, stride: usize) -> Self {
         let length = match &self.numbers {
-            Numbers::Bytes(numbers) => numbers.len(),
-            Numbers::Words(numbers) => numbers.len(),
-            Numbers::Floats(numbers) => numbers.len(),
-            Numbers::Bits(_) | Numbers::Elsewhere(_) => return self,
+            Numbers::Bytes(numbers) => Some(numbers.len()),
+            Numbers::Words(numbers) => Some(numbers.len()),
+            Numbers::Floats(numbers) => Some(numbers.len()),
+            Numbers::Bits(_) | Numbers::Elsewhere(_) => None,
         };
-        let rows = length.checked_sub(width).map_or(0, |rest| rest / stride.max(1) + 1);
+        assert!(length.is_some(), "Store::windows: windows of {width} numbers in bits, or in a file");
+        let rows = length.and_then(|length| length.checked_sub(width)).map_or(0, |rest| rest / stride.max(1) + 1);
         Self { rows, width, stride, ..self }
     }
 

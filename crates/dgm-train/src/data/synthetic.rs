@@ -82,7 +82,7 @@ fn some() -> usize {
 /// What the sum of probabilities may be off by, when people write them down.
 const SUM_TOLERANCE: f64 = 1e-6;
 
-/// Numbers in all splits together: a gigabyte.
+/// Numbers in all splits together, targets and conditions: a gigabyte.
 const MOST_NUMBERS: usize = 1 << 28;
 
 impl SyntheticConfig {
@@ -93,6 +93,11 @@ impl SyntheticConfig {
     fn event(&self) -> usize {
         let [height, width] = self.size();
         height.saturating_mul(width)
+    }
+
+    /// Numbers of a condition.
+    fn inputs(&self) -> usize {
+        if self.kind == Kind::Conditional { self.inputs.unwrap_or(2) } else { 0 }
     }
 
     pub(super) fn validate(&self) -> std::result::Result<(), Invalid> {
@@ -112,12 +117,18 @@ impl SyntheticConfig {
         let most = if self.kind == Normal { 1024 } else { 1 << 20 };
         let event = self.event();
         require((1..=most).contains(&event), "size", format!("[rows, columns] with 1 to {most} numbers in all"))?;
+        require(self.inputs.is_none_or(|k| (1..=1024).contains(&k)), "inputs", "a whole number from 1 to 1024")?;
         let sizes = [("train", self.train), ("validation", self.validation), ("test", self.test)];
+        let width = event + self.inputs();
+        let most = MOST_NUMBERS / width;
         for (key, n) in sizes {
-            let expected =
-                format!("a whole number from 1 to {}, with {event} numbers an example", MOST_NUMBERS / event);
-            require((1..=MOST_NUMBERS / event).contains(&n), key, expected)?;
+            let expected = format!("a whole number from 1 to {most}, with {width} numbers an example");
+            require((1..=most).contains(&n), key, expected)?;
         }
+        // The largest of them is the one to make smaller.
+        let key = sizes.into_iter().max_by_key(|(_, n)| *n).map_or("train", |(key, _)| key);
+        let expected = format!("fewer: at most {most} examples in all splits together, with {width} numbers each");
+        require(sizes.into_iter().map(|(_, n)| n).sum::<usize>() <= most, key, expected)?;
         let levels = self.levels.unwrap_or(2);
         require((2..=256).contains(&levels), "levels", "a whole number from 2 to 256")?;
         if let Some(p) = &self.probabilities {
@@ -134,8 +145,7 @@ impl SyntheticConfig {
         require(self.transition.as_ref().is_none_or(square), "transition", format!("{levels} rows, each {row}"))?;
         require(self.factors.is_none_or(|k| (1..=1024).contains(&k)), "factors", "a whole number from 1 to 1024")?;
         let noise = self.noise.is_none_or(|noise| (1e-3..=1e3).contains(&noise));
-        require(noise, "noise", "a number from 0.001 to 1000: without it there is no density")?;
-        require(self.inputs.is_none_or(|k| (1..=1024).contains(&k)), "inputs", "a whole number from 1 to 1024")
+        require(noise, "noise", "a number from 0.001 to 1000: without it there is no density")
     }
 
     /// The run's seed changes nothing: see [`SyntheticConfig::seed`].
@@ -253,7 +263,7 @@ impl Distribution {
                 Self::Normal { mean, loading, noise: config.noise.unwrap_or(0.5) }
             }
             Kind::Conditional => {
-                let inputs = config.inputs.unwrap_or(2);
+                let inputs = config.inputs();
                 let mut directions = || -> Vec<Vec<f64>> {
                     let unit = |direction: Vec<f64>| -> Vec<f64> {
                         let length = dot(&direction, &direction).sqrt().max(f64::MIN_POSITIVE);

@@ -167,6 +167,23 @@ fn the_run_s_seed_changes_nothing_and_the_data_s_seed_everything() {
     assert_ne!(first.entropy, other.entropy);
 }
 
+/// 2²⁸ numbers in all splits together, those of conditions too.
+#[test]
+fn a_gigabyte_in_all_is_the_most() {
+    let sizes = |keys: &str, [train, validation, test]: [usize; 3]| {
+        let keys = format!("{keys}\ntrain = {train}\nvalidation = {validation}\ntest = {test}");
+        toml::from_str::<SyntheticConfig>(&keys).unwrap().validate().map_err(|invalid| invalid.key)
+    };
+    let (plain, conditional) = ("kind = \"bernoulli\"", "kind = \"conditional\"\nsize = [1, 3]\ninputs = 5");
+    // 64 and 8 numbers an example.
+    for (keys, most) in [(plain, 1 << 22), (conditional, 1 << 25)] {
+        assert_eq!(sizes(keys, [most - 2, 1, 1]), Ok(()), "{keys}");
+        assert_eq!(sizes(keys, [most - 2, 2, 1]), Err("train"), "{keys}");
+        assert_eq!(sizes(keys, [most / 4, most / 2, most / 2 - 1]), Err("validation"), "{keys}");
+        assert_eq!(sizes(keys, [1, 1, most + 1]), Err("test"), "{keys}");
+    }
+}
+
 #[test]
 fn what_makes_no_distribution_is_refused() {
     for (keys, key) in [
@@ -187,6 +204,7 @@ fn what_makes_no_distribution_is_refused() {
         ("kind = \"bernoulli\"\ntrain = 0", "train"),
         ("kind = \"bernoulli\"\ntest = 100000000", "test"),
         ("kind = \"conditional\"\ninputs = 0", "inputs"),
+        ("kind = \"conditional\"\ninputs = 1024\ntrain = 268435456", "train"),
     ] {
         let config: SyntheticConfig = toml::from_str(keys).unwrap();
         assert_eq!(config.validate().unwrap_err().key, key, "{keys}");

@@ -43,6 +43,10 @@ fn the_parts_are_contiguous_and_cut_in_windows() {
     assert_eq!((row(&set.train, 0), row(&set.train, 19)), (vec![0.0, 1.0, 2.0, 3.0], vec![76.0, 77.0, 78.0, 79.0]));
     assert_eq!((row(&set.validation, 0), row(&set.validation, 1)[3]), (vec![80.0, 81.0, 82.0, 83.0], 87.0));
     assert_eq!(row(&set.test, 1), [94.0, 95.0, 96.0, 97.0]);
+    let rest = "is known; the end of each part that fills no window is left out, at most 3 bytes";
+    assert!(set.transforms[0].ends_with(rest), "{:?}", set.transforms);
+    let (_folder, config) = file(&content, Unit::Bytes, 1);
+    assert!(data(&config).unwrap().transforms[0].ends_with("is known"));
 }
 
 #[test]

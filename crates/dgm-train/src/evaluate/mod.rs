@@ -16,6 +16,9 @@ const BATCH: usize = 256;
 /// Samples an example for a reported ELBO: its Monte-Carlo error is then far below the one over examples.
 const ELBO_SAMPLES: usize = 32;
 
+/// What every figure on dequantised data is computed on: the noise is drawn once, not averaged over.
+const DEQUANTIZED: &str = "one dequantised x + u an example";
+
 /// One reported likelihood.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LikelihoodRow {
@@ -130,8 +133,10 @@ fn likelihood(model: &dyn Model, split: &Split, device: &Device, seed: Seed, nam
     let (quantity, estimator) = match (model.is_exact(), split.target.is_dequantized()) {
         (true, false) => ("NLL", "exact".to_string()),
         // log P(x) ≥ E log p(x + u): the noise is a latent variable whose posterior is uniform.
-        (true, true) => ("-ELBO", "one dequantised x + u an example, log p(x + u) exact".into()),
-        (false, _) => ("-ELBO", format!("{samples} posterior samples an example, KL in closed form")),
+        (true, true) => ("-ELBO", format!("{DEQUANTIZED}, log p(x + u) exact")),
+        (false, dequantized) => {
+            ("-ELBO", with_noise(format!("{samples} posterior samples an example, KL in closed form"), dequantized))
+        }
     };
     row(model, quantity, estimator, &nats, name)
 }
@@ -152,7 +157,13 @@ fn importance_weighted(
             .map_err(|error| Error::run(format!("the importance-weighted bound cannot be computed: {error}")))?;
         nats.extend(estimates.iter().map(|estimate| -estimate.log_prob));
     }
-    row(model, "-IWAE", format!("importance-weighted bound, k = {k}"), &nats, "test")
+    let estimator = with_noise(format!("importance-weighted bound, k = {k}"), split.target.is_dequantized());
+    row(model, "-IWAE", estimator, &nats, "test")
+}
+
+/// A bound's estimator, on dequantised data with the noise that it was computed with.
+fn with_noise(text: String, dequantized: bool) -> String {
+    if dequantized { format!("{text}, {DEQUANTIZED}") } else { text }
 }
 
 fn row(model: &dyn Model, quantity: &str, estimator: String, nats: &[f64], split: &str) -> Result<LikelihoodRow> {

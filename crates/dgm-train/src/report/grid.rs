@@ -5,8 +5,12 @@ use crate::files::write_atomic;
 use dgm_models::{DataSpec, Values};
 use std::path::Path;
 
-/// The shorter side of the picture is at least this many pixels, so that an 8×8 digit can be looked at.
+/// The shorter side of the picture is at least this many pixels, so that an 8×8 digit can be looked at, unless the longer
+/// side would then have more than [`MAX_SIDE`].
 const MIN_SIDE: usize = 512;
+
+/// The longer side is not enlarged to more pixels than this, so that long, thin images do not fill the memory.
+const MAX_SIDE: usize = 8192;
 
 /// Pixels between two images, before enlarging.
 const GAP: usize = 1;
@@ -70,7 +74,7 @@ pub fn write_bands(path: &Path, bands: &[Band], spec: &DataSpec) -> Result<()> {
     let rows: usize = bands.iter().map(Band::rows).sum();
     let h = rows * cell_h + GAP + (bands.len() - 1) * between;
     let w = columns * cell_w + GAP;
-    let zoom = MIN_SIDE.div_ceil(h.min(w)).max(1);
+    let zoom = zoom(h, w);
 
     let mut pixels = vec![PAPER; h * w];
     let mut start = GAP;
@@ -108,6 +112,11 @@ pub fn write_bands(path: &Path, bands: &[Band], spec: &DataSpec) -> Result<()> {
     write_atomic(path, &file)
 }
 
+/// How much a picture of these sides is enlarged.
+fn zoom(height: usize, width: usize) -> usize {
+    MIN_SIDE.div_ceil(height.min(width)).min(MAX_SIDE / height.max(width)).max(1)
+}
+
 /// Whether grey images are drawn as ink: a third of their pixels are 0.
 fn is_ink<'a>(images: impl Iterator<Item = &'a Vec<f32>>) -> bool {
     let (zeros, all) =
@@ -134,6 +143,13 @@ mod tests {
         let at = |x: usize, y: usize| pixels[3 * ((y * 128 + 64) * info.width as usize + x * 128 + 64)];
         assert_eq!([at(1, 1), at(2, 1), at(1, 2), at(2, 2)], [255, 127, 0, 255]);
         assert_eq!([at(4, 1), at(0, 0)], [0, PAPER[0]]);
+    }
+
+    #[test]
+    fn long_thin_images_are_not_enlarged_beyond_bounds() {
+        assert_eq!([zoom(4, 7), zoom(511, 600), zoom(512, 600)], [128, 2, 1]);
+        // 64 targets of 2 × 65536, and sides at which the bound begins.
+        assert_eq!([zoom(25, 524_297), zoom(8, 128), zoom(128, 8), zoom(8, 129)], [1, 64, 64, 63]);
     }
 
     /// The colours at the middles of the enlarged pixels.
