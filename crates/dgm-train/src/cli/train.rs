@@ -115,7 +115,7 @@ fn resumed(args: &TrainArgs, run: &Path) -> Result<Job> {
                 "{}: the run began with another configuration than {name}, in {}; leave out --config to go on as it \
                  began, or begin a new run with --out",
                 run.display(),
-                other.join(", ")
+                listed(&other)
             )));
         }
     }
@@ -133,7 +133,7 @@ fn resumed(args: &TrainArgs, run: &Path) -> Result<Job> {
             return Err(Error::input(format!(
                 "{}: config.toml is not that of the run's checkpoints any more, in {}; put it back, or begin a new run",
                 run.display(),
-                changed.join(", ")
+                listed(&changed)
             )));
         }
     }
@@ -146,6 +146,15 @@ fn warn(log_format: LogFormat, text: &str) {
     match log_format {
         LogFormat::Json => eprintln!("{}", progress::warning_line(text)),
         LogFormat::Auto | LogFormat::Plain => eprintln!("warning: {text}"),
+    }
+}
+
+/// The first keys, and how many there are.
+fn listed(keys: &[String]) -> String {
+    const SHOWN: usize = 6;
+    match keys.len() {
+        0..=SHOWN => keys.join(", "),
+        n => format!("{}, … {n} keys in all", keys[..SHOWN].join(", ")),
     }
 }
 
