@@ -1,4 +1,4 @@
-//! Long runs: memory stays where it is. Takes minutes; `.ci/run` asks for it by name.
+//! Long runs: memory stays where it is. Takes minutes: `.ci/run` asks for the one on flex by name.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(target_os = "linux")]
