@@ -1,4 +1,4 @@
-//! `[optimizer]`: the keys that every optimiser has; those of each are in [`kinds`], the schedules in [`schedule`].
+//! `[optimizer]`: the keys that every optimiser has; those of each are in `kinds`, the schedules in `schedule`.
 
 mod kinds;
 mod schedule;
