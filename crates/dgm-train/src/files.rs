@@ -18,18 +18,24 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
         file.write_all(bytes)?;
         file.sync_all()
     });
-    if let Err(error) = written.and_then(|()| fs::rename(aside, path)) {
-        // Best effort: the error that matters is the one above.
+    written.and_then(|()| rename_synced(aside, path)).map_err(|error| {
+        // Best effort: the error that matters is the one above. After the rename there is nothing to remove.
         let _ = fs::remove_file(aside);
-        return Err(failed(error));
-    }
-    // The rename itself must reach the disk; not every system lets a folder be opened for that.
-    let parent = path.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
+        failed(error)
+    })
+}
+
+/// Renames a file that is on disk already, and waits until the new name is too.
+///
+/// # Errors
+/// The folder cannot be written, or the disk fails.
+pub fn rename_synced(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::rename(from, to)?;
+    // Not every system lets a folder be opened for that, and a relative name has an empty parent.
+    let parent = to.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
     match parent.and_then(|folder| File::open(folder).ok()).map(|folder| folder.sync_all()) {
         // A file system that has nothing to sync there says so in one of these ways.
-        Some(Err(error)) if !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => {
-            Err(failed(error))
-        }
+        Some(Err(error)) if !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Err(error),
         _ => Ok(()),
     }
 }

@@ -5,10 +5,12 @@
 
 pub mod optimizer;
 mod parse;
+mod short;
 mod training;
 
 pub use optimizer::{GroupConfig, LearningRateSchedule, MuonAdjustment, OptimizerConfig, OptimizerKind};
 pub use parse::place_of;
+use short::{Short, short_or_table};
 pub use training::{CheckpointEvery, EarlyStopping, EvaluateEvery, NonFinite, TrainingConfig};
 
 use dgm_core::schedule::{Annealing, Schedule};
@@ -166,30 +168,37 @@ impl EvaluationConfig {
     }
 }
 
-/// Reads a [`Schedule`]. The derived form of an untagged enum says only that nothing matched; this says what is wrong.
+/// Reads a [`Schedule`].
 fn number_or_schedule<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Schedule, D::Error> {
-    struct Visitor;
-    impl<'de> serde::de::Visitor<'de> for Visitor {
-        type Value = Schedule;
-
-        fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            formatter
-                .write_str("a number, or a table such as { schedule = \"linear\", from = 0.0, to = 1.0, steps = 500 }")
-        }
-
-        fn visit_f64<E>(self, value: f64) -> std::result::Result<Schedule, E> {
-            Ok(Schedule::Constant(value))
-        }
-
-        fn visit_i64<E>(self, value: i64) -> std::result::Result<Schedule, E> {
-            Ok(Schedule::Constant(value as f64))
-        }
-
-        fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> std::result::Result<Schedule, A::Error> {
-            Annealing::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(Schedule::Annealed)
+    enum Weight {
+        Constant(f64),
+        Annealed(Annealing),
+    }
+    impl<'de> Deserialize<'de> for Weight {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+            Annealing::deserialize(deserializer).map(Self::Annealed)
         }
     }
-    deserializer.deserialize_any(Visitor)
+    impl Short for Weight {
+        const EXPECTED: &'static str =
+            "a number, or a table such as { schedule = \"linear\", from = 0.0, to = 1.0, steps = 500 }";
+
+        fn whole<E: serde::de::Error>(value: i64) -> std::result::Result<Self, E> {
+            Ok(Self::Constant(value as f64))
+        }
+
+        fn real<E: serde::de::Error>(value: f64) -> std::result::Result<Self, E> {
+            Ok(Self::Constant(value))
+        }
+
+        fn name<E: serde::de::Error>(name: &str) -> std::result::Result<Self, E> {
+            Err(E::invalid_type(serde::de::Unexpected::Str(name), &Self::EXPECTED))
+        }
+    }
+    Ok(match short_or_table(deserializer)? {
+        Weight::Constant(value) => Schedule::Constant(value),
+        Weight::Annealed(annealing) => Schedule::Annealed(annealing),
+    })
 }
 
 #[cfg(test)]

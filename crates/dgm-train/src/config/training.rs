@@ -1,10 +1,10 @@
 //! `[training]`: how long, how often, and what happens when something goes wrong.
 
+use super::short::{Short, short_or_table};
 use super::{AT_LEAST_1, Invalid, require};
-use serde::de::value::{MapAccessDeserializer, StrDeserializer};
-use serde::de::{Error, MapAccess, Visitor};
+use serde::de::value::StrDeserializer;
+use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize};
-use std::fmt;
 
 /// `[training]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -176,12 +176,14 @@ impl<'de> Deserialize<'de> for EvaluateEvery {
             Epochs(u64),
             Steps(u64),
         }
-        let read = ShortOrTable {
-            expecting: "a number of epochs, or a table such as { steps = 500 }",
-            number: |epochs| Some(Unit::Epochs(epochs)),
-            name: |_: &str| None,
-        };
-        Ok(match deserializer.deserialize_any(read)? {
+        impl Short for Unit {
+            const EXPECTED: &'static str = "a number of epochs, or a table such as { steps = 500 }";
+
+            fn whole<E: Error>(value: i64) -> Result<Self, E> {
+                epochs(value, Self::EXPECTED).map(Self::Epochs)
+            }
+        }
+        Ok(match short_or_table(deserializer)? {
             Unit::Epochs(epochs) => Self::Epochs(epochs),
             Unit::Steps(steps) => Self::Steps { steps },
         })
@@ -197,14 +199,20 @@ impl<'de> Deserialize<'de> for CheckpointEvery {
             steps: Option<u64>,
             minutes: Option<f64>,
         }
-        let read = ShortOrTable {
-            expecting: "a number of epochs, or a table such as { steps = 500, minutes = 10.0 }",
-            number: |epochs| Some(Table { epochs: Some(epochs), steps: None, minutes: None }),
-            name: |_: &str| None,
-        };
-        let Table { epochs, steps, minutes } = deserializer.deserialize_any(read)?;
+        impl Short for Table {
+            const EXPECTED: &'static str = "a number of epochs, or a table such as { steps = 500, minutes = 10.0 }";
+
+            fn whole<E: Error>(value: i64) -> Result<Self, E> {
+                Ok(Self { epochs: Some(epochs(value, Self::EXPECTED)?), steps: None, minutes: None })
+            }
+        }
+        let Table { epochs, steps, minutes } = short_or_table(deserializer)?;
         Ok(Self { epochs, steps, minutes })
     }
+}
+
+fn epochs<E: Error>(value: i64, expected: &str) -> Result<u64, E> {
+    u64::try_from(value).map_err(|_| E::invalid_value(Unexpected::Signed(value), &expected))
 }
 
 impl<'de> Deserialize<'de> for NonFinite {
@@ -223,15 +231,16 @@ impl<'de> Deserialize<'de> for NonFinite {
             limit: Option<u64>,
             factor: Option<f64>,
         }
-        let read = ShortOrTable {
-            expecting: "\"stop\", \"skip\" or \"lower_lr_and_restore\", or a table such as { policy = \"skip\", limit = 10 }",
-            number: |_| None,
-            name: |name: &str| {
-                let policy = Policy::deserialize(StrDeserializer::<serde::de::value::Error>::new(name)).ok()?;
-                Some(Table { policy, limit: None, factor: None })
-            },
-        };
-        match deserializer.deserialize_any(read)? {
+        impl Short for Table {
+            const EXPECTED: &'static str = "\"stop\", \"skip\" or \"lower_lr_and_restore\", or a table such as \
+                                            { policy = \"skip\", limit = 10 }";
+
+            fn name<E: Error>(name: &str) -> Result<Self, E> {
+                let policy = Policy::deserialize(StrDeserializer::new(name))?;
+                Ok(Self { policy, limit: None, factor: None })
+            }
+        }
+        match short_or_table(deserializer)? {
             Table { policy: Policy::Stop, limit: None, factor: None } => Ok(Self::Stop),
             Table { policy: Policy::Skip, limit, factor: None } => Ok(Self::Skip { limit: limit.unwrap_or(10) }),
             Table { policy: Policy::LowerLrAndRestore, limit, factor } => {
@@ -241,39 +250,5 @@ impl<'de> Deserialize<'de> for NonFinite {
                 "only policy = \"lower_lr_and_restore\" has a `factor`, and \"stop\" has no `limit`: take it out",
             )),
         }
-    }
-}
-
-/// Reads a value that has a short form, a number or a name, and a long one, a table. What serde derives for such enums
-/// says only that nothing matched; this says what is wrong.
-struct ShortOrTable<N, S> {
-    expecting: &'static str,
-    number: N,
-    name: S,
-}
-
-impl<'de, T: Deserialize<'de>, N, S> Visitor<'de> for ShortOrTable<N, S>
-where
-    N: FnOnce(u64) -> Option<T>,
-    S: FnOnce(&str) -> Option<T>,
-{
-    type Value = T;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.expecting)
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<T, E> {
-        let wrong = E::invalid_value(serde::de::Unexpected::Signed(value), &self.expecting);
-        u64::try_from(value).ok().and_then(self.number).ok_or(wrong)
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<T, E> {
-        let wrong = E::invalid_value(serde::de::Unexpected::Str(value), &self.expecting);
-        (self.name)(value).ok_or(wrong)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map))
     }
 }

@@ -7,82 +7,69 @@ use serde::{Deserialize, Serialize};
 
 use super::Dataset;
 use super::file::{Fingerprint, Source, stays_on_disk};
-use super::images::{Condition, Declared, ImageSet, Images, Target};
+use super::images::{self, ImageSet, Images};
 use super::npy::{self, Expected, Header, Numbers};
 use super::npz;
 use super::store::{FileRows, Store, View};
-use super::transform::{Augment, Binarize, Dequantize, Transforms};
+use super::transform::{Binarize, Dequantize};
 use crate::config::{Invalid, require};
 use crate::error::{Error, Result};
 
-/// The keys of `source = "npy"`.
-///
-/// An array is named by its file, `"x.npy"`, or inside an archive, `"data.npz:x"`; paths are relative to the current
-/// folder. The first index is the example: `[n, numbers]`, `[n, height, width]`, or `[n, height, width, channels]`
-/// with 1 or 3 channels.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NpyConfig {
-    /// Examples to learn from.
-    pub train: String,
-    /// Examples for validation. Default: those at the end of `train`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub validation: Option<String>,
-    /// Examples for the test.
-    pub test: String,
-    /// Labels of `train`, whole numbers.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub train_labels: Option<String>,
-    /// Labels of `validation`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub validation_labels: Option<String>,
-    /// Labels of `test`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub test_labels: Option<String>,
-    /// How many examples from the end of `train` are for validation, where no array is. Default: a sixth.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub validation_size: Option<usize>,
-    /// At most so many training examples, from the start. Default: all.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub train_limit: Option<usize>,
-    /// At most so many test examples, from the start. Default: all.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub test_limit: Option<usize>,
-    /// Where the channels of `[n, ·, ·, ·]` are. Default: last.
-    #[serde(default)]
-    pub layout: Layout,
-    /// Height and width of images that are rows of `[n, numbers]`. Default: they are tables.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub shape: Option<[usize; 2]>,
-    /// Each byte holds eight numbers of two levels, the first in its highest bit, as `numpy.packbits(x, axis=1)` makes
-    /// them. Default: false.
-    #[serde(default)]
-    pub packed: bool,
-    /// Numbers are whole, from 0 to one less than this. Default: 256 for unsigned bytes and 2 for truth values; other
-    /// numbers are real.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub levels: Option<usize>,
-    /// Number of classes. Default: 10.
-    #[serde(default = "ten")]
-    pub classes: usize,
-    /// What is modelled. Default: the image (or the row of a table).
-    #[serde(default)]
-    pub target: Target,
-    /// What it is conditioned on. Default: nothing.
-    #[serde(default)]
-    pub condition: Condition,
-    /// How grey values become black and white. Default: they stay grey.
-    #[serde(default)]
-    pub binarize: Binarize,
-    /// How levels become real numbers. Default: they stay levels.
-    #[serde(default)]
-    pub dequantize: Dequantize,
-    /// How training images are varied. Default: not at all.
-    #[serde(default, skip_serializing_if = "Augment::is_none")]
-    pub augment: Augment,
-    /// Whether examples stay on disk and are read row by row, as those of files above 2 GiB always do. Default: false.
-    #[serde(default)]
-    pub stream: bool,
+images::source! {
+    /// The keys of `source = "npy"`.
+    ///
+    /// An array is named by its file, `"x.npy"`, or inside an archive, `"data.npz:x"`; paths are relative to the current
+    /// folder. The first index is the example: `[n, numbers]`, `[n, height, width]`, or `[n, height, width, channels]`
+    /// with 1 or 3 channels.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct NpyConfig {
+        /// Examples to learn from.
+        pub train: String,
+        /// Examples for validation. Default: those at the end of `train`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub validation: Option<String>,
+        /// Examples for the test.
+        pub test: String,
+        /// Labels of `train`, whole numbers.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub train_labels: Option<String>,
+        /// Labels of `validation`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub validation_labels: Option<String>,
+        /// Labels of `test`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub test_labels: Option<String>,
+        /// How many examples from the end of `train` are for validation, where no array is. Default: a sixth.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub validation_size: Option<usize>,
+        /// At most so many training examples, from the start. Default: all.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub train_limit: Option<usize>,
+        /// At most so many test examples, from the start. Default: all.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub test_limit: Option<usize>,
+        /// Where the channels of `[n, ·, ·, ·]` are. Default: last.
+        #[serde(default)]
+        pub layout: Layout,
+        /// Height and width of images that are rows of `[n, numbers]`. Default: they are tables.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub shape: Option<[usize; 2]>,
+        /// Each byte holds eight numbers of two levels, the first in its highest bit, as `numpy.packbits(x, axis=1)` makes
+        /// them. Default: false.
+        #[serde(default)]
+        pub packed: bool,
+        /// Numbers are whole, from 0 to one less than this. Default: 256 for unsigned bytes and 2 for truth values; other
+        /// numbers are real.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub levels: Option<usize>,
+        /// Number of classes. Default: 10.
+        #[serde(default = "ten")]
+        pub classes: usize,
+        /// Whether examples stay on disk and are read row by row, as those of files above 2 GiB always do. Default: false.
+        #[serde(default)]
+        pub stream: bool,
+    }
 }
 
 fn ten() -> usize {
@@ -140,11 +127,6 @@ impl NpyConfig {
             require(self.test_labels.is_some(), "test_labels", what)?;
         }
         Ok(())
-    }
-
-    fn declared(&self) -> Declared {
-        let Self { target, condition, binarize, dequantize, augment, .. } = *self;
-        Declared { target, condition, transforms: Transforms { augment, binarize, dequantize } }
     }
 
     pub(super) fn load(&self, seed: Seed) -> Result<Dataset> {

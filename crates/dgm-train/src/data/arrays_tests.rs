@@ -8,6 +8,7 @@ use super::super::npy::tests::npy;
 use super::super::tests::{all, shared};
 use super::super::{DataConfig, load};
 use super::*;
+use crate::data::{Augment, Condition, Dequantize};
 
 /// Arrays in a folder, as the configuration names them.
 struct Files {

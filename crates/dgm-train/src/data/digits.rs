@@ -7,9 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Dataset;
 use super::file::Fingerprint;
-use super::images::{Condition, Declared, ImageSet, Images, Target};
+use super::images::{self, ImageSet, Images};
 use super::store::{Store, View};
-use super::transform::{Augment, Binarize, Dequantize, Transforms};
 use crate::config::Invalid;
 use crate::error::{Error, Result};
 
@@ -19,31 +18,16 @@ const PIXELS: usize = 64;
 const TRAIN: usize = 1000;
 const VALIDATION: usize = 350;
 
-/// The keys of `source = "digits"`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DigitsConfig {
-    /// What is modelled. Default: the image.
-    pub target: Target,
-    /// What it is conditioned on. Default: nothing.
-    pub condition: Condition,
-    /// How grey values become black and white. Default: they stay grey.
-    pub binarize: Binarize,
-    /// How levels become real numbers. Default: they stay levels.
-    pub dequantize: Dequantize,
-    /// How training images are varied. Default: not at all.
-    #[serde(skip_serializing_if = "Augment::is_none")]
-    pub augment: Augment,
+images::source! {
+    /// The keys of `source = "digits"`.
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    pub struct DigitsConfig {}
 }
 
 impl DigitsConfig {
     pub(super) fn validate(&self) -> std::result::Result<(), Invalid> {
         self.declared().validate()
-    }
-
-    fn declared(&self) -> Declared {
-        let Self { target, condition, binarize, dequantize, augment } = *self;
-        Declared { target, condition, transforms: Transforms { augment, binarize, dequantize } }
     }
 
     /// 1000 for training, 350 for validation, 447 for the test, in the order of the file.

@@ -12,55 +12,41 @@ use sha2::{Digest, Sha256};
 use super::Dataset;
 use super::file::Fingerprint;
 use super::fraction::{part, tenth};
-use super::images::{Condition, Declared, ImageSet, Images, Target};
+use super::images::{self, ImageSet, Images};
 pub use super::picture::Resize;
 use super::picture::{self, Changes, Picture};
 use super::store::{Store, View};
-use super::transform::{Augment, Binarize, Dequantize, Transforms};
 use crate::config::{Invalid, require};
 use crate::error::{Error, Result};
 
-/// The keys of `source = "images"`. Paths are relative to the current folder.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FolderConfig {
-    /// A folder of images, or of folders of images, one for each class: the labels are 0, 1, … in the order of their names.
-    pub path: PathBuf,
-    /// The same for the test, with the same classes. Default: a part of `path` is for the test.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub test_path: Option<PathBuf>,
-    /// 1: grey, 3: colour.
-    pub channels: usize,
-    /// Rows and columns. Default: those that all images have.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub size: Option<[usize; 2]>,
-    /// How images of other sizes come to `size`. Default: they are refused.
-    #[serde(default)]
-    pub resize: Resize,
-    /// Number of values of a pixel: v of 0 ..= 255 becomes ⌊v · levels / 256⌋. Default: 256.
-    #[serde(default = "all_levels")]
-    pub levels: usize,
-    /// What is modelled. Default: the image.
-    #[serde(default)]
-    pub target: Target,
-    /// What it is conditioned on. Default: nothing.
-    #[serde(default)]
-    pub condition: Condition,
-    /// How grey values become black and white. Default: they stay grey.
-    #[serde(default)]
-    pub binarize: Binarize,
-    /// How levels become real numbers. Default: they stay levels.
-    #[serde(default)]
-    pub dequantize: Dequantize,
-    /// How training images are varied. Default: not at all.
-    #[serde(default, skip_serializing_if = "Augment::is_none")]
-    pub augment: Augment,
-    /// The part of the images for the test, drawn by the seed, where there is no `test_path`. Default: 0.1.
-    #[serde(default = "tenth")]
-    pub test_fraction: f64,
-    /// The part of the training images for validation, drawn by the seed. Default: 0.1.
-    #[serde(default = "tenth")]
-    pub validation_fraction: f64,
+images::source! {
+    /// The keys of `source = "images"`. Paths are relative to the current folder.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct FolderConfig {
+        /// A folder of images, or of folders of images, one for each class: the labels are 0, 1, … in the order of their names.
+        pub path: PathBuf,
+        /// The same for the test, with the same classes. Default: a part of `path` is for the test.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub test_path: Option<PathBuf>,
+        /// 1: grey, 3: colour.
+        pub channels: usize,
+        /// Rows and columns. Default: those that all images have.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub size: Option<[usize; 2]>,
+        /// How images of other sizes come to `size`. Default: they are refused.
+        #[serde(default)]
+        pub resize: Resize,
+        /// Number of values of a pixel: v of 0 ..= 255 becomes ⌊v · levels / 256⌋. Default: 256.
+        #[serde(default = "all_levels")]
+        pub levels: usize,
+        /// The part of the images for the test, drawn by the seed, where there is no `test_path`. Default: 0.1.
+        #[serde(default = "tenth")]
+        pub test_fraction: f64,
+        /// The part of the training images for validation, drawn by the seed. Default: 0.1.
+        #[serde(default = "tenth")]
+        pub validation_fraction: f64,
+    }
 }
 
 fn all_levels() -> usize {
@@ -77,11 +63,6 @@ const MOST_FILE_BYTES: u64 = 256 << 20;
 const MOST_BYTES: usize = 4 << 30;
 
 impl FolderConfig {
-    fn declared(&self) -> Declared {
-        let Self { target, condition, binarize, dequantize, augment, .. } = *self;
-        Declared { target, condition, transforms: Transforms { augment, binarize, dequantize } }
-    }
-
     pub(super) fn validate(&self) -> std::result::Result<(), Invalid> {
         require(matches!(self.channels, 1 | 3), "channels", "1 (grey) or 3 (colour)")?;
         let sides = self.size.is_none_or(|size| size.iter().all(|side| (1..=4096).contains(side)));

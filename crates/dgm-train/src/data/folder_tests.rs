@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use super::super::picture::tests::{jpeg_file, png_file};
 use super::super::{DataConfig, Field, load};
 use super::*;
+use crate::data::{Augment, Binarize, Condition, Dequantize, Target};
 
 /// Two classes of ten grey PNGs with 2 × 3 pixels; the first pixel names the image.
 struct Folder {

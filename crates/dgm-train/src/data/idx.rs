@@ -9,59 +9,45 @@ use serde::{Deserialize, Serialize};
 
 use super::Dataset;
 use super::file::{Fingerprint, Source, stays_on_disk};
-use super::images::{Condition, Declared, ImageSet, Images, Target};
+use super::images::{self, ImageSet, Images};
 use super::store::{Element, FileRows, STREAM_ABOVE, Store, View};
-use super::transform::{Augment, Binarize, Dequantize, Transforms};
 use crate::config::{Invalid, require};
 use crate::error::{Error, Result};
 
-/// The keys of `source = "idx"`. Paths are relative to the current folder.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct IdxConfig {
-    /// Images to learn from.
-    pub train_images: PathBuf,
-    /// Their labels.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub train_labels: Option<PathBuf>,
-    /// Images for the test.
-    pub test_images: PathBuf,
-    /// Their labels.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub test_labels: Option<PathBuf>,
-    /// What is modelled. Default: the image.
-    #[serde(default)]
-    pub target: Target,
-    /// What it is conditioned on. Default: nothing.
-    #[serde(default)]
-    pub condition: Condition,
-    /// Number of values of a pixel. Default: 256.
-    #[serde(default = "all_levels")]
-    pub levels: usize,
-    /// Number of classes. Default: 10.
-    #[serde(default = "ten_classes")]
-    pub classes: usize,
-    /// How grey values become black and white. Default: they stay grey.
-    #[serde(default)]
-    pub binarize: Binarize,
-    /// Examples for validation, from the end of the training file. Default: a sixth of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub validation: Option<usize>,
-    /// How levels become real numbers. Default: they stay levels.
-    #[serde(default)]
-    pub dequantize: Dequantize,
-    /// How training images are varied. Default: not at all.
-    #[serde(default, skip_serializing_if = "Augment::is_none")]
-    pub augment: Augment,
-    /// Whether images stay on disk and are read row by row, as those of files above 2 GiB always do. Default: false.
-    #[serde(default)]
-    pub stream: bool,
-    /// At most so many training examples, from the start of the file. Default: all that validation leaves.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub train_limit: Option<usize>,
-    /// At most so many test examples, from the start of the file. Default: all.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub test_limit: Option<usize>,
+images::source! {
+    /// The keys of `source = "idx"`. Paths are relative to the current folder.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct IdxConfig {
+        /// Images to learn from.
+        pub train_images: PathBuf,
+        /// Their labels.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub train_labels: Option<PathBuf>,
+        /// Images for the test.
+        pub test_images: PathBuf,
+        /// Their labels.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub test_labels: Option<PathBuf>,
+        /// Number of values of a pixel. Default: 256.
+        #[serde(default = "all_levels")]
+        pub levels: usize,
+        /// Number of classes. Default: 10.
+        #[serde(default = "ten_classes")]
+        pub classes: usize,
+        /// Examples for validation, from the end of the training file. Default: a sixth of it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub validation: Option<usize>,
+        /// Whether images stay on disk and are read row by row, as those of files above 2 GiB always do. Default: false.
+        #[serde(default)]
+        pub stream: bool,
+        /// At most so many training examples, from the start of the file. Default: all that validation leaves.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub train_limit: Option<usize>,
+        /// At most so many test examples, from the start of the file. Default: all.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub test_limit: Option<usize>,
+    }
 }
 
 fn all_levels() -> usize {
@@ -89,11 +75,6 @@ impl IdxConfig {
             require(self.test_labels.is_some(), "test_labels", what)?;
         }
         Ok(())
-    }
-
-    fn declared(&self) -> Declared {
-        let Self { target, condition, binarize, dequantize, augment, .. } = *self;
-        Declared { target, condition, transforms: Transforms { augment, binarize, dequantize } }
     }
 
     pub(super) fn load(&self, seed: Seed) -> Result<Dataset> {

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use super::super::tests::{all, shared};
 use super::super::{DataConfig, load};
 use super::*;
+use crate::data::{Augment, Binarize, Condition, Dequantize, Target};
 
 fn idx(kind: u8, sizes: &[u32], data: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0, 0, kind, sizes.len() as u8];

@@ -60,6 +60,41 @@ impl Declared {
     }
 }
 
+/// The configuration of a source of images: its own keys, then those that all of them have. (A field that serde flattens would
+/// hide from errors where a key stands.)
+macro_rules! source {
+    ($(#[$meta:meta])* pub struct $name:ident { $($(#[$of_field:meta])* pub $field:ident: $type:ty,)* }) => {
+        $(#[$meta])*
+        pub struct $name {
+            $($(#[$of_field])* pub $field: $type,)*
+            /// What is modelled. Default: the image.
+            #[serde(default)]
+            pub target: crate::data::images::Target,
+            /// What it is conditioned on. Default: nothing.
+            #[serde(default)]
+            pub condition: crate::data::images::Condition,
+            /// How grey values become black and white. Default: they stay grey.
+            #[serde(default)]
+            pub binarize: crate::data::transform::Binarize,
+            /// How levels become real numbers. Default: they stay levels.
+            #[serde(default)]
+            pub dequantize: crate::data::transform::Dequantize,
+            /// How training images are varied. Default: not at all.
+            #[serde(default, skip_serializing_if = "crate::data::transform::Augment::is_none")]
+            pub augment: crate::data::transform::Augment,
+        }
+
+        impl $name {
+            fn declared(&self) -> crate::data::images::Declared {
+                let Self { target, condition, binarize, dequantize, augment, .. } = *self;
+                let transforms = crate::data::transform::Transforms { augment, binarize, dequantize };
+                crate::data::images::Declared { target, condition, transforms }
+            }
+        }
+    };
+}
+pub(super) use source;
+
 /// Images of one size, a row each in channel, row, column order, and their labels, one number a row.
 #[derive(Clone, Debug)]
 pub(super) struct Images {

@@ -6,43 +6,30 @@ use dgm_core::random::Seed;
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::{absolute, datasets_folder};
-use super::images::{Condition, Target};
-use super::transform::{Augment, Binarize, Dequantize};
+use super::images::{self, Declared};
+use super::transform::Transforms;
 use super::{Dataset, IdxConfig};
 use crate::config::Invalid;
 use crate::error::{Error, Result};
 
-/// The keys of a source with a name of its own; all have the meaning and the defaults of `source = "idx"`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NamedConfig {
-    /// Where the four files are, relative to the current folder. Default: where `dgm-train data fetch` puts them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub folder: Option<PathBuf>,
-    /// What is modelled. Default: the image.
-    #[serde(default)]
-    pub target: Target,
-    /// What it is conditioned on. Default: nothing.
-    #[serde(default)]
-    pub condition: Condition,
-    /// How grey values become black and white. Default: they stay grey.
-    #[serde(default)]
-    pub binarize: Binarize,
-    /// Examples for validation, from the end of the training file. Default: a sixth of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub validation: Option<usize>,
-    /// How levels become real numbers. Default: they stay levels.
-    #[serde(default)]
-    pub dequantize: Dequantize,
-    /// How training images are varied. Default: not at all.
-    #[serde(default, skip_serializing_if = "Augment::is_none")]
-    pub augment: Augment,
-    /// At most so many training examples, from the start of the file. Default: all that validation leaves.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub train_limit: Option<usize>,
-    /// At most so many test examples, from the start of the file. Default: all.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub test_limit: Option<usize>,
+images::source! {
+    /// The keys of a source with a name of its own; all have the meaning and the defaults of `source = "idx"`.
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct NamedConfig {
+        /// Where the four files are, relative to the current folder. Default: where `dgm-train data fetch` puts them.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub folder: Option<PathBuf>,
+        /// Examples for validation, from the end of the training file. Default: a sixth of it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub validation: Option<usize>,
+        /// At most so many training examples, from the start of the file. Default: all that validation leaves.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub train_limit: Option<usize>,
+        /// At most so many test examples, from the start of the file. Default: all.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub test_limit: Option<usize>,
+    }
 }
 
 macro_rules! named {
@@ -84,19 +71,21 @@ const FILES: [&str; 4] = [
 impl NamedConfig {
     /// The same as `source = "idx"`.
     fn idx(&self, folder: &Path) -> IdxConfig {
+        let Declared { target, condition, transforms } = self.declared();
+        let Transforms { augment, binarize, dequantize } = transforms;
         let [train_images, train_labels, test_images, test_labels] = FILES.map(|name| path_of(folder, name));
         IdxConfig {
             train_images,
             train_labels: Some(train_labels),
             test_images,
             test_labels: Some(test_labels),
-            target: self.target,
-            condition: self.condition,
+            target,
+            condition,
             levels: 256,
             classes: 10,
-            binarize: self.binarize,
-            dequantize: self.dequantize,
-            augment: self.augment,
+            binarize,
+            dequantize,
+            augment,
             stream: false,
             validation: self.validation,
             train_limit: self.train_limit,
@@ -136,6 +125,7 @@ mod tests {
     use super::super::tests::shared;
     use super::super::{DataConfig, load};
     use super::*;
+    use crate::data::{Binarize, Condition, Target};
 
     #[test]
     fn mnist_is_the_same_as_by_its_paths() {

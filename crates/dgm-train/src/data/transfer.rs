@@ -11,6 +11,7 @@ use ureq::{Agent, Body, Timeout};
 use super::catalogue::RemoteFile;
 use super::fetch::{Options, Progress, checksum, local};
 use crate::error::{Error, Result};
+use crate::files::rename_synced;
 
 /// The longest pause before an address is tried again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
@@ -209,12 +210,7 @@ impl<'a> Transfer<'a> {
             return Err(if resumed { Failure::Passing(why) } else { Failure::Final(why) });
         }
         let synced = OpenOptions::new().write(true).open(&self.part).and_then(|part| part.sync_all());
-        synced.and_then(|()| fs::rename(&self.part, self.target)).map_err(|error| self.disk(&error))?;
-        // The rename itself must reach the disk; not every system lets a folder be opened for that.
-        if let Some(folder) = self.target.parent().and_then(|folder| File::open(folder).ok()) {
-            let _ = folder.sync_all();
-        }
-        Ok(())
+        synced.and_then(|()| rename_synced(&self.part, self.target)).map_err(|error| self.disk(&error))
     }
 
     /// Removes what arrived.

@@ -52,8 +52,8 @@ pub(crate) struct Meter {
 
 impl Meter {
     /// The meter of a window that was interrupted.
-    pub(crate) fn resumed(before: &Window) -> Self {
-        Self { before: before.clone(), ..Self::default() }
+    pub(crate) fn resumed(before: Window) -> Self {
+        Self { before, ..Self::default() }
     }
 
     /// A step begins.

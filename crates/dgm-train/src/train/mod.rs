@@ -100,10 +100,8 @@ impl Trainer<'_> {
                     state = self.update(state, grads, plan.steps);
                 }
                 Some((what, value)) => {
-                    let (step, epoch) = (step + 1, plan.epoch(step) + 1);
-                    let fault = Fault { what, value: value.into(), step, epoch, rows };
-                    state = self.after_nonfinite(state, &fault, report)?;
-                    if state.progress.step < step {
+                    state = self.after_nonfinite(state, &Fault::at(&plan, step, what, value.into(), rows), report)?;
+                    if state.progress.step <= step {
                         sound = None;
                         continue;
                     }
@@ -124,18 +122,14 @@ impl Trainer<'_> {
                 }
                 (Err((what, value)), None) => {
                     // Every step was finite, and their sum is not.
-                    let epoch = plan.epoch(step) + 1;
-                    let fault = Fault { what, value: value.into(), step: step + 1, epoch, rows: &[] };
-                    state = self.after_nonfinite(state, &fault, report)?;
+                    state = self.after_nonfinite(state, &Fault::at(&plan, step, what, value.into(), &[]), report)?;
                     continue;
                 }
             }
             // A finite gradient may still have thrown the weights too far: such weights are neither kept nor validated.
             let lost = if due.window_only() { None } else { gradients::nonfinite_weight(&state.model) };
             if let Some(value) = lost {
-                let (step, epoch) = (state.progress.step, plan.epoch(step) + 1);
-                let fault = Fault { what: "a sum of weights", value, step, epoch, rows: &[] };
-                state = self.after_nonfinite(state, &fault, report)?;
+                state = self.after_nonfinite(state, &Fault::at(&plan, step, "a sum of weights", value, &[]), report)?;
                 continue;
             }
             if due.window {
@@ -144,8 +138,7 @@ impl Trainer<'_> {
             if due.evaluation {
                 let nats = self.validate(&mut state, &plan, report)?;
                 if !nats.is_finite() {
-                    let (step, epoch) = (state.progress.step, plan.epoch(step) + 1);
-                    let fault = Fault { what: "the validation loss", value: nats, step, epoch, rows: &[] };
+                    let fault = Fault::at(&plan, step, "the validation loss", nats, &[]);
                     state = self.after_nonfinite(state, &fault, report)?;
                     continue;
                 }
@@ -197,7 +190,7 @@ impl Trainer<'_> {
         }
         state.optimizer = restore::optimizer(state.optimizer.clone(), checkpoint.section("optimizer")?, &state.model)?;
         state.progress = checkpoint.progress.clone();
-        state.meter = Meter::resumed(&state.progress.window);
+        state.meter = Meter::resumed(std::mem::take(&mut state.progress.window));
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! A loss or a gradient that is NaN or infinite: what is said of it, and what the configuration's policy makes of it.
 
 use super::checkpoint::Checkpoint;
+use super::plan::Plan;
 use super::{State, Trainer};
 use crate::config::NonFinite;
 use crate::error::{Error, Result};
@@ -24,7 +25,12 @@ pub(super) struct Fault<'a> {
     pub(super) rows: &'a [usize],
 }
 
-impl Fault<'_> {
+impl<'a> Fault<'a> {
+    /// At the step that has this number from 0 on.
+    pub(super) fn at(plan: &Plan, step: u64, what: &'a str, value: f64, rows: &'a [usize]) -> Self {
+        Self { what, value, step: step + 1, epoch: plan.epoch(step) + 1, rows }
+    }
+
     /// "kl is NaN at step 12 (epoch 1, training rows 3, 5, 8, … 50 in all)"
     fn text(&self) -> String {
         let Self { what, value, step, epoch, rows } = self;

@@ -2,8 +2,9 @@
 
 use super::{Invalid, fraction, non_negative, require};
 use crate::config::AT_LEAST_1;
-use serde::de::value::{MapAccessDeserializer, MapDeserializer};
-use serde::de::{Deserializer, MapAccess, Visitor};
+use crate::config::short::{Short, short_or_table};
+use serde::de::value::MapDeserializer;
+use serde::de::{Deserializer, Error, Unexpected};
 use serde::{Deserialize, Serialize};
 
 /// What the learning rate is multiplied by, t steps after the end of the warm-up of T steps that remain then.
@@ -136,28 +137,21 @@ impl From<Table> for LearningRateSchedule {
     }
 }
 
-// By hand: the derived form of an untagged enum says only that nothing matched; this says what is wrong.
+impl Short for Table {
+    const EXPECTED: &'static str =
+        "a name such as \"cosine\", or a table such as { kind = \"cosine\", final_fraction = 0.02 }";
+
+    fn whole<E: Error>(value: i64) -> Result<Self, E> {
+        Err(E::invalid_type(Unexpected::Signed(value), &Self::EXPECTED))
+    }
+
+    fn name<E: Error>(name: &str) -> Result<Self, E> {
+        Self::deserialize(MapDeserializer::new(std::iter::once(("kind", name))))
+    }
+}
+
 impl<'de> Deserialize<'de> for LearningRateSchedule {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameOrTable;
-        impl<'de> Visitor<'de> for NameOrTable {
-            type Value = LearningRateSchedule;
-
-            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str(
-                    "a name such as \"cosine\", or a table such as { kind = \"cosine\", final_fraction = 0.02 }",
-                )
-            }
-
-            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<LearningRateSchedule, E> {
-                let table = MapDeserializer::new(std::iter::once(("kind", name)));
-                Table::deserialize(table).map(LearningRateSchedule::from)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<LearningRateSchedule, A::Error> {
-                Table::deserialize(MapAccessDeserializer::new(map)).map(LearningRateSchedule::from)
-            }
-        }
-        deserializer.deserialize_any(NameOrTable)
+        short_or_table(deserializer).map(|table: Table| table.into())
     }
 }
