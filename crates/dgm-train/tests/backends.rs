@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{metrics, run, run_ok};
+use common::{metrics, run, run_ok, wgpu};
 use std::path::Path;
 
 /// Steps that are compared, one by one.
@@ -48,16 +48,10 @@ fn flex_and_ndarray_agree() {
 #[ignore = "takes minutes on a software adapter"]
 fn wgpu_agrees_with_flex() {
     let folder = tempfile::tempdir().unwrap();
-    let offers = run_ok(folder.path(), &["backends"]);
-    let Some(wgpu) = offers.lines().find(|line| line.starts_with("wgpu") && !line.contains("unavailable")) else {
-        assert!(std::env::var_os("DGM_REQUIRE_WGPU").is_none(), "no wgpu adapter: {offers}");
-        println!("skipped: no wgpu adapter on this machine");
-        return;
-    };
-    let backend = wgpu.split_whitespace().next().unwrap();
+    let Some(backend) = wgpu(folder.path()) else { return };
     for (config, extra) in MODELS {
         let flex = curve(folder.path(), config, "flex", extra);
-        assert_close(&flex, &curve(folder.path(), config, backend, extra), config);
+        assert_close(&flex, &curve(folder.path(), config, &backend, extra), config);
     }
 }
 

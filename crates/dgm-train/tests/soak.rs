@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{dgm, run_ok};
+use common::{dgm, wgpu};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -64,12 +64,6 @@ fn memory_is_flat_on_flex() {
 #[ignore = "takes minutes"]
 fn memory_is_flat_on_wgpu() {
     let folder = tempfile::tempdir().unwrap();
-    let offers = run_ok(folder.path(), &["backends"]);
-    let Some(wgpu) = offers.lines().find(|line| line.starts_with("wgpu") && !line.contains("unavailable")) else {
-        assert!(std::env::var_os("DGM_REQUIRE_WGPU").is_none(), "no wgpu adapter: {offers}");
-        println!("skipped: no wgpu adapter on this machine");
-        return;
-    };
-    let backend = wgpu.split_whitespace().next().unwrap();
-    assert_flat(&memory_of(folder.path(), backend, 2_000), 2_000);
+    let Some(backend) = wgpu(folder.path()) else { return };
+    assert_flat(&memory_of(folder.path(), &backend, 2_000), 2_000);
 }

@@ -36,6 +36,17 @@ pub(crate) fn run_fails(folder: &Path, args: &[&str], code: i32) -> String {
     line.to_string()
 }
 
+/// The name of this machine's wgpu adapter; where there is none it says that the test is skipped, or fails if one is required.
+pub(crate) fn wgpu(folder: &Path) -> Option<String> {
+    let offers = run_ok(folder, &["backends"]);
+    let line = offers.lines().find(|line| line.starts_with("wgpu") && !line.contains("unavailable"));
+    if line.is_none() {
+        assert!(std::env::var_os("DGM_REQUIRE_WGPU").is_none(), "no wgpu adapter: {offers}");
+        println!("skipped: no wgpu adapter on this machine");
+    }
+    line.and_then(|line| line.split_whitespace().next()).map(str::to_owned)
+}
+
 /// A run's metrics, line by line.
 pub(crate) fn metrics(run: &Path) -> Vec<serde_json::Value> {
     let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
