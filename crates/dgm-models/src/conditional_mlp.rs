@@ -92,7 +92,7 @@ impl ConditionalMlp {
         self.head.forward(hidden).reshape([batch, self.spec.event(), self.likelihood.parameters()])
     }
 
-    fn log_prob_elementwise(&self, batch: &Batch, mode: &mut Mode) -> Tensor<2> {
+    fn elementwise(&self, batch: &Batch, mode: &mut Mode) -> Tensor<2> {
         let parameters = self.parameters(batch.condition.as_ref(), mode);
         fill_padding(self.likelihood.log_prob(parameters, batch.target.clone()), batch.mask.as_ref())
     }
@@ -100,7 +100,7 @@ impl ConditionalMlp {
 
 impl Train for ConditionalMlp {
     fn objective(&self, batch: &Batch, _: Weights, noise: &mut Stream) -> Objective {
-        Nll.objective(self.log_prob_elementwise(batch, &mut Mode::Train(noise)))
+        Nll.objective(self.elementwise(batch, &mut Mode::Train(noise)))
     }
 }
 
@@ -110,7 +110,12 @@ impl Density for ConditionalMlp {
     }
 
     fn log_prob(&self, batch: &Batch, _: &mut Stream) -> Tensor<1> {
-        sum_event(self.log_prob_elementwise(batch, &mut Mode::Evaluate))
+        sum_event(self.elementwise(batch, &mut Mode::Evaluate))
+    }
+
+    /// Given the condition the numbers of the target are independent, so any order will do.
+    fn log_prob_elementwise(&self, batch: &Batch) -> Option<Tensor<2>> {
+        Some(self.elementwise(batch, &mut Mode::Evaluate))
     }
 }
 

@@ -68,6 +68,15 @@ pub struct ConditionSpec {
     pub std: Vec<f32>,
     /// Number of classes, when the condition is a label in one-hot form.
     pub classes: Option<usize>,
+    /// So many of the last numbers tell how an example was varied (shifted, mirrored, turned), all zeros where it was not.
+    /// Told so, a model has a density of its own for every variation, and the one of the data as they are stays a
+    /// likelihood. Mean 0 and deviation 1.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub told: usize,
+}
+
+fn is_zero(n: &usize) -> bool {
+    *n == 0
 }
 
 impl ConditionSpec {
@@ -101,7 +110,8 @@ impl DataSpec {
             Some(condition)
                 if condition.mean.len() != condition.std.len()
                     || !positive(&condition.std)
-                    || condition.classes.is_some_and(|classes| classes != condition.width()) =>
+                    || condition.classes.is_some_and(|classes| classes + condition.told != condition.width())
+                    || condition.told > condition.width() =>
             {
                 Err(format!("a condition of {} numbers whose description does not fit it", condition.width()))
             }

@@ -39,6 +39,12 @@ pub trait Density {
     /// log p(x | c) of each example in nats, `[batch]`, with every constant, in the units of the data; dropout is off.
     fn log_prob(&self, batch: &Batch, noise: &mut Stream) -> Tensor<1>;
 
+    /// log p of each number of the target, given those that come before it in the model's order, `[batch, event]`: 0 where the
+    /// mask is 0, and their sum is [`log_prob`](Self::log_prob). `None`: the model has no such factors.
+    fn log_prob_elementwise(&self, _: &Batch) -> Option<Tensor<2>> {
+        None
+    }
+
     /// One log-weight log p(x, z | c) − log q(z | x, c) for each example, `[batch]`, z drawn from q. The log-mean-exp of
     /// k of them is the importance-weighted bound of log p(x | c), which rises to it with k.
     ///

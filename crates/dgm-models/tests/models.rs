@@ -82,7 +82,7 @@ fn regression(mean: f32, std: f32) -> DataSpec {
     DataSpec {
         shape: [1, 1, 1],
         values: Values::Real { mean: vec![mean], std: vec![std] },
-        condition: Some(ConditionSpec { mean: vec![0.0; 2], std: vec![1.0; 2], classes: None }),
+        condition: Some(ConditionSpec { mean: vec![0.0; 2], std: vec![1.0; 2], classes: None, told: 0 }),
     }
 }
 
@@ -135,7 +135,7 @@ fn draws_follow_the_density() {
 
 #[test]
 fn a_label_condition_changes_what_is_drawn_and_scored() {
-    let classes = ConditionSpec { mean: vec![0.0; 3], std: vec![1.0; 3], classes: Some(3) };
+    let classes = ConditionSpec { mean: vec![0.0; 3], std: vec![1.0; 3], classes: Some(3), told: 0 };
     let spec = DataSpec { condition: Some(classes), ..spec([1, 2, 2], Values::Levels(4)) };
     for kind in ["vae", "causal_conv", "pixel_cnn"] {
         let config: ModelConfig = serde_json::from_value(serde_json::json!({ "kind": kind })).unwrap();

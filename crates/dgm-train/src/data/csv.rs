@@ -155,7 +155,7 @@ impl CsvConfig {
             None => None,
             Some(field) => {
                 let (mean, std) = field.mean_and_std(false)?;
-                Some(ConditionSpec { mean, std, classes: None })
+                Some(ConditionSpec { mean, std, classes: None, told: 0 })
             }
         };
         let spec = DataSpec { shape: [1, 1, target.len()], values, condition };

@@ -180,10 +180,11 @@ impl ImageSet {
                 mean: vec![0.0; self.classes],
                 std: vec![1.0; self.classes],
                 classes: Some(self.classes),
+                told: 0,
             }),
             (Condition::Image, Some(field)) => {
                 let (mean, std) = statistics(field)?;
-                Some(ConditionSpec { mean, std, classes: None })
+                Some(ConditionSpec { mean, std, classes: None, told: 0 })
             }
         };
         let spec = DataSpec { shape, values, condition };

@@ -183,7 +183,7 @@ impl SyntheticConfig {
             None => None,
             Some(field) => {
                 let (mean, std) = field.mean_and_std(false)?;
-                Some(ConditionSpec { mean, std, classes: None })
+                Some(ConditionSpec { mean, std, classes: None, told: 0 })
             }
         };
         let name = match self.kind {

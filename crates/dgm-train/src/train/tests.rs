@@ -21,7 +21,7 @@ fn dataset(bad: &[usize]) -> Dataset {
         spec: DataSpec {
             shape: [1, 1, 1],
             values: Values::Real { mean: vec![0.0], std: vec![1.0] },
-            condition: Some(ConditionSpec { mean: vec![0.0], std: vec![1.0], classes: None }),
+            condition: Some(ConditionSpec { mean: vec![0.0], std: vec![1.0], classes: None, told: 0 }),
         },
         train: split(ROWS, bad),
         validation: split(32, &[]),
