@@ -1,23 +1,27 @@
 //! What the networks are made of. Weights are drawn on the host, so they are the same on every backend.
 
 use crate::data::{DataSpec, Values};
-use crate::likelihood::standardized;
+use crate::likelihood::{part, standardized};
 use crate::ops::{Tap, tap_conv2d};
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::random::Stream;
+use std::ops::Range;
 
 /// Training, with noise for dropout, or evaluation, without.
-pub(crate) enum Mode<'a> {
+#[derive(Debug)]
+pub enum Mode<'a> {
+    /// With this noise.
     Train(&'a mut Stream),
+    /// Without.
     Evaluate,
 }
 
 impl Mode<'_> {
     /// Inverted dropout while training; the identity otherwise.
-    pub(crate) fn dropout<const D: usize>(&mut self, x: Tensor<D>, rate: f64) -> Tensor<D> {
+    pub fn dropout<const D: usize>(&mut self, x: Tensor<D>, rate: f64) -> Tensor<D> {
         match self {
             Self::Train(noise) if rate > 0.0 => {
                 let factors = noise.dropout_tensor(rate, x.dims(), &x.device());
@@ -103,13 +107,70 @@ impl TapConv {
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         tap_conv2d(x, self.weight.val(), self.bias.val(), &self.taps)
     }
+
+    pub(crate) fn inputs(&self) -> usize {
+        self.weight.val().dims()[1]
+    }
+
+    pub(crate) fn outputs(&self) -> usize {
+        self.weight.val().dims()[0]
+    }
+
+    pub(crate) fn device(&self) -> Device {
+        self.bias.val().device()
+    }
+
+    /// The same convolution at one position.
+    pub(crate) fn at_one_position(&self) -> PointConv {
+        let [outputs, inputs, taps] = self.weight.val().dims();
+        let weight = self.weight.val().permute([2, 1, 0]).reshape([taps * inputs, outputs]);
+        PointConv { weight, bias: self.bias.val().reshape([1, outputs]) }
+    }
+
+    /// The convolution with its one tap moved to the position itself.
+    pub(crate) fn at_height_one(&self, x: Tensor<4>) -> Tensor<4> {
+        tap_conv2d(x, self.weight.val(), self.bias.val(), &[[0, 0]])
+    }
+
+    /// The same convolution for a row at a time, where the taps are full rows of columns −c … c, one row after the other:
+    /// from the rows that they see, as channels, `[n, taps' rows × inputs, 1, columns]` → `[n, outputs, 1, columns]`.
+    pub(crate) fn of_stacked_rows(&self, columns: usize) -> impl Fn(Tensor<4>) -> Tensor<4> + use<> {
+        let [outputs, inputs, taps] = self.weight.val().dims();
+        let rows = taps / columns;
+        let weight = self.weight.val().reshape([outputs, inputs, rows, columns]);
+        let weight = weight.permute([0, 2, 1, 3]).reshape([outputs, rows * inputs, columns]);
+        let bias = self.bias.val();
+        let side = (columns / 2) as isize;
+        let taps: Vec<Tap> = (-side..=side).map(|column| [0, column]).collect();
+        move |x| tap_conv2d(x, weight.clone(), bias.clone(), &taps)
+    }
 }
 
-/// The target as a network sees it: levels scaled to −1 … 1, real numbers standardised.
-pub(crate) fn standardize_target(spec: &DataSpec, target: Tensor<2>) -> Tensor<2> {
+/// A convolution at one position: y = W · \[x at the first tap, x at the second, …\] + b.
+pub(crate) struct PointConv {
+    /// `[taps × inputs, outputs]`
+    weight: Tensor<2>,
+    /// `[1, outputs]`
+    bias: Tensor<2>,
+}
+
+impl PointConv {
+    /// The inputs at each tap, `[n, inputs]`, in the order of the list → `[n, outputs]`.
+    pub(crate) fn forward(&self, mut taps: Vec<Tensor<2>>) -> Tensor<2> {
+        let x = match taps.pop() {
+            Some(only) if taps.is_empty() => only,
+            last => Tensor::cat(taps.into_iter().chain(last).collect(), 1),
+        };
+        x.matmul(self.weight.clone()) + self.bias.clone()
+    }
+}
+
+/// Numbers of the target that stand at `places` of the event, as a network sees them: levels scaled to −1 … 1, real numbers
+/// standardised.
+pub(crate) fn standardize_target(spec: &DataSpec, target: Tensor<2>, places: Range<usize>) -> Tensor<2> {
     match &spec.values {
         Values::Levels(levels) => target.mul_scalar(2.0 / (*levels as f64 - 1.0)).sub_scalar(1.0),
-        Values::Real { mean, std } => standardized(target, mean, std),
+        Values::Real { mean, std } => standardized(target, part(mean, &places), part(std, &places)),
     }
 }
 

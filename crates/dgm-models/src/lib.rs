@@ -9,16 +9,15 @@ pub mod likelihood;
 pub mod ops;
 pub mod registry;
 
-pub mod causal_conv;
+pub mod autoregressive;
 pub mod conditional_mlp;
-pub mod pixel_cnn;
 pub mod vae;
 
-mod autoregressive;
 mod error;
 mod layers;
 mod traits;
 
+pub use autoregressive::{Autoregressive, causal_conv, pixel_cnn, transformer};
 pub use data::{Batch, ConditionSpec, DataSpec, Values};
 pub use error::ModelError;
 pub use layers::TapConv;

@@ -2,10 +2,12 @@
 
 use crate::data::{DataSpec, Values};
 use crate::error::ModelError;
+use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
-use dgm_core::density::{Bernoulli, BetaBinomialMixture, Categorical, Normal};
+use dgm_core::density::{Bernoulli, BetaBinomialMixture, Categorical, DiscretizedLogisticMixture, Normal};
 use dgm_core::random::Stream;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// The name of a likelihood in a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +19,8 @@ pub enum LikelihoodKind {
     Categorical,
     /// A mixture of beta-binomials over ordinal levels.
     BetaBinomial,
+    /// A mixture of discretised logistics over ordinal levels.
+    DiscretizedLogistic,
     /// Real numbers, with mean and variance from the network.
     Normal,
 }
@@ -38,6 +42,13 @@ pub enum Likelihood {
         /// Number of components.
         components: usize,
     },
+    /// Three outputs a component: weight logit, mean, log-scale.
+    DiscretizedLogistic {
+        /// Number of levels.
+        levels: usize,
+        /// Number of components.
+        components: usize,
+    },
     /// Mean and log-variance, in units of `std` around `mean`.
     Normal {
         /// Mean of each number over the training data.
@@ -54,17 +65,20 @@ const LOG_VAR_BOUND: f64 = 15.0;
 impl LikelihoodKind {
     /// The likelihood of this kind for the data, with `components` mixture components (1: no mixture).
     pub fn build(self, components: usize, spec: &DataSpec) -> Result<Likelihood, ModelError> {
-        let mixes = self == Self::BetaBinomial;
+        let mixes = matches!(self, Self::BetaBinomial | Self::DiscretizedLogistic);
         ModelError::check(
             components == 1 || (mixes && (1..=64).contains(&components)),
             "components",
             components,
-            "1, or up to 64 with likelihood = \"beta_binomial\"",
+            "1, or up to 64 with likelihood = \"beta_binomial\" or \"discretized_logistic\"",
         )?;
         match (self, &spec.values) {
             (Self::Bernoulli, Values::Levels(2)) => Ok(Likelihood::Bernoulli),
             (Self::Categorical, &Values::Levels(levels)) => Ok(Likelihood::Categorical { levels }),
             (Self::BetaBinomial, &Values::Levels(levels)) => Ok(Likelihood::BetaBinomial { levels, components }),
+            (Self::DiscretizedLogistic, &Values::Levels(levels)) => {
+                Ok(Likelihood::DiscretizedLogistic { levels, components })
+            }
             (Self::Normal, Values::Real { mean, std }) => {
                 Ok(Likelihood::Normal { mean: mean.clone(), std: std.clone() })
             }
@@ -77,8 +91,10 @@ impl LikelihoodKind {
             Values::Levels(2) => ("2 levels".into(), "\"bernoulli\" or \"categorical\""),
             Values::Levels(levels) => {
                 let instead = match self {
-                    Self::Bernoulli => "\"categorical\" or \"beta_binomial\", or binarise the data",
-                    _ => "\"categorical\" or \"beta_binomial\"",
+                    Self::Bernoulli => {
+                        "\"categorical\", \"beta_binomial\" or \"discretized_logistic\", or binarise the data"
+                    }
+                    _ => "\"categorical\", \"beta_binomial\" or \"discretized_logistic\"",
                 };
                 (format!("{levels} levels"), instead)
             }
@@ -88,6 +104,7 @@ impl LikelihoodKind {
             Self::Bernoulli => "bernoulli",
             Self::Categorical => "categorical",
             Self::BetaBinomial => "beta_binomial",
+            Self::DiscretizedLogistic => "discretized_logistic",
             Self::Normal => "normal",
         };
         ModelError::Likelihood { likelihood, values, instead }
@@ -100,13 +117,19 @@ impl Likelihood {
         match self {
             Self::Bernoulli => 1,
             Self::Categorical { levels } => *levels,
-            Self::BetaBinomial { components, .. } => 3 * components,
+            Self::BetaBinomial { components, .. } | Self::DiscretizedLogistic { components, .. } => 3 * components,
             Self::Normal { .. } => 2,
         }
     }
 
     /// log p(x) of each number in nats: parameters `[batch, event, parameters]`, x `[batch, event]`, result like x.
     pub fn log_prob(&self, parameters: Tensor<3>, x: Tensor<2>) -> Tensor<2> {
+        let [_, event] = x.dims();
+        self.log_prob_at(parameters, x, 0..event)
+    }
+
+    /// The same of the numbers at these `places` of the event alone.
+    pub fn log_prob_at(&self, parameters: Tensor<3>, x: Tensor<2>, places: Range<usize>) -> Tensor<2> {
         let [batch, event] = x.dims();
         match self {
             Self::Bernoulli => Bernoulli::from_logits(parameters.reshape([batch, event])).log_prob(x),
@@ -118,7 +141,12 @@ impl Likelihood {
                 let mixture = beta_binomial(parameters, *levels, *components);
                 mixture.log_prob(x.reshape([batch * event])).reshape([batch, event])
             }
+            Self::DiscretizedLogistic { levels, components } => {
+                let mixture = discretized_logistic(parameters, *levels, *components);
+                mixture.log_prob(x.reshape([batch * event])).reshape([batch, event])
+            }
             Self::Normal { mean, std } => {
+                let (mean, std) = (part(mean, &places), part(std, &places));
                 let log_std: Vec<f32> = std.iter().map(|std| std.ln()).collect();
                 let log_std = row(&log_std, &x.device());
                 // The density of the standardised number, and the Jacobian log (1 / std): log p in the data's units,
@@ -130,12 +158,32 @@ impl Likelihood {
 
     /// One draw of each number, `[batch, event]`.
     pub fn sample(&self, parameters: Tensor<3>, noise: &mut Stream) -> Tensor<2> {
+        let [_, event, _] = parameters.dims();
+        self.sample_at(parameters, 0..event, &Choice::default(), noise)
+    }
+
+    /// One draw of each of the numbers at these `places` of the event, narrowed by `choice`.
+    pub fn sample_at(
+        &self,
+        parameters: Tensor<3>,
+        places: Range<usize>,
+        choice: &Choice,
+        noise: &mut Stream,
+    ) -> Tensor<2> {
         let [batch, event, _] = parameters.dims();
-        match self {
-            Self::Bernoulli => Bernoulli::from_logits(parameters.reshape([batch, event])).sample(noise),
-            Self::Normal { mean, std } => in_units(normal(parameters).sample(noise), mean, std),
-            _ => self.categorical(parameters).sample(noise).float().reshape([batch, event]),
+        if let Self::Normal { mean, std } = self {
+            let [location, log_var] = halves(parameters);
+            let tempered = Normal::new(location, log_var + choice.temperature.ln());
+            return in_units(tempered.sample(noise), part(mean, &places), part(std, &places));
         }
+        let drawn = match (self, *choice == Choice::default()) {
+            (Self::Bernoulli, true) => {
+                return Bernoulli::from_logits(parameters.reshape([batch, event])).sample(noise);
+            }
+            (_, true) => self.categorical(parameters),
+            (_, false) => choice.narrowed(self.categorical(parameters).log_probs()),
+        };
+        drawn.sample(noise).float().reshape([batch, event])
     }
 
     /// E\[x\] of each number, `[batch, event]`.
@@ -148,31 +196,116 @@ impl Likelihood {
         }
     }
 
-    /// The distribution over levels, one row a number; only for likelihoods over more than two levels.
+    /// The logarithms of the probabilities of all levels, `[batch, event, levels]`, in nats; `None` for real numbers.
+    pub fn log_probs(&self, parameters: Tensor<3>) -> Option<Tensor<3>> {
+        let [batch, event, _] = parameters.dims();
+        if matches!(self, Self::Normal { .. }) {
+            return None;
+        }
+        let table = self.categorical(parameters).log_probs();
+        let [_, levels] = table.dims();
+        Some(table.reshape([batch, event, levels]))
+    }
+
+    /// The distribution over levels, one row a number; of real numbers, which have none, their parameters'.
     fn categorical(&self, parameters: Tensor<3>) -> Categorical {
         let [batch, event, outputs] = parameters.dims();
         match self {
             Self::BetaBinomial { levels, components } => {
                 beta_binomial(parameters, *levels, *components).to_categorical()
             }
+            Self::DiscretizedLogistic { levels, components } => {
+                discretized_logistic(parameters, *levels, *components).to_categorical()
+            }
+            Self::Bernoulli => {
+                let logit = parameters.reshape([batch * event, 1]);
+                Categorical::from_logits(Tensor::cat(vec![logit.zeros_like(), logit], 1))
+            }
             _ => Categorical::from_logits(parameters.reshape([batch * event, outputs])),
         }
     }
 }
 
+/// How a value is chosen from its density. The default draws from the density itself; everything else draws from another,
+/// narrower one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Choice {
+    /// Levels: p^(1/T), normalised again; real numbers: the deviation times √T. Above 0; 1 is the density itself.
+    pub temperature: f64,
+    /// Only the so many most probable levels, and of ties at the last place all.
+    pub top_k: Option<usize>,
+    /// Only the fewest most probable levels that have this probability together, after the temperature and `top_k`
+    /// (Holtzman et al. 2020, "The curious case of neural text degeneration", section 3.1).
+    pub top_p: Option<f64>,
+}
+
+impl Default for Choice {
+    fn default() -> Self {
+        Self { temperature: 1.0, top_k: None, top_p: None }
+    }
+}
+
+impl Choice {
+    /// The narrowed distribution of levels with these log-probabilities `[n, levels]`.
+    fn narrowed(&self, log_probs: Tensor<2>) -> Categorical {
+        let [rows, levels] = log_probs.dims();
+        let mut logits = log_softmax(log_probs.div_scalar(self.temperature), 1);
+        let cut = |logits: Tensor<2>, least: Tensor<2>| {
+            let below = logits.clone().lower(least.expand([rows, levels]));
+            logits.mask_fill(below, f32::NEG_INFINITY)
+        };
+        if let Some(k) = self.top_k {
+            let last = k.clamp(1, levels) - 1;
+            let least = logits.clone().sort_descending(1).slice([0..rows, last..last + 1]);
+            logits = log_softmax(cut(logits, least), 1);
+        }
+        if let Some(p) = self.top_p {
+            let sorted = logits.clone().sort_descending(1);
+            let probabilities = sorted.clone().exp();
+            // A level is needed while those before it have less than p; the most probable one always is.
+            let before = probabilities.clone().cumsum(1) - probabilities;
+            let needed = before.lower_elem(p).float();
+            let count = needed.sum_dim(1).int().clamp(1, levels as i64).sub_scalar(1);
+            logits = cut(logits, sorted.gather(1, count));
+        }
+        Categorical::from_logits(logits)
+    }
+}
+
 fn beta_binomial(parameters: Tensor<3>, levels: usize, components: usize) -> BetaBinomialMixture {
+    let [weights, log_alpha, log_beta] = of_components(parameters, components);
+    BetaBinomialMixture::new(weights, log_alpha, log_beta, levels)
+}
+
+/// Outputs of 0 are means spread evenly over the range, and scales of their distance: components that all start alike
+/// would take long to part.
+fn discretized_logistic(parameters: Tensor<3>, levels: usize, components: usize) -> DiscretizedLogisticMixture {
+    let [weights, mean, log_scale] = of_components(parameters, components);
+    let centres: Vec<f32> = (0..components).map(|m| (2 * m + 1) as f32 / components as f32 - 1.0).collect();
+    let mean = mean.clone() + row(&centres, &mean.device());
+    let log_scale = log_scale.sub_scalar((components as f64).ln() + 1.0);
+    DiscretizedLogisticMixture::new(weights, mean, log_scale, levels)
+}
+
+/// The three parameters of each component: `[batch, event, 3 × components]` → three times `[batch × event, components]`.
+fn of_components(parameters: Tensor<3>, components: usize) -> [Tensor<2>; 3] {
     let [batch, event, outputs] = parameters.dims();
     let rows = batch * event;
     let parameters = parameters.reshape([rows, outputs]);
-    let part = |i: usize| parameters.clone().slice([0..rows, i * components..(i + 1) * components]);
-    BetaBinomialMixture::new(part(0), part(1), part(2), levels)
+    [0, 1, 2].map(|i| parameters.clone().slice([0..rows, i * components..(i + 1) * components]))
 }
 
 /// The density of the standardised numbers.
 fn normal(parameters: Tensor<3>) -> Normal<2> {
+    let [mean, log_var] = halves(parameters);
+    Normal::new(mean, log_var)
+}
+
+/// Mean and log-variance of the standardised numbers.
+fn halves(parameters: Tensor<3>) -> [Tensor<2>; 2] {
     let [batch, event, _] = parameters.dims();
     let part = |i: usize| parameters.clone().slice([0..batch, 0..event, i..i + 1]).reshape([batch, event]);
-    Normal::new(part(0), part(1).clamp(-LOG_VAR_BOUND, LOG_VAR_BOUND))
+    [part(0), part(1).clamp(-LOG_VAR_BOUND, LOG_VAR_BOUND)]
 }
 
 /// (x − mean) / std of each number.
@@ -185,6 +318,11 @@ pub(crate) fn standardized(x: Tensor<2>, mean: &[f32], std: &[f32]) -> Tensor<2>
 fn in_units(x: Tensor<2>, mean: &[f32], std: &[f32]) -> Tensor<2> {
     let device = x.device();
     x * row(std, &device) + row(mean, &device)
+}
+
+/// What stands at these places.
+pub(crate) fn part<'a>(all: &'a [f32], places: &Range<usize>) -> &'a [f32] {
+    all.get(places.clone()).unwrap_or_default()
 }
 
 /// One row `[1, n]` for broadcasting over a batch.

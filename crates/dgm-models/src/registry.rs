@@ -78,4 +78,5 @@ registry! {
     "vae" => vae::Vae(VaeConfig),
     "causal_conv" => causal_conv::CausalConv(CausalConvConfig),
     "pixel_cnn" => pixel_cnn::PixelCnn(PixelCnnConfig),
+    "transformer" => transformer::Transformer(TransformerConfig),
 }

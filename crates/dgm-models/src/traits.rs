@@ -1,5 +1,6 @@
 //! What a model can do: learn, draw, score, represent.
 
+use crate::autoregressive::Autoregressive;
 use crate::data::{Batch, DataSpec};
 use burn::tensor::Tensor;
 use dgm_core::objective::Objective;
@@ -70,6 +71,11 @@ pub trait Model: Train + Density {
 
     /// The model as a generator.
     fn as_generate(&self) -> Option<&dyn Generate> {
+        None
+    }
+
+    /// The model as a product of conditionals, which may be drawn from number by number.
+    fn as_autoregressive(&self) -> Option<&dyn Autoregressive> {
         None
     }
 

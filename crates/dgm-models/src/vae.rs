@@ -93,7 +93,7 @@ pub struct Vae {
 impl Vae {
     /// q(z | x, c), `[batch, latent]`.
     fn posterior(&self, batch: &Batch, mode: &mut Mode) -> Normal<2> {
-        let x = standardize_target(&self.spec, batch.target.clone());
+        let x = standardize_target(&self.spec, batch.target.clone(), 0..self.spec.event());
         let x = with_condition(&self.spec, x, batch.condition.as_ref());
         let outputs = self.posterior.forward(self.encoder.forward(x, mode));
         let rows = batch.len();

@@ -1,0 +1,239 @@
+//! Gated causal one-dimensional convolutions over a sequence: texts, and images in raster order.
+//!
+//! The first convolution sees strictly earlier positions, the later ones also their own, so no feature sees its own input (van
+//! den Oord et al. 2016, "WaveNet"; Tomczak 2022, "Deep Generative Modeling", chapter 2).
+
+use super::{Arm, InputKind, Mode, Network, Pixels, Shared};
+use crate::data::DataSpec;
+use crate::error::ModelError;
+use crate::layers::{PointConv, TapConv, linear, zeros};
+use crate::likelihood::LikelihoodKind;
+use crate::ops::{Tap, gate};
+use burn::module::{Module, Param};
+use burn::nn::Linear;
+use burn::tensor::{Device, Tensor};
+use dgm_core::random::Stream;
+use serde::{Deserialize, Serialize};
+
+/// Configuration of [`CausalConv`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CausalConvConfig {
+    /// Channels of the residual stream.
+    pub channels: usize,
+    /// Number of gated residual layers after the first convolution.
+    pub layers: usize,
+    /// Positions that one convolution sees.
+    pub kernel: usize,
+    /// The dilation of layer i is dilation_base^(i mod dilation_cycle) (1: none).
+    pub dilation_base: usize,
+    /// After so many layers the dilation begins again at 1.
+    pub dilation_cycle: usize,
+    /// Dropout after each gate.
+    pub dropout: f64,
+    /// How the target enters. Default: a thermometer for 3 to 32 levels, otherwise the number itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<InputKind>,
+    /// What the outputs mean.
+    pub likelihood: LikelihoodKind,
+    /// Components of a mixture likelihood.
+    pub components: usize,
+}
+
+impl Default for CausalConvConfig {
+    fn default() -> Self {
+        Self {
+            channels: 64,
+            layers: 4,
+            kernel: 7,
+            dilation_base: 1,
+            dilation_cycle: 8,
+            dropout: 0.0,
+            inputs: None,
+            likelihood: LikelihoodKind::Categorical,
+            components: 1,
+        }
+    }
+}
+
+/// p(x | c) with causal convolutions over the pixels.
+pub type CausalConv = Arm<CausalConvNetwork>;
+
+impl CausalConvConfig {
+    /// Builds the model for `spec`, with weights drawn from `noise`.
+    ///
+    /// # Errors
+    /// A value out of its range, or a model that does not fit the data.
+    pub fn init(&self, spec: &DataSpec, noise: &mut Stream, device: &Device) -> Result<CausalConv, ModelError> {
+        ModelError::check((1..=16_384).contains(&self.channels), "channels", self.channels, "1 to 16384")?;
+        ModelError::check((1..=256).contains(&self.layers), "layers", self.layers, "1 to 256")?;
+        ModelError::check((2..=1024).contains(&self.kernel), "kernel", self.kernel, "2 to 1024")?;
+        ModelError::check((1..=16).contains(&self.dilation_base), "dilation_base", self.dilation_base, "1 to 16")?;
+        ModelError::check((1..=256).contains(&self.dilation_cycle), "dilation_cycle", self.dilation_cycle, "1 to 256")?;
+        ModelError::check_dropout("dropout", self.dropout)?;
+        let shared = Shared::new(self.inputs, self.likelihood, self.components, spec)?;
+
+        let [_, rows, columns] = spec.shape;
+        let (channels, length) = (self.channels, rows * columns);
+        let layer = [self.kernel * channels + spec.condition_width(), 2 * channels];
+        let first = [self.kernel * shared.features() + length, channels];
+        ModelError::check_weights("channels", channels, std::iter::repeat_n(layer, self.layers).chain([first]))?;
+        let before: Vec<isize> = (1..=self.kernel as isize).rev().map(|back| -back).collect();
+        let layers = (0..self.layers)
+            .map(|i| {
+                // A dilation beyond the sequence sees only padding: it stops growing there.
+                let power = self.dilation_base.checked_pow((i % self.dilation_cycle) as u32).unwrap_or(length);
+                let dilation = power.min(length) as isize;
+                let back: Vec<isize> = (0..self.kernel as isize).rev().map(|back| -back * dilation).collect();
+                Layer {
+                    conv: TapConv::new(channels, 2 * channels, &taps(&back), noise, device),
+                    condition: spec.condition.as_ref().map(|c| linear(c.width(), 2 * channels, noise, device)),
+                    project: TapConv::new(channels, channels, &taps(&[0]), noise, device),
+                    offsets: back,
+                }
+            })
+            .collect();
+        let network = CausalConvNetwork {
+            first: TapConv::new(shared.features(), channels, &taps(&before), noise, device),
+            offsets: before,
+            position: zeros([channels, length], device),
+            layers,
+            dropout: self.dropout,
+        };
+        Ok(shared.model(network, channels, noise, device))
+    }
+}
+
+fn taps(offsets: &[isize]) -> Vec<Tap> {
+    offsets.iter().map(|&offset| [0, offset]).collect()
+}
+
+/// One gated residual layer: h + project(dropout(gate(conv(h) + condition))).
+#[derive(Module, Debug)]
+struct Layer {
+    conv: TapConv,
+    condition: Option<Linear>,
+    project: TapConv,
+    /// From a position to those that its convolution sees.
+    #[module(skip)]
+    offsets: Vec<isize>,
+}
+
+/// A first convolution of strictly earlier positions, a learned offset for each position, and gated residual layers.
+#[derive(Module, Debug)]
+pub struct CausalConvNetwork {
+    first: TapConv,
+    position: Param<Tensor<2>>,
+    layers: Vec<Layer>,
+    #[module(skip)]
+    offsets: Vec<isize>,
+    #[module(skip)]
+    dropout: f64,
+}
+
+impl Network for CausalConvNetwork {
+    fn forward(&self, inputs: Tensor<4>, condition: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<4> {
+        let [n, features, rows, columns] = inputs.dims();
+        let [channels, length] = self.position.dims();
+        let sequence = inputs.reshape([n, features, 1, rows * columns]);
+        let mut h = self.first.forward(sequence) + self.position.val().reshape([1, channels, 1, length]);
+        for layer in &self.layers {
+            let mut content = layer.conv.forward(h.clone());
+            if let (Some(linear), Some(condition)) = (&layer.condition, condition) {
+                content = content + linear.forward(condition.clone()).reshape([n, 2 * channels, 1, 1]);
+            }
+            h = h + layer.project.forward(mode.dropout(gate(content), self.dropout));
+        }
+        h.reshape([n, channels, rows, columns])
+    }
+
+    fn start(&self, n: usize, condition: Option<&Tensor<2>>) -> Box<dyn Pixels + '_> {
+        let [channels, length] = self.position.dims();
+        let of_layer = |layer: &Layer| {
+            let condition = layer.condition.as_ref().zip(condition);
+            LayerAtOnePosition {
+                conv: layer.conv.at_one_position(),
+                condition: condition.map(|(linear, condition)| linear.forward(condition.clone())),
+                project: layer.project.at_one_position(),
+                seen: Seen::new(layer.offsets.clone(), n),
+            }
+        };
+        Box::new(CausalConvPixels {
+            first: self.first.at_one_position(),
+            inputs: Seen::new(self.offsets.clone(), n),
+            places: (0..length).map(|d| self.position.val().slice([0..channels, d..d + 1]).swap_dims(0, 1)).collect(),
+            layers: self.layers.iter().map(of_layer).collect(),
+            features: self.first.inputs(),
+            device: self.first.device(),
+        })
+    }
+}
+
+/// What a convolution has seen so far, for the positions that it will see again.
+struct Seen {
+    offsets: Vec<isize>,
+    n: usize,
+    all: Vec<Option<Tensor<2>>>,
+}
+
+impl Seen {
+    fn new(offsets: Vec<isize>, n: usize) -> Self {
+        Self { offsets, n, all: Vec::new() }
+    }
+
+    fn push(&mut self, x: Tensor<2>) {
+        self.all.push(Some(x));
+        // The farthest one back is not needed again.
+        let farthest = self.offsets.first().map_or(0, |offset| offset.unsigned_abs());
+        if let Some(forgotten) = self.all.len().checked_sub(farthest + 2).and_then(|i| self.all.get_mut(i)) {
+            *forgotten = None;
+        }
+    }
+
+    /// What stands at the offsets from position `here`; zeros before the first.
+    fn taps(&self, here: usize, width: usize, device: &Device) -> Vec<Tensor<2>> {
+        let at = |&offset: &isize| {
+            let x = here.checked_add_signed(offset).and_then(|i| self.all.get(i)).cloned().flatten();
+            x.unwrap_or_else(|| Tensor::zeros([self.n, width], device))
+        };
+        self.offsets.iter().map(at).collect()
+    }
+}
+
+struct LayerAtOnePosition {
+    conv: PointConv,
+    condition: Option<Tensor<2>>,
+    project: PointConv,
+    seen: Seen,
+}
+
+/// Where drawing stands: what every convolution has seen.
+struct CausalConvPixels {
+    first: PointConv,
+    inputs: Seen,
+    /// The learned offset of each position, `[1, channels]`.
+    places: Vec<Tensor<2>>,
+    layers: Vec<LayerAtOnePosition>,
+    features: usize,
+    device: Device,
+}
+
+impl Pixels for CausalConvPixels {
+    fn next(&mut self, previous: Option<Tensor<2>>) -> Tensor<2> {
+        if let Some(previous) = previous {
+            self.inputs.push(previous);
+        }
+        let here = self.inputs.all.len();
+        let mut h = self.first.forward(self.inputs.taps(here, self.features, &self.device)) + self.places[here].clone();
+        for layer in &mut self.layers {
+            layer.seen.push(h.clone());
+            let [n, channels] = h.dims();
+            let mut content = layer.conv.forward(layer.seen.taps(here, channels, &self.device));
+            if let Some(condition) = &layer.condition {
+                content = content + condition.clone();
+            }
+            h = h + layer.project.forward(vec![gate(content.reshape([n, 2 * channels, 1, 1])).reshape([n, channels])]);
+        }
+        h
+    }
+}

@@ -1,0 +1,259 @@
+//! Autoregressive models: p(x | c) = Π_p Π_k p(x_{p,k} | x_{p,<k}, x_<p, c) over the pixels p of an image in raster order
+//! (the symbols of a text) and the channels k of a pixel.
+//!
+//! An architecture is a [`Network`], one file each: features of every pixel that see the pixels before it alone, all at
+//! once or one after the other. What they share stands here: how the target enters ([`InputKind`]), heads that order
+//! the channels of a pixel, the likelihood, the chain rule as a loss and as a density ([`Arm`]), and drawing ([`sampling`]).
+
+pub mod causal_conv;
+mod head;
+mod input;
+pub mod pixel_cnn;
+pub mod sampling;
+pub mod transformer;
+
+use crate::data::{Batch, DataSpec};
+use crate::error::ModelError;
+use crate::layers::standardize_condition;
+use crate::likelihood::{Likelihood, LikelihoodKind};
+use crate::traits::{Density, Generate, Model, Train, Weights};
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use dgm_core::objective::{ArmNll, Objective, fill_padding, sum_event};
+use dgm_core::random::Stream;
+use head::{Head, HeadAtOnePosition};
+use input::Inputs;
+use sampling::Choice;
+
+pub use crate::layers::Mode;
+pub use input::InputKind;
+
+/// Features of each pixel that see the pixels before it, in raster order, and nothing else of the target.
+pub trait Network: Module + std::fmt::Debug {
+    /// All at once: the target's feature maps `[n, features, rows, columns]` and the condition as a network sees it
+    /// `[n, condition]` → `[n, width, rows, columns]`.
+    fn forward(&self, inputs: Tensor<4>, condition: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<4>;
+
+    /// One pixel after the other, from the first on, for `n` examples at once.
+    fn start(&self, n: usize, condition: Option<&Tensor<2>>) -> Box<dyn Pixels + '_>;
+}
+
+/// A [`Network`] that goes from pixel to pixel, at the cost of one pixel each.
+pub trait Pixels {
+    /// The features `[n, width]` of the next pixel, given the inputs `[n, features]` of the one before, which is `None` for
+    /// the first.
+    fn next(&mut self, previous: Option<Tensor<2>>) -> Tensor<2>;
+}
+
+/// A model whose density is a product of conditionals in a fixed order of the target's numbers.
+pub trait Autoregressive: Density {
+    /// The data that the model was built for.
+    fn spec(&self) -> &DataSpec;
+
+    /// The likelihood of each number given those before.
+    fn likelihood(&self) -> &Likelihood;
+
+    /// The device of the weights.
+    fn device(&self) -> Device;
+
+    /// The parameters of every conditional at once, x `[n, event]` → `[n, event, parameters]`: those of a number depend on
+    /// the numbers before it in [`order`](Self::order), on its place and on the condition alone.
+    fn conditionals(&self, x: Tensor<2>, condition: Option<&Tensor<2>>) -> Tensor<3>;
+
+    /// The same one number after the other, for `n` examples at once.
+    fn start(&self, n: usize, condition: Option<&Tensor<2>>) -> Box<dyn Steps + '_>;
+
+    /// The places of the event in the order in which they depend on each other: pixel by pixel, and in a pixel channel by
+    /// channel.
+    fn order(&self) -> Vec<usize> {
+        let [channels, rows, columns] = Autoregressive::spec(self).shape;
+        let pixels = rows * columns;
+        (0..pixels).flat_map(|pixel| (0..channels).map(move |channel| channel * pixels + pixel)).collect()
+    }
+}
+
+/// An [`Autoregressive`] model that goes from number to number, at the cost of one position each.
+pub trait Steps {
+    /// The parameters `[n, 1, parameters]` of the next number's conditional, given the value `[n, 1]` of the one before,
+    /// which is `None` for the first.
+    fn next(&mut self, previous: Option<Tensor<2>>) -> Tensor<3>;
+}
+
+/// An autoregressive model with the architecture `N`.
+#[derive(Module, Debug)]
+pub struct Arm<N: Module> {
+    network: N,
+    heads: Vec<Head>,
+    #[module(skip)]
+    inputs: Inputs,
+    #[module(skip)]
+    likelihood: Likelihood,
+    #[module(skip)]
+    spec: DataSpec,
+}
+
+/// What the configurations of all architectures have in common.
+struct Shared {
+    inputs: Inputs,
+    likelihood: Likelihood,
+    spec: DataSpec,
+}
+
+impl Shared {
+    fn new(
+        inputs: Option<InputKind>,
+        likelihood: LikelihoodKind,
+        components: usize,
+        spec: &DataSpec,
+    ) -> Result<Self, ModelError> {
+        let inputs = Inputs::new(inputs, spec)?;
+        let likelihood = likelihood.build(components, spec)?;
+        Ok(Self { inputs, likelihood, spec: spec.clone() })
+    }
+
+    /// Feature maps that the network sees: the target's, and a constant 1 which, where there are zeros outside, marks the inside.
+    fn features(&self) -> usize {
+        self.inputs.features() + 1
+    }
+
+    /// The model of a network that gives `width` features.
+    fn model<N: Module>(self, network: N, width: usize, noise: &mut Stream, device: &Device) -> Arm<N> {
+        let Self { inputs, likelihood, spec } = self;
+        let heads = Head::of_channels(spec.shape[0], &inputs, width, likelihood.parameters(), noise, device);
+        Arm { network, heads, inputs, likelihood, spec }
+    }
+}
+
+impl<N: Network> Arm<N> {
+    fn parameters(&self, x: Tensor<2>, condition: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<3> {
+        let [n, event] = x.dims();
+        let [channels, rows, columns] = self.spec.shape;
+        let condition = standardize_condition(&self.spec, condition);
+        let maps = self.inputs.maps(x);
+        let inside = Tensor::ones([n, 1, rows, columns], &maps.device());
+        let h = self.network.forward(Tensor::cat(vec![maps.clone(), inside], 1), condition.as_ref(), mode);
+        let (outputs, features) = (self.likelihood.parameters(), self.inputs.features_a_channel());
+        let of_channel = |(channel, head): (usize, &Head)| {
+            let seen = (channel > 0).then(|| maps.clone().slice([0..n, 0..channel * features, 0..rows, 0..columns]));
+            head.forward(h.clone(), seen).reshape([n, outputs, rows * columns]).swap_dims(1, 2)
+        };
+        debug_assert_eq!(channels * rows * columns, event);
+        Tensor::cat(self.heads.iter().enumerate().map(of_channel).collect(), 1)
+    }
+
+    fn elementwise(&self, batch: &Batch, mode: &mut Mode) -> Tensor<2> {
+        let parameters = self.parameters(batch.target.clone(), batch.condition.as_ref(), mode);
+        self.likelihood.log_prob(parameters, batch.target.clone())
+    }
+}
+
+impl<N: Network> Autoregressive for Arm<N> {
+    fn spec(&self) -> &DataSpec {
+        &self.spec
+    }
+
+    fn likelihood(&self) -> &Likelihood {
+        &self.likelihood
+    }
+
+    fn device(&self) -> Device {
+        self.heads.first().map_or_else(Device::default, Head::device)
+    }
+
+    fn conditionals(&self, x: Tensor<2>, condition: Option<&Tensor<2>>) -> Tensor<3> {
+        self.parameters(x, condition, &mut Mode::Evaluate)
+    }
+
+    fn start(&self, n: usize, condition: Option<&Tensor<2>>) -> Box<dyn Steps + '_> {
+        let condition = standardize_condition(&self.spec, condition);
+        Box::new(ArmSteps {
+            pixels: self.network.start(n, condition.as_ref()),
+            heads: self.heads.iter().map(Head::at_one_position).collect(),
+            inputs: &self.inputs,
+            spec: &self.spec,
+            one: Tensor::ones([n, 1], &Autoregressive::device(self)),
+            h: None,
+            seen: Vec::new(),
+            pixel: 0,
+        })
+    }
+}
+
+/// Where drawing from an [`Arm`] stands.
+struct ArmSteps<'a> {
+    pixels: Box<dyn Pixels + 'a>,
+    heads: Vec<HeadAtOnePosition>,
+    inputs: &'a Inputs,
+    spec: &'a DataSpec,
+    one: Tensor<2>,
+    /// The features of the present pixel.
+    h: Option<Tensor<2>>,
+    /// The inputs of the present pixel's channels, as far as they are known.
+    seen: Vec<Tensor<2>>,
+    pixel: usize,
+}
+
+impl Steps for ArmSteps<'_> {
+    fn next(&mut self, previous: Option<Tensor<2>>) -> Tensor<3> {
+        let [channels, rows, columns] = self.spec.shape;
+        if let Some(value) = previous {
+            let place = self.seen.len() * rows * columns + self.pixel;
+            let features = self.inputs.encode(value, place..place + 1);
+            let [n, count, _] = features.dims();
+            self.seen.push(features.reshape([n, count]));
+        }
+        if self.seen.len() == channels {
+            self.seen.push(self.one.clone());
+            let pixel = Tensor::cat(std::mem::take(&mut self.seen), 1);
+            self.h = Some(self.pixels.next(Some(pixel)));
+            self.pixel += 1;
+        }
+        let h = self.h.get_or_insert_with(|| self.pixels.next(None)).clone();
+        let outputs = self.heads[self.seen.len()].forward(h, &self.seen);
+        outputs.unsqueeze_dim(1)
+    }
+}
+
+impl<N: Network> Train for Arm<N> {
+    fn objective(&self, batch: &Batch, _: Weights, noise: &mut Stream) -> Objective {
+        ArmNll.objective(self.elementwise(batch, &mut Mode::Train(noise)), batch.mask.clone())
+    }
+}
+
+impl<N: Network> Density for Arm<N> {
+    fn is_exact(&self) -> bool {
+        true
+    }
+
+    fn log_prob(&self, batch: &Batch, _: &mut Stream) -> Tensor<1> {
+        sum_event(fill_padding(self.elementwise(batch, &mut Mode::Evaluate), batch.mask.as_ref()))
+    }
+
+    fn log_prob_elementwise(&self, batch: &Batch) -> Option<Tensor<2>> {
+        Some(fill_padding(self.elementwise(batch, &mut Mode::Evaluate), batch.mask.as_ref()))
+    }
+}
+
+impl<N: Network> Generate for Arm<N> {
+    /// One number after the other, each given those before it, at the cost of one position each.
+    fn generate(&self, n: usize, condition: Option<Tensor<2>>, noise: &mut Stream) -> Tensor<2> {
+        sampling::draw(self, n, condition.as_ref(), &Choice::default(), noise)
+    }
+}
+
+impl<N: Network> Model for Arm<N> {
+    fn spec(&self) -> &DataSpec {
+        &self.spec
+    }
+
+    fn as_generate(&self) -> Option<&dyn Generate> {
+        Some(self)
+    }
+
+    fn as_autoregressive(&self) -> Option<&dyn Autoregressive> {
+        Some(self)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! Drawing from an autoregressive model: number by number, each at the cost of one position.
+
+use super::{Autoregressive, Steps};
+pub use crate::likelihood::Choice;
+use burn::tensor::Tensor;
+use dgm_core::random::Stream;
+use std::ops::ControlFlow;
+
+/// Values that are known before drawing begins.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// `[n, event]`; only the first `numbers` in the model's order are read.
+    pub values: Tensor<2>,
+    /// So many.
+    pub numbers: usize,
+}
+
+/// `n` draws `[n, event]`, given a condition `[n, width]` where the model has one.
+pub fn draw(
+    model: &dyn Autoregressive,
+    n: usize,
+    condition: Option<&Tensor<2>>,
+    choice: &Choice,
+    noise: &mut Stream,
+) -> Tensor<2> {
+    complete(model, n, condition, None, choice, noise, &mut |_, _| ControlFlow::Continue(()))
+}
+
+/// `n` draws `[n, event]` that begin with what is `given`; `each` is told the rank of every number, the given ones included, and
+/// its values `[n, 1]` as soon as they are known, and may end the drawing there: what was not drawn is 0.
+pub fn complete(
+    model: &dyn Autoregressive,
+    n: usize,
+    condition: Option<&Tensor<2>>,
+    given: Option<&Given>,
+    choice: &Choice,
+    noise: &mut Stream,
+    each: &mut dyn FnMut(usize, &Tensor<2>) -> ControlFlow<()>,
+) -> Tensor<2> {
+    let mut steps = model.start(n, condition);
+    let mut previous: Option<Tensor<2>> = None;
+    let order = model.order();
+    let mut drawn: Vec<Option<Tensor<2>>> = vec![None; order.len()];
+    for (rank, &place) in order.iter().enumerate() {
+        let parameters = steps.next(previous.take());
+        let known = given.filter(|given| rank < given.numbers);
+        let value = match known {
+            Some(given) => given.values.clone().slice([0..n, place..place + 1]),
+            None => model.likelihood().sample_at(parameters, place..place + 1, choice, noise),
+        };
+        let flow = each(rank, &value);
+        if let Some(at) = drawn.get_mut(place) {
+            *at = Some(value.clone());
+        }
+        if flow.is_break() {
+            break;
+        }
+        previous = Some(value);
+    }
+    let nothing = || Tensor::zeros([n, 1], &model.device());
+    Tensor::cat(drawn.into_iter().map(|value| value.unwrap_or_else(nothing)).collect(), 1)
+}
+
+/// log p of each number `[n, event]`, added up one position after the other: what [`Density::log_prob_elementwise`] gives all
+/// at once.
+///
+/// [`Density::log_prob_elementwise`]: crate::Density::log_prob_elementwise
+pub fn log_prob_stepwise(model: &dyn Autoregressive, x: &Tensor<2>, condition: Option<&Tensor<2>>) -> Tensor<2> {
+    let [n, _] = x.dims();
+    let mut steps: Box<dyn Steps + '_> = model.start(n, condition);
+    let mut previous = None;
+    let order = model.order();
+    let mut factors: Vec<Option<Tensor<2>>> = vec![None; order.len()];
+    for &place in &order {
+        let parameters = steps.next(previous);
+        let value = x.clone().slice([0..n, place..place + 1]);
+        if let Some(at) = factors.get_mut(place) {
+            *at = Some(model.likelihood().log_prob_at(parameters, value.clone(), place..place + 1));
+        }
+        previous = Some(value);
+    }
+    Tensor::cat(factors.into_iter().flatten().collect(), 1)
+}
+
+/// What [`draw`] draws, with the whole network run once a number: n × event positions of work for each of the event's
+/// numbers. The oracle of tests, and what benchmarks compare with.
+pub fn draw_naively(
+    model: &dyn Autoregressive,
+    n: usize,
+    condition: Option<&Tensor<2>>,
+    choice: &Choice,
+    noise: &mut Stream,
+) -> Tensor<2> {
+    let order = model.order();
+    let mut x = Tensor::<2>::zeros([n, order.len()], &model.device());
+    for place in order {
+        let parameters = model.conditionals(x.clone(), condition);
+        let [_, _, outputs] = parameters.dims();
+        let here = parameters.slice([0..n, place..place + 1, 0..outputs]);
+        let value = model.likelihood().sample_at(here, place..place + 1, choice, noise);
+        x = x.slice_assign([0..n, place..place + 1], value);
+    }
+    x
+}

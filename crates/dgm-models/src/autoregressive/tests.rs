@@ -1,0 +1,286 @@
+//! What every architecture promises: normalisation, causality, and steps that are the whole network's conditionals.
+
+use super::causal_conv::CausalConvConfig;
+use super::pixel_cnn::PixelCnnConfig;
+use super::sampling::{Choice, Given, complete, draw, draw_naively, log_prob_stepwise};
+use super::transformer::{Positions, TransformerConfig};
+use super::*;
+use crate::data::{ConditionSpec, Values};
+use crate::registry::{AnyModel, ModelConfig};
+use burn::tensor::TensorData;
+use dgm_core::random::Seed;
+use std::ops::ControlFlow;
+
+/// Every architecture, small, in each of its ways to know a place.
+fn architectures(inputs: Option<InputKind>, likelihood: LikelihoodKind, components: usize) -> Vec<ModelConfig> {
+    let conv = CausalConvConfig {
+        channels: 8,
+        layers: 3,
+        kernel: 3,
+        dilation_base: 2,
+        dilation_cycle: 2,
+        inputs,
+        likelihood,
+        components,
+        ..Default::default()
+    };
+    let cnn = PixelCnnConfig { channels: 8, layers: 3, inputs, likelihood, components, ..Default::default() };
+    let learned = TransformerConfig {
+        channels: 8,
+        layers: 2,
+        heads: 2,
+        reach: 2,
+        inputs,
+        likelihood,
+        components,
+        ..Default::default()
+    };
+    let rotary = TransformerConfig { positions: Positions::Rotary, reach: 1, ..learned.clone() };
+    vec![
+        ModelConfig::CausalConv(conv),
+        ModelConfig::PixelCnn(cnn),
+        ModelConfig::Transformer(learned),
+        ModelConfig::Transformer(rotary),
+    ]
+}
+
+fn spec(shape: [usize; 3], levels: usize) -> DataSpec {
+    DataSpec { shape, values: Values::Levels(levels), condition: None }
+}
+
+fn with_classes(shape: [usize; 3], levels: usize) -> DataSpec {
+    let condition = ConditionSpec { mean: vec![0.0; 3], std: vec![1.0; 3], classes: Some(3), told: 0 };
+    DataSpec { condition: Some(condition), ..spec(shape, levels) }
+}
+
+/// The model with weights three times as large as initial ones, so that what it sees matters.
+fn built(config: &ModelConfig, spec: &DataSpec, device: &Device) -> AnyModel {
+    let model = config.init(spec, &mut Seed(7).stream("weights", 0), device);
+    let model = model.unwrap_or_else(|error| unreachable!("{config:?}: {error}"));
+    struct Larger;
+    impl burn::module::ModuleMapper for Larger {
+        fn map_float<const D: usize>(
+            &mut self,
+            param: burn::module::Param<Tensor<D>>,
+        ) -> burn::module::Param<Tensor<D>> {
+            param.map(|weight| weight.mul_scalar(if D > 1 { 3.0 } else { 1.0 }))
+        }
+    }
+    model.map(&mut Larger)
+}
+
+fn arm(model: &AnyModel) -> &dyn Autoregressive {
+    model.as_model().as_autoregressive().unwrap_or_else(|| unreachable!("not autoregressive"))
+}
+
+fn one_hot(n: usize) -> Tensor<2> {
+    let rows: Vec<f32> = (0..n).flat_map(|i| (0..3).map(move |class| f32::from(u8::from(class == i % 3)))).collect();
+    Tensor::from_data(TensorData::new(rows, [n, 3]), &Device::flex())
+}
+
+fn levels(n: usize, event: usize, levels: usize, device: &Device) -> Tensor<2> {
+    let mut noise = Seed(1).stream("test", 0);
+    let all: Vec<f32> = (0..n * event).map(|_| noise.below(levels as u32) as f32).collect();
+    Tensor::from_data(TensorData::new(all, [n, event]), device)
+}
+
+fn host<const D: usize>(x: Tensor<D>) -> Vec<f32> {
+    x.into_data().iter::<f32>().collect()
+}
+
+/// The likelihoods over some levels, with their components.
+const LIKELIHOODS: [(LikelihoodKind, usize); 3] =
+    [(LikelihoodKind::Categorical, 1), (LikelihoodKind::BetaBinomial, 2), (LikelihoodKind::DiscretizedLogistic, 3)];
+
+#[test]
+fn the_probabilities_of_all_targets_sum_to_one() {
+    let check = |config: &ModelConfig, spec: &DataSpec| {
+        let Values::Levels(levels) = spec.values else { unreachable!() };
+        let event = spec.event();
+        let count = levels.pow(event as u32);
+        let all: Vec<f32> =
+            (0..count).flat_map(|i| (0..event).map(move |d| (i / levels.pow(d as u32) % levels) as f32)).collect();
+        let model = built(config, spec, &Device::flex());
+        let batch = Batch::new(Tensor::from_data(TensorData::new(all, [count, event]), &Device::flex()));
+        let log_prob = model.as_model().log_prob(&batch, &mut Seed(0).stream("test", 0));
+        let total: f64 = log_prob.into_data().iter::<f64>().map(f64::exp).sum();
+        assert!((total - 1.0).abs() < 2e-6, "Σ p = {total} for {config:?} of {:?}", spec.shape);
+    };
+    for shape in [[1, 1, 2], [1, 2, 1], [2, 1, 1], [2, 1, 2]] {
+        for (likelihood, components) in LIKELIHOODS {
+            for inputs in [InputKind::Ordinal, InputKind::Thermometer, InputKind::OneHot] {
+                for config in architectures(Some(inputs), likelihood, components) {
+                    check(&config, &spec(shape, 3));
+                }
+            }
+        }
+    }
+    for config in architectures(None, LikelihoodKind::Bernoulli, 1) {
+        check(&config, &spec([1, 2, 2], 2));
+        check(&config, &spec([1, 3, 3], 2));
+    }
+}
+
+#[test]
+fn the_gradient_of_a_conditional_is_zero_at_its_own_and_at_later_numbers_and_not_at_the_one_before() {
+    let device = Device::flex().autodiff();
+    for shape in [[1, 1, 12], [1, 3, 4], [2, 3, 3], [3, 3, 4]] {
+        for config in architectures(Some(InputKind::Ordinal), LikelihoodKind::Categorical, 1) {
+            let spec = spec(shape, 5);
+            let model = built(&config, &spec, &Device::flex()).train();
+            let model = arm(&model);
+            let order = model.order();
+            let event = order.len();
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, (0..event).collect::<Vec<_>>());
+            for (rank, &place) in order.iter().enumerate() {
+                let x = levels(1, event, 5, &device).require_grad();
+                let parameters = model.conditionals(x.clone(), None).slice([0..1, place..place + 1, 0..5]);
+                let weights = Tensor::from_floats([[[1.0, -2.0, 3.0, 5.0, -4.0]]], &device);
+                let grads = (parameters * weights).sum().backward();
+                let grad = x.grad(&grads).map_or_else(|| vec![0.0; event], host);
+                for (other, &seen) in order.iter().enumerate() {
+                    if other >= rank {
+                        assert_eq!(grad[seen], 0.0, "{config:?} of {shape:?}: {place} sees {seen}");
+                    }
+                }
+                if let Some(before) = rank.checked_sub(1) {
+                    let near = shape[1] == 1 || place % shape[2] > 0 || shape[0] > 1 && place >= shape[1] * shape[2];
+                    assert!(!near || grad[order[before]] != 0.0, "{config:?} of {shape:?}: {place} is blind");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_number_that_changes_leaves_all_conditionals_up_to_its_own_bit_for_bit() {
+    for inputs in [InputKind::Thermometer, InputKind::OneHot] {
+        for config in architectures(Some(inputs), LikelihoodKind::BetaBinomial, 2) {
+            let spec = spec([2, 3, 4], 4);
+            let model = built(&config, &spec, &Device::flex());
+            let model = arm(&model);
+            let base = host(levels(1, 24, 4, &Device::flex()));
+            let run = |values: &[f32]| {
+                let x = Tensor::from_data(TensorData::new(values.to_vec(), [1, 24]), &Device::flex());
+                host(model.conditionals(x, None)).chunks(6).map(<[f32]>::to_vec).collect::<Vec<_>>()
+            };
+            let before = run(&base);
+            let order = model.order();
+            for (rank, &changed) in order.iter().enumerate() {
+                let mut values = base.clone();
+                values[changed] = (values[changed] + 1.0) % 4.0;
+                let after = run(&values);
+                for &place in &order[..=rank] {
+                    assert_eq!(before[place], after[place], "{config:?}: {place} sees {changed}");
+                }
+                assert!(before != after || rank + 1 == order.len(), "{config:?}: nothing sees {changed}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_pixel_cnn_has_no_blind_spot() {
+    let config = PixelCnnConfig { channels: 8, layers: 5, ..Default::default() };
+    let model = built(&ModelConfig::PixelCnn(config), &spec([1, 4, 4], 3), &Device::flex());
+    let at_last = |x: Tensor<2>| arm(&model).conditionals(x, None).slice([0..1, 15..16, 0..3]).into_data();
+    let base = at_last(Tensor::zeros([1, 16], &Device::flex()));
+    for pixel in 0..15 {
+        let mut values = vec![0.0f32; 16];
+        values[pixel] = 2.0;
+        let x = Tensor::from_data(TensorData::new(values, [1, 16]), &Device::flex());
+        assert_ne!(at_last(x), base, "pixel {pixel} is not seen");
+    }
+}
+
+#[test]
+fn step_by_step_is_all_at_once() {
+    for shape in [[1, 1, 13], [1, 5, 4], [3, 3, 4]] {
+        for (likelihood, components) in LIKELIHOODS {
+            for config in architectures(None, likelihood, components) {
+                let spec = with_classes(shape, 5);
+                let model = built(&config, &spec, &Device::flex());
+                let (n, event) = (4, spec.event());
+                let (x, condition) = (levels(n, event, 5, &Device::flex()), one_hot(n));
+                let stepwise = log_prob_stepwise(arm(&model), &x, Some(&condition));
+                let batch = Batch { condition: Some(condition), ..Batch::new(x) };
+                let Some(all) = arm(&model).log_prob_elementwise(&batch) else { unreachable!() };
+                for (i, (a, b)) in host(stepwise).into_iter().zip(host(all)).enumerate() {
+                    assert!((a - b).abs() < 1e-5 * b.abs().max(1.0), "{config:?} of {shape:?}: number {i}: {a} {b}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn draws_are_those_of_the_naive_loop() {
+    let narrow = Choice { temperature: 0.8, top_k: Some(4), top_p: Some(0.9) };
+    for (shape, likelihood, components) in [
+        ([1, 1, 13], LikelihoodKind::Categorical, 1),
+        ([1, 5, 4], LikelihoodKind::BetaBinomial, 2),
+        ([3, 3, 4], LikelihoodKind::DiscretizedLogistic, 2),
+    ] {
+        for config in architectures(None, likelihood, components) {
+            let spec = with_classes(shape, 5);
+            let model = built(&config, &spec, &Device::flex());
+            let condition = one_hot(7);
+            for (seed, choice) in [(0, Choice::default()), (1, narrow)] {
+                let noise = || Seed(seed).stream("sampling", 0);
+                let fast = draw(arm(&model), 7, Some(&condition), &choice, &mut noise());
+                let naive = draw_naively(arm(&model), 7, Some(&condition), &choice, &mut noise());
+                assert_eq!(host(fast), host(naive), "{config:?} of {shape:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_completion_keeps_what_is_given_and_is_told_as_it_comes() {
+    for config in architectures(None, LikelihoodKind::Categorical, 1) {
+        let spec = spec([2, 3, 4], 5);
+        let model = built(&config, &spec, &Device::flex());
+        let model = arm(&model);
+        let given = Given { values: levels(3, 24, 5, &Device::flex()), numbers: 10 };
+        let mut told = Vec::new();
+        let mut each = |rank: usize, value: &Tensor<2>| {
+            told.push((rank, host(value.clone())));
+            if rank == 20 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let mut noise = Seed(3).stream("sampling", 0);
+        let drawn = host(complete(model, 3, None, Some(&given), &Choice::default(), &mut noise, &mut each));
+        let values = host(given.values.clone());
+        assert_eq!(told.len(), 21);
+        for (rank, &place) in model.order().iter().enumerate() {
+            let column = |all: &[f32]| (0..3).map(|row| all[row * 24 + place]).collect::<Vec<_>>();
+            if rank < 10 {
+                assert_eq!(column(&drawn), column(&values), "rank {rank}");
+            }
+            match told.get(rank) {
+                Some((told_rank, told)) => assert_eq!((*told_rank, told), (rank, &column(&drawn))),
+                None => assert_eq!(column(&drawn), [0.0; 3]),
+            }
+        }
+    }
+}
+
+#[test]
+fn real_numbers_are_scored_step_by_step_in_their_own_units() {
+    let (mean, std): (Vec<f32>, Vec<f32>) = ((0..6).map(|i| i as f32).collect(), (1..7).map(|i| i as f32).collect());
+    let spec = DataSpec { shape: [1, 2, 3], values: Values::Real { mean, std }, condition: None };
+    let x = Tensor::<2>::from_floats([[0.5, -1.0, 2.5, 9.0, 4.0, -3.0]], &Device::flex());
+    for config in architectures(None, LikelihoodKind::Normal, 1) {
+        let model = built(&config, &spec, &Device::flex());
+        let Some(all) = arm(&model).log_prob_elementwise(&Batch::new(x.clone())) else { unreachable!() };
+        for (a, b) in host(log_prob_stepwise(arm(&model), &x, None)).into_iter().zip(host(all)) {
+            assert!((a - b).abs() < 1e-5 * b.abs().max(1.0), "{config:?}: {a} {b}");
+        }
+        let noise = || Seed(5).stream("sampling", 0);
+        let choice = Choice::default();
+        let fast = host(draw(arm(&model), 2, None, &choice, &mut noise()));
+        let naive = host(draw_naively(arm(&model), 2, None, &choice, &mut noise()));
+        assert!(fast.iter().zip(&naive).all(|(a, b)| (a - b).abs() < 1e-4), "{fast:?} {naive:?}");
+    }
+}

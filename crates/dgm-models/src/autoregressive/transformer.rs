@@ -1,0 +1,347 @@
+//! Causal transformer over the pixels of an image in raster order or the symbols of a text (Vaswani et al. 2017, "Attention
+//! is all you need"; Chen et al. 2020, "Generative pretraining from pixels"), with layer normalisation before each part.
+//!
+//! The token of a pixel is made of its neighbours before it, so every position may attend to itself.
+
+use super::{Arm, InputKind, Mode, Network, Pixels, Shared};
+use crate::data::DataSpec;
+use crate::error::ModelError;
+use crate::layers::{PointConv, TapConv, linear, zeros};
+use crate::likelihood::LikelihoodKind;
+use crate::ops::Tap;
+use burn::module::{Module, Param};
+use burn::nn::{LayerNorm, LayerNormConfig, Linear};
+use burn::tensor::activation::gelu;
+use burn::tensor::module::attention;
+use burn::tensor::ops::AttentionModuleOptions;
+use burn::tensor::{Device, Tensor, TensorData};
+use dgm_core::random::Stream;
+use serde::{Deserialize, Serialize};
+
+/// Configuration of [`Transformer`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TransformerConfig {
+    /// Width of the residual stream.
+    pub channels: usize,
+    /// Number of blocks: attention and a feed-forward part each.
+    pub layers: usize,
+    /// Heads of the attention; their number divides `channels`.
+    pub heads: usize,
+    /// Width of the hidden layer of the feed-forward parts, in multiples of `channels`.
+    pub expansion: usize,
+    /// A token is made of the values so many places to the left, and in an image of so many rows above, as far to both sides.
+    pub reach: usize,
+    /// How a token knows its place.
+    pub positions: Positions,
+    /// Dropout of the tokens and after each part of a block.
+    pub dropout: f64,
+    /// How the target enters. Default: a thermometer for 3 to 32 levels, otherwise the number itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<InputKind>,
+    /// What the outputs mean.
+    pub likelihood: LikelihoodKind,
+    /// Components of a mixture likelihood.
+    pub components: usize,
+}
+
+/// How a token knows its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Positions {
+    /// A learned vector for each row and one for each column, added to the token.
+    Learned,
+    /// Queries and keys turned by angles that grow with the column, in an image half of them with the row (Su et al. 2021,
+    /// "RoFormer").
+    Rotary,
+}
+
+impl Default for TransformerConfig {
+    fn default() -> Self {
+        Self {
+            channels: 64,
+            layers: 4,
+            heads: 4,
+            expansion: 4,
+            reach: 1,
+            positions: Positions::Learned,
+            dropout: 0.0,
+            inputs: None,
+            likelihood: LikelihoodKind::Categorical,
+            components: 1,
+        }
+    }
+}
+
+/// p(x | c) with causal self-attention.
+pub type Transformer = Arm<TransformerNetwork>;
+
+impl TransformerConfig {
+    /// Builds the model for `spec`, with weights drawn from `noise`.
+    ///
+    /// # Errors
+    /// A value out of its range, or a model that does not fit the data.
+    pub fn init(&self, spec: &DataSpec, noise: &mut Stream, device: &Device) -> Result<Transformer, ModelError> {
+        let Self { channels, layers, heads, expansion, reach, .. } = *self;
+        ModelError::check((1..=16_384).contains(&channels), "channels", channels, "1 to 16384")?;
+        ModelError::check((1..=256).contains(&layers), "layers", layers, "1 to 256")?;
+        let divides = heads >= 1 && channels.is_multiple_of(heads);
+        ModelError::check(divides, "heads", heads, "a divisor of model.channels")?;
+        ModelError::check((1..=64).contains(&expansion), "expansion", expansion, "1 to 64")?;
+        ModelError::check((1..=64).contains(&reach), "reach", reach, "1 to 64")?;
+        let [_, rows, columns] = spec.shape;
+        // Pairs of numbers turn, in an image as many with the row as with the column.
+        let turning = if rows > 1 { 4 } else { 2 };
+        let turns = self.positions == Positions::Learned || (channels / heads).is_multiple_of(turning);
+        let what = "a number of heads whose width, model.channels / model.heads, is a multiple of 4 (2 for texts), for \
+                    positions = \"rotary\"";
+        ModelError::check(turns, "heads", heads, what)?;
+        ModelError::check_dropout("dropout", self.dropout)?;
+        let shared = Shared::new(self.inputs, self.likelihood, self.components, spec)?;
+
+        let before = strictly_before(reach, rows);
+        let width = 4 * channels + 2 * expansion * channels + spec.condition_width();
+        let first = [before.len() * shared.features() + rows + columns, channels];
+        ModelError::check_weights("channels", channels, std::iter::repeat_n([width, channels], layers).chain([first]))?;
+        let norm = || LayerNormConfig::new(channels).init(device);
+        let blocks = (0..layers)
+            .map(|_| Block {
+                condition: spec.condition.as_ref().map(|c| linear(c.width(), channels, noise, device)),
+                before_attention: norm(),
+                attend: linear(channels, 3 * channels, noise, device),
+                attended: linear(channels, channels, noise, device),
+                before_feed_forward: norm(),
+                expand: linear(channels, expansion * channels, noise, device),
+                contract: linear(expansion * channels, channels, noise, device),
+                heads,
+            })
+            .collect();
+        let learned = |n: usize| (self.positions == Positions::Learned).then(|| zeros([n, channels], device));
+        let network = TransformerNetwork {
+            token: TapConv::new(shared.features(), channels, &before, noise, device),
+            rows: learned(rows),
+            columns: learned(columns),
+            blocks,
+            last: norm(),
+            taps: before,
+            shape: [rows, columns],
+            dropout: self.dropout,
+        };
+        Ok(shared.model(network, channels, noise, device))
+    }
+}
+
+/// The places within `reach` that come before a pixel in raster order.
+fn strictly_before(reach: usize, rows: usize) -> Vec<Tap> {
+    let far = reach as isize;
+    let left = (-far..0).map(|column| [0, column]);
+    let above = (1..=far.min(rows as isize - 1)).flat_map(move |row| (-far..=far).map(move |column| [-row, column]));
+    left.chain(above).collect()
+}
+
+/// h + attention(norm(h)), then h + feed-forward(norm(h)).
+#[derive(Module, Debug)]
+struct Block {
+    condition: Option<Linear>,
+    before_attention: LayerNorm,
+    attend: Linear,
+    attended: Linear,
+    before_feed_forward: LayerNorm,
+    expand: Linear,
+    contract: Linear,
+    #[module(skip)]
+    heads: usize,
+}
+
+impl Block {
+    /// Queries, keys and values of tokens `[n, length, channels]`, each `[n, heads, length, channels / heads]`.
+    fn heads(&self, h: Tensor<3>, condition: Option<&Tensor<2>>) -> [Tensor<4>; 3] {
+        let [n, length, channels] = h.dims();
+        let mut x = self.before_attention.forward(h);
+        if let Some((linear, condition)) = self.condition.as_ref().zip(condition) {
+            x = x + linear.forward(condition.clone()).unsqueeze_dim(1);
+        }
+        let all = self.attend.forward(x).reshape([n, length, 3, self.heads, channels / self.heads]);
+        let all = all.permute([2, 0, 3, 1, 4]);
+        [0, 1, 2].map(|i| all.clone().slice([i..i + 1]).squeeze_dim(0))
+    }
+
+    /// The rest of the block, from what the heads `[n, heads, length, channels / heads]` attended to.
+    fn close(&self, h: Tensor<3>, attended: Tensor<4>, dropout: f64, mode: &mut Mode) -> Tensor<3> {
+        let shape = h.dims();
+        let attended = self.attended.forward(attended.swap_dims(1, 2).reshape(shape));
+        let h = h + mode.dropout(attended, dropout);
+        let hidden = gelu(self.expand.forward(self.before_feed_forward.forward(h.clone())));
+        h + mode.dropout(self.contract.forward(hidden), dropout)
+    }
+}
+
+/// Tokens of the pixels before, blocks of attention, and a last normalisation.
+#[derive(Module, Debug)]
+pub struct TransformerNetwork {
+    token: TapConv,
+    rows: Option<Param<Tensor<2>>>,
+    columns: Option<Param<Tensor<2>>>,
+    blocks: Vec<Block>,
+    last: LayerNorm,
+    #[module(skip)]
+    taps: Vec<Tap>,
+    #[module(skip)]
+    shape: [usize; 2],
+    #[module(skip)]
+    dropout: f64,
+}
+
+impl TransformerNetwork {
+    /// What is learned of every place, `[1, length, channels]`; `None` where places are told by turning.
+    fn places(&self) -> Option<Tensor<3>> {
+        let (rows, columns) = self.rows.as_ref().zip(self.columns.as_ref())?;
+        let [height, width] = self.shape;
+        let [_, channels] = rows.dims();
+        let all = rows.val().unsqueeze_dim::<3>(1) + columns.val().unsqueeze_dim::<3>(0);
+        Some(all.reshape([1, height * width, channels]))
+    }
+
+    /// The angles of every place, where queries and keys turn.
+    fn turn(&self) -> Option<Turn> {
+        let heads = self.blocks.first().map_or(1, |block| block.heads);
+        self.rows.is_none().then(|| Turn::new(self.shape, self.token.outputs() / heads, &self.token.device()))
+    }
+}
+
+impl Network for TransformerNetwork {
+    fn forward(&self, inputs: Tensor<4>, condition: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<4> {
+        let tokens = self.token.forward(inputs);
+        let [n, channels, rows, columns] = tokens.dims();
+        let length = rows * columns;
+        let mut h = tokens.reshape([n, channels, length]).swap_dims(1, 2);
+        if let Some(places) = self.places() {
+            h = h + places;
+        }
+        h = mode.dropout(h, self.dropout);
+        let turn = self.turn();
+        let causal = AttentionModuleOptions { is_causal: true, ..Default::default() };
+        for block in &self.blocks {
+            let [mut query, mut key, value] = block.heads(h.clone(), condition);
+            if let Some(turn) = &turn {
+                (query, key) = (turn.of_places(query, 0), turn.of_places(key, 0));
+            }
+            h = block.close(h, attention(query, key, value, None, None, causal), self.dropout, mode);
+        }
+        self.last.forward(h).swap_dims(1, 2).reshape([n, channels, rows, columns])
+    }
+
+    fn start(&self, n: usize, condition: Option<&Tensor<2>>) -> Box<dyn Pixels + '_> {
+        let device = self.token.device();
+        let (channels, length) = (self.token.outputs(), self.shape[0] * self.shape[1]);
+        let cache = |block: &Block| {
+            let none = Tensor::zeros([n, block.heads, length, channels / block.heads], &device);
+            (none.clone(), none)
+        };
+        Box::new(TransformerPixels {
+            token: self.token.at_one_position(),
+            outside: Tensor::zeros([n, self.token.inputs()], &device),
+            places: self.places(),
+            turn: self.turn(),
+            caches: self.blocks.iter().map(cache).collect(),
+            condition: condition.cloned(),
+            inputs: Vec::new(),
+            network: self,
+        })
+    }
+}
+
+/// Rotations of queries and keys: number j of the first half and of the second half are a pair, turned by place × frequency.
+struct Turn {
+    /// `[1, 1, length, width / 2]`
+    cos: Tensor<4>,
+    sin: Tensor<4>,
+}
+
+impl Turn {
+    fn new([rows, columns]: [usize; 2], width: usize, device: &Device) -> Self {
+        let pairs = width / 2;
+        // In an image every second pair turns with the row.
+        let axes = if rows > 1 { 2 } else { 1 };
+        let angle = |row: usize, column: usize, pair: usize| {
+            let frequency = 10_000f64.powf(-((pair / axes) as f64) / (pairs / axes).max(1) as f64);
+            frequency * if axes == 2 && pair % 2 == 1 { row } else { column } as f64
+        };
+        let table = |f: fn(f64) -> f64| {
+            let places = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
+            let all: Vec<f32> = places
+                .flat_map(|(row, column)| (0..pairs).map(move |pair| f(angle(row, column, pair)) as f32))
+                .collect();
+            Tensor::from_data(TensorData::new(all, [1, 1, rows * columns, pairs]), device)
+        };
+        Self { cos: table(f64::cos), sin: table(f64::sin) }
+    }
+
+    /// x `[n, heads, length, width]` of the places from `first` on.
+    fn of_places(&self, x: Tensor<4>, first: usize) -> Tensor<4> {
+        let [n, heads, length, width] = x.dims();
+        let pairs = width / 2;
+        let of = |table: &Tensor<4>| table.clone().slice([0..1, 0..1, first..first + length, 0..pairs]);
+        let (cos, sin) = (of(&self.cos), of(&self.sin));
+        let a = x.clone().slice([0..n, 0..heads, 0..length, 0..pairs]);
+        let b = x.slice([0..n, 0..heads, 0..length, pairs..width]);
+        let turned = a.clone() * cos.clone() - b.clone() * sin.clone();
+        Tensor::cat(vec![turned, a * sin + b * cos], 3)
+    }
+}
+
+/// Where drawing stands: the keys and values of every block so far.
+struct TransformerPixels<'a> {
+    network: &'a TransformerNetwork,
+    token: PointConv,
+    places: Option<Tensor<3>>,
+    turn: Option<Turn>,
+    /// Keys and values `[n, heads, length, channels / heads]`, zeros where none are yet.
+    caches: Vec<(Tensor<4>, Tensor<4>)>,
+    condition: Option<Tensor<2>>,
+    /// Of all pixels so far.
+    inputs: Vec<Tensor<2>>,
+    /// What stands outside the image.
+    outside: Tensor<2>,
+}
+
+impl TransformerPixels<'_> {
+    /// What a tap from pixel `here` sees.
+    fn tap(&self, here: usize, [row, column]: Tap) -> Tensor<2> {
+        let width = self.network.shape[1];
+        let column = (here % width).checked_add_signed(column).filter(|&column| column < width);
+        let row = (here / width).checked_add_signed(row);
+        let seen = row.zip(column).and_then(|(row, column)| self.inputs.get(row * width + column));
+        seen.unwrap_or(&self.outside).clone()
+    }
+}
+
+impl Pixels for TransformerPixels<'_> {
+    fn next(&mut self, previous: Option<Tensor<2>>) -> Tensor<2> {
+        self.inputs.extend(previous);
+        let here = self.inputs.len();
+        let taps = self.network.taps.iter().map(|&tap| self.tap(here, tap)).collect();
+        let mut h = self.token.forward(taps).unsqueeze_dim::<3>(1);
+        let [n, _, channels] = h.dims();
+        if let Some(places) = &self.places {
+            h = h + places.clone().slice([0..1, here..here + 1, 0..channels]);
+        }
+        for (block, (keys, values)) in self.network.blocks.iter().zip(&mut self.caches) {
+            let [mut query, mut key, value] = block.heads(h.clone(), self.condition.as_ref());
+            if let Some(turn) = &self.turn {
+                (query, key) = (turn.of_places(query, here), turn.of_places(key, here));
+            }
+            let [_, heads, _, width] = key.dims();
+            let now = [0..n, 0..heads, here..here + 1, 0..width];
+            // Taken out, so that there is no other owner and they are written in place.
+            let take = |cache: &mut Tensor<4>| std::mem::replace(cache, Tensor::empty([1, 1, 1, 1], &h.device()));
+            *keys = take(keys).slice_assign(now.clone(), key);
+            *values = take(values).slice_assign(now, value);
+            let so_far = |cache: &Tensor<4>| cache.clone().slice([0..n, 0..heads, 0..here + 1, 0..width]);
+            let attended =
+                attention(query, so_far(keys), so_far(values), None, None, AttentionModuleOptions::default());
+            h = block.close(h, attended, 0.0, &mut Mode::Evaluate);
+        }
+        self.network.last.forward(h).squeeze_dim(1)
+    }
+}
