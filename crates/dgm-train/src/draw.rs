@@ -10,8 +10,13 @@ use std::ops::Range;
 /// Draws at once: more cost memory and no less time.
 const CHUNK: usize = 256;
 
-/// `n` draws `[n][event]`. Labels as conditions take turns, or are all `label`; other conditions are the first of
-/// `conditions`, again and again.
+/// Whether the conditions to draw with are examples of the data: those that are neither labels nor tell of variations.
+pub fn needs_examples(spec: &DataSpec) -> bool {
+    spec.condition.as_ref().is_some_and(|condition| condition.classes.is_none() && condition.told < condition.width())
+}
+
+/// `n` draws `[n][event]`. Labels as conditions take turns, or are all `label`; a model that is told of variations draws the
+/// data as they are; other conditions are the first of `conditions`, again and again.
 pub fn draw(
     model: &AnyModel,
     conditions: &Split,
@@ -49,22 +54,22 @@ fn condition_of(
     device: &Device,
 ) -> Result<Option<Tensor<2>>> {
     let n = rows.len();
-    Ok(match (classes, label) {
-        (Some(classes), Some(label)) if label >= classes => {
-            return Err(Error::input(format!("--label {label}: the labels are 0 to {}", classes - 1)));
+    let Some(described) = &spec.condition else { return Ok(None) };
+    if let (Some(classes), Some(label)) = (classes, label.filter(|&label| classes.is_some_and(|n| label >= n))) {
+        return Err(Error::input(format!("--label {label}: the labels are 0 to {}", classes - 1)));
+    }
+    if needs_examples(spec) {
+        let picked: Vec<usize> = rows.clone().map(|i| i % conditions.len().max(1)).collect();
+        return Ok(conditions.batch(&picked, 0, device)?.condition);
+    }
+    // What is told comes behind the label and is all zeros: nothing was varied.
+    let width = described.width();
+    let mut values = vec![0.0f32; n * width];
+    for (i, row) in rows.clone().zip(values.chunks_mut(width.max(1))) {
+        let class = classes.map(|classes| label.unwrap_or(i % classes));
+        if let Some(one) = class.and_then(|class| row.get_mut(class)) {
+            *one = 1.0;
         }
-        (Some(classes), _) => {
-            let mut one_hot = vec![0.0f32; n * classes];
-            for (i, row) in rows.clone().zip(one_hot.chunks_mut(classes)) {
-                if let Some(one) = row.get_mut(label.unwrap_or(i % classes)) {
-                    *one = 1.0;
-                }
-            }
-            Some(Tensor::from_data(TensorData::new(one_hot, [n, classes]), device))
-        }
-        (None, _) => {
-            let picked: Vec<usize> = rows.clone().map(|i| i % conditions.len().max(1)).collect();
-            if spec.condition.is_some() { conditions.batch(&picked, 0, device)?.condition } else { None }
-        }
-    })
+    }
+    Ok(Some(Tensor::from_data(TensorData::new(values, [n, width]), device)))
 }

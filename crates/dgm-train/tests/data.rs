@@ -128,3 +128,32 @@ fn a_file_that_is_read_row_by_row_gives_the_same_run_and_may_not_change() {
         "{text}"
     );
 }
+
+#[test]
+fn a_model_that_is_told_of_variations_is_scored_and_drawn_as_if_nothing_was_varied() {
+    let folder = tempfile::tempdir().unwrap();
+    let images: Vec<u8> = (0..60 * 16).map(|i| (i * 7 % 4) as u8).collect();
+    std::fs::write(folder.path().join("images.npy"), npy("(60, 4, 4)", &images)).unwrap();
+    let config = "[data]\nsource = \"npy\"\ntrain = \"images.npy\"\ntest = \"images.npy\"\nlevels = 4\n\
+                  augment = { shift = 1, orientation = \"dihedral\", told = true }\n\
+                  [model]\nkind = \"vae\"\nhidden = [16]\n[training]\nepochs = 2\n";
+    std::fs::write(folder.path().join("told.toml"), config).unwrap();
+    let table = run_ok(folder.path(), &["--config", "told.toml", "--out", "run", "--quiet"]);
+    assert!(table.contains("transform: training images shifted by up to 1 pixel and turned"), "{table}");
+    let provenance = json(&folder.path().join("run/provenance.json"));
+    assert_eq!(provenance["spec"]["condition"]["told"], 11);
+    let shown = run_ok(folder.path(), &["data", "inspect", "told.toml"]);
+    assert!(shown.contains("condition    11 numbers that tell how an example was varied\n"), "{shown}");
+    // Zeros as conditions need no data.
+    std::fs::remove_file(folder.path().join("images.npy")).unwrap();
+    run_ok(folder.path(), &["sample", "run", "-n", "3", "--out", "drawn.csv"]);
+    let drawn = std::fs::read_to_string(folder.path().join("drawn.csv")).unwrap();
+    assert_eq!(drawn.lines().count(), 3);
+
+    let set = ["--config", "told.toml", "--set", "data.augment.orientation=spiral"];
+    let text = common::run_fails(folder.path(), &set, 2);
+    assert!(text.contains("there is no `spiral`") && text.contains("dihedral"), "{text}");
+    let set = ["--config", "told.toml", "--set", "data.augment={told=true}"];
+    let text = common::run_fails(folder.path(), &set, 2);
+    assert!(text.contains("data.augment.told is true; expected false where neither shift"), "{text}");
+}

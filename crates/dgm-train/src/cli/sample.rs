@@ -3,7 +3,7 @@
 use super::SampleArgs;
 use crate::backend::Backend;
 use crate::data::Split;
-use crate::draw::draw;
+use crate::draw::{draw, needs_examples};
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
 use crate::report::grid;
@@ -32,10 +32,7 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
     let model = folder.best_model(&config, &spec, &backend.device)?;
     let seed = Seed(args.seed.unwrap_or(config.seed));
     // Conditions that are not labels come from the test split; nothing else needs the data.
-    let conditions = match &spec.condition {
-        Some(condition) if condition.classes.is_none() => folder.dataset(&config)?.test,
-        _ => Split::default(),
-    };
+    let conditions = if needs_examples(&spec) { folder.dataset(&config)?.test } else { Split::default() };
     let drawn = draw(&model, &conditions, args.n as usize, args.label, &backend.device, seed)?;
     if as_csv {
         let lines: Vec<String> =

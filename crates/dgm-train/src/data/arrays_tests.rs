@@ -8,7 +8,7 @@ use super::super::npy::tests::npy;
 use super::super::tests::{all, shared};
 use super::super::{DataConfig, load};
 use super::*;
-use crate::data::{Augment, Condition, Dequantize};
+use crate::data::{Augment, Condition, Dequantize, Orientation};
 
 /// Arrays in a folder, as the configuration names them.
 struct Files {
@@ -132,7 +132,7 @@ fn real_numbers_have_no_levels_to_transform() {
     files.config.dequantize = Dequantize::Uniform;
     assert!(files.error().starts_with("data.dequantize: the numbers of train.npy are real; expected levels"));
     files.config.dequantize = Dequantize::None;
-    files.config.augment = Augment { shift: 0, flip: super::super::Flip::Horizontal };
+    files.config.augment = Augment { orientation: Orientation::Horizontal, ..Augment::default() };
     assert!(files.error().starts_with("data.augment: train.npy holds a table; expected images"), "{}", files.error());
     files.config.augment = Augment::default();
     files.config.train = "nothing.npy".into();
@@ -144,6 +144,27 @@ fn real_numbers_have_no_levels_to_transform() {
     files.config.train = "train.npz:x".into();
     std::fs::write(files.folder.path().join("train.npz"), b"PK").unwrap();
     assert!(files.error().starts_with("train.npz: not a whole NPZ file ("), "{}", files.error());
+}
+
+#[test]
+fn only_square_images_are_turned() {
+    let mut files = Files::new();
+    for name in ["train.npy", "test.npy"] {
+        files.write(name, "|u1", "(6, 2, 3)", &[7; 36]);
+    }
+    for (orientation, works) in
+        [(Orientation::Horizontal, true), (Orientation::Rotations, false), (Orientation::Dihedral, false)]
+    {
+        files.config.augment = Augment { orientation, ..Augment::default() };
+        match works {
+            true => assert_eq!(files.load().unwrap().train.len(), 5),
+            false => assert_eq!(
+                files.error(),
+                "data.augment.orientation turns images by quarter turns, and those of train have 2 × 3 pixels; expected \
+                 square ones; take \"horizontal\" or \"none\""
+            ),
+        }
+    }
 }
 
 #[test]

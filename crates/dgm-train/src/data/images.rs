@@ -4,7 +4,7 @@ use dgm_core::random::Seed;
 use dgm_models::{ConditionSpec, DataSpec, Values};
 use serde::{Deserialize, Serialize};
 
-use super::store::View;
+use super::store::{ReadRow, Store, View};
 use super::transform::{Binarize, Dequantize, Draw, Step, Transforms};
 use super::{Dataset, Field, Split};
 use crate::config::{Invalid, require};
@@ -80,8 +80,8 @@ macro_rules! source {
             #[serde(default)]
             pub dequantize: crate::data::transform::Dequantize,
             /// How training images are varied. Default: not at all.
-            #[serde(default, skip_serializing_if = "crate::data::transform::Augment::is_none")]
-            pub augment: crate::data::transform::Augment,
+            #[serde(default, skip_serializing_if = "crate::data::augment::Augment::is_none")]
+            pub augment: crate::data::augment::Augment,
         }
 
         impl $name {
@@ -153,6 +153,13 @@ impl ImageSet {
                 height.min(width)
             )));
         }
+        if augment.orientation.needs_square() && height != width {
+            return Err(Error::input(format!(
+                "data.augment.orientation turns images by quarter turns, and those of {} have {height} × {width} pixels; \
+                 expected square ones; take \"horizontal\" or \"none\"",
+                self.name
+            )));
+        }
         let train = self.split(&self.train, declared, Draw::train(seed), true)?;
         let validation = self.split(&self.validation, declared, Draw::validation(), false)?;
         let test = self.split(&self.test, declared, Draw::test(), false)?;
@@ -175,17 +182,17 @@ impl ImageSet {
             Target::Label => ([1, 1, 1], Values::Levels(self.classes)),
         };
         let condition = match (declared.condition, &train.condition) {
-            (Condition::None, _) | (_, None) => None,
-            (Condition::Label, _) => Some(ConditionSpec {
-                mean: vec![0.0; self.classes],
-                std: vec![1.0; self.classes],
-                classes: Some(self.classes),
-                told: 0,
-            }),
+            (_, None) => None,
             (Condition::Image, Some(field)) => {
                 let (mean, std) = statistics(field)?;
                 Some(ConditionSpec { mean, std, classes: None, told: 0 })
             }
+            (Condition::None | Condition::Label, Some(field)) => Some(ConditionSpec {
+                mean: vec![0.0; field.width()],
+                std: vec![1.0; field.width()],
+                classes: (declared.condition == Condition::Label).then_some(self.classes),
+                told: augment.told_width(),
+            }),
         };
         let spec = DataSpec { shape, values, condition };
         let transforms = declared.transforms.sentences(self.levels);
@@ -226,10 +233,27 @@ impl ImageSet {
             Target::Label => labels()?,
         };
         let condition = match declared.condition {
+            Condition::None if augment.told => {
+                Some(Field::new(View::new(Store::elsewhere(images.len(), 0, NoNumbers))))
+            }
             Condition::None => None,
             Condition::Image => Some(pixels()),
             Condition::Label => Some(labels()?.then(Step::OneHot { classes: self.classes })),
         };
+        let condition = match augment.told {
+            true => condition.map(|field| field.drawn_from(draw).then(Step::Tell { augment, varied: augmented })),
+            false => condition,
+        };
         Ok(Split::new(target, condition))
+    }
+}
+
+/// Rows of nothing, for conditions that only tell what was done to the images.
+#[derive(Debug)]
+struct NoNumbers;
+
+impl ReadRow for NoNumbers {
+    fn append(&self, _: usize, _: &mut Vec<f32>) -> Result<()> {
+        Ok(())
     }
 }

@@ -4,6 +4,7 @@
 //! `load`.
 
 mod arrays;
+mod augment;
 pub mod catalogue;
 pub mod csv;
 mod digits;
@@ -33,6 +34,7 @@ use crate::config::Invalid;
 use crate::error::{Error, Result};
 
 pub use arrays::{Layout, NpyConfig};
+pub use augment::{Augment, Orientation};
 pub use csv::{Column, CsvConfig, Delimiter};
 pub use digits::DigitsConfig;
 pub(crate) use file::Fingerprint;
@@ -43,7 +45,7 @@ pub use named::{FashionMnistConfig, MnistConfig, NamedConfig};
 pub use split::{Field, Matrix, Split};
 pub use synthetic::{Kind, SyntheticConfig};
 pub use text::{TextConfig, Unit};
-pub use transform::{Augment, Binarize, Dequantize, Flip};
+pub use transform::{Binarize, Dequantize};
 
 macro_rules! registry {
     ($($source:literal => $variant:ident($config:ident)),+ $(,)?) => {

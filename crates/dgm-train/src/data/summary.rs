@@ -29,12 +29,19 @@ pub struct Summary {
     pub condition_width: usize,
     /// Classes, where the condition is a label.
     pub condition_classes: Option<usize>,
+    /// How many of a condition's numbers tell how an example was varied.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub condition_told: usize,
     /// Training, validation, test.
     pub splits: Vec<SplitSummary>,
     /// What was done to the examples that changes what their likelihood means.
     pub transforms: Vec<String>,
     /// Entropy of the distribution that the examples were drawn from, in nats an example, where it is known.
     pub entropy: Option<f64>,
+}
+
+fn is_zero(n: &usize) -> bool {
+    *n == 0
 }
 
 /// What a split holds. Random steps are those of epoch 0.
@@ -134,6 +141,7 @@ impl Summary {
             },
             condition_width: spec.condition_width(),
             condition_classes: spec.condition.as_ref().and_then(|condition| condition.classes),
+            condition_told: spec.condition.as_ref().map_or(0, |condition| condition.told),
             splits: splits.map(|(name, split)| SplitSummary::of(name, split, spec)).collect::<Result<_>>()?,
             transforms: dataset.transforms.clone(),
             entropy: dataset.entropy,
@@ -188,10 +196,13 @@ impl Summary {
     pub fn text(&self) -> String {
         let [channels, rows, columns] = self.shape;
         let values = self.levels.map_or("real numbers".to_owned(), |levels| format!("{levels} levels"));
-        let condition = match (self.condition_width, self.condition_classes) {
-            (0, _) => "none".to_owned(),
-            (_, Some(classes)) => format!("a label, one of {classes} classes"),
-            (width, None) => format!("{width} numbers"),
+        let told = format!("{} numbers that tell how an example was varied", self.condition_told);
+        let condition = match (self.condition_width, self.condition_classes, self.condition_told) {
+            (0, _, _) => "none".to_owned(),
+            (_, Some(classes), 0) => format!("a label, one of {classes} classes"),
+            (_, Some(classes), _) => format!("a label, one of {classes} classes, and {told}"),
+            (width, None, of_these) if of_these == width => told,
+            (width, None, _) => format!("{width} numbers"),
         };
         let mut text = format!(
             "name         {}\ntarget       {channels} × {rows} × {columns} (channels × rows × columns), {values}\n\
@@ -324,7 +335,7 @@ pub fn first_examples(split: &Split, spec: &DataSpec, n: usize) -> Result<(usize
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::{Condition, DataConfig, DigitsConfig, Target, load};
+    use super::super::{Augment, Condition, DataConfig, DigitsConfig, Orientation, Target, load};
     use super::*;
     use dgm_core::random::Seed;
 
@@ -351,6 +362,29 @@ mod tests {
         assert_eq!(labels.splits[0].class_counts, train.class_counts);
         let condition = labels.splits[0].condition.unwrap();
         assert!((condition.mean - train.target.mean).abs() < 1e-12 && (condition.std - train.target.std).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_a_model_is_told_is_counted_apart_from_the_labels() {
+        let augment = Augment { shift: 1, orientation: Orientation::Dihedral, told: true, ..Default::default() };
+        for (condition, expected) in [
+            (Condition::None, "condition    11 numbers that tell how an example was varied\n"),
+            (Condition::Label, "a label, one of 10 classes, and 11 numbers that tell how an example was varied\n"),
+        ] {
+            let config = DigitsConfig { condition, augment, ..Default::default() };
+            let data = load(&DataConfig::Digits(config), Seed(0)).unwrap();
+            let summary = Summary::of(&data).unwrap();
+            assert_eq!(summary.condition_told, 11);
+            assert!(summary.text().contains(expected), "{}", summary.text());
+            let [train, validation, _] = &summary.splits[..] else { unreachable!() };
+            let ones = |split: &SplitSummary| split.condition.unwrap().mean * summary.condition_width as f64;
+            assert!(ones(train) > ones(validation));
+            // Classes are counted as ever, and the picture has its columns.
+            let counts = train.class_counts.as_ref().map(|counts| counts.iter().sum::<usize>());
+            assert_eq!(counts, (condition == Condition::Label).then_some(1000));
+            let (columns, _) = first_examples(&data.train, &data.spec, 40).unwrap();
+            assert_eq!(columns, 10);
+        }
     }
 
     #[test]

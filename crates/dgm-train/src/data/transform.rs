@@ -3,6 +3,7 @@
 use dgm_core::random::{Seed, Stream};
 use serde::{Deserialize, Serialize};
 
+use super::augment::{Augment, Variation, WORDS};
 use crate::config::{Invalid, require};
 
 /// How grey values become black and white.
@@ -34,40 +35,12 @@ pub enum Dequantize {
     Uniform,
 }
 
-/// How training images are varied; validation and test are not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Augment {
-    /// Moved by up to so many pixels up, down, left and right, every offset as probable as another; what comes in from
-    /// outside is 0. Default: 0.
-    pub shift: usize,
-    /// Mirrored with probability one half. Default: not.
-    pub flip: Flip,
-}
-
-/// About which axis images are mirrored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Flip {
-    /// Not at all.
-    #[default]
-    None,
-    /// Left and right change places.
-    Horizontal,
-}
-
 /// The transforms of one configuration, in the order in which they are made: augmented, then binarised or dequantised.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Transforms {
     pub(super) augment: Augment,
     pub(super) binarize: Binarize,
     pub(super) dequantize: Dequantize,
-}
-
-impl Augment {
-    pub(super) fn is_none(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 impl Transforms {
@@ -80,26 +53,14 @@ impl Transforms {
         require(!dequantized || target, "dequantize", what)?;
         let what = "none beside data.binarize: two levels have a likelihood of their own";
         require(!dequantized || self.binarize == Binarize::None, "dequantize", what)?;
-        require(self.augment.shift <= 1024, "augment.shift", "a whole number from 0 to 1024")?;
-        let what = "left out: images are neither data.target nor data.condition";
-        require(self.augment.is_none() || used, "augment", what)
+        self.augment.validate(target, used)
     }
 
     /// What changes the meaning of a likelihood, in words.
     pub(super) fn sentences(&self, levels: usize) -> Vec<String> {
         let mut sentences = Vec::new();
         if !self.augment.is_none() {
-            let mut changes = Vec::new();
-            match self.augment.shift {
-                0 => {}
-                1 => changes.push("shifted by up to 1 pixel".to_owned()),
-                shift => changes.push(format!("shifted by up to {shift} pixels")),
-            }
-            if self.augment.flip == Flip::Horizontal {
-                changes.push("mirrored left to right".into());
-            }
-            let changes = changes.join(" and ");
-            sentences.push(format!("training images {changes} at random; validation and test are not"));
+            sentences.push(self.augment.sentence());
         }
         match self.binarize {
             Binarize::None => {}
@@ -188,16 +149,21 @@ pub(super) enum Step {
         /// Channels, rows and columns.
         shape: [usize; 3],
     },
+    /// What [`Augment`] did to the image of the same row is appended; zeros where the images of the split are as they are.
+    Tell {
+        /// What is done.
+        augment: Augment,
+        /// Whether it is done in this split.
+        varied: bool,
+    },
 }
-
-/// Words of the stream that one row's augmentation takes.
-const AUGMENT_WORDS: u64 = 4;
 
 impl Step {
     /// Numbers in a row after this step, where there were `width` before it.
     pub(super) fn width(&self, width: usize) -> usize {
         match self {
             Self::OneHot { classes } => *classes,
+            Self::Tell { augment, .. } => width + augment.told_width(),
             _ => width,
         }
     }
@@ -208,7 +174,8 @@ impl Step {
             Self::Planes { .. } | Self::OneHot { .. } | Self::Threshold(_) => None,
             Self::Binarize { .. } => Some(draw.stream("binarize", epoch)),
             Self::Dequantize => Some(draw.stream("dequantize", epoch)),
-            Self::Augment { .. } => Some(draw.stream("augment", epoch)),
+            // What is told is what was done: both draw the same numbers.
+            Self::Augment { .. } | Self::Tell { .. } => Some(draw.stream("augment", epoch)),
         }
     }
 
@@ -248,12 +215,12 @@ impl Step {
                 }
             }
             Self::Augment { augment, shape } => {
-                let mut stream = from(AUGMENT_WORDS);
-                let offsets = (2 * augment.shift + 1) as f32;
-                let mut offset = || (stream.uniform() * offsets) as isize - augment.shift as isize;
-                let by = [offset(), offset()];
-                let mirrored = augment.flip == Flip::Horizontal && stream.uniform() < 0.5;
-                moved(&mut numbers[start..], *shape, by, mirrored);
+                let variation = augment.draw(&mut from(WORDS));
+                augment.vary(&mut numbers[start..], *shape, variation);
+            }
+            Self::Tell { augment, varied } => {
+                let variation = if *varied { augment.draw(&mut from(WORDS)) } else { Variation::default() };
+                augment.tell(variation, numbers);
             }
         }
     }
@@ -262,24 +229,6 @@ impl Step {
 /// level + u, below level + 1 also where the sum would be rounded up to it.
 fn below_next(level: f32, u: f32) -> f32 {
     (level + u).min((level + 1.0).next_down())
-}
-
-/// Moves an image down and to the right, after mirroring it; 0 comes in.
-fn moved(image: &mut [f32], [_, height, width]: [usize; 3], [down, right]: [isize; 2], mirrored: bool) {
-    if [down, right] == [0, 0] && !mirrored {
-        return;
-    }
-    let old = image.to_vec();
-    for (plane, old) in image.chunks_exact_mut(height * width).zip(old.chunks_exact(height * width)) {
-        for (y, line) in plane.chunks_exact_mut(width).enumerate() {
-            let source = y.checked_add_signed(-down).and_then(|y| old.chunks_exact(width).nth(y));
-            for (x, number) in line.iter_mut().enumerate() {
-                let x = x.checked_add_signed(-right).filter(|&x| x < width);
-                let x = if mirrored { x.map(|x| width - 1 - x) } else { x };
-                *number = source.zip(x).and_then(|(line, x)| line.get(x).copied()).unwrap_or(0.0);
-            }
-        }
-    }
 }
 
 #[cfg(test)]
