@@ -3,6 +3,7 @@
 //! | file | what it answers |
 //! | --- | --- |
 //! | `mean` | what is the mean over examples, and how well is it known? [`Mean`] |
+//! | `ratio` | what is a ratio of two sums over examples, such as nats per token, and how well is it known? [`Ratio`] |
 //! | `likelihood` | nats in other units, and the gap to the entropy of the data: [`bits_per_dim`], [`divergence_from_data`] |
 //! | `importance` | log p(x) of a latent-variable model from log-weights: [`importance_weighted`], [`LogMeanExp`] |
 //! | `calibration` | is a classifier as sure as it is right? [`Reliability`] |
@@ -21,6 +22,7 @@ mod importance;
 mod likelihood;
 mod mean;
 mod pit;
+mod ratio;
 mod representation;
 
 pub use calibration::{Binning, Reliability, ReliabilityBin, top_label};
@@ -31,6 +33,7 @@ pub use importance::{ImportanceWeighted, LogMeanExp, importance_weighted, log_me
 pub use likelihood::{bits_per_dim, divergence_from_data, perplexity};
 pub use mean::Mean;
 pub use pit::{interval_coverage, kolmogorov_smirnov_uniform, pit_histogram, randomised_pit};
+pub use ratio::Ratio;
 pub use representation::{
     ACTIVE_UNIT_VARIANCE, active_units, mutual_information_lower, mutual_information_upper, posterior_mean_variances,
 };

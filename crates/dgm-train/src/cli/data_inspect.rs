@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use toml::de::DeTable;
 
-/// Windows of a text that are shown.
+/// Examples of a text that are shown.
 const WINDOWS: usize = 3;
 
 /// What `--json` prints.
@@ -46,7 +46,7 @@ pub(super) fn run(args: &InspectArgs) -> Result<ExitCode> {
     }
     print!("{}", inspection.summary.text());
     if !inspection.windows.is_empty() {
-        println!("\nfirst windows");
+        println!("\nfirst examples");
         inspection.windows.iter().for_each(|window| println!("  {window}"));
     }
     match &args.out {
@@ -116,8 +116,16 @@ fn windows(config: &DataConfig, dataset: &Dataset) -> Result<Vec<String>> {
     let symbols = text.symbols()?;
     let rows: Vec<usize> = (0..dataset.train.len().min(WINDOWS)).collect();
     let read = dataset.train.target.read(&rows, 0)?;
+    let mask = dataset.train.mask.as_ref().map(|mask| mask.read(&rows, 0)).transpose()?;
+    // What stands behind the last scored symbol is padding.
+    let end = |row: usize| mask.as_ref().map_or(read.width(), |mask| 1 + last_one(mask.row(row)));
     let shown = |row: &[f32]| row.iter().map(|&x| symbols.get(x as usize).map_or("?", String::as_str)).collect();
-    Ok((0..rows.len()).map(|row| shown(read.row(row))).collect())
+    Ok((0..rows.len()).map(|row| shown(&read.row(row)[..end(row)])).collect())
+}
+
+/// The place of the last 1.
+fn last_one(mask: &[f32]) -> usize {
+    mask.iter().rposition(|&one| one > 0.5).unwrap_or(0)
 }
 
 /// Training, validation and test one above the other.

@@ -42,9 +42,9 @@ pub use folder::{FolderConfig, Resize};
 pub use idx::IdxConfig;
 pub use images::{Condition, Target};
 pub use named::{FashionMnistConfig, MnistConfig, NamedConfig};
-pub use split::{Field, Matrix, Split};
+pub use split::{Field, Matrix, Split, Tokens};
 pub use synthetic::{Kind, SyntheticConfig};
-pub use text::{TextConfig, Unit};
+pub use text::{Examples, TextConfig, Unit, Vocabulary};
 pub use transform::{Binarize, Dequantize};
 
 macro_rules! registry {
@@ -135,6 +135,11 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// What one token is, where the targets are tokens of a text.
+    pub fn tokens(&self) -> Option<Unit> {
+        self.test.tokens.map(|tokens| tokens.unit)
+    }
+
     /// Every split has examples.
     fn check(&self) -> Result<()> {
         for (name, split) in [("training", &self.train), ("validation", &self.validation), ("test", &self.test)] {

@@ -1,9 +1,12 @@
 //! Examples that belong together, and how their numbers get from the store to a batch.
 
+use std::sync::Arc;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_models::Batch;
 
-use super::store::{Store, View};
+use super::Unit;
+use super::store::{ReadEpochRow, Store, View};
 use super::transform::{Draw, Step};
 use crate::error::Result;
 
@@ -59,11 +62,44 @@ impl Matrix {
     }
 }
 
+/// Where the rows of a field come from.
+#[derive(Clone, Debug)]
+enum Rows {
+    /// The same in every epoch.
+    Stored(View),
+    /// Others in each epoch.
+    OfEpoch(Arc<dyn ReadEpochRow>),
+}
+
+impl Rows {
+    fn len(&self) -> usize {
+        match self {
+            Self::Stored(view) => view.len(),
+            Self::OfEpoch(reader) => reader.rows(),
+        }
+    }
+
+    fn width(&self) -> usize {
+        match self {
+            Self::Stored(view) => view.width(),
+            Self::OfEpoch(reader) => reader.width(),
+        }
+    }
+
+    fn append(&self, row: usize, epoch: u64, numbers: &mut Vec<f32>) -> Result<()> {
+        match self {
+            Self::Stored(view) => view.append(row, numbers)?,
+            Self::OfEpoch(reader) => reader.append(row, epoch, numbers),
+        }
+        Ok(())
+    }
+}
+
 /// One part of the examples (the target, the condition or the mask): rows of a store, and the steps from what is stored
 /// to what a model sees.
 #[derive(Clone, Debug)]
 pub struct Field {
-    view: View,
+    rows: Rows,
     steps: Vec<Step>,
     draw: Draw,
 }
@@ -85,7 +121,16 @@ impl From<Matrix> for Field {
 impl Field {
     /// The rows as they are stored.
     pub(super) fn new(view: View) -> Self {
-        Self { view, steps: Vec::new(), draw: Draw::default() }
+        Self::of(Rows::Stored(view))
+    }
+
+    /// Rows that may be others in each epoch.
+    pub(super) fn of_epoch(reader: impl ReadEpochRow + 'static) -> Self {
+        Self::of(Rows::OfEpoch(Arc::new(reader)))
+    }
+
+    fn of(rows: Rows) -> Self {
+        Self { rows, steps: Vec::new(), draw: Draw::default() }
     }
 
     /// One more step, after those that are there.
@@ -102,7 +147,7 @@ impl Field {
 
     /// Number of rows.
     pub fn len(&self) -> usize {
-        self.view.len()
+        self.rows.len()
     }
 
     /// Whether there is no row.
@@ -112,7 +157,7 @@ impl Field {
 
     /// Numbers in a row.
     pub fn width(&self) -> usize {
-        self.steps.iter().fold(self.view.width(), |width, step| step.width(width))
+        self.steps.iter().fold(self.rows.width(), |width, step| step.width(width))
     }
 
     /// Whether real noise was added to whole numbers.
@@ -134,11 +179,11 @@ impl Field {
     /// When a row does not exist.
     pub fn read(&self, rows: &[usize], epoch: u64) -> Result<Matrix> {
         let width = self.width();
-        let mut values = Vec::with_capacity(rows.len() * width.max(self.view.width()));
+        let mut values = Vec::with_capacity(rows.len() * width.max(self.rows.width()));
         let streams: Vec<_> = self.steps.iter().map(|step| step.stream(&self.draw, epoch)).collect();
         for &row in rows {
             let start = values.len();
-            self.view.append(row, &mut values)?;
+            self.rows.append(row, epoch, &mut values)?;
             for (step, stream) in self.steps.iter().zip(&streams) {
                 step.apply(&mut values, start, row, stream.as_ref());
             }
@@ -206,8 +251,20 @@ pub struct Split {
     pub target: Field,
     /// What it is conditioned on.
     pub condition: Option<Field>,
-    /// 1 where the target is there, 0 where it is padding; `None`: everything is there.
+    /// 1 where a number of the target is scored; 0 where it is given (before scored ones) or padding (behind them);
+    /// `None`: everything is scored.
     pub mask: Option<Field>,
+    /// Of targets that are tokens: what one is, and how many are scored.
+    pub tokens: Option<Tokens>,
+}
+
+/// What the numbers of a target are where they are tokens of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tokens {
+    /// What one token is.
+    pub unit: Unit,
+    /// How many tokens of a split are scored, each time that they count; of training, in its first epoch.
+    pub scored: u64,
 }
 
 impl Split {
@@ -221,24 +278,61 @@ impl Split {
             let (targets, conditions) = (target.len(), condition.len());
             assert_eq!(targets, conditions, "Split::new: {targets} targets and {conditions} conditions");
         }
-        Self { target, condition, mask: None }
+        Self { target, condition, mask: None, tokens: None }
     }
 
-    /// The same with a mask of the target.
+    /// The same with targets that are tokens, scored where the mask is 1.
     ///
     /// # Panics
     ///
     /// When the mask is not as large as the target.
-    pub fn with_mask(mut self, mask: Field) -> Self {
-        let ([rows, width], [found_rows, found_width]) =
-            ([self.target.len(), self.target.width()], [mask.len(), mask.width()]);
-        assert_eq!(
-            [rows, width],
-            [found_rows, found_width],
-            "Split::with_mask: a target of {rows} × {width} and a mask of {found_rows} × {found_width}"
-        );
-        self.mask = Some(mask);
+    pub fn with_tokens(mut self, tokens: Tokens, mask: Option<Field>) -> Self {
+        if let Some(mask) = &mask {
+            let [target, found] = [&self.target, mask].map(|field| [field.len(), field.width()]);
+            assert_eq!(
+                target, found,
+                "Split::with_tokens: a target of {} × {} and a mask of {} × {}",
+                target[0], target[1], found[0], found[1]
+            );
+        }
+        (self.tokens, self.mask) = (Some(tokens), mask);
         self
+    }
+
+    /// How many numbers of a target are scored, in the mean over the examples: all of them, where they are not tokens.
+    pub fn mean_scored(&self) -> f64 {
+        match &self.tokens {
+            Some(tokens) => tokens.scored as f64 / self.len() as f64,
+            None => self.target.width() as f64,
+        }
+    }
+
+    /// How many numbers of each example's target are scored, as they are in epoch 0.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read any more, or that somebody changed.
+    pub fn scored(&self) -> Result<Vec<usize>> {
+        let Some(mask) = &self.mask else { return Ok(vec![self.target.width(); self.len()]) };
+        let mut scored = Vec::with_capacity(self.len());
+        for start in (0..self.len()).step_by(CHUNK) {
+            let rows: Vec<usize> = (start..self.len().min(start + CHUNK)).collect();
+            let part = mask.read(&rows, 0)?;
+            scored.extend((0..rows.len()).map(|row| part.row(row).iter().filter(|&&one| one > 0.5).count()));
+        }
+        Ok(scored)
+    }
+
+    /// Nats an example in the mean → nats a token: Σ nats / Σ scored; `None`: the targets are not tokens.
+    ///
+    /// Exact for the mean over the whole split; for that over some examples, as if they had as many tokens as others.
+    pub fn nats_per_token(&self, nats: f64) -> Option<f64> {
+        self.tokens.map(|_| nats / self.mean_scored())
+    }
+
+    /// Nats an example in the mean → bits for each number that is scored: Σ nats / (Σ scored · ln 2).
+    pub fn bits_per_dim(&self, nats: f64) -> f64 {
+        nats / (self.mean_scored() * std::f64::consts::LN_2)
     }
 
     /// Number of examples.

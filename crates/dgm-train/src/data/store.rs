@@ -23,6 +23,22 @@ pub(super) trait ReadRow: Debug + Send + Sync {
     fn append(&self, row: usize, numbers: &mut Vec<f32>) -> Result<()>;
 }
 
+/// Rows that may be others in each epoch.
+pub(super) trait ReadEpochRow: Debug + Send + Sync {
+    /// Number of rows, the same in every epoch.
+    fn rows(&self) -> usize;
+
+    /// Numbers in a row.
+    fn width(&self) -> usize;
+
+    /// Appends the numbers of row `row` as it is in this epoch.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such row.
+    fn append(&self, row: usize, epoch: u64, numbers: &mut Vec<f32>);
+}
+
 /// Rows of `width` numbers. A clone shares them.
 #[derive(Clone, Debug)]
 pub(super) struct Store {
@@ -72,23 +88,6 @@ impl Store {
     /// `rows` rows that are read when they are asked for.
     pub(super) fn elsewhere(rows: usize, width: usize, reader: impl ReadRow + 'static) -> Self {
         Self { rows, width, stride: width, numbers: Numbers::Elsewhere(Arc::new(reader)) }
-    }
-
-    /// The same numbers cut into rows anew: windows of `width` numbers that begin every `stride` numbers.
-    ///
-    /// # Panics
-    ///
-    /// When the numbers are bits, or not in memory: only bytes, words and floats lie one after the other.
-    pub(super) fn windows(self, width: usize, stride: usize) -> Self {
-        let length = match &self.numbers {
-            Numbers::Bytes(numbers) => Some(numbers.len()),
-            Numbers::Words(numbers) => Some(numbers.len()),
-            Numbers::Floats(numbers) => Some(numbers.len()),
-            Numbers::Bits(_) | Numbers::Elsewhere(_) => None,
-        };
-        assert!(length.is_some(), "Store::windows: windows of {width} numbers in bits, or in a file");
-        let rows = length.and_then(|length| length.checked_sub(width)).map_or(0, |rest| rest / stride.max(1) + 1);
-        Self { rows, width, stride, ..self }
     }
 
     /// Number of rows.

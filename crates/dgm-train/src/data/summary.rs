@@ -5,7 +5,7 @@ use std::fmt::Write;
 use dgm_models::{DataSpec, Values};
 use serde::Serialize;
 
-use super::{Dataset, Field, Split};
+use super::{Dataset, Field, Split, Unit};
 use crate::error::Result;
 
 /// Rows read at once.
@@ -32,6 +32,9 @@ pub struct Summary {
     /// How many of a condition's numbers tell how an example was varied.
     #[serde(skip_serializing_if = "is_zero")]
     pub condition_told: usize,
+    /// What a number of a target is, where it is a token: `byte` or `character`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<&'static str>,
     /// Training, validation, test.
     pub splits: Vec<SplitSummary>,
     /// What was done to the examples that changes what their likelihood means.
@@ -51,7 +54,10 @@ pub struct SplitSummary {
     pub split: &'static str,
     /// Number of examples.
     pub examples: usize,
-    /// All numbers of the targets.
+    /// How many tokens are scored, where the targets are tokens; of training, in the first epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
+    /// All numbers of the targets that are scored.
     pub target: Range,
     /// Each number of a target by itself, where they are real and no more than 32.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -117,6 +123,17 @@ fn each_row(field: &Field, mut f: impl FnMut(usize, &[f32])) -> Result<()> {
     Ok(())
 }
 
+/// Calls `f` with each row of the targets as it is in epoch 0, and whether each of its numbers is scored.
+fn each_target(split: &Split, mut f: impl FnMut(&[f32], &dyn Fn(usize) -> bool)) -> Result<()> {
+    let Some(mask) = &split.mask else { return each_row(&split.target, |_, row| f(row, &|_| true)) };
+    for start in (0..split.len()).step_by(CHUNK) {
+        let rows: Vec<usize> = (start..split.len().min(start + CHUNK)).collect();
+        let (part, mask) = (split.target.read(&rows, 0)?, mask.read(&rows, 0)?);
+        (0..rows.len()).for_each(|i| f(part.row(i), &|place| mask.row(i).get(place).is_some_and(|&one| one > 0.5)));
+    }
+    Ok(())
+}
+
 /// The class of a condition in one-hot form.
 fn class_of(one_hot: &[f32]) -> Option<usize> {
     one_hot.iter().position(|&one| one == 1.0)
@@ -142,6 +159,7 @@ impl Summary {
             condition_width: spec.condition_width(),
             condition_classes: spec.condition.as_ref().and_then(|condition| condition.classes),
             condition_told: spec.condition.as_ref().map_or(0, |condition| condition.told),
+            token: dataset.tokens().map(Unit::name),
             splits: splits.map(|(name, split)| SplitSummary::of(name, split, spec)).collect::<Result<_>>()?,
             transforms: dataset.transforms.clone(),
             entropy: dataset.entropy,
@@ -159,8 +177,8 @@ impl SplitSummary {
         let singly = levels == 0 && spec.event() <= MOST_SHOWN;
         let mut numbers = vec![Running::NONE; if singly { spec.event() } else { 0 }];
         let mut all = Running::NONE;
-        each_row(&split.target, |_, row| {
-            for &x in row {
+        each_target(split, |row, scored| {
+            for (_, &x) in row.iter().enumerate().filter(|(place, _)| scored(*place)) {
                 all.add(f64::from(x));
                 if let Some(count) = used.get_mut(x as usize) {
                     *count += 1;
@@ -182,6 +200,7 @@ impl SplitSummary {
         Ok(Self {
             split: name,
             examples: split.len(),
+            tokens: split.tokens.map(|tokens| tokens.scored),
             target: all.range(),
             target_numbers: singly.then(|| numbers.iter().map(Running::range).collect()),
             levels_used: (levels > 0).then(|| used.iter().filter(|count| **count > 0).count()),
@@ -209,6 +228,11 @@ impl Summary {
              condition    {condition}\nfingerprint  {}\n",
             self.name, self.fingerprint
         );
+        if let Some(token) = self.token {
+            let scored = |split: &SplitSummary| format!("{} {}", split.tokens.unwrap_or(0), split.split);
+            let scored = self.splits.iter().map(scored).collect::<Vec<_>>().join(", ");
+            let _ = writeln!(text, "tokens       {token}s; scored: {scored}");
+        }
         if let Some(entropy) = self.entropy {
             let _ = writeln!(text, "entropy      {entropy:.4} nats/example: no model can be better on average");
         }

@@ -89,12 +89,6 @@ fn a_constant_has_a_deviation_of_one() {
 }
 
 #[test]
-#[should_panic(expected = "Store::windows: windows of 3 numbers in bits")]
-fn bits_have_no_windows() {
-    let _ = store::Store::bits(8, 1, vec![0; 4]).windows(3, 1);
-}
-
-#[test]
 fn a_split_without_examples_is_an_error() {
     let mut data = digits(Target::Image, Condition::None);
     data.validation = Split::default();

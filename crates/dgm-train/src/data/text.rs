@@ -1,18 +1,23 @@
-//! `source = "text"`: a text file as windows of bytes or characters.
+//! `source = "text"`: a text file as windows or lines of bytes or characters.
 
-use std::collections::BTreeSet;
+mod passages;
+mod vocabulary;
+
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use dgm_core::random::Seed;
 use dgm_models::{DataSpec, Values};
 use serde::{Deserialize, Serialize};
 
+use self::passages::{Cut, Lines, Masks, Passages, Symbols, Targets};
 use super::file::{Fingerprint, Source};
 use super::fraction::{part, tenth};
-use super::store::{Store, View};
-use super::{Dataset, Field, Split};
+use super::{Dataset, Field, Split, Tokens};
 use crate::config::{Invalid, require};
 use crate::error::{Error, Result};
+
+pub use self::vocabulary::Vocabulary;
 
 /// The keys of `source = "text"`. The path is relative to the current folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,10 +28,25 @@ pub struct TextConfig {
     /// What one symbol is. Default: a character.
     #[serde(default)]
     pub unit: Unit,
-    /// Symbols in one window, which is one example. Default: 64.
+    /// What one example is. Default: a window.
+    #[serde(default)]
+    pub examples: Examples,
+    /// Symbols of one example that are scored, at most. Default: 64.
     #[serde(default = "sixty_four")]
     pub length: usize,
-    /// The part of the text for validation, which stands before that for the test. Default: 0.1.
+    /// Symbols before each window that are given: see [`Examples::Windows`]. Default: 0.
+    #[serde(default)]
+    pub context: usize,
+    /// Training windows begin at another place each epoch: all of them moved by one number of symbols, drawn anew.
+    /// Default: false.
+    #[serde(default)]
+    pub shift_windows: bool,
+    /// The symbols of a line up to and including the first of these are given, not scored; a line without it is scored
+    /// whole. Default: all lines are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix_until: Option<char>,
+    /// The part of the text (of its lines, where they are the examples) for validation, which stands before that for the
+    /// test. Default: 0.1.
     #[serde(default = "tenth")]
     pub validation_fraction: f64,
     /// The part of the text for the test: its end. Default: 0.1.
@@ -46,67 +66,100 @@ pub enum Unit {
     Characters,
 }
 
+impl Unit {
+    /// The name of one: "byte" or "character".
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bytes => "byte",
+            Self::Characters => "character",
+        }
+    }
+}
+
+/// What one example of a text is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Examples {
+    /// Windows, which follow each other.
+    ///
+    /// In validation and test each symbol is scored exactly once: `length` of them a window, given the `context` symbols
+    /// before them, which for the first window of a part are the end of the part before. The last window of a part is
+    /// padded. Training is cut into windows of context + length symbols, all of which are scored, given those before them
+    /// in the window: each symbol once an epoch.
+    #[default]
+    Windows,
+    /// Lines, each ended by its newline, which is scored as its end: so the probabilities of all texts of a line add up to
+    /// one. Then padding up to `length` symbols; longer lines are cut there, empty ones left out. The parts are lines in the
+    /// order of the file.
+    Lines,
+}
+
 fn sixty_four() -> usize {
     64
 }
 
-/// A symbol for a person: as it is where it can be seen, escaped where it cannot.
-fn visible(character: char) -> String {
-    match character {
-        ' ' => " ".into(),
-        _ if character.is_whitespace() || character.is_control() => character.escape_default().to_string(),
-        _ => character.to_string(),
-    }
-}
-
-/// Symbols as numbers, and what they stand for.
-#[derive(Debug)]
-pub(super) struct Tokens {
-    symbols: Vec<u16>,
-    /// In the order of the numbers.
-    names: Vec<String>,
+/// A text that was read.
+struct Text {
+    symbols: Symbols,
+    vocabulary: Vocabulary,
     /// How many symbols are none of the training part.
     unknown: usize,
+    layout: Layout,
+    fingerprint: String,
 }
 
-impl Tokens {
-    fn bytes(bytes: &[u8]) -> Self {
-        let names = (0..=255u8).map(|byte| match byte {
-            b' '..=b'~' => char::from(byte).to_string(),
-            _ => byte.escape_ascii().to_string(),
-        });
-        Self { symbols: bytes.iter().map(|&byte| u16::from(byte)).collect(), names: names.collect(), unknown: 0 }
-    }
-
-    /// Characters, where the first `train` of them make the vocabulary: more than 65535 of them are for the caller to
-    /// refuse.
-    fn characters(text: &str, train: usize) -> Self {
-        // In order, and without a copy of the text that is four times as long.
-        let vocabulary: Vec<char> = text.chars().take(train).collect::<BTreeSet<char>>().into_iter().collect();
-        let mut unknown = 0;
-        let symbol = |character: char| {
-            let known = vocabulary.binary_search(&character);
-            unknown += usize::from(known.is_err());
-            known.unwrap_or(vocabulary.len()) as u16
-        };
-        let symbols = text.chars().map(symbol).collect();
-        let mut names: Vec<String> = vocabulary.into_iter().map(visible).collect();
-        if unknown > 0 {
-            names.push("<unknown>".into());
-        }
-        Self { symbols, names, unknown }
-    }
+/// How a text becomes examples.
+enum Layout {
+    Windows {
+        /// Where training and validation end.
+        ends: [usize; 2],
+    },
+    Lines {
+        lines: Lines,
+        /// The first line behind training and validation.
+        ends: [usize; 2],
+    },
 }
 
-/// Where the training part ends and where the validation part does, of `n` symbols.
+/// Where the training part ends and where the validation part does, of `n` symbols or lines.
 fn ends(n: usize, validation: f64, test: f64) -> [usize; 2] {
     let validation_end = n - part(n, test);
     [validation_end.saturating_sub(part(n, validation)), validation_end]
 }
 
+/// Nothing is given by this prefix.
+fn no_prefix(name: &str, prefix: char) -> Error {
+    Error::input(format!(
+        "{name}: no line for training has a {prefix:?}; set data.prefix_until to a character that ends the beginning of \
+         lines, or leave it out"
+    ))
+}
+
+impl Layout {
+    /// The symbols of the training part.
+    fn train(&self) -> usize {
+        match self {
+            Self::Windows { ends } => ends[0],
+            Self::Lines { lines, ends } => lines.starts.get(ends[0]).map_or(0, |&start| start as usize),
+        }
+    }
+}
+
 impl TextConfig {
     pub(super) fn validate(&self) -> std::result::Result<(), Invalid> {
         require((1..=1 << 20).contains(&self.length), "length", "a whole number from 1 to 1048576")?;
+        require(self.context <= 1 << 20, "context", "a whole number from 0 to 1048576")?;
+        let lines = self.examples == Examples::Lines;
+        let what = "0 beside data.examples = \"lines\": nothing before a line is given";
+        require(!lines || self.context == 0, "context", what)?;
+        let what = "false beside data.examples = \"lines\": a line begins where it begins";
+        require(!lines || !self.shift_windows, "shift_windows", what)?;
+        if let Some(prefix) = self.prefix_until {
+            require(lines, "prefix_until", "left out, or data.examples = \"lines\" beside it")?;
+            require(prefix != '\n', "prefix_until", "another character than the newline, which ends a line")?;
+            let byte = self.unit == Unit::Characters || prefix.is_ascii();
+            require(byte, "prefix_until", "an ASCII character beside data.unit = \"bytes\"")?;
+        }
         let fraction = |value: f64, key| require(value > 0.0 && value < 1.0, key, "a number above 0 and below 1");
         fraction(self.validation_fraction, "validation_fraction")?;
         fraction(self.test_fraction, "test_fraction")?;
@@ -114,44 +167,96 @@ impl TextConfig {
         require(rest, "test_fraction", "less than what data.validation_fraction leaves of 1: training needs some")
     }
 
-    /// The symbols of the file, where each part ends, and the content's fingerprint.
-    fn read(&self) -> Result<(Tokens, [usize; 2], String)> {
+    /// Symbols of an example, given and scored.
+    fn width(&self) -> usize {
+        self.context + self.length
+    }
+
+    fn read(&self) -> Result<Text> {
         let mut source = Source::open(&self.path, "path", "a text")?;
         let mut fingerprint = Fingerprint::default();
-        let (tokens, ends) = match self.unit {
+        // The last line may end without a newline.
+        let lines = self.examples == Examples::Lines;
+        let (symbols, vocabulary, unknown, layout) = match self.unit {
             Unit::Bytes => {
-                let bytes = source.read_whole()?;
+                let mut bytes = source.read_whole()?;
                 fingerprint.update(&bytes);
-                (Tokens::bytes(&bytes), ends(bytes.len(), self.validation_fraction, self.test_fraction))
+                if lines && bytes.last().is_some_and(|&last| last != b'\n') {
+                    bytes.push(b'\n');
+                }
+                let layout = self.layout(source.name(), bytes.len(), bytes.iter().map(|&byte| char::from(byte)))?;
+                (Symbols::Bytes(Arc::new(bytes)), Vocabulary::bytes(), 0, layout)
             }
             Unit::Characters => {
-                let text = source.read_text()?;
+                let mut text = source.read_text()?;
                 fingerprint.update(text.as_bytes());
-                let ends = ends(text.chars().count(), self.validation_fraction, self.test_fraction);
-                (Tokens::characters(&text, ends[0]), ends)
+                if lines && !text.is_empty() && !text.ends_with('\n') {
+                    text.push('\n');
+                }
+                let layout = self.layout(source.name(), text.chars().count(), text.chars())?;
+                let vocabulary = Vocabulary::of(text.chars().take(layout.train()));
+                let known = vocabulary.len();
+                // One more may stand for all others. Numbers of symbols travel as levels.
+                if !(2..65_536).contains(&known) {
+                    return Err(Error::input(format!(
+                        "{}: found {known} different characters in the training part; expected 2 to 65535; set \
+                         data.unit = \"bytes\"",
+                        source.name()
+                    )));
+                }
+                if let Some(prefix) = self.prefix_until.filter(|&prefix| vocabulary.number(prefix) == known) {
+                    return Err(no_prefix(source.name(), prefix));
+                }
+                let mut unknown = 0;
+                let numbers = text.chars().map(|character| {
+                    let number = vocabulary.number(character);
+                    unknown += usize::from(number == known);
+                    number
+                });
+                let symbols = match known {
+                    ..=255 => Symbols::Bytes(Arc::new(numbers.map(|number| number as u8).collect())),
+                    _ => Symbols::Words(Arc::new(numbers.map(|number| number as u16).collect())),
+                };
+                (symbols, vocabulary.with_unknown(unknown > 0), unknown, layout)
             }
         };
-        let parts =
-            [("training", 0, ends[0]), ("validation", ends[0], ends[1]), ("test", ends[1], tokens.symbols.len())];
-        if let Some((part, start, end)) = parts.into_iter().find(|(_, start, end)| end - start < self.length) {
+        let fingerprint = fingerprint.finish();
+        let vocabulary = vocabulary.read_from(source.name(), fingerprint.clone(), lines);
+        Ok(Text { symbols, vocabulary, unknown, layout, fingerprint })
+    }
+
+    /// Where the parts and the examples of a text of `n` symbols are.
+    fn layout(&self, name: &str, n: usize, text: impl Iterator<Item = char>) -> Result<Layout> {
+        let (validation, test) = (self.validation_fraction, self.test_fraction);
+        if self.examples == Examples::Windows {
+            let ends = ends(n, validation, test);
+            if ends[0] < self.width() {
+                let window = if self.context > 0 { "data.context + data.length" } else { "data.length" };
+                return Err(Error::input(format!(
+                    "{name}: found {n} symbols, {} of them for the training part; expected one window of {window} = {} \
+                     there at least; give a longer text, smaller windows or other fractions",
+                    ends[0],
+                    self.width()
+                )));
+            }
+            return Ok(Layout::Windows { ends });
+        }
+        let lines = Lines::of(text, self.prefix_until, self.length);
+        let ends = ends(lines.starts.len(), validation, test);
+        if ends[0] == 0 {
             return Err(Error::input(format!(
-                "{}: found {} symbols, {} of them for the {part} part; expected one window of data.length = {} there at \
-                 least; give a longer text, a smaller data.length or other fractions",
-                source.name(),
-                tokens.symbols.len(),
-                end - start,
-                self.length
+                "{name}: found {} lines with something to score, {} of them for the training part; expected one there at \
+                 least; give a longer text or other fractions",
+                lines.starts.len(),
+                ends[0]
             )));
         }
-        // Numbers of symbols travel as levels.
-        if !(2..=65_536).contains(&tokens.names.len()) {
-            return Err(Error::input(format!(
-                "{}: found {} different characters; expected 2 to 65536; set data.unit = \"bytes\"",
-                source.name(),
-                tokens.names.len()
-            )));
+        if let Some(prefix) = self.prefix_until
+            && lines.without_prefix == lines.starts.len()
+        {
+            return Err(no_prefix(name, prefix));
         }
-        Ok((tokens, ends, fingerprint.finish()))
+        Ok(Layout::Lines { lines, ends })
     }
 
     /// What each level stands for, as a person reads it: control characters are escaped.
@@ -159,49 +264,118 @@ impl TextConfig {
     /// # Errors
     /// As for loading.
     pub fn symbols(&self) -> Result<Vec<String>> {
-        Ok(self.read()?.0.names)
+        Ok(self.vocabulary()?.names())
     }
 
-    pub(super) fn load(&self, _: Seed) -> Result<Dataset> {
-        let (tokens, [train, validation], fingerprint) = self.read()?;
-        let parts = [0..train, train..validation, validation..tokens.symbols.len()];
-        let [train, validation, test] = parts.map(|part| {
-            let symbols = tokens.symbols.get(part).unwrap_or_default();
-            let store = match tokens.names.len() {
-                ..=256 => Store::bytes(1, symbols.iter().map(|&symbol| symbol as u8).collect()),
-                _ => Store::words(1, symbols.to_vec()),
-            };
-            Split::new(Field::new(View::new(store.windows(self.length, self.length))), None)
-        });
+    /// The symbols of the text, and the way from text to levels and back. Reads the file.
+    ///
+    /// # Errors
+    /// As for loading: a text that is not there any more is named, with the key `data.path`.
+    pub fn vocabulary(&self) -> Result<Vocabulary> {
+        Ok(self.read()?.vocabulary)
+    }
+
+    pub(super) fn load(&self, seed: Seed) -> Result<Dataset> {
+        let text = self.read()?;
+        let [train, validation, test] = self.passages(&text, seed).map(Arc::new);
+        let transforms = self.sentences(&text, [&train, &validation, &test]);
         let name = self.path.file_stem().map_or_else(|| "text".into(), |stem| stem.to_string_lossy().into_owned());
-        let spec = DataSpec { shape: [1, 1, self.length], values: Values::Levels(tokens.names.len()), condition: None };
-        let transforms = self.sentences(&tokens);
-        Ok(Dataset { name, spec, train, validation, test, fingerprint, transforms, entropy: None })
+        let shape = [1, 1, self.width()];
+        Ok(Dataset {
+            name,
+            spec: DataSpec { shape, values: Values::Levels(text.vocabulary.len()), condition: None },
+            train: self.split(train),
+            validation: self.split(validation),
+            test: self.split(test),
+            fingerprint: text.fingerprint,
+            transforms,
+            entropy: None,
+        })
+    }
+
+    /// The examples of training, validation and test.
+    fn passages(&self, text: &Text, seed: Seed) -> [Passages; 3] {
+        let of = |part, cut| Passages { symbols: text.symbols.clone(), part, width: self.width(), cut };
+        let n = text.symbols.len();
+        match &text.layout {
+            &Layout::Windows { ends: [train, validation] } => {
+                let shift = self.shift_windows.then_some(seed);
+                let scored = Cut::Scored { context: self.context, length: self.length };
+                [
+                    of(0..train, Cut::Training { length: self.width(), shift }),
+                    of(train..validation, scored.clone()),
+                    of(validation..n, scored),
+                ]
+            }
+            Layout::Lines { lines: Lines { starts, .. }, ends: [train, validation] } => {
+                let prefix = self.prefix_until.map(|prefix| text.vocabulary.number(prefix));
+                let end = text.vocabulary.number('\n');
+                [0..*train, *train..*validation, *validation..starts.len()].map(|rows| {
+                    let starts = starts.get(rows).unwrap_or_default().to_vec();
+                    of(0..n, Cut::Lines { starts, end, prefix, most: self.length })
+                })
+            }
+        }
+    }
+
+    fn split(&self, passages: Arc<Passages>) -> Split {
+        let tokens = Tokens { unit: self.unit, scored: passages.scored(0) as u64 };
+        let mask = passages.is_masked().then(|| Field::of_epoch(Masks(passages.clone())));
+        Split::new(Field::of_epoch(Targets(passages)), None).with_tokens(tokens, mask)
     }
 
     /// What changes the meaning of a likelihood, in words.
-    fn sentences(&self, tokens: &Tokens) -> Vec<String> {
-        let unit = match self.unit {
-            Unit::Bytes => "bytes",
-            Unit::Characters => "characters",
-        };
-        let windows = format!(
-            "text cut into windows of {} {unit}, each of which begins anew: nothing before its first symbol is known",
-            self.length
-        );
-        // What fills no window is in no figure.
-        let rest = match self.length - 1 {
-            0 => String::new(),
-            rest => format!("; the end of each part that fills no window is left out, at most {rest} {unit}"),
-        };
-        let windows = windows + &rest;
-        let unknown = match tokens.unknown {
-            0 => None,
-            1 => Some("1 character of validation and test is not in the training part".to_owned()),
-            n => Some(format!("{n} characters of validation and test are not in the training part")),
-        };
-        let unknown = unknown.map(|text| format!("{text}: the symbol <unknown> stands for any such"));
-        [windows].into_iter().chain(unknown).collect()
+    fn sentences(&self, text: &Text, parts: [&Passages; 3]) -> Vec<String> {
+        let Self { length, context, .. } = self;
+        let units = format!("{}s", self.unit.name());
+        let mut sentences = Vec::new();
+        match &text.layout {
+            Layout::Windows { .. } if self.context == 0 => sentences.push(format!(
+                "text cut into windows of {length} {units}, each of which begins anew: nothing before its first symbol is \
+                 known"
+            )),
+            Layout::Windows { .. } => sentences.push(format!(
+                "text cut into windows: in validation and test {length} {units} are scored given the {context} before \
+                 them, in training all {} given those before them in the window",
+                self.width()
+            )),
+            Layout::Lines { lines, .. } => {
+                let what = "each line is an example, scored up to and including the newline that ends it";
+                sentences.push(format!("{what}; empty lines are left out"));
+                let all = lines.starts.len();
+                let cut = parts.map(Passages::cut_short);
+                if cut.iter().sum::<usize>() > 0 {
+                    sentences.push(format!(
+                        "{} of {all} lines ({} of the test's {}) are cut at {length} {units}: what follows is in no figure",
+                        cut.iter().sum::<usize>(),
+                        cut[2],
+                        parts[2].rows()
+                    ));
+                }
+                if let Some(prefix) = self.prefix_until {
+                    let without = lines.without_prefix;
+                    let mut text = format!("each line up to and including its first {prefix:?} is given, not scored");
+                    if without > 0 {
+                        text.push_str(&format!("; {without} of {all} lines have none and are scored whole"));
+                    }
+                    if lines.all_given > 0 {
+                        text.push_str(&format!("; {} whose given part leaves nothing to score are left out", lines.all_given));
+                    }
+                    sentences.push(text);
+                }
+            }
+        }
+        match text.unknown {
+            0 => {}
+            n => {
+                let (what, are) = if n == 1 { ("character", "is") } else { ("characters", "are") };
+                sentences.push(format!(
+                    "{n} {what} of validation and test {are} not in the training part: the symbol <unknown> stands for any \
+                     such"
+                ));
+            }
+        }
+        sentences
     }
 }
 

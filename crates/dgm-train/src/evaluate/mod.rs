@@ -1,11 +1,15 @@
 //! What a model's likelihood is on data: every figure with its quantity, estimator, standard error and count.
 
+mod tokens;
+
+pub use tokens::TokenFigures;
+
 use crate::config::EvaluationConfig;
 use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::train::weights_sha256;
 use burn::tensor::{Device, Tensor, TensorData};
-use dgm_core::estimate::{self, Mean, bits_per_dim};
+use dgm_core::estimate::{self, Mean};
 use dgm_core::random::Seed;
 use dgm_models::{AnyModel, Batch, DataSpec, Model, Values};
 use serde::Serialize;
@@ -29,12 +33,15 @@ pub struct LikelihoodRow {
     pub nats_per_example: f64,
     /// Standard error of that mean over examples.
     pub standard_error: f64,
-    /// The mean over the numbers of a target, in bits.
+    /// The mean over the numbers of a target that are scored, in bits.
     pub bits_per_dim: f64,
     /// How it was computed.
     pub estimator: String,
     /// Number of examples.
     pub examples: usize,
+    /// The same for each token, where the targets are tokens of a text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_token: Option<TokenFigures>,
 }
 
 /// A proportion of right labels.
@@ -138,7 +145,7 @@ fn likelihood(model: &dyn Model, split: &Split, device: &Device, seed: Seed, nam
             ("-ELBO", with_noise(format!("{samples} posterior samples an example, KL in closed form"), dequantized))
         }
     };
-    row(model, quantity, estimator, &nats, name)
+    row(split, quantity, estimator, &nats, name)
 }
 
 /// −log (1/k Σᵢ wᵢ) of each example, one log-weight of each at a time: k costs time, not memory.
@@ -158,7 +165,7 @@ fn importance_weighted(
         nats.extend(estimates.iter().map(|estimate| -estimate.log_prob));
     }
     let estimator = with_noise(format!("importance-weighted bound, k = {k}"), split.target.is_dequantized());
-    row(model, "-IWAE", estimator, &nats, "test")
+    row(split, "-IWAE", estimator, &nats, "test")
 }
 
 /// A bound's estimator, on dequantised data with the noise that it was computed with.
@@ -166,11 +173,11 @@ fn with_noise(text: String, dequantized: bool) -> String {
     if dequantized { format!("{text}, {DEQUANTIZED}") } else { text }
 }
 
-fn row(model: &dyn Model, quantity: &str, estimator: String, nats: &[f64], split: &str) -> Result<LikelihoodRow> {
+fn row(split: &Split, quantity: &str, estimator: String, nats: &[f64], name: &str) -> Result<LikelihoodRow> {
     let mean = Mean::of(nats);
     if !mean.mean.is_finite() {
         return Err(Error::run(format!(
-            "the {quantity} on the {split} split is {}: the model is not usable",
+            "the {quantity} on the {name} split is {}: the model is not usable",
             mean.mean
         )));
     }
@@ -178,9 +185,10 @@ fn row(model: &dyn Model, quantity: &str, estimator: String, nats: &[f64], split
         quantity: quantity.into(),
         nats_per_example: mean.mean,
         standard_error: mean.standard_error,
-        bits_per_dim: bits_per_dim(mean.mean, model.spec().event()),
+        bits_per_dim: split.bits_per_dim(mean.mean),
         estimator,
         examples: mean.n,
+        per_token: tokens::figures(split, nats)?,
     })
 }
 
@@ -246,12 +254,14 @@ impl Results {
             "{:<11} {:<8} {:>12} {:>9} {:>10} {:>9}  {}\n",
             "split", "quantity", "nats/example", "std error", "bits/dim", "examples", "estimator"
         );
-        for (split, row) in rows.filter_map(|(split, row)| row.map(|row| (split, row))) {
+        let rows: Vec<_> = rows.filter_map(|(split, row)| row.map(|row| (split, row))).collect();
+        for (split, row) in &rows {
             text.push_str(&format!(
                 "{split:<11} {:<8} {:>12.4} {:>9.4} {:>10.4} {:>9}  {}\n",
                 row.quantity, row.nats_per_example, row.standard_error, row.bits_per_dim, row.examples, row.estimator
             ));
         }
+        text.push_str(&tokens::table(&rows));
         if let Some(Accuracy { accuracy, standard_error, .. }) = self.test_accuracy {
             text.push_str(&format!("test accuracy {:.2} ± {:.2} %\n", 100.0 * accuracy, 100.0 * standard_error));
         }

@@ -22,7 +22,6 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::ModuleOptimizer;
 use burn::tensor::{Device, Tensor};
 use checkpoint::{Best, Checkpoint, Progress};
-use dgm_core::estimate::bits_per_dim;
 use dgm_core::random::Seed;
 use dgm_models::{AnyModel, DataSpec, ModelError};
 use meter::Meter;
@@ -211,13 +210,14 @@ impl Trainer<'_> {
             "epoch": plan.epoch(step.saturating_sub(1)) + 1,
             "loss": loss,
             "nats_per_example": nats,
-            "bits_per_dim": bits_per_dim(nats, self.dataset.spec.event()),
+            "bits_per_dim": self.dataset.train.bits_per_dim(nats),
             "learning_rate": learning_rate,
             "examples_per_second": examples_per_second,
             "seconds": state.progress.seconds,
         });
         if let Some(line) = line.as_object_mut() {
             line.extend(terms.iter().map(|(name, nats)| ((*name).to_string(), json!(nats))));
+            line.extend(self.dataset.train.nats_per_token(nats).map(|nats| ("nats_per_token".into(), json!(nats))));
         }
         self.written(self.folder.append_metrics(&line), step)?;
         report.train(&progress::Window { step, nats, terms, learning_rate, examples_per_second });
@@ -242,15 +242,20 @@ impl Trainer<'_> {
             let best = Checkpoint { progress: progress.clone(), sections };
             self.written(best.write(&self.folder.checkpoints().best()), step)?;
         }
-        let line = json!({
+        let mut line = json!({
             "kind": "validation",
             "step": step,
             "epoch": epoch,
             "nats_per_example": nats,
-            "bits_per_dim": bits_per_dim(nats, self.dataset.spec.event()),
+            "bits_per_dim": self.dataset.validation.bits_per_dim(nats),
             "best": better,
             "seconds": progress.seconds,
         });
+        if let Some(line) = line.as_object_mut() {
+            line.extend(
+                self.dataset.validation.nats_per_token(nats).map(|nats| ("nats_per_token".into(), json!(nats))),
+            );
+        }
         self.written(self.folder.append_metrics(&line), step)?;
         report.validation(epoch, nats, better);
         Ok(nats)

@@ -30,7 +30,7 @@ pub(super) struct Text {
 
 impl Text {
     pub(super) fn train(&mut self, window: &Window<'_>, course: &Course) {
-        self.train = loss_text(window.nats, course.event);
+        self.train = loss_text(window.nats, course.bits);
         self.terms = terms_text(window.terms);
         let (rate, speed) = (rate_text(window.learning_rate), window.examples_per_second);
         self.pace = format!("{speed:.0} examples/s, learning rate {rate}");

@@ -4,8 +4,8 @@ use super::{Course, Report, Window};
 use crate::config::Config;
 use crate::data::Dataset;
 use crate::error::Error;
-use dgm_core::estimate::bits_per_dim;
 use serde_json::{Value, json};
+use std::f64::consts::LN_2;
 use std::io::Write;
 
 /// The line of an error: its message, and the exit code of the process.
@@ -74,13 +74,16 @@ impl<W: Write> Report for Json<W> {
             "epoch": course.epoch(step),
             "epochs": course.epochs,
             "nats_per_example": nats,
-            "bits_per_dim": bits_per_dim(nats, course.event),
+            "bits_per_dim": nats / (course.bits.train * LN_2),
             "learning_rate": learning_rate,
             "examples_per_second": examples_per_second,
             "seconds_left": course.seconds_left(step),
         });
         if let Some(line) = line.as_object_mut() {
             line.extend(terms.iter().map(|(name, nats)| ((*name).to_string(), json!(nats))));
+            if course.bits.tokens {
+                line.insert("nats_per_token".into(), json!(nats / course.bits.train));
+            }
         }
         self.line(&line);
     }
@@ -89,16 +92,20 @@ impl<W: Write> Report for Json<W> {
         if best {
             self.best = Some((epoch, nats));
         }
-        let bits = self.course.map(|course| bits_per_dim(nats, course.event));
-        self.line(&json!({
+        let bits = self.course.map(|course| course.bits);
+        let mut line = json!({
             "kind": "validation",
             "epoch": epoch,
             "nats_per_example": nats,
-            "bits_per_dim": bits,
+            "bits_per_dim": bits.map(|bits| nats / (bits.validation * LN_2)),
             "best": best,
             "best_epoch": self.best.map(|(epoch, _)| epoch),
             "best_nats_per_example": self.best.map(|(_, nats)| nats),
-        }));
+        });
+        if let (Some(line), Some(bits)) = (line.as_object_mut(), bits.filter(|bits| bits.tokens)) {
+            line.insert("nats_per_token".into(), json!(nats / bits.validation));
+        }
+        self.line(&line);
     }
 
     fn warn(&mut self, text: &str) {

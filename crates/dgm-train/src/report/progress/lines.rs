@@ -60,7 +60,7 @@ impl<W: Write> Report for Lines<W> {
             course.epoch(step),
             course.epochs,
             course.steps,
-            loss_text(nats, course.event),
+            loss_text(nats, course.bits),
             self.validation,
             rate_text(learning_rate),
         ));

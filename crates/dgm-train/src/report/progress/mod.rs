@@ -8,13 +8,13 @@ mod quiet;
 pub use json::{error_line, warning_line};
 
 use crate::config::Config;
-use crate::data::Dataset;
+use crate::data::{Dataset, Unit};
 use bar::Bar;
 use clap::ValueEnum;
-use dgm_core::estimate::bits_per_dim;
 use json::Json;
 use lines::Lines;
 use quiet::Quiet;
+use std::f64::consts::LN_2;
 use std::io::IsTerminal;
 use std::time::Instant;
 
@@ -69,21 +69,43 @@ pub fn to_stderr(format: LogFormat, quiet: bool, folder: &str, backend: &str) ->
     }
 }
 
+/// Numbers of an example that are scored, in the mean over training and over validation, and what one is called.
+#[derive(Clone, Copy, Debug)]
+struct Bits {
+    train: f64,
+    validation: f64,
+    name: &'static str,
+    /// Whether they are tokens.
+    tokens: bool,
+}
+
+impl Bits {
+    fn of(dataset: &Dataset) -> Self {
+        let tokens = dataset.tokens();
+        Self {
+            train: dataset.train.mean_scored(),
+            validation: dataset.validation.mean_scored(),
+            name: tokens.map_or("dim", Unit::name),
+            tokens: tokens.is_some(),
+        }
+    }
+}
+
 /// How long a run is, and where it stands.
 #[derive(Clone, Copy, Debug)]
 struct Course {
     steps: u64,
     epochs: u64,
-    /// The number of values of an example.
-    event: usize,
+    /// What bits are counted for: the numbers of an example that are scored.
+    bits: Bits,
     /// When this process began to train, and at which step.
     began: (Instant, u64),
 }
 
 impl Course {
     fn new(config: &Config, dataset: &Dataset, steps: u64, step: u64) -> Self {
-        let (epochs, event) = (config.training.epochs as u64, dataset.spec.event());
-        Self { steps, epochs, event, began: (Instant::now(), step) }
+        let (epochs, bits) = (config.training.epochs as u64, Bits::of(dataset));
+        Self { steps, epochs, bits, began: (Instant::now(), step) }
     }
 
     fn steps_an_epoch(&self) -> u64 {
@@ -119,9 +141,9 @@ fn headline(config: &Config, dataset: &Dataset, parameters: usize) -> String {
     )
 }
 
-/// "85.123 nats (1.9188 bits/dim)".
-fn loss_text(nats: f64, event: usize) -> String {
-    format!("{nats:.3} nats ({:.4} bits/dim)", bits_per_dim(nats, event))
+/// "85.123 nats (1.9188 bits/dim)", of training.
+fn loss_text(nats: f64, bits: Bits) -> String {
+    format!("{nats:.3} nats ({:.4} bits/{})", nats / (bits.train * LN_2), bits.name)
 }
 
 /// "nll 80.12  kl 5.00"; nothing where there is one term, which is the loss itself.

@@ -1,0 +1,165 @@
+//! Figures for each token, where the targets are tokens of a text: nats, bits and perplexity.
+
+use super::LikelihoodRow;
+use crate::data::Split;
+use crate::error::{Error, Result};
+use dgm_core::estimate::{Ratio, perplexity};
+use serde::Serialize;
+use std::f64::consts::LN_2;
+
+/// How every figure for each token is computed.
+const ESTIMATOR: &str =
+    "sum of nats over sum of tokens; standard error by the delta method, examples taken as independent";
+
+/// A likelihood for each token: of the quantity, with the estimator and the examples of the [`LikelihoodRow`] in which it
+/// stands, so an upper bound where that is one.
+///
+/// Every token weighs the same, whatever the length of its example: R = Σ nats / Σ tokens, see [`Ratio`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TokenFigures {
+    /// What one token is: `byte` or `character`.
+    pub token: &'static str,
+    /// R, in nats.
+    pub nats_per_token: f64,
+    /// Standard error of R, in nats: examples are taken as independent, which windows that follow each other are not quite.
+    pub standard_error: f64,
+    /// R / ln 2: bits per character, or per byte.
+    pub bits_per_token: f64,
+    /// Its standard error, in bits.
+    pub bits_standard_error: f64,
+    /// exp R: as many equally probable tokens would be as hard to tell. For a bound of R, a bound.
+    pub perplexity: f64,
+    /// Its standard error to first order, exp R times that of R.
+    pub perplexity_standard_error: f64,
+    /// Number of tokens that are scored: neither given nor padding.
+    pub tokens: u64,
+    /// How these figures follow from those of the examples.
+    pub estimator: &'static str,
+}
+
+/// From the nats of each example of a split; `None`: its targets are not tokens.
+pub(super) fn figures(split: &Split, nats: &[f64]) -> Result<Option<TokenFigures>> {
+    let Some(tokens) = split.tokens else { return Ok(None) };
+    let scored: Vec<f64> = split.scored()?.into_iter().map(|n| n as f64).collect();
+    let rate = Ratio::of(nats, &scored)
+        .map_err(|error| Error::run(format!("the figures for each token cannot be computed: {error}")))?;
+    let perplexity = perplexity(rate.ratio);
+    Ok(Some(TokenFigures {
+        token: tokens.unit.name(),
+        nats_per_token: rate.ratio,
+        standard_error: rate.standard_error,
+        bits_per_token: rate.ratio / LN_2,
+        bits_standard_error: rate.standard_error / LN_2,
+        perplexity,
+        perplexity_standard_error: perplexity * rate.standard_error,
+        tokens: rate.total as u64,
+        estimator: ESTIMATOR,
+    }))
+}
+
+/// The figures for each token of these rows as a table for a terminal; nothing where there are none.
+pub(super) fn table(rows: &[(&str, &LikelihoodRow)]) -> String {
+    let rows: Vec<_> = rows.iter().filter_map(|(split, row)| Some((split, row, row.per_token.as_ref()?))).collect();
+    let Some((_, _, TokenFigures { token, .. })) = rows.first() else { return String::new() };
+    let (nats, bits) = (format!("nats/{token}"), format!("bits/{token}"));
+    let mut text = format!(
+        "{:<11} {:<8} {nats:>14} {:>9} {bits:>14} {:>9} {:>10} {:>9} {:>10}  {}\n",
+        "split",
+        "quantity",
+        "std error",
+        "std error",
+        "perplexity",
+        "std error",
+        format!("{token}s"),
+        "estimator"
+    );
+    for (split, row, figures) in rows {
+        text.push_str(&format!(
+            "{split:<11} {:<8} {:>14.4} {:>9.4} {:>14.4} {:>9.4} {:>10.4} {:>9.4} {:>10}  {}\n",
+            row.quantity,
+            figures.nats_per_token,
+            figures.standard_error,
+            figures.bits_per_token,
+            figures.bits_standard_error,
+            figures.perplexity,
+            figures.perplexity_standard_error,
+            figures.tokens,
+            figures.estimator
+        ));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::evaluate;
+    use super::*;
+    use crate::config::EvaluationConfig;
+    use crate::data::{Examples, TextConfig, Unit, load};
+    use burn::module::{Module, ModuleMapper, Param};
+    use burn::tensor::{Device, Tensor};
+    use dgm_core::random::Seed;
+    use dgm_models::ModelConfig;
+
+    /// Makes every weight 0, so that all levels are equally probable.
+    struct Zeros;
+
+    impl ModuleMapper for Zeros {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            param.map(|tensor| tensor.zeros_like())
+        }
+    }
+
+    fn uniform(change: impl FnOnce(&mut TextConfig), text: &str) -> super::super::Results {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("text.txt");
+        std::fs::write(&path, text).unwrap();
+        let mut config: TextConfig = toml::from_str(&format!("path = {:?}", path.display().to_string())).unwrap();
+        change(&mut config);
+        let dataset = load(&crate::data::DataConfig::Text(config), Seed(0)).unwrap();
+        let model: ModelConfig = toml::from_str("kind = \"causal_conv\"\nchannels = 4\nlayers = 1").unwrap();
+        let device = Device::flex();
+        let model = model.init(&dataset.spec, &mut Seed(0).stream("weights", 0), &device).unwrap().map(&mut Zeros);
+        evaluate(&model, &EvaluationConfig::default(), &dataset, &device, Seed(0)).unwrap()
+    }
+
+    /// Whatever is given and whatever is padding: the logarithm of the number of levels for each token, without an error.
+    #[test]
+    fn a_uniform_model_has_the_logarithm_of_its_levels_for_each_token() {
+        // 300 lines of "ab:" and one to four "c": six symbols with the newline.
+        let lines: String = (0..300).map(|i| format!("ab:{}d\n", "c".repeat(1 + i % 4))).collect();
+        let check = |results: &super::super::Results, levels: f64, tokens: [u64; 2]| {
+            for (row, tokens) in [&results.validation, &results.test].into_iter().zip(tokens) {
+                let figures = row.per_token.as_ref().unwrap();
+                assert!((figures.nats_per_token - levels.ln()).abs() < 1e-6, "{row:?}");
+                assert!((row.bits_per_dim - levels.log2()).abs() < 1e-6, "{row:?}");
+                assert!((figures.bits_per_token - levels.log2()).abs() < 1e-6, "{row:?}");
+                assert!((figures.perplexity / levels - 1.0).abs() < 1e-6, "{row:?}");
+                assert!(figures.standard_error < 1e-6, "{row:?}");
+                assert_eq!(figures.tokens, tokens);
+                // Nats of an example are those of its tokens.
+                let sum = row.nats_per_example * row.examples as f64;
+                assert!((sum - levels.ln() * tokens as f64).abs() < 1e-5 * sum, "{row:?}");
+            }
+        };
+        let n = lines.len() as u64;
+        let tenth = (n as f64 * 0.1).round() as u64;
+        let windows = uniform(|config| (config.length, config.context) = (7, 5), &lines);
+        check(&windows, 6.0, [tenth; 2]);
+        let bytes = uniform(|config| config.unit = Unit::Bytes, &lines);
+        check(&bytes, 256.0, [tenth; 2]);
+        // Thirty lines each of 6 to 9 symbols, in turn: validation begins with the first kind, the test with the third.
+        let line = |i: u64| 6 + i % 4;
+        let all = [(240..270).map(line).sum(), (270..300).map(line).sum()];
+        check(&uniform(|config| config.examples = Examples::Lines, &lines), 6.0, all);
+        let prefix = |config: &mut TextConfig| {
+            (config.examples, config.prefix_until) = (Examples::Lines, Some(':'));
+        };
+        let results = uniform(prefix, &lines);
+        check(&results, 6.0, all.map(|tokens| tokens - 90));
+        let table = results.table();
+        assert!(table.contains("nats/character") && table.contains("perplexity"), "{table}");
+        assert!(table.contains("1.7918"), "{table}");
+    }
+}

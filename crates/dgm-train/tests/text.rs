@@ -1,0 +1,139 @@
+//! Texts with the real binary: windows with a context, lines with a prefix, and the figures for each token.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::{dgm, json, metrics, run_fails, run_ok, weights};
+use serde_json::Value;
+use std::path::Path;
+
+/// A run of a small model on this table `[data]`; its results.
+fn trained(folder: &Path, data: &str, epochs: usize) -> Value {
+    let config = format!(
+        "[data]\nsource = \"text\"\npath = \"text.txt\"\n{data}\n[model]\nkind = \"causal_conv\"\nchannels = 8\n\
+         layers = 1\nlikelihood = \"categorical\"\n[optimizer]\nlearning_rate = 1e-2\n[training]\nepochs = {epochs}\n"
+    );
+    std::fs::write(folder.join("text.toml"), config).unwrap();
+    let table = run_ok(folder, &["--config", "text.toml", "--out", "run", "--quiet"]);
+    for word in ["nats/character", "bits/character", "perplexity"] {
+        assert!(table.contains(word), "{table}");
+    }
+    json(&folder.join("run/result.json"))
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("a number: {value}"))
+}
+
+/// The figures of one split agree with each other; its tokens.
+fn check(row: &Value) -> u64 {
+    let figures = &row["per_token"];
+    let tokens = figures["tokens"].as_u64().unwrap();
+    let nats = number(&figures["nats_per_token"]);
+    let sum = number(&row["nats_per_example"]) * number(&row["examples"]);
+    assert!((sum / tokens as f64 / nats - 1.0).abs() < 1e-9, "{row}");
+    let bits = nats / std::f64::consts::LN_2;
+    assert!((number(&figures["bits_per_token"]) - bits).abs() < 1e-9, "{row}");
+    assert!((number(&row["bits_per_dim"]) - bits).abs() < 1e-9, "{row}");
+    assert!((number(&figures["perplexity"]) / nats.exp() - 1.0).abs() < 1e-9, "{row}");
+    assert!(number(&figures["standard_error"]) > 0.0 && figures["token"] == "character", "{row}");
+    tokens
+}
+
+#[test]
+fn windows_with_a_context_are_learnt_from() {
+    let folder = tempfile::tempdir().unwrap();
+    // Each symbol follows from the two before it, but by chance at the beginning of a window.
+    std::fs::write(folder.path().join("text.txt"), "abcab\n".repeat(401)).unwrap();
+    let result = trained(folder.path(), "length = 12\ncontext = 6\nshift_windows = true", 30);
+    // 2406 characters: a tenth is 241, all of them scored.
+    assert_eq!((check(&result["test"]), check(&result["validation"])), (241, 241));
+    assert_eq!(result["test"]["examples"], 21);
+    // With what stands before a window nothing is left to chance.
+    let nats = number(&result["test"]["per_token"]["nats_per_token"]);
+    assert!(nats < 0.05, "{result}");
+    let sentence = result["transforms"][0].as_str().unwrap();
+    assert!(sentence.contains("12 characters are scored given the 6 before them"), "{sentence}");
+    let lines = metrics(&folder.path().join("run"));
+    let validation: Vec<_> = lines.iter().filter(|line| line["kind"] == "validation").collect();
+    let (best, said) = (validation.iter().rfind(|line| line["best"] == true).unwrap(), &result["validation"]);
+    assert!((number(&best["nats_per_token"]) - number(&said["per_token"]["nats_per_token"])).abs() < 1e-9, "{best}");
+    assert!((number(&best["bits_per_dim"]) - number(&said["bits_per_dim"])).abs() < 1e-9, "{best}");
+    assert!(lines.iter().filter(|line| line["kind"] == "train").all(|line| line["nats_per_token"].is_f64()));
+
+    // The figures again, from the run folder; without the text they are one clear line.
+    let again: Value = serde_json::from_str(&run_ok(folder.path(), &["evaluate", "run", "--json"])).unwrap();
+    assert_eq!(again["test"], result["test"]);
+    std::fs::remove_file(folder.path().join("text.txt")).unwrap();
+    let line = run_fails(folder.path(), &["evaluate", "run"], 2);
+    assert!(line.contains("data.path: there is no file text.txt; put a text there"), "{line}");
+}
+
+/// A run that was stopped in the middle of an epoch goes on with the windows of that epoch.
+#[cfg(unix)]
+#[test]
+fn shifted_windows_go_on_where_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let text: String = (0..4000u32).map(|i| char::from(b'a' + (i * i % 31 % 7) as u8)).collect();
+    std::fs::write(folder.join("text.txt"), text).unwrap();
+    let config = "[data]\nsource = \"text\"\npath = \"text.txt\"\nlength = 16\nshift_windows = true\n\
+                  [model]\nkind = \"causal_conv\"\nchannels = 16\nlayers = 2\n\
+                  [training]\nepochs = 12\nbatch_size = 4\nreport_every = 5\n";
+    std::fs::write(folder.join("text.toml"), config).unwrap();
+    run_ok(folder, &["--config", "text.toml", "--out", "whole", "--quiet"]);
+    let mut child = dgm(folder).args(["--config", "text.toml", "--out", "run", "--quiet"]).spawn().unwrap();
+    // 50 steps an epoch, a line every five.
+    let lines = || std::fs::read_to_string(folder.join("run/metrics.jsonl")).map_or(0, |text| text.lines().count());
+    while lines() < 26 && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "it ended before it was stopped");
+    run_ok(folder, &["--resume", "run", "--quiet"]);
+    assert_eq!(weights(&folder.join("run")), weights(&folder.join("whole")));
+    assert_eq!(json(&folder.join("run/result.json")), json(&folder.join("whole/result.json")));
+}
+
+#[test]
+fn lines_are_learnt_from_given_their_beginning() {
+    let folder = tempfile::tempdir().unwrap();
+    // Behind the colon what stands before it, twice: nothing is left to chance given the prefix, much of it without.
+    let letters = ["a", "b", "c", "d"];
+    let line = |i: usize| format!("{}:{}\n", letters[i * 7 % 4], letters[i * 7 % 4].repeat(2 + i % 2 * 2));
+    std::fs::write(folder.path().join("text.txt"), (0..400).map(line).collect::<String>()).unwrap();
+    let result = trained(folder.path(), "examples = \"lines\"\nlength = 10\nprefix_until = \":\"", 30);
+    let lines: Vec<usize> = (0..400).map(|i| line(i).len() - 2).collect();
+    assert_eq!(check(&result["validation"]), lines[320..360].iter().sum::<usize>() as u64);
+    assert_eq!(check(&result["test"]), lines[360..].iter().sum::<usize>() as u64);
+    // One bit is open in a line: whether it goes on after two letters.
+    let nats = number(&result["test"]["nats_per_example"]);
+    assert!((0.6..0.9).contains(&nats), "{result}");
+    let shown: Value =
+        serde_json::from_str(&run_ok(folder.path(), &["data", "inspect", "text.toml", "--json"])).unwrap();
+    assert_eq!(shown["windows"][0], "a:aa\\n");
+    assert_eq!(
+        (&shown["token"], &shown["splits"][2]["tokens"]),
+        (&"character".into(), &result["test"]["per_token"]["tokens"])
+    );
+    let text = run_ok(folder.path(), &["data", "inspect", "text.toml"]);
+    assert!(text.contains("tokens       characters; scored: "), "{text}");
+}
+
+#[test]
+fn a_prefix_is_one_character() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("text.txt"), "a:b\n".repeat(40)).unwrap();
+    let fails = |set: &str| {
+        let args =
+            ["data", "inspect", "text", "--set", "data.path=text.txt", "--set", "data.examples=lines", "--set", set];
+        run_fails(folder.path(), &args, 2)
+    };
+    assert!(fails("data.prefix_until=ab").contains("expected a character"), "{}", fails("data.prefix_until=ab"));
+    assert!(
+        fails("data.prefix_until=;").contains("no line for training has a ';'"),
+        "{}",
+        fails("data.prefix_until=;")
+    );
+}
