@@ -101,7 +101,7 @@ fn lines_are_learnt_from_given_their_beginning() {
     let folder = tempfile::tempdir().unwrap();
     // Behind the colon what stands before it, twice: nothing is left to chance given the prefix, much of it without.
     let letters = ["a", "b", "c", "d"];
-    let line = |i: usize| format!("{}:{}\n", letters[i * 7 % 4], letters[i * 7 % 4].repeat(2 + i % 2 * 2));
+    let line = |i: usize| format!("{}:{}\n", letters[i * 7 % 4], letters[i * 7 % 4].repeat(2 + i / 4 % 2 * 2));
     std::fs::write(folder.path().join("text.txt"), (0..400).map(line).collect::<String>()).unwrap();
     let result = trained(folder.path(), "examples = \"lines\"\nlength = 10\nprefix_until = \":\"", 30);
     let lines: Vec<usize> = (0..400).map(|i| line(i).len() - 2).collect();

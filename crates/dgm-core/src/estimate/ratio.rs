@@ -70,10 +70,9 @@ mod tests {
 
     #[test]
     fn a_small_table_by_hand() {
-        // R = 12 / 6 = 2; residuals 3 − 2, 4 − 4, 5 − 6: Σ d² = 2; x̄ = 2; √(2 / (3 · 2)) / 2.
-        let ratio = Ratio::of(&[3.0, 4.0, 5.0], &[1.0, 2.0, 3.0]).unwrap();
-        assert_eq!(ratio.ratio, 2.0);
-        assert!((ratio.standard_error - (1.0f64 / 3.0).sqrt() / 2.0).abs() < 1e-15, "{ratio:?}");
+        // R = 15 / 6; residuals 3 − 2.5, 4 − 5, 8 − 7.5: Σ d² = 1.5; x̄ = 2; √(1.5 / (3 · 2)) / 2.
+        let ratio = Ratio::of(&[3.0, 4.0, 8.0], &[1.0, 2.0, 3.0]).unwrap();
+        assert_eq!((ratio.ratio, ratio.standard_error), (2.5, 0.25));
         assert!(Ratio::of(&[3.0], &[2.0]).unwrap().standard_error.is_nan());
     }
 

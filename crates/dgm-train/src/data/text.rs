@@ -356,10 +356,10 @@ impl TextConfig {
                     let without = lines.without_prefix;
                     let mut text = format!("each line up to and including its first {prefix:?} is given, not scored");
                     if without > 0 {
-                        text.push_str(&format!("; {without} of {all} lines have none and are scored whole"));
+                        text.push_str(&format!("; lines without one, scored whole: {without} of {all}"));
                     }
                     if lines.all_given > 0 {
-                        text.push_str(&format!("; {} whose given part leaves nothing to score are left out", lines.all_given));
+                        text.push_str(&format!("; lines left out, with nothing to score behind it: {}", lines.all_given));
                     }
                     sentences.push(text);
                 }

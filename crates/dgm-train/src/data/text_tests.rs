@@ -230,8 +230,8 @@ fn a_prefix_is_given() {
         assert_eq!(lines(&config, &set.test), pairs(&[("c:", "d\n")]));
         assert_eq!(
             set.transforms.last().unwrap(),
-            "each line up to and including its first ':' is given, not scored; 1 of 6 lines have none and are scored whole; 1 \
-             whose given part leaves nothing to score are left out"
+            "each line up to and including its first ':' is given, not scored; lines without one, scored whole: 1 of 6; \
+             lines left out, with nothing to score behind it: 1"
         );
     }
 }

@@ -8,8 +8,7 @@ use serde::Serialize;
 use std::f64::consts::LN_2;
 
 /// How every figure for each token is computed.
-const ESTIMATOR: &str =
-    "sum of nats over sum of tokens; standard error by the delta method, examples taken as independent";
+const ESTIMATOR: &str = "ratio of sums over examples, error by the delta method";
 
 /// A likelihood for each token: of the quantity, with the estimator and the examples of the [`LikelihoodRow`] in which it
 /// stands, so an upper bound where that is one.
@@ -94,7 +93,6 @@ pub(super) fn table(rows: &[(&str, &LikelihoodRow)]) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::evaluate;
-    use super::*;
     use crate::config::EvaluationConfig;
     use crate::data::{Examples, TextConfig, Unit, load};
     use burn::module::{Module, ModuleMapper, Param};
