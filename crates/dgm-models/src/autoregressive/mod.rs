@@ -42,6 +42,9 @@ pub trait Network: Module + std::fmt::Debug {
 pub trait Pixels {
     /// The features `[n, width]` of the next pixel, given the inputs `[n, features]` of the one before, which is `None` for
     /// the first.
+    ///
+    /// # Panics
+    /// If there is no next pixel.
     fn next(&mut self, previous: Option<Tensor<2>>) -> Tensor<2>;
 }
 
@@ -76,6 +79,9 @@ pub trait Autoregressive: Density {
 pub trait Steps {
     /// The parameters `[n, 1, parameters]` of the next number's conditional, given the value `[n, 1]` of the one before,
     /// which is `None` for the first.
+    ///
+    /// # Panics
+    /// If there is no next number.
     fn next(&mut self, previous: Option<Tensor<2>>) -> Tensor<3>;
 }
 

@@ -6,6 +6,7 @@ mod data_fetch;
 mod data_inspect;
 mod evaluate;
 mod sample;
+mod sample_text;
 mod signals;
 mod train;
 
@@ -87,12 +88,13 @@ struct EvaluateArgs {
 struct SampleArgs {
     /// The folder that training made
     run: PathBuf,
-    /// How many
-    #[arg(short, long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    n: u32,
-    /// Where to write them: .png for a grid of images, .csv for numbers
-    #[arg(long, value_name = "FILE", default_value = "samples.png")]
-    out: PathBuf,
+    /// How many [default: 64, 1 text]
+    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    n: Option<u32>,
+    /// Where to write them: .png for a grid of images, .csv for numbers, .txt for texts [default: samples.png, texts to the
+    /// terminal]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     /// Where to compute
     #[arg(long, default_value = "flex")]
     backend: String,
@@ -102,6 +104,39 @@ struct SampleArgs {
     /// The class to draw, for models conditioned on a label [default: all in turn]
     #[arg(long)]
     label: Option<usize>,
+    /// Below 1 likely values become likelier; 1 draws from the model itself (this and what follows: autoregressive models)
+    #[arg(long, value_name = "T", default_value_t = 1.0, value_parser = positive)]
+    temperature: f64,
+    /// Draw each value from the so many most probable ones
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
+    top_k: Option<u32>,
+    /// Draw each value from the most probable ones that have this probability together
+    #[arg(long, value_name = "P", value_parser = share)]
+    top_p: Option<f64>,
+    /// A PNG or JPEG whose first rows are given; the rest is drawn
+    #[arg(long, value_name = "IMAGE", requires = "rows")]
+    complete: Option<PathBuf>,
+    /// How many of its rows are given
+    #[arg(long, requires = "complete")]
+    rows: Option<usize>,
+    /// What a text begins with
+    #[arg(long, value_name = "TEXT", conflicts_with = "complete")]
+    prompt: Option<String>,
+    /// Symbols of a text to draw after the prompt [default: 500]
+    #[arg(long, value_name = "SYMBOLS", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    length: Option<u32>,
+}
+
+/// A finite number above 0.
+fn positive(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "expected a number above 0".to_owned())?;
+    if value.is_finite() && value > 0.0 { Ok(value) } else { Err("expected a number above 0".into()) }
+}
+
+/// A number above 0 and at most 1.
+fn share(text: &str) -> Result<f64, String> {
+    let value = positive(text)?;
+    if value <= 1.0 { Ok(value) } else { Err("expected a number above 0 and at most 1".into()) }
 }
 
 #[derive(Args, Debug)]

@@ -1,46 +1,170 @@
-//! `dgm-train sample RUN`: draws, as a picture or as numbers.
+//! `dgm-train sample RUN`: draws, as a picture, as numbers or as a text.
 
-use super::SampleArgs;
+use super::{SampleArgs, sample_text};
 use crate::backend::Backend;
-use crate::data::Split;
-use crate::draw::{draw, needs_examples};
+use crate::config::Config;
+use crate::data::{DataConfig, Split, TextConfig, picture_as};
+use crate::draw::{Beginning, Wanted, draw, needs_examples};
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
-use crate::report::grid;
-use crate::run_folder::RunFolder;
+use crate::report::{grid, progress};
+use crate::run_folder::{Provenance, RunFolder};
 use dgm_core::random::Seed;
+use dgm_models::autoregressive::sampling::Choice;
+use dgm_models::{DataSpec, Model};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+/// Images or rows of numbers.
+const DRAWS: u32 = 64;
+
+/// Symbols of a text.
+const SYMBOLS: u32 = 500;
 
 pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
     let folder = RunFolder::open(&args.run)?;
     let backend = Backend::open(&args.backend)?;
     let config = folder.config()?;
-    let spec = folder.provenance()?.spec;
-    let as_csv = match args.out.extension().and_then(|extension| extension.to_str()) {
-        Some("csv") => true,
-        Some("png") => false,
-        _ => return Err(Error::input(format!("{}: expected a name that ends in .png or .csv", args.out.display()))),
-    };
-    let parent = args.out.parent().filter(|parent| !parent.as_os_str().is_empty());
-    if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
-        return Err(Error::input(format!("{}: there is no such folder to write the samples to", parent.display())));
-    }
-    if !as_csv && !grid::is_image(&spec) {
-        let text = "this run's targets are not images: write numbers with --out samples.csv";
-        return Err(Error::input(text));
-    }
-    let model = folder.best_model(&config, &spec, &backend.device)?;
+    let provenance = folder.provenance()?;
+    let spec = &provenance.spec;
+    let form = Form::of(args, &config, spec)?;
     let seed = Seed(args.seed.unwrap_or(config.seed));
-    // Conditions that are not labels come from the test split; nothing else needs the data.
-    let conditions = if needs_examples(&spec) { folder.dataset(&config)?.test } else { Split::default() };
-    let drawn = draw(&model, &conditions, args.n as usize, args.label, &backend.device, seed)?;
-    if as_csv {
-        let lines: Vec<String> =
-            drawn.iter().map(|x| x.iter().map(f32::to_string).collect::<Vec<_>>().join(",")).collect();
-        write_atomic(&args.out, (lines.join("\n") + "\n").as_bytes())?;
-    } else {
-        grid::write_png(&args.out, &drawn, &spec)?;
+    if let Form::Text(text, out) = form {
+        let model = folder.model(&config, spec, &backend.device)?;
+        return write_texts(args, &model, text, &provenance, out.as_deref(), seed);
     }
-    println!("{} samples in {}", drawn.len(), args.out.display());
+    if args.prompt.is_some() || args.length.is_some() {
+        return Err(Error::input("--prompt and --length are for texts, and this run's targets are none"));
+    }
+    let beginning = beginning(args, spec)?;
+    let model = folder.model(&config, spec, &backend.device)?;
+    // Conditions that are not labels come from the test split; nothing else needs the data.
+    let conditions = if needs_examples(spec) { folder.dataset(&config)?.test } else { Split::default() };
+    let n = args.n.unwrap_or(DRAWS) as usize;
+    let wanted = Wanted { n, label: args.label, choice: choice(args), beginning, seed };
+    let bar = progress::counter((n * spec.event()) as u64, "numbers drawn");
+    let drawn = draw(&model, &conditions, &wanted, &backend.device, &mut |numbers| bar.inc(numbers))?;
+    bar.finish_and_clear();
+    match form {
+        Form::Numbers(path) => {
+            let lines: Vec<String> =
+                drawn.iter().map(|x| x.iter().map(f32::to_string).collect::<Vec<_>>().join(",")).collect();
+            write_atomic(&path, (lines.join("\n") + "\n").as_bytes())?;
+            println!("{} samples in {}", drawn.len(), path.display());
+        }
+        Form::Picture(path) | Form::Text(_, Some(path)) => {
+            grid::write_png(&path, &drawn, spec)?;
+            println!("{} samples in {}", drawn.len(), path.display());
+        }
+        Form::Text(_, None) => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How draws are shown.
+enum Form<'a> {
+    Picture(PathBuf),
+    Numbers(PathBuf),
+    /// To a file or to the terminal.
+    Text(&'a TextConfig, Option<PathBuf>),
+}
+
+impl<'a> Form<'a> {
+    fn of(args: &SampleArgs, config: &'a Config, spec: &DataSpec) -> Result<Self> {
+        let text = match &config.data {
+            DataConfig::Text(text) => Some(text),
+            _ => None,
+        };
+        let Some(path) = &args.out else {
+            return match text {
+                Some(text) => Ok(Self::Text(text, None)),
+                None if grid::is_image(spec) => Ok(Self::Picture("samples.png".into())),
+                None => Err(not_images()),
+            };
+        };
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
+            return Err(Error::input(format!("{}: there is no such folder to write the samples to", parent.display())));
+        }
+        match (path.extension().and_then(|extension| extension.to_str()), text) {
+            (Some("csv"), _) => Ok(Self::Numbers(path.clone())),
+            (Some("txt"), Some(text)) => Ok(Self::Text(text, Some(path.clone()))),
+            (Some("png"), _) if grid::is_image(spec) => Ok(Self::Picture(path.clone())),
+            (Some("png"), _) => Err(not_images()),
+            (Some("txt"), None) => {
+                Err(Error::input(format!("{}: this run's targets are not texts: name a .png or .csv", path.display())))
+            }
+            _ => Err(Error::input(format!("{}: expected a name that ends in .png, .csv or .txt", path.display()))),
+        }
+    }
+}
+
+fn not_images() -> Error {
+    Error::input("this run's targets are not images: write numbers with --out samples.csv")
+}
+
+fn choice(args: &SampleArgs) -> Choice {
+    Choice { temperature: args.temperature, top_k: args.top_k.map(|k| k as usize), top_p: args.top_p }
+}
+
+/// The rows of an image that are given.
+fn beginning(args: &SampleArgs, spec: &DataSpec) -> Result<Option<Beginning>> {
+    let (Some(path), Some(rows)) = (&args.complete, args.rows) else { return Ok(None) };
+    if !grid::is_image(spec) {
+        return Err(Error::input("--complete is for images, and this run's targets are none"));
+    }
+    let [channels, height, width] = spec.shape;
+    if rows > height {
+        return Err(Error::input(format!("--rows {rows}: the images have {height} rows")));
+    }
+    Ok(Some(Beginning { values: picture_as(path, spec)?, numbers: channels * rows * width }))
+}
+
+fn write_texts(
+    args: &SampleArgs,
+    model: &dyn Model,
+    text: &TextConfig,
+    provenance: &Provenance,
+    out: Option<&Path>,
+    seed: Seed,
+) -> Result<ExitCode> {
+    if args.complete.is_some() || args.label.is_some() {
+        return Err(Error::input("--complete and --label are not for texts: give what a text begins with as --prompt"));
+    }
+    let arm = model.as_autoregressive().ok_or_else(|| {
+        Error::input("only autoregressive models write texts; write levels with --out samples.csv")
+    })?;
+    let vocabulary = text.vocabulary()?;
+    if vocabulary.fingerprint() != provenance.data_sha256 {
+        return Err(Error::input(format!(
+            "{}: not the text that the run was trained on, whose symbols it needs; put that back",
+            text.path.display()
+        )));
+    }
+    let wanted = sample_text::Wanted {
+        prompt: args.prompt.as_deref().unwrap_or_default(),
+        length: args.length.unwrap_or(SYMBOLS) as usize,
+        choice: choice(args),
+    };
+    let n = args.n.unwrap_or(1);
+    let mut noise = seed.stream("sampling", 0);
+    let mut write = |out: &mut dyn std::io::Write| -> Result<()> {
+        for i in 0..n {
+            if i > 0 {
+                sample_text::between(out)?;
+            }
+            sample_text::write(arm, &vocabulary, &wanted, &mut noise, out)?;
+        }
+        sample_text::end(out)
+    };
+    match out {
+        None => write(&mut std::io::stdout().lock())?,
+        Some(path) => {
+            let mut all = Vec::new();
+            write(&mut all)?;
+            write_atomic(path, &all)?;
+            println!("{n} texts in {}", path.display());
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }

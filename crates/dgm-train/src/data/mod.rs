@@ -38,7 +38,7 @@ pub use augment::{Augment, Orientation};
 pub use csv::{Column, CsvConfig, Delimiter};
 pub use digits::DigitsConfig;
 pub(crate) use file::Fingerprint;
-pub use folder::{FolderConfig, Resize};
+pub use folder::{FolderConfig, Resize, picture_as};
 pub use idx::IdxConfig;
 pub use images::{Condition, Target};
 pub use named::{FashionMnistConfig, MnistConfig, NamedConfig};

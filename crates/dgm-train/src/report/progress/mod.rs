@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::data::{Dataset, Unit};
 use bar::Bar;
 use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressStyle};
 use json::Json;
 use lines::Lines;
 use quiet::Quiet;
@@ -67,6 +68,13 @@ pub fn to_stderr(format: LogFormat, quiet: bool, folder: &str, backend: &str) ->
         LogFormat::Auto if std::io::stderr().is_terminal() => Box::new(Bar::default()),
         LogFormat::Auto | LogFormat::Plain => Box::new(Lines::new(std::io::stderr())),
     }
+}
+
+/// A bar on standard error for work of `total` steps, such as drawing; nothing where that is no terminal.
+pub fn counter(total: u64, what: &'static str) -> ProgressBar {
+    let template = format!("{{bar:40}} {{pos}} of {{len}} {what}, {{eta}} left");
+    let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(total).with_style(style)
 }
 
 /// Numbers of an example that are scored, in the mean over training and over validation, and what one is called.

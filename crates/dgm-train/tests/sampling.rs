@@ -1,0 +1,134 @@
+//! `dgm-train sample` on trained models: incremental draws are those of the naive loop, images are completed, texts go on.
+#![cfg(feature = "flex")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use common::{dgm, run_fails, run_ok};
+use dgm_core::random::Seed;
+use dgm_models::autoregressive::sampling::{Choice, draw, draw_naively, log_prob_stepwise};
+use dgm_models::{Batch, Model};
+use dgm_train::run_folder::RunFolder;
+use std::path::Path;
+
+/// The `[model]` tables of every architecture, small.
+const ARCHITECTURES: [(&str, &str); 4] = [
+    ("pixel_cnn", "channels = 12\nlayers = 3\nlikelihood = \"beta_binomial\"\ncomponents = 2"),
+    ("causal_conv", "channels = 16\nlayers = 3\nkernel = 9\nlikelihood = \"discretized_logistic\"\ncomponents = 2"),
+    ("transformer", "channels = 16\nlayers = 2\nheads = 2\nreach = 2"),
+    ("transformer", "channels = 16\nlayers = 2\nheads = 2\nreach = 1\npositions = \"rotary\""),
+];
+
+fn trained(folder: &Path, model: &str, data: &str, training: &str) {
+    let config = format!(
+        "[data]\n{data}\n[model]\n{model}\n[optimizer]\nlearning_rate = 3e-3\n[training]\n{training}\n[evaluation]\nsamples = 1\n"
+    );
+    std::fs::write(folder.join("config.toml"), config).unwrap();
+    run_ok(folder, &["--config", "config.toml", "--out", "run", "--quiet"]);
+}
+
+#[test]
+fn incremental_draws_of_trained_models_are_those_of_the_naive_loop() {
+    for (kind, keys) in ARCHITECTURES {
+        let folder = tempfile::tempdir().unwrap();
+        let data = "source = \"digits\"\ncondition = \"label\"";
+        trained(folder.path(), &format!("kind = \"{kind}\"\n{keys}"), data, "epochs = 2");
+        let run = RunFolder::open(&folder.path().join("run")).unwrap();
+        let (config, spec) = (run.config().unwrap(), run.provenance().unwrap().spec);
+        let model = run.model(&config, &spec, &Device::flex()).unwrap();
+        let arm = model.as_autoregressive().unwrap();
+        let one_hot: Vec<f32> =
+            (0..20).flat_map(|i| (0..10).map(move |class| f32::from(u8::from(class == i % 10)))).collect();
+        let condition = Tensor::<2>::from_data(TensorData::new(one_hot, [20, 10]), &Device::flex());
+        for seed in 0..3 {
+            for choice in [Choice::default(), Choice { temperature: 0.7, top_k: Some(5), top_p: Some(0.95) }] {
+                let noise = || Seed(seed).stream("sampling", 0);
+                let fast = draw(arm, 20, Some(&condition), &choice, &mut noise());
+                let naive = draw_naively(arm, 20, Some(&condition), &choice, &mut noise());
+                let same = fast.clone().into_data() == naive.into_data();
+                assert!(same, "{kind}, seed {seed}, {choice:?}");
+                let stepwise: Tensor<1> = log_prob_stepwise(arm, &fast, Some(&condition)).sum_dim(1).squeeze_dim(1);
+                let batch = Batch { condition: Some(condition.clone()), ..Batch::new(fast) };
+                let all_at_once = model.log_prob(&batch, &mut noise());
+                let difference: f32 = (stepwise - all_at_once).abs().max().into_scalar();
+                assert!(difference < 1e-4, "{kind}, seed {seed}: {difference}");
+            }
+        }
+    }
+}
+
+/// A grey picture.
+fn write_png(path: &Path, side: u32, pixel: impl Fn(u32, u32) -> u8) {
+    let mut encoder = png::Encoder::new(std::fs::File::create(path).unwrap(), side, side);
+    encoder.set_color(png::ColorType::Grayscale);
+    let pixels: Vec<u8> = (0..side).flat_map(|y| (0..side).map(move |x| (x, y))).map(|(x, y)| pixel(x, y)).collect();
+    encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
+}
+
+#[test]
+fn an_image_is_completed_below_the_rows_that_are_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let (kind, keys) = ARCHITECTURES[0];
+    trained(path, &format!("kind = \"{kind}\"\n{keys}"), "source = \"digits\"", "epochs = 1");
+    write_png(&path.join("image.png"), 8, |x, y| (30 * x + y) as u8);
+    let args = ["sample", "run", "--complete", "image.png", "--rows", "3", "-n", "5", "--out", "drawn.csv"];
+    assert!(run_ok(path, &args).contains("5 samples in drawn.csv"));
+    let text = std::fs::read_to_string(path.join("drawn.csv")).unwrap();
+    let drawn: Vec<Vec<f32>> =
+        text.lines().map(|line| line.split(',').map(|number| number.parse().unwrap()).collect()).collect();
+    let given: Vec<f32> = (0..24).map(|i| ((30 * (i % 8) + i / 8) * 17 / 256) as f32).collect();
+    assert_eq!(drawn.len(), 5);
+    assert!(drawn.iter().all(|image| image[..24] == given), "{drawn:?}");
+    assert!(drawn.iter().any(|image| image[24..] != drawn[0][24..]), "all are completed alike");
+    run_ok(path, &["sample", "run", "--complete", "image.png", "--rows", "8", "--out", "whole.png", "--temperature", "0.5"]);
+    assert!(path.join("whole.png").is_file());
+
+    let fails = |args: &[&str]| run_fails(path, &[&["sample", "run"], args].concat(), 2);
+    assert!(fails(&["--complete", "image.png", "--rows", "9"]).contains("the images have 8 rows"));
+    assert!(fails(&["--complete", "config.toml", "--rows", "2"]).contains("config.toml: not a PNG or JPEG"));
+    assert!(fails(&["--complete", "none.png", "--rows", "2"]).contains("none.png: not a file"));
+    assert!(fails(&["--prompt", "To be"]).contains("for texts"));
+    assert!(fails(&["--out", "drawn.txt"]).contains("not texts"));
+}
+
+#[test]
+fn only_autoregressive_models_narrow_or_complete() {
+    let folder = tempfile::tempdir().unwrap();
+    trained(folder.path(), "kind = \"vae\"\nlatent = 2\nhidden = [8]", "source = \"digits\"", "epochs = 1");
+    for args in [["--temperature", "0.5"], ["--top-k", "3"], ["--top-p", "0.9"]] {
+        let line = run_fails(folder.path(), &[&["sample", "run"], &args[..]].concat(), 2);
+        assert!(line.contains("not autoregressive"), "{line}");
+    }
+    for args in [["--temperature", "0"], ["--temperature", "x"], ["--top-k", "0"], ["--top-p", "1.5"], ["--rows", "3"]] {
+        let output = dgm(folder.path()).args(["sample", "run"]).args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn a_text_goes_on_from_its_prompt_beyond_the_window_and_ends_where_lines_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    std::fs::write(path.join("text.txt"), "ab".repeat(3000)).unwrap();
+    let model = "kind = \"causal_conv\"\nchannels = 8\nlayers = 2\nkernel = 2\ninputs = \"one_hot\"";
+    trained(path, model, "source = \"text\"\npath = \"text.txt\"\nlength = 16", "epochs = 4");
+    // It alternates, also where the window of 16 is full.
+    let text = run_ok(path, &["sample", "run", "--prompt", "abab", "--length", "60", "--top-k", "1"]);
+    assert_eq!(text, format!("{}\n", "ab".repeat(32)));
+    assert_eq!(run_ok(path, &["sample", "run", "--prompt", "b", "--length", "3", "--temperature", "0.1"]), "baba\n");
+    assert_eq!(run_ok(path, &["sample", "run", "--length", "100"]).trim_end().len(), 100);
+    run_ok(path, &["sample", "run", "-n", "2", "--length", "5", "--out", "two.txt"]);
+    assert!(std::fs::read_to_string(path.join("two.txt")).unwrap().contains("\n----\n"));
+    let line = run_fails(path, &["sample", "run", "--prompt", "abc"], 2);
+    assert!(line.contains("'c'") && line.contains("text.txt"), "{line}");
+    assert!(run_fails(path, &["sample", "run", "--label", "1"], 2).contains("--label"));
+
+    std::fs::write(path.join("lines.txt"), "aab\n".repeat(500)).unwrap();
+    let lines = tempfile::tempdir().unwrap();
+    let data = format!("source = \"text\"\npath = {:?}\nexamples = \"lines\"\nlength = 8", path.join("lines.txt"));
+    trained(lines.path(), model, &data, "epochs = 8");
+    let text = run_ok(lines.path(), &["sample", "run", "--prompt", "a", "--length", "60", "--top-k", "1"]);
+    assert_eq!(text, "aab\n\n");
+}
