@@ -6,6 +6,7 @@
 
 pub mod data;
 pub mod likelihood;
+pub mod mixture;
 pub mod ops;
 pub mod registry;
 

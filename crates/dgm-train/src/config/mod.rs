@@ -56,6 +56,9 @@ pub struct ObjectiveConfig {
 pub struct EvaluationConfig {
     /// Samples an example for the importance-weighted estimate of log p(x); 0: the bound only. Default: 0.
     pub importance_samples: usize,
+    /// Whether an exact model given the label is also evaluated without it, as the mixture over all labels, which takes as
+    /// many times as long as there are labels. Default: yes.
+    pub label_mixture: bool,
     /// Images in the grid of samples. Default: 64.
     pub samples: usize,
 }
@@ -68,7 +71,7 @@ impl Default for ObjectiveConfig {
 
 impl Default for EvaluationConfig {
     fn default() -> Self {
-        Self { importance_samples: 0, samples: 64 }
+        Self { importance_samples: 0, label_mixture: true, samples: 64 }
     }
 }
 

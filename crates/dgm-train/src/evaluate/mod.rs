@@ -1,5 +1,7 @@
 //! What a model's likelihood is on data: every figure with its quantity, estimator, standard error and count.
 
+mod labels;
+
 use crate::config::EvaluationConfig;
 use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
@@ -48,6 +50,13 @@ pub struct Accuracy {
     pub examples: usize,
 }
 
+impl Accuracy {
+    fn of(right: usize, examples: usize) -> Self {
+        let accuracy = right as f64 / examples as f64;
+        Self { accuracy, standard_error: (accuracy * (1.0 - accuracy) / examples as f64).sqrt(), examples }
+    }
+}
+
 /// What is reported of a run: `result.json`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Results {
@@ -58,6 +67,16 @@ pub struct Results {
     /// The importance-weighted bound on the test split, for models with latent variables.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_importance_weighted: Option<LikelihoodRow>,
+    /// Of a model given the label: the test split without its labels, as the exact mixture over them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_label_mixture: Option<LikelihoodRow>,
+    /// The same of the validation split.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation_label_mixture: Option<LikelihoodRow>,
+    /// How often the label with the highest p(y) p(x | y) is the right one, on the test split: the model as a generative
+    /// classifier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_label_accuracy: Option<Accuracy>,
     /// Where the target is a label and its likelihood exact: how often the most probable label is the right one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_accuracy: Option<Accuracy>,
@@ -87,6 +106,10 @@ pub fn evaluate(
     let Dataset { validation, test, .. } = dataset;
     let view = model.as_model();
     let weighted = (config.importance_samples > 0 && !view.is_exact()).then_some(config.importance_samples);
+    let unlabelled = if config.label_mixture { labels::figures(view, dataset, device, seed)? } else { None };
+    let test_label_accuracy = unlabelled.as_ref().map(|figures| figures.accuracy);
+    let (test_label_mixture, validation_label_mixture) =
+        unlabelled.map(|figures| (figures.test, figures.validation)).unzip();
     Ok(Results {
         test: likelihood(view, test, device, seed, "test")?,
         validation: likelihood(view, validation, device, seed, "validation")?,
@@ -94,6 +117,9 @@ pub fn evaluate(
             Some(k) => Some(importance_weighted(view, test, device, seed, k)?),
             None => None,
         },
+        test_label_mixture,
+        validation_label_mixture,
+        test_label_accuracy,
         test_accuracy: accuracy(view, test, device, seed)?,
         parameters: burn::module::Module::num_params(model),
         weights_sha256: weights_sha256(model),
@@ -138,7 +164,7 @@ fn likelihood(model: &dyn Model, split: &Split, device: &Device, seed: Seed, nam
             ("-ELBO", with_noise(format!("{samples} posterior samples an example, KL in closed form"), dequantized))
         }
     };
-    row(model, quantity, estimator, &nats, name)
+    row(model, quantity, given_label(model, estimator), &nats, name)
 }
 
 /// −log (1/k Σᵢ wᵢ) of each example, one log-weight of each at a time: k costs time, not memory.
@@ -158,7 +184,12 @@ fn importance_weighted(
         nats.extend(estimates.iter().map(|estimate| -estimate.log_prob));
     }
     let estimator = with_noise(format!("importance-weighted bound, k = {k}"), split.target.is_dequantized());
-    row(model, "-IWAE", estimator, &nats, "test")
+    row(model, "-IWAE", given_label(model, estimator), &nats, "test")
+}
+
+/// An estimator of a model that is conditioned on a label: its figure is not that of the target alone.
+fn given_label(model: &dyn Model, estimator: String) -> String {
+    if labels::classes(model).is_some() { format!("{estimator}, given the label") } else { estimator }
 }
 
 /// A bound's estimator, on dequantised data with the noise that it was computed with.
@@ -210,8 +241,7 @@ fn accuracy(model: &dyn Model, split: &Split, device: &Device, seed: Seed) -> Re
             right += usize::from(best == Some(label as usize));
         }
     }
-    let (accuracy, examples) = (right as f64 / split.len() as f64, split.len());
-    Ok(Some(Accuracy { accuracy, standard_error: (accuracy * (1.0 - accuracy) / examples as f64).sqrt(), examples }))
+    Ok(Some(Accuracy::of(right, split.len())))
 }
 
 /// The split in batches, each with its index.
@@ -241,7 +271,8 @@ impl Results {
     pub fn table(&self) -> String {
         let rows = [("test", Some(&self.test)), ("test", self.test_importance_weighted.as_ref())]
             .into_iter()
-            .chain([("validation", Some(&self.validation))]);
+            .chain([("test", self.test_label_mixture.as_ref()), ("validation", Some(&self.validation))])
+            .chain([("validation", self.validation_label_mixture.as_ref())]);
         let mut text = format!(
             "{:<11} {:<8} {:>12} {:>9} {:>10} {:>9}  {}\n",
             "split", "quantity", "nats/example", "std error", "bits/dim", "examples", "estimator"
@@ -254,6 +285,12 @@ impl Results {
         }
         if let Some(Accuracy { accuracy, standard_error, .. }) = self.test_accuracy {
             text.push_str(&format!("test accuracy {:.2} ± {:.2} %\n", 100.0 * accuracy, 100.0 * standard_error));
+        }
+        if let Some(Accuracy { accuracy, standard_error, .. }) = self.test_label_accuracy {
+            let [accuracy, standard_error] = [accuracy, standard_error].map(|share| 100.0 * share);
+            text.push_str(&format!(
+                "test label accuracy {accuracy:.2} ± {standard_error:.2} %, of the generative classifier argmax p(y) p(x | y)\n"
+            ));
         }
         if let Some(entropy) = self.entropy {
             text.push_str(&format!(
