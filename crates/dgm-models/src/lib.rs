@@ -5,6 +5,7 @@
 //! are plain data ([`ModelConfig`]); one and a [`DataSpec`] make a model.
 
 pub mod data;
+pub mod ensemble;
 pub mod likelihood;
 pub mod mixture;
 pub mod ops;
@@ -21,6 +22,7 @@ mod layers;
 mod traits;
 
 pub use data::{Batch, ConditionSpec, DataSpec, Values};
+pub use ensemble::Ensemble;
 pub use error::ModelError;
 pub use layers::TapConv;
 pub use registry::{AnyModel, ModelConfig};

@@ -4,7 +4,7 @@ use crate::data::Split;
 use crate::error::{Error, Result};
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::random::Seed;
-use dgm_models::{AnyModel, DataSpec};
+use dgm_models::{DataSpec, Model};
 use std::ops::Range;
 
 /// Draws at once: more cost memory and no less time.
@@ -18,16 +18,15 @@ pub fn needs_examples(spec: &DataSpec) -> bool {
 /// `n` draws `[n][event]`. Labels as conditions take turns, or are all `label`; a model that is told of variations draws the
 /// data as they are; other conditions are the first of `conditions`, again and again.
 pub fn draw(
-    model: &AnyModel,
+    model: &dyn Model,
     conditions: &Split,
     n: usize,
     label: Option<usize>,
     device: &Device,
     seed: Seed,
 ) -> Result<Vec<Vec<f32>>> {
-    let view = model.as_model();
-    let spec = view.spec();
-    let generator = view.as_generate().ok_or_else(|| Error::input("this model cannot draw samples"))?;
+    let spec = model.spec();
+    let generator = model.as_generate().ok_or_else(|| Error::input("this model cannot draw samples"))?;
     let classes = spec.condition.as_ref().and_then(|condition| condition.classes);
     if let (Some(label), None) = (label, classes) {
         return Err(Error::input(format!("--label {label}: this model is not conditioned on a label")));

@@ -29,7 +29,7 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
         let text = "this run's targets are not images: write numbers with --out samples.csv";
         return Err(Error::input(text));
     }
-    let model = folder.best_model(&config, &spec, &backend.device)?;
+    let model = folder.model(&config, &spec, &backend.device)?;
     let seed = Seed(args.seed.unwrap_or(config.seed));
     // Conditions that are not labels come from the test split; nothing else needs the data.
     let conditions = if needs_examples(&spec) { folder.dataset(&config)?.test } else { Split::default() };

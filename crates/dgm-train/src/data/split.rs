@@ -1,6 +1,7 @@
 //! Examples that belong together, and how their numbers get from the store to a batch.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use dgm_core::random::Seed;
 use dgm_models::Batch;
 
 use super::store::{Store, View};
@@ -239,6 +240,12 @@ impl Split {
         );
         self.mask = Some(mask);
         self
+    }
+
+    /// What is drawn anew every epoch is drawn by this seed from now on.
+    pub(crate) fn redraw(&mut self, seed: Seed) {
+        let fields = [Some(&mut self.target), self.condition.as_mut(), self.mask.as_mut()];
+        fields.into_iter().flatten().for_each(|field| field.draw = field.draw.by(seed));
     }
 
     /// Number of examples.

@@ -1,6 +1,7 @@
 //! What a model's likelihood is on data: every figure with its quantity, estimator, standard error and count.
 
 mod labels;
+mod members;
 
 use crate::config::EvaluationConfig;
 use crate::data::{Dataset, Split};
@@ -9,7 +10,8 @@ use crate::train::weights_sha256;
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::estimate::{self, Mean, bits_per_dim};
 use dgm_core::random::Seed;
-use dgm_models::{AnyModel, Batch, DataSpec, Model, Values};
+use dgm_models::{AnyModel, Batch, DataSpec, Ensemble, Model, Values};
+pub use members::{MemberFigure, Members};
 use serde::Serialize;
 
 /// Examples scored at once.
@@ -17,6 +19,9 @@ const BATCH: usize = 256;
 
 /// Samples an example for a reported ELBO: its Monte-Carlo error is then far below the one over examples.
 const ELBO_SAMPLES: usize = 32;
+
+/// How the ELBO of a single model is computed.
+const CLOSED_KL: &str = "KL in closed form";
 
 /// What every figure on dequantised data is computed on: the noise is drawn once, not averaged over.
 const DEQUANTIZED: &str = "one dequantised x + u an example";
@@ -80,7 +85,10 @@ pub struct Results {
     /// Where the target is a label and its likelihood exact: how often the most probable label is the right one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_accuracy: Option<Accuracy>,
-    /// Number of parameters of the model.
+    /// What the members of an ensemble reach by themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub members: Option<Members>,
+    /// Number of parameters of the model, of all members together.
     pub parameters: usize,
     /// SHA-256 over the weights, see [`weights_sha256`].
     pub weights_sha256: String,
@@ -92,25 +100,25 @@ pub struct Results {
     pub entropy: Option<f64>,
 }
 
-/// All figures of a trained model.
+/// All figures of a trained model, or of several as one.
 ///
 /// # Errors
 /// A likelihood that is not finite, or data that cannot be read any more.
 pub fn evaluate(
-    model: &AnyModel,
+    ensemble: &Ensemble,
     config: &EvaluationConfig,
     dataset: &Dataset,
     device: &Device,
     seed: Seed,
 ) -> Result<Results> {
     let Dataset { validation, test, .. } = dataset;
-    let view = model.as_model();
+    let view: &dyn Model = ensemble;
     let weighted = (config.importance_samples > 0 && !view.is_exact()).then_some(config.importance_samples);
     let unlabelled = if config.label_mixture { labels::figures(view, dataset, device, seed)? } else { None };
     let test_label_accuracy = unlabelled.as_ref().map(|figures| figures.accuracy);
     let (test_label_mixture, validation_label_mixture) =
         unlabelled.map(|figures| (figures.test, figures.validation)).unzip();
-    Ok(Results {
+    let mut results = Results {
         test: likelihood(view, test, device, seed, "test")?,
         validation: likelihood(view, validation, device, seed, "validation")?,
         test_importance_weighted: match weighted {
@@ -121,11 +129,14 @@ pub fn evaluate(
         validation_label_mixture,
         test_label_accuracy,
         test_accuracy: accuracy(view, test, device, seed)?,
-        parameters: burn::module::Module::num_params(model),
-        weights_sha256: weights_sha256(model),
+        members: None,
+        parameters: ensemble.members().map(burn::module::Module::num_params).sum(),
+        weights_sha256: weights_sha256(ensemble.members()),
         transforms: dataset.transforms.clone(),
         entropy: dataset.entropy,
-    })
+    };
+    results.name_mixture(ensemble, test, device)?;
+    Ok(results)
 }
 
 /// The mean loss on the validation split, in nats: exact, or one sample of the ELBO an example with the same noise each
@@ -161,7 +172,7 @@ fn likelihood(model: &dyn Model, split: &Split, device: &Device, seed: Seed, nam
         // log P(x) ≥ E log p(x + u): the noise is a latent variable whose posterior is uniform.
         (true, true) => ("-ELBO", format!("{DEQUANTIZED}, log p(x + u) exact")),
         (false, dequantized) => {
-            ("-ELBO", with_noise(format!("{samples} posterior samples an example, KL in closed form"), dequantized))
+            ("-ELBO", with_noise(format!("{samples} posterior samples an example, {CLOSED_KL}"), dequantized))
         }
     };
     row(model, quantity, given_label(model, estimator), &nats, name)
@@ -283,6 +294,7 @@ impl Results {
                 row.quantity, row.nats_per_example, row.standard_error, row.bits_per_dim, row.examples, row.estimator
             ));
         }
+        text.push_str(&self.members.as_ref().map_or(String::new(), Members::table));
         if let Some(Accuracy { accuracy, standard_error, .. }) = self.test_accuracy {
             text.push_str(&format!("test accuracy {:.2} ± {:.2} %\n", 100.0 * accuracy, 100.0 * standard_error));
         }
