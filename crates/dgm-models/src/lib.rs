@@ -5,7 +5,9 @@
 //! are plain data ([`ModelConfig`]); one and a [`DataSpec`] make a model.
 
 pub mod data;
+pub mod ensemble;
 pub mod likelihood;
+pub mod mixture;
 pub mod ops;
 pub mod registry;
 
@@ -19,6 +21,7 @@ mod traits;
 
 pub use autoregressive::{Autoregressive, causal_conv, pixel_cnn, transformer};
 pub use data::{Batch, ConditionSpec, DataSpec, Values};
+pub use ensemble::Ensemble;
 pub use error::ModelError;
 pub use layers::TapConv;
 pub use registry::{AnyModel, ModelConfig};

@@ -4,8 +4,9 @@ use crate::data::Split;
 use crate::error::{Error, Result};
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::random::Seed;
-use dgm_models::{AnyModel, DataSpec};
-use std::ops::Range;
+use dgm_models::autoregressive::sampling::{Choice, Given, complete};
+use dgm_models::{DataSpec, Model};
+use std::ops::{ControlFlow, Range};
 
 /// Draws at once: more cost memory and no less time.
 const CHUNK: usize = 256;
@@ -15,33 +16,93 @@ pub fn needs_examples(spec: &DataSpec) -> bool {
     spec.condition.as_ref().is_some_and(|condition| condition.classes.is_none() && condition.told < condition.width())
 }
 
-/// `n` draws `[n][event]`. Labels as conditions take turns, or are all `label`; a model that is told of variations draws the
-/// data as they are; other conditions are the first of `conditions`, again and again.
+/// What to draw.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// How many.
+    pub n: usize,
+    /// The class of all of them; `None`: labels as conditions take turns.
+    pub label: Option<usize>,
+    /// How values are chosen from their conditionals; other than the default it needs an autoregressive model.
+    pub choice: Choice,
+    /// What all of them begin with, for an autoregressive model.
+    pub beginning: Option<Beginning>,
+    /// Names the noise.
+    pub seed: Seed,
+}
+
+impl Wanted {
+    /// `n` draws from the model itself.
+    pub fn plain(n: usize, seed: Seed) -> Self {
+        Self { n, label: None, choice: Choice::default(), beginning: None, seed }
+    }
+}
+
+/// Values that are known before drawing begins.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Beginning {
+    /// `[event]`; only the first `numbers` in the model's order are read.
+    pub values: Vec<f32>,
+    /// So many.
+    pub numbers: usize,
+}
+
+/// Draws `[n][event]`; `drawn` is told how many numbers were drawn since it was last called. A model that is told of
+/// variations draws the data as they are; conditions that are not labels are the first of `conditions`, again and again.
+///
+/// # Errors
+/// A model that cannot draw, or not in this way; a label that there is not; conditions that cannot be read.
 pub fn draw(
-    model: &AnyModel,
+    model: &dyn Model,
     conditions: &Split,
-    n: usize,
-    label: Option<usize>,
+    wanted: &Wanted,
     device: &Device,
-    seed: Seed,
+    drawn: &mut dyn FnMut(u64),
 ) -> Result<Vec<Vec<f32>>> {
-    let view = model.as_model();
-    let spec = view.spec();
-    let generator = view.as_generate().ok_or_else(|| Error::input("this model cannot draw samples"))?;
+    let spec = model.spec();
+    let generator = model.as_generate().ok_or_else(|| Error::input("this model cannot draw samples"))?;
     let classes = spec.condition.as_ref().and_then(|condition| condition.classes);
-    if let (Some(label), None) = (label, classes) {
+    if let (Some(label), None) = (wanted.label, classes) {
         return Err(Error::input(format!("--label {label}: this model is not conditioned on a label")));
     }
-    let mut noise = seed.stream("sampling", 0);
-    let mut all = Vec::with_capacity(n);
-    for first in (0..n).step_by(CHUNK) {
-        let rows = first..(first + CHUNK).min(n);
-        let condition = condition_of(&rows, classes, label, spec, conditions, device)?;
-        let drawn = generator.generate(rows.len(), condition, &mut noise);
-        let values: Vec<f32> = drawn.into_data().iter::<f32>().collect();
+    let arm = model.as_autoregressive();
+    if arm.is_none() && (wanted.choice != Choice::default() || wanted.beginning.is_some()) {
+        return Err(Error::input(
+            "--temperature, --top-k, --top-p and --complete go number by number, and this model is not autoregressive",
+        ));
+    }
+    let mut noise = wanted.seed.stream("sampling", 0);
+    let mut all = Vec::with_capacity(wanted.n);
+    for first in (0..wanted.n).step_by(CHUNK) {
+        let rows = first..(first + CHUNK).min(wanted.n);
+        let n = rows.len();
+        let condition = condition_of(&rows, classes, wanted.label, spec, conditions, device)?;
+        let values = match arm {
+            Some(arm) => {
+                let given = wanted.beginning.as_ref().map(|beginning| given(beginning, n, device));
+                let mut each = |_: usize, _: &Tensor<2>| {
+                    drawn(n as u64);
+                    ControlFlow::Continue(())
+                };
+                complete(arm, n, condition.as_ref(), given.as_ref(), &wanted.choice, &mut noise, &mut each)
+            }
+            None => {
+                let values = generator.generate(n, condition, &mut noise);
+                drawn((n * spec.event()) as u64);
+                values
+            }
+        };
+        let values: Vec<f32> = values.into_data().iter::<f32>().collect();
         all.extend(values.chunks(spec.event()).map(<[f32]>::to_vec));
     }
     Ok(all)
+}
+
+/// The beginning once for each draw.
+fn given(beginning: &Beginning, n: usize, device: &Device) -> Given {
+    let Beginning { values, numbers } = beginning;
+    let repeated = TensorData::new(values.repeat(n), [n, values.len()]);
+    Given { values: Tensor::from_data(repeated, device), numbers: *numbers }
 }
 
 /// The conditions of these draws.

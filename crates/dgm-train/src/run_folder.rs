@@ -10,8 +10,7 @@ use crate::train::checkpoints::Checkpoints;
 use crate::train::{initial_model, restore};
 use burn::module::Module;
 use burn::tensor::Device;
-use dgm_core::random::Seed;
-use dgm_models::{AnyModel, DataSpec};
+use dgm_models::{AnyModel, DataSpec, Ensemble};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write};
@@ -67,6 +66,18 @@ impl RunFolder {
     /// # Errors
     /// A folder that holds something already, or that cannot be made.
     pub fn create(path: &Path) -> Result<Self> {
+        Self::create_with(path, Some("checkpoint"))
+    }
+
+    /// Makes the folder of a new ensemble, which has checkpoints in its members' folders only.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn create_ensemble(path: &Path) -> Result<Self> {
+        Self::create_with(path, None)
+    }
+
+    fn create_with(path: &Path, inner: Option<&str>) -> Result<Self> {
         let refuse = |what: String| Error::input(format!("{}: {what}", path.display()));
         match fs::read_dir(path) {
             Ok(entries) => {
@@ -82,7 +93,7 @@ impl RunFolder {
                 return Err(refuse(format!("cannot be used as output folder: {error}; name another with --out")));
             }
         }
-        fs::create_dir_all(path.join("checkpoint"))
+        fs::create_dir_all(inner.map_or(path.to_path_buf(), |inner| path.join(inner)))
             .map_err(|error| refuse(format!("the output folder cannot be made: {error}; name another with --out")))?;
         Ok(Self { path: path.into() })
     }
@@ -192,7 +203,7 @@ impl RunFolder {
     /// # Errors
     /// Data that cannot be read, or others than those that the run began with.
     pub fn dataset(&self, config: &Config) -> Result<Dataset> {
-        let dataset = data::load(&config.data, Seed(config.seed))?;
+        let dataset = data::of_run(config)?;
         let began_with = self.provenance()?.data_sha256;
         if began_with != dataset.fingerprint {
             return Err(Error::input(format!(
@@ -202,6 +213,34 @@ impl RunFolder {
             )));
         }
         Ok(dataset)
+    }
+
+    /// What the run has learnt, ready to evaluate, from the folder alone: its best model, or its members' best.
+    ///
+    /// # Errors
+    /// As [`best_model`](Self::best_model), and an ensemble that is not complete.
+    pub fn model(&self, config: &Config, spec: &DataSpec, device: &Device) -> Result<Ensemble> {
+        let Some(configs) = config.members() else { return self.best_model(config, spec, device).map(Ensemble::from) };
+        let best = configs.iter().enumerate().map(|(index, config)| {
+            let member = self.member(index);
+            if !member.path.join("result.json").is_file() {
+                return Err(Error::input(format!(
+                    "{}: member {} of {} is not trained to its end; go on with dgm-train --resume {}",
+                    self.path.display(),
+                    index + 1,
+                    configs.len(),
+                    self.path.display()
+                )));
+            }
+            member.best_model(config, spec, device)
+        });
+        let members: Vec<AnyModel> = best.collect::<Result<_>>()?;
+        Ok(Ensemble::new(members)?)
+    }
+
+    /// The folder of an ensemble's member, whether it is there or not: that of an ordinary run.
+    pub fn member(&self, index: usize) -> Self {
+        Self { path: self.path.join(format!("member-{index}")) }
     }
 
     /// The best model of the run, ready to evaluate, from the folder alone.

@@ -107,3 +107,43 @@ fn a_file_of_the_name_goes_before_the_shipped_one() {
     let text = run_fails(folder.path(), &["--config", "vae.toml"], 2);
     assert!(text.contains("did you mean `vae`?"), "{text}");
 }
+
+#[test]
+fn a_model_given_the_label_is_also_scored_without_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = ["--set", "data.condition=label", "--set", "model.channels=16", "--set", "model.layers=3", "--set"];
+    let small = [&small[..], &["optimizer.learning_rate=0.01", "--set", "model.dropout=0"]].concat();
+    let augment = ["--set", "data.augment={shift=1,told=true,unvaried=0.5}", "--set", "training.epochs=6"];
+    let table = train(folder.path(), "arm.toml", "arm", &[&small[..], &augment[..]].concat());
+    let result = json(&folder.path().join("arm/result.json"));
+    let nats = |row: &str| result[row]["nats_per_example"].as_f64().unwrap();
+    for split in ["test", "validation"] {
+        let mixture = &result[format!("{split}_label_mixture")];
+        assert_eq!((&mixture["quantity"], &mixture["examples"]), (&"NLL".into(), &result[split]["examples"]));
+        assert_eq!(mixture["estimator"], "exact mixture over 10 labels, p(y) from the training labels");
+        assert_eq!(result[split]["estimator"], "exact, given the label");
+        // p(x) ≥ p(y) p(x | y): no more is lost than the surprise of the labels, some 2.3 nats; something is, as
+        // this model uses them.
+        let lost = mixture["nats_per_example"].as_f64().unwrap() - nats(split);
+        assert!((0.0..2.32).contains(&lost), "{split}: {lost}");
+    }
+    let accuracy = &result["test_label_accuracy"];
+    let [right, error] = ["accuracy", "standard_error"].map(|key| accuracy[key].as_f64().unwrap());
+    assert!(right > 0.4 && accuracy["examples"] == 447, "{accuracy}");
+    assert!((error - (right * (1.0 - right) / 447.0).sqrt()).abs() < 1e-12);
+    for line in ["exact mixture over 10 labels", "of the generative classifier argmax p(y) p(x | y)\n"] {
+        assert!(table.contains(line), "{table}");
+    }
+    // Not asked for, of a bound, and where the label is the target.
+    let off = [&small[..], &["--set", "evaluation.label_mixture=false"]].concat();
+    let vae =
+        ["--set", "data.condition=label", "--set", "model.hidden=[8]", "--set", "evaluation.importance_samples=0"];
+    for (config, extra) in
+        [("arm.toml", &off[..]), ("vae.toml", &vae), ("conditional.toml", &["--set", "model.hidden=[8]"])]
+    {
+        let out = format!("without-{config}");
+        train(folder.path(), config, &out, extra);
+        let result = json(&folder.path().join(out).join("result.json"));
+        assert!(result.get("test_label_mixture").is_none() && result.get("test_label_accuracy").is_none(), "{result}");
+    }
+}

@@ -82,7 +82,10 @@ fn an_image_is_completed_below_the_rows_that_are_given() {
     assert_eq!(drawn.len(), 5);
     assert!(drawn.iter().all(|image| image[..24] == given), "{drawn:?}");
     assert!(drawn.iter().any(|image| image[24..] != drawn[0][24..]), "all are completed alike");
-    run_ok(path, &["sample", "run", "--complete", "image.png", "--rows", "8", "--out", "whole.png", "--temperature", "0.5"]);
+    run_ok(
+        path,
+        &["sample", "run", "--complete", "image.png", "--rows", "8", "--out", "whole.png", "--temperature", "0.5"],
+    );
     assert!(path.join("whole.png").is_file());
 
     let fails = |args: &[&str]| run_fails(path, &[&["sample", "run"], args].concat(), 2);
@@ -101,7 +104,8 @@ fn only_autoregressive_models_narrow_or_complete() {
         let line = run_fails(folder.path(), &[&["sample", "run"], &args[..]].concat(), 2);
         assert!(line.contains("not autoregressive"), "{line}");
     }
-    for args in [["--temperature", "0"], ["--temperature", "x"], ["--top-k", "0"], ["--top-p", "1.5"], ["--rows", "3"]] {
+    for args in [["--temperature", "0"], ["--temperature", "x"], ["--top-k", "0"], ["--top-p", "1.5"], ["--rows", "3"]]
+    {
         let output = dgm(folder.path()).args(["sample", "run"]).args(args).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{args:?}");
     }

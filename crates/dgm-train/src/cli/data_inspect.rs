@@ -8,7 +8,6 @@ use crate::data::{self, DataConfig, Dataset};
 use crate::error::{Error, Result, did_you_mean};
 use crate::report::grid::{self, Band};
 use crate::shipped;
-use dgm_core::random::Seed;
 use serde::Serialize;
 use std::path::Path;
 use std::process::ExitCode;
@@ -29,7 +28,7 @@ struct Inspection {
 
 pub(super) fn run(args: &InspectArgs) -> Result<ExitCode> {
     let config = config_of(args)?;
-    let dataset = data::load(&config.data, Seed(config.seed))?;
+    let dataset = data::of_run(&config)?;
     let image = grid::is_image(&dataset.spec);
     if let Some(out) = &args.out {
         check_out(out, image)?;

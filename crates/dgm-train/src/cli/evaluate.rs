@@ -3,7 +3,7 @@
 use super::EvaluateArgs;
 use crate::backend::Backend;
 use crate::error::Result;
-use crate::evaluate::evaluate;
+use crate::evaluate::{Members, Results, evaluate};
 use crate::run_folder::RunFolder;
 use dgm_core::random::Seed;
 use std::process::ExitCode;
@@ -17,8 +17,10 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
     }
     let seed = Seed(config.seed);
     let dataset = folder.dataset(&config)?;
-    let model = folder.best_model(&config, &dataset.spec, &backend.device)?;
+    let model = folder.model(&config, &dataset.spec, &backend.device)?;
     let results = evaluate(&model, &config.evaluation, &dataset, &backend.device, seed)?;
+    let members = config.members().map(|members| Members::read(&folder, members.len())).transpose()?;
+    let results = Results { members, ..results };
     if args.json {
         println!("{}", results.json()?);
     } else {

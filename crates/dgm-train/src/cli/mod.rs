@@ -4,6 +4,7 @@ mod backends;
 mod data;
 mod data_fetch;
 mod data_inspect;
+mod ensemble;
 mod evaluate;
 mod sample;
 mod sample_text;

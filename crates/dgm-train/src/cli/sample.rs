@@ -29,10 +29,14 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
     let spec = &provenance.spec;
     let form = Form::of(args, &config, spec)?;
     let seed = Seed(args.seed.unwrap_or(config.seed));
-    if let Form::Text(text, out) = form {
-        let model = folder.model(&config, spec, &backend.device)?;
-        return write_texts(args, &model, text, &provenance, out.as_deref(), seed);
-    }
+    let (path, as_picture) = match form {
+        Form::Text(text, out) => {
+            let model = folder.model(&config, spec, &backend.device)?;
+            return write_texts(args, &model, text, &provenance, out.as_deref(), seed);
+        }
+        Form::Picture(path) => (path, true),
+        Form::Numbers(path) => (path, false),
+    };
     if args.prompt.is_some() || args.length.is_some() {
         return Err(Error::input("--prompt and --length are for texts, and this run's targets are none"));
     }
@@ -45,19 +49,14 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
     let bar = progress::counter((n * spec.event()) as u64, "numbers drawn");
     let drawn = draw(&model, &conditions, &wanted, &backend.device, &mut |numbers| bar.inc(numbers))?;
     bar.finish_and_clear();
-    match form {
-        Form::Numbers(path) => {
-            let lines: Vec<String> =
-                drawn.iter().map(|x| x.iter().map(f32::to_string).collect::<Vec<_>>().join(",")).collect();
-            write_atomic(&path, (lines.join("\n") + "\n").as_bytes())?;
-            println!("{} samples in {}", drawn.len(), path.display());
-        }
-        Form::Picture(path) | Form::Text(_, Some(path)) => {
-            grid::write_png(&path, &drawn, spec)?;
-            println!("{} samples in {}", drawn.len(), path.display());
-        }
-        Form::Text(_, None) => {}
+    if as_picture {
+        grid::write_png(&path, &drawn, spec)?;
+    } else {
+        let lines: Vec<String> =
+            drawn.iter().map(|x| x.iter().map(f32::to_string).collect::<Vec<_>>().join(",")).collect();
+        write_atomic(&path, (lines.join("\n") + "\n").as_bytes())?;
     }
+    println!("{} samples in {}", drawn.len(), path.display());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -131,9 +130,9 @@ fn write_texts(
     if args.complete.is_some() || args.label.is_some() {
         return Err(Error::input("--complete and --label are not for texts: give what a text begins with as --prompt"));
     }
-    let arm = model.as_autoregressive().ok_or_else(|| {
-        Error::input("only autoregressive models write texts; write levels with --out samples.csv")
-    })?;
+    let arm = model
+        .as_autoregressive()
+        .ok_or_else(|| Error::input("only autoregressive models write texts; write levels with --out samples.csv"))?;
     let vocabulary = text.vocabulary()?;
     if vocabulary.fingerprint() != provenance.data_sha256 {
         return Err(Error::input(format!(

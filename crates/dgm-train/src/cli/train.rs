@@ -1,13 +1,13 @@
 //! `dgm-train --config FILE`: checks everything, trains, evaluates the best checkpoint, draws samples.
 
-use super::TrainArgs;
 use super::signals::Stop;
+use super::{TrainArgs, ensemble};
 use crate::backend::Backend;
 use crate::config::{Config, place_of};
 use crate::data::{self, Dataset};
-use crate::draw::draw;
+use crate::draw::{Wanted, draw};
 use crate::error::{Error, Result, did_you_mean};
-use crate::evaluate;
+use crate::evaluate::{self, Members, Results};
 use crate::report::grid;
 use crate::report::progress::{self, LogFormat};
 use crate::run_folder::{Lock, RunFolder};
@@ -16,19 +16,20 @@ use crate::train::checkpoint::Checkpoint;
 use crate::train::{Ending, Trainer, initial_model, optimizer};
 use chrono::Utc;
 use dgm_core::random::Seed;
+use dgm_models::Model;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
 /// What training starts from, checked.
-struct Job {
-    config: Config,
-    dataset: Dataset,
-    backend: Backend,
-    folder: RunFolder,
-    from: Option<Checkpoint>,
+pub(super) struct Job {
+    pub(super) config: Config,
+    pub(super) dataset: Dataset,
+    pub(super) backend: Backend,
+    pub(super) folder: RunFolder,
+    pub(super) from: Option<Checkpoint>,
     /// Held while the job is there.
-    _lock: Lock,
+    pub(super) _lock: Lock,
 }
 
 pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
@@ -38,41 +39,22 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
         (None, Some(config)) => new(args, config)?,
         (None, None) => return Err(Error::input("give --config FILE or --resume RUN")),
     };
-    let Job { config, dataset, backend, folder, from, _lock } = &job;
     // What a JSON log says of this is in its events: every line of it is one.
     let json = args.log_format == LogFormat::Json;
-    let path = folder.path().display().to_string();
+    let path = job.folder.path().display().to_string();
     if !json {
-        eprintln!("run folder {path}, backend {}", backend.title());
+        eprintln!("run folder {path}, backend {}", job.backend.title());
     }
-
-    let device = backend.device.clone();
-    let eager = backend.is_eager();
-    let trainer = Trainer { config, dataset, device: device.clone(), eager, folder, stop: &stop.flag };
-    if !json && from.as_ref().is_some_and(|checkpoint| checkpoint.progress.complete) {
-        eprintln!("the run is complete; evaluating its best checkpoint again");
-    }
-    let mut report = progress::to_stderr(args.log_format, args.quiet, &path, &backend.title());
-    stop.set_training(true);
-    let ending = trainer.run(from.as_ref(), report.as_mut())?;
-    stop.set_training(false);
-    // A signal that came with the last step is heard too: what is left can be done by going on.
-    if ending == Ending::Interrupted || stop.flag.load(Ordering::SeqCst) {
+    let results = match job.config.members() {
+        Some(members) => ensemble::train(&job, &members, args, &stop)?,
+        None => train(&job, args, &stop)?,
+    };
+    let Some(results) = results else {
         if !json {
             eprintln!("interrupted; to go on: dgm-train --resume {path}");
         }
         return Ok(ExitCode::from(stop.exit_code()));
-    }
-
-    let model = folder.best_model(config, &dataset.spec, &device)?;
-    let results = evaluate::evaluate(&model, &config.evaluation, dataset, &device, Seed(config.seed))?;
-    folder.write_json("result.json", &results)?;
-    if grid::is_image(&dataset.spec) && model.as_model().as_generate().is_some() {
-        let path = folder.path().join("samples.png");
-        let n = config.evaluation.samples;
-        let drawn = draw(&model, &dataset.test, n, None, &device, Seed(config.seed))?;
-        grid::write_png(&path, &drawn, &dataset.spec)?;
-    }
+    };
     if json {
         println!("{}", results.json()?);
     } else {
@@ -82,11 +64,47 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Trains one model and evaluates it; `None`: a signal came before its end.
+pub(super) fn train(job: &Job, args: &TrainArgs, stop: &Stop) -> Result<Option<Results>> {
+    let Job { config, dataset, backend, folder, from, _lock } = job;
+    let path = folder.path().display().to_string();
+    let (device, eager) = (backend.device.clone(), backend.is_eager());
+    let trainer = Trainer { config, dataset, device, eager, folder, stop: &stop.flag };
+    if args.log_format != LogFormat::Json && from.as_ref().is_some_and(|checkpoint| checkpoint.progress.complete) {
+        eprintln!("the run is complete; evaluating its best checkpoint again");
+    }
+    let mut report = progress::to_stderr(args.log_format, args.quiet, &path, &backend.title());
+    stop.set_training(true);
+    let ending = trainer.run(from.as_ref(), report.as_mut())?;
+    stop.set_training(false);
+    // A signal that came with the last step is heard too: what is left can be done by going on.
+    if ending == Ending::Interrupted || stop.flag.load(Ordering::SeqCst) {
+        return Ok(None);
+    }
+    evaluated(job, None).map(Some)
+}
+
+/// Evaluates what a run has learnt and writes down its figures, with draws where they are images.
+pub(super) fn evaluated(job: &Job, members: Option<Members>) -> Result<Results> {
+    let Job { config, dataset, backend, folder, .. } = job;
+    let (device, seed) = (&backend.device, Seed(config.seed));
+    let model = folder.model(config, &dataset.spec, device)?;
+    let results = evaluate::evaluate(&model, &config.evaluation, dataset, device, seed)?;
+    let results = Results { members, ..results };
+    folder.write_json("result.json", &results)?;
+    if grid::is_image(&dataset.spec) && model.as_generate().is_some() {
+        let path = folder.path().join("samples.png");
+        let drawn = draw(&model, &dataset.test, &Wanted::plain(config.evaluation.samples, seed), device, &mut |_| {})?;
+        grid::write_png(&path, &drawn, &dataset.spec)?;
+    }
+    Ok(results)
+}
+
 /// Everything is read and checked before the run folder is made: a bad input leaves nothing behind.
 fn new(args: &TrainArgs, path: &Path) -> Result<Job> {
     let backend = Backend::open(args.backend.as_deref().unwrap_or("flex"))?;
     let (config, text, name) = resolved(args, path)?;
-    let dataset = data::load(&config.data, Seed(config.seed))?;
+    let dataset = data::of_run(&config)?;
     let model = initial_model(&config, &dataset.spec, &backend.device).map_err(|error| {
         let place =
             error.key().map_or(String::new(), |key| place_of(&text, &name, &args.assignments(), &["model", key]));
@@ -97,7 +115,10 @@ fn new(args: &TrainArgs, path: &Path) -> Result<Job> {
     })?;
     let stem = path.file_stem().map_or("run".into(), |stem| stem.to_string_lossy().into_owned());
     let out = args.out.clone().unwrap_or_else(|| default_folder(&stem));
-    let folder = RunFolder::create(&out)?;
+    let folder = match config.members() {
+        Some(_) => RunFolder::create_ensemble(&out)?,
+        None => RunFolder::create(&out)?,
+    };
     let lock = folder.lock()?;
     folder.describe(&config, &dataset, &backend)?;
     Ok(Job { config, dataset, backend, folder, from: None, _lock: lock })
@@ -121,25 +142,42 @@ fn resumed(args: &TrainArgs, run: &Path) -> Result<Job> {
     }
     let backend = Backend::open(args.backend.as_ref().unwrap_or(&folder.provenance()?.backend))?;
     let dataset = folder.dataset(&config)?;
-    // Killed before its first checkpoint, a run starts again from its beginning.
+    let from = match config.members() {
+        Some(members) => ensemble::check(&folder, &members).map(|()| None)?,
+        None => where_it_stands(&folder, &config, args.log_format)?,
+    };
+    Ok(Job { config, dataset, backend, folder, from, _lock: lock })
+}
+
+/// The checkpoint from which a run of one model goes on, after a look at whether it may, and with everything after it taken away.
+/// `None`: killed before its first checkpoint, a run starts again from its beginning.
+pub(super) fn where_it_stands(
+    folder: &RunFolder,
+    config: &Config,
+    log_format: LogFormat,
+) -> Result<Option<Checkpoint>> {
+    let run = folder.path().display();
     let from = folder.checkpoints().newest()?;
     if from.is_none() {
-        warn(args.log_format, &format!("{}: there is no checkpoint: the run begins again", run.display()));
+        warn(log_format, &format!("{run}: there is no checkpoint: the run begins again"));
     }
     if let Some(checkpoint) = &from {
-        let changed = config.differences(&checkpoint.config(&folder.checkpoints())?);
-        let changed: Vec<String> = changed.into_iter().filter(|key| !may_change(key)).collect();
+        let changed = changed(config, &checkpoint.config(&folder.checkpoints())?);
         if !changed.is_empty() {
             return Err(Error::input(format!(
-                "{}: config.toml is not that of the run's checkpoints any more, in {}; put it back, or begin a new run",
-                run.display(),
+                "{run}: config.toml is not that of the run's checkpoints any more, in {}; put it back, or begin a new run",
                 listed(&changed)
             )));
         }
     }
     folder.checkpoints().tidy()?;
     folder.cut_metrics(from.as_ref().map(|checkpoint| &checkpoint.progress))?;
-    Ok(Job { config, dataset, backend, folder, from, _lock: lock })
+    Ok(from)
+}
+
+/// The keys that differ and may not.
+pub(super) fn changed(config: &Config, other: &Config) -> Vec<String> {
+    config.differences(other).into_iter().filter(|key| !may_change(key)).collect()
 }
 
 fn warn(log_format: LogFormat, text: &str) {
@@ -150,7 +188,7 @@ fn warn(log_format: LogFormat, text: &str) {
 }
 
 /// The first keys, and how many there are.
-fn listed(keys: &[String]) -> String {
+pub(super) fn listed(keys: &[String]) -> String {
     const SHOWN: usize = 6;
     match keys.len() {
         0..=SHOWN => keys.join(", "),

@@ -27,6 +27,10 @@ pub use dgm_models::registry::ModelConfig;
 pub struct Config {
     /// The seed of every random stream.
     pub seed: u64,
+    /// The seed of the data: of random splits, and of what is computed from training examples that are drawn at random. Default:
+    /// the seed of the run. The members of an ensemble share it, as no member may learn from another's test examples.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_seed: Option<u64>,
     /// `[data]`: what is modelled.
     pub data: DataConfig,
     /// `[model]`: with what.
@@ -56,6 +60,9 @@ pub struct ObjectiveConfig {
 pub struct EvaluationConfig {
     /// Samples an example for the importance-weighted estimate of log p(x); 0: the bound only. Default: 0.
     pub importance_samples: usize,
+    /// Whether an exact model given the label is also evaluated without it, as the mixture over all labels, which takes as
+    /// many times as long as there are labels. Default: yes.
+    pub label_mixture: bool,
     /// Images in the grid of samples. Default: 64.
     pub samples: usize,
 }
@@ -68,7 +75,7 @@ impl Default for ObjectiveConfig {
 
 impl Default for EvaluationConfig {
     fn default() -> Self {
-        Self { importance_samples: 0, samples: 64 }
+        Self { importance_samples: 0, label_mixture: true, samples: 64 }
     }
 }
 
@@ -83,6 +90,25 @@ impl Config {
     /// One line with the file and the line, or the override, the key, what was found and what was expected.
     pub fn from_toml(text: &str, origin: &str, overrides: &[String]) -> Result<Self> {
         parse::parse(text, origin, overrides)
+    }
+
+    /// The configurations of an ensemble's members; `None` for a run of one model.
+    ///
+    /// Each is the run's own without `training.ensemble`. The first has its seed s and so is the run that would be without the
+    /// ensemble; member i has the seed s + 1000003 i (modulo 2⁶⁴), so that runs whose seeds are neighbours share no member. The data are
+    /// those of the seed s.
+    pub fn members(&self) -> Option<Vec<Self>> {
+        let count = self.training.ensemble.filter(|&count| count > 1)?;
+        let member = |index: u64| {
+            let mut member = self.clone();
+            member.training.ensemble = None;
+            if index > 0 {
+                member.seed = self.seed.wrapping_add(1_000_003 * index);
+                member.data_seed = Some(self.data_seed.unwrap_or(self.seed));
+            }
+            member
+        };
+        Some((0..count as u64).map(member).collect())
     }
 
     /// The keys whose values are others than in `other`, with dots.

@@ -15,6 +15,8 @@ use dgm_models::registry::ModelConfig;
 /// of keys is taken apart key within key, beyond the stack's end.
 const MAX_KEYS: usize = 8;
 
+const SEEDS: [&str; 2] = ["seed", "data_seed"];
+
 const TABLES: [&str; 6] = ["data", "model", "objective", "optimizer", "training", "evaluation"];
 
 /// See [`Config::from_toml`].
@@ -28,18 +30,23 @@ pub(super) fn parse(text: &str, origin: &str, overrides: &[String]) -> Result<Co
 
     for (key, _) in &source.root {
         let name = key.get_ref();
-        if name != "seed" && !TABLES.contains(&name.as_ref()) {
-            let near = did_you_mean(name, TABLES.into_iter().chain(["seed"]));
-            let message = format!("unknown key `{name}`{near} (allowed at the top: seed, [{}])", TABLES.join("], ["));
+        if !SEEDS.contains(&name.as_ref()) && !TABLES.contains(&name.as_ref()) {
+            let near = did_you_mean(name, TABLES.into_iter().chain(SEEDS));
+            let (seeds, tables) = (SEEDS.join(", "), TABLES.join("], ["));
+            let message = format!("unknown key `{name}`{near} (allowed at the top: {seeds}, [{tables}])");
             return Err(source.error(key.span(), &message));
         }
     }
-    let seed = match source.root.get("seed") {
-        Some(value) => source.deserialize("the file", u64::deserialize(ValueDeserializer::from(value.clone())))?,
-        None => 0,
+    let seed = |key: &str| match source.root.get(key) {
+        Some(value) => {
+            source.deserialize("the file", u64::deserialize(ValueDeserializer::from(value.clone()))).map(Some)
+        }
+        None => Ok(None),
     };
+    let [run_seed, data_seed] = SEEDS.map(seed);
     let config = Config {
-        seed,
+        seed: run_seed?.unwrap_or(0),
+        data_seed: data_seed?,
         data: source.tagged("data", "source", None, DataConfig::SOURCES, DataConfig::deserialize_source)?,
         model: source.tagged("model", "kind", None, ModelConfig::KINDS, ModelConfig::deserialize_kind)?,
         objective: source.table("objective")?,

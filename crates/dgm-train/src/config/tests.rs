@@ -26,7 +26,7 @@ fn defaults_are_filled_in() {
     assert_eq!(config.objective.beta, Schedule::Constant(1.0));
     assert_eq!(config.optimizer, OptimizerConfig::default());
     assert_eq!(config.training, TrainingConfig::default());
-    assert_eq!(config.evaluation, EvaluationConfig { importance_samples: 0, samples: 64 });
+    assert_eq!(config.evaluation, EvaluationConfig { importance_samples: 0, label_mixture: true, samples: 64 });
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn errors_of_the_file_name_line_and_key() {
             "[training]\nepoch = 5\n",
             "vae.toml:6: unknown key `epoch` in [training]; did you mean `epochs`? (allowed: epochs, batch_size, \
              micro_batch_size, early_stopping, max_minutes, ema_decay, evaluate_every, report_every, \
-             checkpoint_every, keep_checkpoints, nonfinite)",
+             checkpoint_every, keep_checkpoints, ensemble, nonfinite)",
         ),
         ("[training]\n\nepochs = 0\n", "vae.toml:7: training.epochs is 0; expected a whole number of at least 1"),
         (
@@ -139,7 +139,7 @@ fn errors_of_the_file_name_line_and_key() {
         ),
         (
             "[optimiser]\nkind = \"adam\"\n",
-            "vae.toml:5: unknown key `optimiser`; did you mean `optimizer`? (allowed at the top: seed, [data], [model], \
+            "vae.toml:5: unknown key `optimiser`; did you mean `optimizer`? (allowed at the top: seed, data_seed, [data], [model], \
              [objective], [optimizer], [training], [evaluation])",
         ),
         (
@@ -424,4 +424,32 @@ fn names_with_line_breaks_stay_on_the_line() {
         assert!(!error(more, &[]).contains(char::is_control));
     }
     assert!(error("", &["model.kind=a\nb"]).contains("a\\nb"));
+}
+
+#[test]
+fn the_members_of_an_ensemble_are_runs_of_their_own_on_the_data_of_the_first() {
+    let config = |more: &str, set: &[&str]| {
+        let text = format!("seed = 7\n{SMALL}[training]\nepochs = 3\n{more}\n");
+        parse(&text, set).unwrap()
+    };
+    for none in ["", "ensemble = 1"] {
+        assert_eq!(config(none, &[]).members(), None);
+    }
+    let members = config("ensemble = 3", &[]).members().unwrap();
+    let seeds: Vec<_> = members.iter().map(|member| (member.seed, member.data_seed)).collect();
+    assert_eq!(seeds, [(7, None), (1_000_010, Some(7)), (2_000_013, Some(7))]);
+    // The first is the run without the ensemble, and each is read back as it was written.
+    assert_eq!(members[0], config("", &[]));
+    for member in &members {
+        assert_eq!(parse(&member.to_toml().unwrap(), &[]).unwrap(), *member);
+    }
+    // The greatest seed has members too.
+    let members = config("ensemble = 100", &["seed=18446744073709551615", "data_seed=3"]).members().unwrap();
+    assert_eq!((members.len(), members[1].seed, members[0].data_seed), (100, 1_000_002, Some(3)));
+    assert!(members.iter().all(|member| member.data_seed == Some(3) && member.to_toml().is_ok()));
+    for wrong in ["0", "101"] {
+        let message = error(&format!("[training]\nensemble = {wrong}\n"), &[]);
+        let expected = format!("vae.toml:6: training.ensemble is {wrong}; expected a whole number from 1 to 100");
+        assert_eq!(message, expected);
+    }
 }

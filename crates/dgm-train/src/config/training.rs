@@ -35,6 +35,10 @@ pub struct TrainingConfig {
     pub checkpoint_every: CheckpointEvery,
     /// So many of the newest checkpoints are kept, besides the best. Default: 2.
     pub keep_checkpoints: usize,
+    /// So many models are trained, one after the other, each with its own seed and in a folder of its own, and evaluated as one:
+    /// the mean of their probabilities. Default: one model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ensemble: Option<usize>,
     /// What to do when a loss or a gradient is NaN or infinite. Default: `"stop"`.
     pub nonfinite: NonFinite,
 }
@@ -108,6 +112,7 @@ impl Default for TrainingConfig {
             report_every: 50,
             checkpoint_every: CheckpointEvery { minutes: Some(2.0), ..CheckpointEvery::default() },
             keep_checkpoints: 2,
+            ensemble: None,
             nonfinite: NonFinite::Stop,
         }
     }
@@ -138,6 +143,8 @@ impl TrainingConfig {
         require(steps.is_none_or(|n| n >= 1), "checkpoint_every.steps", AT_LEAST_1)?;
         minutes(every, "checkpoint_every.minutes")?;
         require(self.keep_checkpoints >= 1, "keep_checkpoints", AT_LEAST_1)?;
+        let members = self.ensemble.is_none_or(|members| (1..=100).contains(&members));
+        require(members, "ensemble", "a whole number from 1 to 100")?;
         match self.nonfinite {
             NonFinite::Stop => Ok(()),
             NonFinite::Skip { limit } => require(limit >= 1, "nonfinite.limit", AT_LEAST_1),

@@ -30,7 +30,7 @@ use dgm_core::random::Seed;
 use dgm_models::DataSpec;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::config::Invalid;
+use crate::config::{Config, Invalid};
 use crate::error::{Error, Result};
 
 pub use arrays::{Layout, NpyConfig};
@@ -110,6 +110,19 @@ registry! {
     "synthetic" => Synthetic(SyntheticConfig),
     "mnist" => Mnist(MnistConfig),
     "fashion-mnist" => FashionMnist(FashionMnistConfig),
+}
+
+/// The data of a run: those of its `data_seed`, the random steps of training (augmentation and the like) drawn by its own seed.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn of_run(config: &Config) -> Result<Dataset> {
+    let mut dataset = load(&config.data, Seed(config.data_seed.unwrap_or(config.seed)))?;
+    if config.data_seed.is_some() {
+        dataset.train.redraw(Seed(config.seed));
+    }
+    Ok(dataset)
 }
 
 /// A set of examples with its splits.

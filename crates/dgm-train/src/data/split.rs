@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use dgm_core::random::Seed;
 use dgm_models::Batch;
 
 use super::Unit;
@@ -333,6 +334,12 @@ impl Split {
     /// Nats an example in the mean → bits for each number that is scored: Σ nats / (Σ scored · ln 2).
     pub fn bits_per_dim(&self, nats: f64) -> f64 {
         nats / (self.mean_scored() * std::f64::consts::LN_2)
+    }
+
+    /// What is drawn anew every epoch is drawn by this seed from now on.
+    pub(crate) fn redraw(&mut self, seed: Seed) {
+        let fields = [Some(&mut self.target), self.condition.as_mut(), self.mask.as_mut()];
+        fields.into_iter().flatten().for_each(|field| field.draw = field.draw.by(seed));
     }
 
     /// Number of examples.

@@ -115,6 +115,11 @@ impl Draw {
         Self { suffix: ".test", ..Self::default() }
     }
 
+    /// The same by another seed, where every epoch has numbers of its own; what is drawn once for every run stays.
+    pub(super) fn by(self, seed: Seed) -> Self {
+        if self.anew { Self { seed, ..self } } else { self }
+    }
+
     fn stream(&self, purpose: &str, epoch: u64) -> Stream {
         self.seed.stream(&format!("{purpose}{}", self.suffix), if self.anew { epoch } else { 0 })
     }

@@ -1,5 +1,7 @@
 //! What a model's likelihood is on data: every figure with its quantity, estimator, standard error and count.
 
+mod labels;
+mod members;
 mod tokens;
 
 pub use tokens::TokenFigures;
@@ -11,7 +13,8 @@ use crate::train::weights_sha256;
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::estimate::{self, Mean};
 use dgm_core::random::Seed;
-use dgm_models::{AnyModel, Batch, DataSpec, Model, Values};
+use dgm_models::{AnyModel, Batch, DataSpec, Ensemble, Model, Values};
+pub use members::{MemberFigure, Members};
 use serde::Serialize;
 
 /// Examples scored at once.
@@ -19,6 +22,9 @@ const BATCH: usize = 256;
 
 /// Samples an example for a reported ELBO: its Monte-Carlo error is then far below the one over examples.
 const ELBO_SAMPLES: usize = 32;
+
+/// How the ELBO of a single model is computed.
+const CLOSED_KL: &str = "KL in closed form";
 
 /// What every figure on dequantised data is computed on: the noise is drawn once, not averaged over.
 const DEQUANTIZED: &str = "one dequantised x + u an example";
@@ -55,6 +61,13 @@ pub struct Accuracy {
     pub examples: usize,
 }
 
+impl Accuracy {
+    fn of(right: usize, examples: usize) -> Self {
+        let accuracy = right as f64 / examples as f64;
+        Self { accuracy, standard_error: (accuracy * (1.0 - accuracy) / examples as f64).sqrt(), examples }
+    }
+}
+
 /// What is reported of a run: `result.json`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Results {
@@ -65,10 +78,23 @@ pub struct Results {
     /// The importance-weighted bound on the test split, for models with latent variables.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_importance_weighted: Option<LikelihoodRow>,
+    /// Of a model given the label: the test split without its labels, as the exact mixture over them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_label_mixture: Option<LikelihoodRow>,
+    /// The same of the validation split.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation_label_mixture: Option<LikelihoodRow>,
+    /// How often the label with the highest p(y) p(x | y) is the right one, on the test split: the model as a generative
+    /// classifier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_label_accuracy: Option<Accuracy>,
     /// Where the target is a label and its likelihood exact: how often the most probable label is the right one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_accuracy: Option<Accuracy>,
-    /// Number of parameters of the model.
+    /// What the members of an ensemble reach by themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub members: Option<Members>,
+    /// Number of parameters of the model, of all members together.
     pub parameters: usize,
     /// SHA-256 over the weights, see [`weights_sha256`].
     pub weights_sha256: String,
@@ -80,33 +106,43 @@ pub struct Results {
     pub entropy: Option<f64>,
 }
 
-/// All figures of a trained model.
+/// All figures of a trained model, or of several as one.
 ///
 /// # Errors
 /// A likelihood that is not finite, or data that cannot be read any more.
 pub fn evaluate(
-    model: &AnyModel,
+    ensemble: &Ensemble,
     config: &EvaluationConfig,
     dataset: &Dataset,
     device: &Device,
     seed: Seed,
 ) -> Result<Results> {
     let Dataset { validation, test, .. } = dataset;
-    let view = model.as_model();
+    let view: &dyn Model = ensemble;
     let weighted = (config.importance_samples > 0 && !view.is_exact()).then_some(config.importance_samples);
-    Ok(Results {
+    let unlabelled = if config.label_mixture { labels::figures(view, dataset, device, seed)? } else { None };
+    let test_label_accuracy = unlabelled.as_ref().map(|figures| figures.accuracy);
+    let (test_label_mixture, validation_label_mixture) =
+        unlabelled.map(|figures| (figures.test, figures.validation)).unzip();
+    let mut results = Results {
         test: likelihood(view, test, device, seed, "test")?,
         validation: likelihood(view, validation, device, seed, "validation")?,
         test_importance_weighted: match weighted {
             Some(k) => Some(importance_weighted(view, test, device, seed, k)?),
             None => None,
         },
+        test_label_mixture,
+        validation_label_mixture,
+        test_label_accuracy,
         test_accuracy: accuracy(view, test, device, seed)?,
-        parameters: burn::module::Module::num_params(model),
-        weights_sha256: weights_sha256(model),
+        members: None,
+        parameters: ensemble.members().map(burn::module::Module::num_params).sum(),
+        weights_sha256: weights_sha256(ensemble.members()),
         transforms: dataset.transforms.clone(),
         entropy: dataset.entropy,
-    })
+    };
+    results.name_mixture(ensemble, test, device)?;
+    Ok(results)
 }
 
 /// The mean loss on the validation split, in nats: exact, or one sample of the ELBO an example with the same noise each
@@ -142,10 +178,10 @@ fn likelihood(model: &dyn Model, split: &Split, device: &Device, seed: Seed, nam
         // log P(x) ≥ E log p(x + u): the noise is a latent variable whose posterior is uniform.
         (true, true) => ("-ELBO", format!("{DEQUANTIZED}, log p(x + u) exact")),
         (false, dequantized) => {
-            ("-ELBO", with_noise(format!("{samples} posterior samples an example, KL in closed form"), dequantized))
+            ("-ELBO", with_noise(format!("{samples} posterior samples an example, {CLOSED_KL}"), dequantized))
         }
     };
-    row(split, quantity, estimator, &nats, name)
+    row(split, quantity, given_label(model, estimator), &nats, name)
 }
 
 /// −log (1/k Σᵢ wᵢ) of each example, one log-weight of each at a time: k costs time, not memory.
@@ -165,7 +201,12 @@ fn importance_weighted(
         nats.extend(estimates.iter().map(|estimate| -estimate.log_prob));
     }
     let estimator = with_noise(format!("importance-weighted bound, k = {k}"), split.target.is_dequantized());
-    row(split, "-IWAE", estimator, &nats, "test")
+    row(split, "-IWAE", given_label(model, estimator), &nats, "test")
+}
+
+/// An estimator of a model that is conditioned on a label: its figure is not that of the target alone.
+fn given_label(model: &dyn Model, estimator: String) -> String {
+    if labels::classes(model).is_some() { format!("{estimator}, given the label") } else { estimator }
 }
 
 /// A bound's estimator, on dequantised data with the noise that it was computed with.
@@ -218,8 +259,7 @@ fn accuracy(model: &dyn Model, split: &Split, device: &Device, seed: Seed) -> Re
             right += usize::from(best == Some(label as usize));
         }
     }
-    let (accuracy, examples) = (right as f64 / split.len() as f64, split.len());
-    Ok(Some(Accuracy { accuracy, standard_error: (accuracy * (1.0 - accuracy) / examples as f64).sqrt(), examples }))
+    Ok(Some(Accuracy::of(right, split.len())))
 }
 
 /// The split in batches, each with its index.
@@ -249,7 +289,8 @@ impl Results {
     pub fn table(&self) -> String {
         let rows = [("test", Some(&self.test)), ("test", self.test_importance_weighted.as_ref())]
             .into_iter()
-            .chain([("validation", Some(&self.validation))]);
+            .chain([("test", self.test_label_mixture.as_ref()), ("validation", Some(&self.validation))])
+            .chain([("validation", self.validation_label_mixture.as_ref())]);
         let mut text = format!(
             "{:<11} {:<8} {:>12} {:>9} {:>10} {:>9}  {}\n",
             "split", "quantity", "nats/example", "std error", "bits/dim", "examples", "estimator"
@@ -262,8 +303,15 @@ impl Results {
             ));
         }
         text.push_str(&tokens::table(&rows));
+        text.push_str(&self.members.as_ref().map_or(String::new(), Members::table));
         if let Some(Accuracy { accuracy, standard_error, .. }) = self.test_accuracy {
             text.push_str(&format!("test accuracy {:.2} ± {:.2} %\n", 100.0 * accuracy, 100.0 * standard_error));
+        }
+        if let Some(Accuracy { accuracy, standard_error, .. }) = self.test_label_accuracy {
+            let [accuracy, standard_error] = [accuracy, standard_error].map(|share| 100.0 * share);
+            text.push_str(&format!(
+                "test label accuracy {accuracy:.2} ± {standard_error:.2} %, of the generative classifier argmax p(y) p(x | y)\n"
+            ));
         }
         if let Some(entropy) = self.entropy {
             text.push_str(&format!(

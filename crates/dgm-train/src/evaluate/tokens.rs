@@ -119,7 +119,7 @@ mod tests {
         let model: ModelConfig = toml::from_str("kind = \"causal_conv\"\nchannels = 4\nlayers = 1").unwrap();
         let device = Device::flex();
         let model = model.init(&dataset.spec, &mut Seed(0).stream("weights", 0), &device).unwrap().map(&mut Zeros);
-        evaluate(&model, &EvaluationConfig::default(), &dataset, &device, Seed(0)).unwrap()
+        evaluate(&model.into(), &EvaluationConfig::default(), &dataset, &device, Seed(0)).unwrap()
     }
 
     /// Whatever is given and whatever is padding: the logarithm of the number of levels for each token, without an error.

@@ -316,8 +316,9 @@ pub fn initial_model(config: &Config, spec: &DataSpec, device: &Device) -> std::
     config.model.init(spec, &mut Seed(config.seed).stream("weights", 0), device)
 }
 
-/// SHA-256 over a model's weights, in the order of its parameters: each one's shape and its numbers as little-endian f32.
-pub fn weights_sha256(model: &AnyModel) -> String {
+/// SHA-256 over models' weights, one model after the other, in the order of its parameters: each one's shape and its numbers as
+/// little-endian f32.
+pub fn weights_sha256<'a>(models: impl IntoIterator<Item = &'a AnyModel>) -> String {
     struct Hash(Fingerprint);
     impl ModuleVisitor for Hash {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -327,7 +328,7 @@ pub fn weights_sha256(model: &AnyModel) -> String {
         }
     }
     let mut hash = Hash(Fingerprint::default());
-    model.visit(&mut hash);
+    models.into_iter().for_each(|model| model.visit(&mut hash));
     hash.0.finish()
 }
 

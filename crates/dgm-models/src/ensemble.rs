@@ -1,0 +1,230 @@
+//! Several models of the same data as one density: the mean of their probabilities.
+
+mod autoregressive;
+
+use crate::autoregressive::{Autoregressive, sampling};
+use crate::data::{Batch, DataSpec, Values};
+use crate::error::ModelError;
+use crate::likelihood::{Choice, Likelihood};
+use crate::registry::AnyModel;
+use crate::traits::{Density, Generate, Model, Represent, Train, Weights};
+use burn::tensor::{Int, Tensor};
+use dgm_core::objective::{Objective, fill_padding, sum_event};
+use dgm_core::random::Stream;
+
+/// K models p_1 … p_K of one description of the data, mixed with equal weights.
+///
+/// Where every member says its factors ([`Density::log_prob_elementwise`]), the numbers are mixed one by one:
+/// log p(x | c) = Σ_d log (1/K) Σ_k p_k(x_d | x_<d, c). Each factor is a mean of densities of x_d and so a density, which makes
+/// their product one, provided that all members go through the numbers in one order, as members of one configuration do.
+///
+/// Otherwise whole examples are mixed: log p(x | c) = log (1/K) Σ_k p_k(x | c). Of bounds the mixture is that of one
+/// importance weight of each member, w_k = p_k(x, z_k | c) / q_k(z_k | x, c): E log (1/K) Σ_k w_k ≤ log (1/K) Σ_k p_k(x | c) by
+/// Jensen's inequality, as E w_k = p_k(x | c).
+///
+/// By Jensen's inequality either is at least the mean of the members' log-probabilities, for every x. An ensemble of one member
+/// is that member, bit for bit. (Mixing predictions: Lakshminarayanan, Pritzel and Blundell 2017, "Simple and scalable
+/// predictive uncertainty estimation using deep ensembles", section 2.4.)
+#[derive(Clone, Debug)]
+pub struct Ensemble {
+    first: AnyModel,
+    rest: Vec<AnyModel>,
+    /// What the mixture of members over levels gives for each number: the logarithms of its probabilities.
+    mixed: Likelihood,
+}
+
+impl From<AnyModel> for Ensemble {
+    /// An ensemble of one.
+    fn from(member: AnyModel) -> Self {
+        Self::of(member, Vec::new())
+    }
+}
+
+impl Ensemble {
+    /// The ensemble of these members.
+    ///
+    /// # Errors
+    /// No member, or members that were built for different data.
+    pub fn new(members: Vec<AnyModel>) -> Result<Self, ModelError> {
+        let mut members = members.into_iter();
+        let Some(first) = members.next() else {
+            return Err(ModelError::Data("an ensemble of 0 models; expected one at least".into()));
+        };
+        let rest: Vec<AnyModel> = members.collect();
+        let spec = first.as_model().spec();
+        match rest.iter().position(|member| member.as_model().spec() != spec) {
+            None => Ok(Self::of(first, rest)),
+            Some(other) => Err(ModelError::Data(format!(
+                "members 0 and {} of an ensemble were built for different data; expected one description of the data",
+                other + 1
+            ))),
+        }
+    }
+
+    fn of(first: AnyModel, rest: Vec<AnyModel>) -> Self {
+        let levels = match first.as_model().spec().values {
+            Values::Levels(levels) => levels,
+            Values::Real { .. } => 1,
+        };
+        Self { first, rest, mixed: Likelihood::Categorical { levels } }
+    }
+
+    /// The members, one at least.
+    pub fn members(&self) -> impl Iterator<Item = &AnyModel> {
+        std::iter::once(&self.first).chain(&self.rest)
+    }
+
+    /// Number of members K.
+    pub fn count(&self) -> usize {
+        1 + self.rest.len()
+    }
+
+    /// The only member, where there is one only.
+    fn single(&self) -> Option<&dyn Model> {
+        self.rest.is_empty().then(|| self.first.as_model())
+    }
+
+    fn models(&self) -> impl Iterator<Item = &dyn Model> {
+        self.members().map(AnyModel::as_model)
+    }
+
+    /// What `f` gives for each member, the first apart.
+    fn each<T>(&self, mut f: impl FnMut(&dyn Model) -> T) -> (T, Vec<T>) {
+        let first = f(self.first.as_model());
+        (first, self.rest.iter().map(|member| f(member.as_model())).collect())
+    }
+}
+
+/// log (1/K) Σ_k exp a_k of each place, shifted by the largest; −∞ where all are.
+///
+/// The mean is taken before the logarithm: of K equal numbers it is that number itself, without an error that a sum over
+/// thousands of places would add up.
+fn log_mean_exp<const D: usize>((first, rest): (Tensor<D>, Vec<Tensor<D>>)) -> Tensor<D> {
+    let count = 1.0 + rest.len() as f64;
+    let max = rest.iter().fold(first.clone(), |max, term| max.max_pair(term.clone())).clamp_min(f32::MIN);
+    let shifted = |term: Tensor<D>| (term - max.clone()).exp();
+    let sum = rest.into_iter().fold(shifted(first), |sum, term| sum + shifted(term));
+    sum.div_scalar(count).log() + max
+}
+
+impl Train for Ensemble {
+    /// The mean of the members' losses and terms.
+    fn objective(&self, batch: &Batch, weights: Weights, noise: &mut Stream) -> Objective {
+        let (first, rest) = self.each(|model| model.objective(batch, weights, noise));
+        let sum = rest.into_iter().fold(first, |sum, next| Objective {
+            loss: sum.loss + next.loss,
+            terms: sum.terms.into_iter().zip(next.terms).map(|((name, a), (_, b))| (name, a + b)).collect(),
+        });
+        let count = self.count() as f64;
+        Objective {
+            loss: sum.loss.div_scalar(count),
+            terms: sum.terms.into_iter().map(|(name, term)| (name, term.div_scalar(count))).collect(),
+        }
+    }
+}
+
+impl Density for Ensemble {
+    /// Whether every member's is.
+    fn is_exact(&self) -> bool {
+        self.models().all(Density::is_exact)
+    }
+
+    fn log_prob(&self, batch: &Batch, noise: &mut Stream) -> Tensor<1> {
+        if let Some(member) = self.single() {
+            return member.log_prob(batch, noise);
+        }
+        match self.log_prob_elementwise(batch) {
+            Some(factors) => sum_event(factors),
+            None => self.log_weight(batch, noise),
+        }
+    }
+
+    fn log_prob_elementwise(&self, batch: &Batch) -> Option<Tensor<2>> {
+        if let Some(member) = self.single() {
+            return member.log_prob_elementwise(batch);
+        }
+        let first = self.first.as_model().log_prob_elementwise(batch)?;
+        let rest = self.rest.iter().map(|member| member.as_model().log_prob_elementwise(batch));
+        let mixed = log_mean_exp((first, rest.collect::<Option<_>>()?));
+        Some(fill_padding(mixed, batch.mask.as_ref()))
+    }
+
+    /// Of members whose factors can be mixed, log p(x | c) itself; otherwise log (1/K) Σ_k w_k.
+    fn log_weight(&self, batch: &Batch, noise: &mut Stream) -> Tensor<1> {
+        if let Some(member) = self.single() {
+            return member.log_weight(batch, noise);
+        }
+        if let Some(factors) = self.log_prob_elementwise(batch) {
+            return sum_event(factors);
+        }
+        log_mean_exp(self.each(|model| model.log_weight(batch, noise)))
+    }
+}
+
+impl Generate for Ensemble {
+    /// Of autoregressive members over levels, number by number from the mean of their conditionals, which is what the density
+    /// mixes. Of others each draw is that of a member, all equally probable: exact draws from the mixture of whole examples.
+    fn generate(&self, n: usize, condition: Option<Tensor<2>>, noise: &mut Stream) -> Tensor<2> {
+        if let Some(member) = self.single().and_then(Model::as_generate) {
+            return member.generate(n, condition, noise);
+        }
+        match self.as_autoregressive() {
+            Some(mixture) => sampling::draw(mixture, n, condition.as_ref(), &Choice::default(), noise),
+            None => self.generate_by_members(n, condition, noise),
+        }
+    }
+}
+
+impl Ensemble {
+    /// `n` draws `[n, event]`, each of a member at random.
+    fn generate_by_members(&self, n: usize, condition: Option<Tensor<2>>, noise: &mut Stream) -> Tensor<2> {
+        let of: Vec<usize> = (0..n).map(|_| noise.below(self.count() as u32) as usize).collect();
+        let (mut order, mut parts) = (Vec::with_capacity(n), Vec::new());
+        for (index, generator) in self.models().enumerate().filter_map(|(i, model)| Some((i, model.as_generate()?))) {
+            let rows: Vec<usize> = (0..n).filter(|&row| of.get(row) == Some(&index)).collect();
+            if rows.is_empty() {
+                continue;
+            }
+            let given = condition.clone().map(|condition| picked(condition, &rows));
+            parts.push(generator.generate(rows.len(), given, noise));
+            order.extend(rows);
+        }
+        // Row order[i] is at place i; put everything where it belongs.
+        let mut places: Vec<usize> = (0..order.len()).collect();
+        places.sort_by_key(|&place| order.get(place).copied());
+        picked(Tensor::cat(parts, 0), &places)
+    }
+}
+
+/// These rows, in this order.
+fn picked(values: Tensor<2>, rows: &[usize]) -> Tensor<2> {
+    let rows: Vec<i32> = rows.iter().map(|&row| row as i32).collect();
+    let rows = Tensor::<1, Int>::from_ints(rows.as_slice(), &values.device());
+    values.select(0, rows)
+}
+
+impl Model for Ensemble {
+    fn spec(&self) -> &DataSpec {
+        self.first.as_model().spec()
+    }
+
+    fn as_generate(&self) -> Option<&dyn Generate> {
+        self.models().all(|model| model.as_generate().is_some()).then_some(self)
+    }
+
+    fn as_autoregressive(&self) -> Option<&dyn Autoregressive> {
+        match self.single() {
+            Some(member) => member.as_autoregressive(),
+            None if self.is_autoregressive() => Some(self),
+            None => None,
+        }
+    }
+
+    /// Of a single member: codes of different members have no mean.
+    fn as_represent(&self) -> Option<&dyn Represent> {
+        self.single().and_then(Model::as_represent)
+    }
+}
+
+#[cfg(test)]
+mod tests;

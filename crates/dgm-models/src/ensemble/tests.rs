@@ -1,0 +1,268 @@
+//! Mixtures of models small enough to enumerate.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::data::{ConditionSpec, Values};
+use crate::registry::ModelConfig;
+use burn::tensor::{Device, TensorData};
+use dgm_core::random::Seed;
+
+fn device() -> Device {
+    Device::flex()
+}
+
+fn spec(shape: [usize; 3], levels: usize, classes: usize) -> DataSpec {
+    let condition =
+        ConditionSpec { mean: vec![0.0; classes], std: vec![1.0; classes], classes: Some(classes), told: 0 };
+    DataSpec { shape, values: Values::Levels(levels), condition: (classes > 0).then_some(condition) }
+}
+
+/// Models whose weights are drawn and then multiplied by 1, 1 + spread, 1 + 2 spread …, so that they differ.
+fn members(config: serde_json::Value, spec: &DataSpec, count: u64, spread: f64) -> Vec<AnyModel> {
+    let config: ModelConfig = serde_json::from_value(config).unwrap();
+    let mut all: Vec<AnyModel> =
+        (0..count).map(|seed| config.init(spec, &mut Seed(seed).stream("weights", 0), &device()).unwrap()).collect();
+    for (k, model) in all.iter_mut().enumerate() {
+        *model = scaled(model.clone(), 1.0 + spread * k as f64);
+    }
+    all
+}
+
+/// The model with all of its weights multiplied.
+fn scaled(model: AnyModel, by: f64) -> AnyModel {
+    use burn::module::{Module, ModuleMapper, Param};
+    struct Scale(f64);
+    impl ModuleMapper for Scale {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            param.map(|value| value.mul_scalar(self.0))
+        }
+    }
+    model.map(&mut Scale(by))
+}
+
+fn mlp(spec: &DataSpec, count: u64) -> Vec<AnyModel> {
+    members(
+        serde_json::json!({ "kind": "conditional_mlp", "hidden": [8], "likelihood": "categorical" }),
+        spec,
+        count,
+        2.0,
+    )
+}
+
+fn cnn(spec: &DataSpec, count: u64) -> Vec<AnyModel> {
+    members(serde_json::json!({ "kind": "pixel_cnn", "channels": 8, "layers": 2 }), spec, count, 2.0)
+}
+
+fn vae(spec: &DataSpec, count: u64) -> Vec<AnyModel> {
+    let config = serde_json::json!({ "kind": "vae", "latent": 2, "hidden": [8], "likelihood": "bernoulli" });
+    members(config, spec, count, 1.0)
+}
+
+/// Every x of the event, given this class where there are classes.
+fn all(spec: &DataSpec, class: usize) -> Batch {
+    let Values::Levels(levels) = spec.values else { unreachable!() };
+    let (event, width) = (spec.event(), spec.condition_width());
+    let count = levels.pow(event as u32);
+    let values: Vec<f32> =
+        (0..count).flat_map(|i| (0..event).map(move |d| (i / levels.pow(d as u32) % levels) as f32)).collect();
+    let one_hot: Vec<f32> = (0..count * width).map(|i| f32::from(u8::from(i % width.max(1) == class))).collect();
+    let condition = (width > 0).then(|| Tensor::from_data(TensorData::new(one_hot, [count, width]), &device()));
+    Batch { condition, ..Batch::new(Tensor::from_data(TensorData::new(values, [count, event]), &device())) }
+}
+
+fn host<const D: usize>(values: Tensor<D>) -> Vec<f64> {
+    values.into_data().iter::<f64>().collect()
+}
+
+fn noise() -> Stream {
+    Seed(9).stream("noise", 0)
+}
+
+/// log (1/K) Σ exp a, in f64.
+fn mean_of(terms: &[f64]) -> f64 {
+    let max = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    max + (terms.iter().map(|term| (term - max).exp()).sum::<f64>() / terms.len() as f64).ln()
+}
+
+#[test]
+fn an_ensemble_of_one_is_its_member_bit_for_bit() {
+    let plain = spec([1, 2, 2], 2, 0);
+    for member in [vae(&plain, 1), cnn(&plain, 1)].into_iter().flatten() {
+        let batch = all(&plain, 0);
+        let ensemble = Ensemble::from(member.clone());
+        let model = member.as_model();
+        assert_eq!((ensemble.count(), ensemble.is_exact()), (1, model.is_exact()));
+        assert_eq!(host(ensemble.log_prob(&batch, &mut noise())), host(model.log_prob(&batch, &mut noise())));
+        assert_eq!(host(ensemble.log_weight(&batch, &mut noise())), host(model.log_weight(&batch, &mut noise())));
+        assert_eq!(ensemble.as_represent().is_some(), model.as_represent().is_some());
+        let drawn = |model: &dyn Model| host(model.as_generate().unwrap().generate(20, None, &mut noise()));
+        assert_eq!(drawn(&ensemble), drawn(model));
+        let loss = |model: &dyn Model| host(model.objective(&batch, Weights::default(), &mut noise()).loss);
+        assert_eq!(loss(&ensemble), loss(model));
+    }
+}
+
+#[test]
+fn the_mean_of_the_conditionals_is_a_density() {
+    let spec = spec([1, 1, 3], 3, 2);
+    let models = mlp(&spec, 3);
+    let ensemble = Ensemble::new(models.clone()).unwrap();
+    assert!(ensemble.is_exact());
+    for class in [0, 1] {
+        let batch = all(&spec, class);
+        let mixed = host(ensemble.log_prob(&batch, &mut noise()));
+        let total: f64 = mixed.iter().map(|log_p| log_p.exp()).sum();
+        assert!((total - 1.0).abs() < 1e-6, "Σ p = {total}");
+        let factors: Vec<Vec<f64>> =
+            models.iter().map(|m| host(m.as_model().log_prob_elementwise(&batch).unwrap())).collect();
+        let by_members: Vec<Vec<f64>> =
+            models.iter().map(|m| host(m.as_model().log_prob(&batch, &mut noise()))).collect();
+        for (x, &log_p) in mixed.iter().enumerate() {
+            let by_hand: f64 = (0..3).map(|d| mean_of(&factors.iter().map(|f| f[3 * x + d]).collect::<Vec<_>>())).sum();
+            assert!((log_p - by_hand).abs() < 1e-5, "{log_p} {by_hand}");
+            // Another density than the mixture of whole examples, and no worse than the members' mean.
+            let whole: Vec<f64> = by_members.iter().map(|log_p| log_p[x]).collect();
+            assert!((log_p - mean_of(&whole)).abs() > 1e-4, "the members do not differ");
+            assert!(log_p >= whole.iter().sum::<f64>() / 3.0 - 1e-5);
+        }
+    }
+    // Padding counts for nothing.
+    let mask = Tensor::<2>::from_floats([[1.0, 0.0, 1.0]], &device()).repeat_dim(0, 27);
+    let batch = Batch { mask: Some(mask), ..all(&spec, 0) };
+    let factors = host(ensemble.log_prob_elementwise(&batch).unwrap());
+    assert!(factors.iter().enumerate().all(|(i, &log_p)| (log_p == 0.0) == (i % 3 == 1)));
+}
+
+#[test]
+fn a_mixture_of_autoregressive_models_is_a_density() {
+    let spec = spec([1, 2, 2], 3, 0);
+    let models = cnn(&spec, 3);
+    let ensemble = Ensemble::new(models.clone()).unwrap();
+    let batch = all(&spec, 0);
+    let mixed = host(ensemble.log_prob(&batch, &mut noise()));
+    let total: f64 = mixed.iter().map(|log_p| log_p.exp()).sum();
+    assert!((total - 1.0).abs() < 1e-6, "Σ p = {total}");
+    assert!(ensemble.is_exact());
+    let by_members: Vec<Vec<f64>> = models.iter().map(|m| host(m.as_model().log_prob(&batch, &mut noise()))).collect();
+    for (x, &log_p) in mixed.iter().enumerate() {
+        let whole: Vec<f64> = by_members.iter().map(|log_p| log_p[x]).collect();
+        assert!(log_p >= whole.iter().sum::<f64>() / 3.0 - 1e-5);
+        if ensemble.log_prob_elementwise(&batch).is_none() {
+            assert!((log_p - mean_of(&whole)).abs() < 1e-5, "{log_p} {whole:?}");
+        }
+    }
+}
+
+#[test]
+fn importance_weights_of_bounds_are_those_of_the_mixture() {
+    // Their mean over many draws is the mixture's p(x), so it sums to one over all x and is the mean of the members' p(x).
+    let spec = spec([1, 2, 2], 2, 0);
+    let models = vae(&spec, 2);
+    let ensemble = Ensemble::new(models.clone()).unwrap();
+    assert!(!ensemble.is_exact() && ensemble.as_represent().is_none());
+    let batch = all(&spec, 0);
+    let (k, mut noise) = (6000, noise());
+    let mut mean_weight = |model: &dyn Model| {
+        let mut mean = [0.0; 16];
+        for _ in 0..k {
+            let weights = host(model.log_weight(&batch, &mut noise));
+            mean.iter_mut().zip(weights).for_each(|(mean, weight)| *mean += weight.exp() / f64::from(k));
+        }
+        mean
+    };
+    let mixed = mean_weight(&ensemble);
+    let total: f64 = mixed.iter().sum();
+    assert!((total - 1.0).abs() < 0.02, "Σ p = {total}");
+    let [one, other] = [0, 1].map(|member: usize| mean_weight(models[member].as_model()));
+    assert!(one.iter().zip(&other).any(|(a, b)| (a - b).abs() > 0.01), "the members do not differ");
+    for (x, p) in mixed.iter().enumerate() {
+        assert!((p - (one[x] + other[x]) / 2.0).abs() < 0.005, "{x}: {p}");
+    }
+    // What is reported is the bound from one weight a member, at most log p(x) in the mean.
+    let mut bound = [0.0; 16];
+    for _ in 0..1000 {
+        let log_prob = host(ensemble.log_prob(&batch, &mut noise));
+        bound.iter_mut().zip(log_prob).for_each(|(mean, value)| *mean += value / 1000.0);
+    }
+    assert!(bound.iter().zip(mixed).all(|(bound, p)| *bound < p.ln() + 0.05), "{bound:?}");
+}
+
+#[test]
+fn a_draw_is_one_of_some_member_given_its_own_condition() {
+    let spec = spec([1, 1, 1], 4, 2);
+    let models = mlp(&spec, 3);
+    let ensemble = Ensemble::new(models).unwrap();
+    let n = 40_000;
+    let one_hot: Vec<f32> = (0..2 * n).map(|i| f32::from(u8::from((i / 2) % 2 == i % 2))).collect();
+    let condition = Tensor::from_data(TensorData::new(one_hot, [n, 2]), &device());
+    let drawn = host(ensemble.as_generate().unwrap().generate(n, Some(condition), &mut noise()));
+    for class in [0, 1] {
+        let log_prob = host(ensemble.log_prob(&all(&spec, class), &mut noise()));
+        for (x, log_p) in log_prob.iter().enumerate() {
+            let count = drawn.iter().skip(class).step_by(2).filter(|&&value| value == x as f64).count();
+            let (p, n) = (log_p.exp(), n as f64 / 2.0);
+            assert!((count as f64 / n - p).abs() < 5.0 * (p * (1.0 - p) / n).sqrt(), "{class} {x}: {count} {p}");
+        }
+    }
+}
+
+#[test]
+fn the_loss_is_the_mean_of_the_members() {
+    let spec = spec([1, 1, 2], 3, 2);
+    let models: Vec<AnyModel> = members(
+        serde_json::json!({ "kind": "conditional_mlp", "hidden": [8], "likelihood": "categorical", "dropout": 0.0 }),
+        &spec,
+        2,
+        2.0,
+    );
+    let batch = all(&spec, 1);
+    let loss = |model: &dyn Model| host(model.objective(&batch, Weights::default(), &mut noise()).loss);
+    let [one, other] = [0, 1].map(|member: usize| loss(models[member].as_model()));
+    let mixed = loss(&Ensemble::new(models).unwrap());
+    for (i, found) in mixed.iter().enumerate() {
+        assert!((found - (one[i] + other[i]) / 2.0).abs() < 1e-5);
+    }
+}
+
+#[test]
+fn logarithms_of_means_hold_at_the_edges() {
+    let tensor = |values: [f32; 6]| Tensor::<1>::from_floats(values, &device());
+    let inf = f32::NEG_INFINITY;
+    let first = tensor([-1e4, 1e4, inf, -0.1, inf, 0.0]);
+    let second = tensor([1e4, 1e4, inf, -0.1, -3.0, 0.0]);
+    let third = tensor([-1e4, -1e4, inf, -0.1, inf, 0.0]);
+    let found = host(log_mean_exp((first, vec![second, third])));
+    let ln_3 = 3f64.ln();
+    let expected = [1e4 - ln_3, 1e4 + (2f64 / 3.0).ln(), f64::NEG_INFINITY, f64::from(-0.1f32), -3.0 - ln_3, 0.0];
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(*found == expected || (found - expected).abs() < 1e-6 * expected.abs(), "{found} {expected}");
+    }
+    // Of equal numbers it is that number to the last bit.
+    assert_eq!((found[3], found[5]), (f64::from(-0.1f32), 0.0));
+}
+
+#[test]
+fn what_makes_no_ensemble_is_refused() {
+    let error = Ensemble::new(Vec::new()).unwrap_err().to_string();
+    assert_eq!(error, "an ensemble of 0 models; expected one at least");
+    let models = [cnn(&spec([1, 2, 2], 3, 0), 2), cnn(&spec([1, 2, 2], 4, 0), 1)].concat();
+    let error = Ensemble::new(models).unwrap_err().to_string();
+    assert!(error.starts_with("members 0 and 2 of an ensemble were built for different data"), "{error}");
+}
+
+#[test]
+fn an_ensemble_of_autoregressive_models_is_drawn_from_number_by_number() {
+    use crate::autoregressive::sampling::{Choice, draw, draw_naively, log_prob_stepwise};
+    let spec = spec([2, 2, 3], 4, 0);
+    let ensemble = Ensemble::new(cnn(&spec, 3)).unwrap();
+    let arm = ensemble.as_autoregressive().unwrap();
+    let naive = draw_naively(arm, 30, None, &Choice::default(), &mut noise());
+    for drawn in [draw(arm, 30, None, &Choice::default(), &mut noise()), ensemble.generate(30, None, &mut noise())] {
+        assert_eq!(host(drawn), host(naive.clone()));
+    }
+    let stepwise = host(log_prob_stepwise(arm, &naive, None));
+    let factors = host(ensemble.log_prob_elementwise(&Batch::new(naive)).unwrap());
+    assert!(stepwise.iter().zip(&factors).all(|(a, b)| (a - b).abs() < 1e-4), "{stepwise:?} {factors:?}");
+    let spec = DataSpec { values: Values::Levels(2), ..spec };
+    assert!(Ensemble::new(vae(&spec, 2)).unwrap().as_autoregressive().is_none());
+}

@@ -1,0 +1,91 @@
+//! Figures of a model of targets given their labels, where the label is not given: the exact mixture over labels,
+//! −log Σ_y p(y) p(x | y), and how often its most probable label is the right one.
+
+use super::{Accuracy, DEQUANTIZED, LikelihoodRow, batches, host, row};
+use crate::data::{Dataset, Split};
+use crate::error::Result;
+use burn::tensor::Device;
+use dgm_core::random::Seed;
+use dgm_models::mixture::{log_joint, log_marginal, log_prior};
+use dgm_models::{Batch, Model};
+
+/// Rows whose labels are read at once.
+const ROWS: usize = 1024;
+
+/// The figures without the label.
+pub(super) struct LabelFigures {
+    pub(super) test: LikelihoodRow,
+    pub(super) validation: LikelihoodRow,
+    /// Of argmax_y p(y) p(x | y) on the test split.
+    pub(super) accuracy: Accuracy,
+}
+
+/// The figures without the label of a model that has a label as its condition and whose density is exact; `None` for others.
+///
+/// p(y) is the frequency of the label in the training split with one added to each count, see [`log_prior`].
+pub(super) fn figures(
+    model: &dyn Model,
+    dataset: &Dataset,
+    device: &Device,
+    seed: Seed,
+) -> Result<Option<LabelFigures>> {
+    let Some(classes) = classes(model).filter(|_| model.is_exact()) else { return Ok(None) };
+    let log_prior = log_prior(&counts(&dataset.train, classes)?);
+    let (test, right) = mixture(model, &dataset.test, device, seed, "test", &log_prior)?;
+    let (validation, _) = mixture(model, &dataset.validation, device, seed, "validation", &log_prior)?;
+    Ok(Some(LabelFigures { accuracy: Accuracy::of(right, test.examples), test, validation }))
+}
+
+/// Number of labels, where the condition is one.
+pub(super) fn classes(model: &dyn Model) -> Option<usize> {
+    model.spec().condition.as_ref().and_then(|condition| condition.classes)
+}
+
+/// How often each label occurs.
+fn counts(split: &Split, classes: usize) -> Result<Vec<usize>> {
+    let mut counts = vec![0; classes];
+    let Some(field) = &split.condition else { return Ok(counts) };
+    for start in (0..field.len()).step_by(ROWS) {
+        let rows: Vec<usize> = (start..field.len().min(start + ROWS)).collect();
+        let read = field.read(&rows, 0)?;
+        let labels = (0..read.rows()).filter_map(|i| read.row(i).iter().take(classes).position(|&one| one == 1.0));
+        labels.for_each(|label| counts[label] += 1);
+    }
+    Ok(counts)
+}
+
+/// The likelihood of a split without its labels, and how many labels are right.
+fn mixture(
+    model: &dyn Model,
+    split: &Split,
+    device: &Device,
+    seed: Seed,
+    name: &str,
+    log_prior: &[f64],
+) -> Result<(LikelihoodRow, usize)> {
+    let classes = log_prior.len();
+    let (mut nats, mut right) = (Vec::with_capacity(split.len()), 0);
+    for (index, batch) in batches(split, device) {
+        let batch = batch?;
+        let rows = batch.len();
+        let width = batch.condition.as_ref().map_or(0, |condition| condition.dims()[1]);
+        let part = |columns: std::ops::Range<usize>| {
+            batch.condition.clone().filter(|_| !columns.is_empty()).map(|condition| condition.slice([0..rows, columns]))
+        };
+        let unlabelled = Batch { condition: part(classes..width), ..batch.clone() };
+        let joint = log_joint(model, log_prior, &unlabelled, &mut seed.stream("evaluation", index as u64));
+        nats.extend(host(log_marginal(joint.clone())).into_iter().map(|log_p| -log_p));
+        let labels: Vec<f64> = part(0..classes).map(|one_hot| one_hot.into_data().iter().collect()).unwrap_or_default();
+        let scores: Vec<f64> = joint.into_data().iter().collect();
+        let most = |values: &[f64]| (0..values.len()).max_by(|&a, &b| values[a].total_cmp(&values[b]));
+        let pairs = scores.chunks(classes).zip(labels.chunks(classes));
+        right += pairs.filter(|(scores, one_hot)| most(scores) == most(one_hot)).count();
+    }
+    let estimator = format!("exact mixture over {classes} labels, p(y) from the training labels");
+    // As for the likelihood given the label: the noise that was added is a latent variable.
+    let (quantity, estimator) = match split.target.is_dequantized() {
+        true => ("-ELBO", format!("{DEQUANTIZED}, {estimator}")),
+        false => ("NLL", estimator),
+    };
+    Ok((row(split, quantity, estimator, &nats, name)?, right))
+}

@@ -1,0 +1,169 @@
+//! Ensembles with the real binary: trained, killed, gone on with, evaluated and drawn from.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::{dgm, json, metrics, run_fails, run_ok, weights};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+const TWO: [&str; 6] =
+    ["--set", "training.ensemble=2", "--set", "training.epochs=4", "--set", "training.checkpoint_every={steps=7}"];
+
+fn args<'a>(config: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["--config", config, "--out", out, "--quiet"], more].concat()
+}
+
+fn nats(row: &serde_json::Value) -> f64 {
+    row["nats_per_example"].as_f64().unwrap()
+}
+
+/// Starts a program, kills it when this file is there, and says whether it was killed.
+fn killed_at(folder: &Path, args: &[&str], file: &str) -> bool {
+    let mut child = dgm(folder).args(args).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    while !folder.join(file).exists() && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap().code() != Some(0)
+}
+
+#[test]
+fn an_ensemble_that_is_killed_in_each_member_ends_as_the_one_that_never_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = [&TWO[..], &["--set", "model.hidden=[64]", "--set", "training.epochs=25"]].concat();
+    run_ok(folder.path(), &args("conditional.toml", "whole", &small));
+    assert!(killed_at(folder.path(), &args("conditional.toml", "part", &small), "part/member-0/metrics.jsonl"));
+    assert!(!folder.path().join("part/member-1").exists());
+    assert!(killed_at(folder.path(), &["--resume", "part"], "part/member-1/metrics.jsonl"));
+    let first = std::fs::metadata(folder.path().join("part/member-0/result.json")).unwrap().modified().unwrap();
+
+    let text = run_fails(folder.path(), &["evaluate", "part"], 2);
+    assert!(text.contains("member 2 of 2 is not trained to its end; go on with dgm-train --resume part"), "{text}");
+    let output = common::run(folder.path(), &["--resume", "part", "--quiet"]);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && text.contains("member 1 of 2, seed 0: complete\n"), "{text}");
+    assert!(text.contains("member 2 of 2, seed 1000003: run folder part/member-1\n"), "{text}");
+    // The complete member was left alone.
+    let again = std::fs::metadata(folder.path().join("part/member-0/result.json")).unwrap().modified().unwrap();
+    assert_eq!(first, again);
+
+    let path = |run: &str| folder.path().join(run);
+    for member in ["member-0", "member-1"] {
+        let [whole, part] = ["whole", "part"].map(|run| path(run).join(member));
+        assert_eq!(weights(&whole), weights(&part));
+        assert_eq!(json(&whole.join("result.json")), json(&part.join("result.json")));
+        let losses = |run: &Path| metrics(run).iter().map(|line| line["nats_per_example"].clone()).collect::<Vec<_>>();
+        assert_eq!(losses(&whole), losses(&part));
+    }
+    assert_ne!(weights(&path("whole/member-0")), weights(&path("whole/member-1")));
+    assert_eq!(json(&path("whole/result.json")), json(&path("part/result.json")));
+    // Complete: going on changes nothing.
+    run_ok(folder.path(), &["--resume", "part", "--quiet"]);
+    assert_eq!(json(&path("whole/result.json")), json(&path("part/result.json")));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_an_ensemble_as_it_ends_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = [&TWO[..], &["--set", "model.hidden=[64]", "--set", "training.epochs=200"]].concat();
+    let mut command = dgm(folder.path());
+    command.args(args("conditional.toml", "run", &long)).stdout(Stdio::null()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    while !folder.path().join("run/member-0/metrics.jsonl").exists() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{text}");
+    assert!(text.ends_with("interrupted; to go on: dgm-train --resume run\n"), "{text}");
+    assert!(!folder.path().join("run/member-1").exists() && !folder.path().join("run/result.json").exists());
+}
+
+#[test]
+fn the_folder_of_an_ensemble_is_enough_and_its_members_are_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = [&TWO[..], &["--set", "model.channels=8", "--set", "model.layers=2"]].concat();
+    let table = run_ok(folder.path(), &args("arm.toml", "run", &small));
+    let path = |file: &str| folder.path().join("run").join(file);
+    for file in ["config.toml", "provenance.json", "result.json", "samples.png", "member-1/samples.png"] {
+        assert!(path(file).is_file(), "{file}");
+    }
+    assert!(!path("checkpoint").exists() && !path("member-2").exists());
+    let result = json(&path("result.json"));
+    let members = [0, 1].map(|member: usize| json(&path(&format!("member-{member}/result.json"))));
+    for split in ["test", "validation"] {
+        let [one, other] = members.each_ref().map(|member| nats(&member[split]));
+        let of_members = &result["members"][split];
+        assert!((nats(of_members) - (one + other) / 2.0).abs() < 1e-9, "{of_members}");
+        assert_eq!(of_members["lowest"].as_f64().unwrap(), one.min(other));
+        // Jensen's inequality, for every example and so in the mean.
+        assert!(nats(&result[split]) < nats(of_members) - 1e-3, "{split}: mixing buys nothing");
+        assert!(result[split]["estimator"].as_str().unwrap().starts_with("exact, mixture of 2 models"));
+    }
+    let parameters = |result: &serde_json::Value| result["parameters"].as_u64().unwrap();
+    assert_eq!(parameters(&result), 2 * parameters(&members[0]));
+    assert!(table.contains("mean of the 2 members by themselves") && table.contains("mixture of 2 models"), "{table}");
+
+    // From the folder alone, and each member by itself.
+    for (run, expected) in [("run", &result), ("run/member-0", &members[0]), ("run/member-1", &members[1])] {
+        let again: serde_json::Value =
+            serde_json::from_str(&run_ok(folder.path(), &["evaluate", run, "--json"])).unwrap();
+        assert_eq!(again, *expected, "{run}");
+        run_ok(folder.path(), &["sample", run, "-n", "64", "--out", "again.png"]);
+        let first = std::fs::read(folder.path().join(run).join("samples.png")).unwrap();
+        assert_eq!(first, std::fs::read(folder.path().join("again.png")).unwrap());
+    }
+
+    // The first member is the run without the ensemble.
+    let alone = [&small[2..]].concat();
+    run_ok(folder.path(), &args("arm.toml", "alone", &alone));
+    assert_eq!(weights(&folder.path().join("alone")), weights(&path("member-0")));
+    let text = |run: &str| std::fs::read_to_string(folder.path().join(run).join("config.toml")).unwrap();
+    assert_eq!(text("alone"), text("run/member-0"));
+
+    // A member that is not the ensemble's any more, and one more member.
+    let config = text("run/member-1");
+    std::fs::write(path("member-1/config.toml"), config.replace("batch_size = ", "batch_size = 1")).unwrap();
+    let refused = run_fails(folder.path(), &["--resume", "run"], 2);
+    assert!(refused.contains("training.batch_size") && refused.contains("put it back"), "{refused}");
+    std::fs::write(path("member-1/config.toml"), config).unwrap();
+    std::fs::write(path("config.toml"), text("run").replace("ensemble = 2", "ensemble = 3")).unwrap();
+    run_ok(folder.path(), &["--resume", "run", "--quiet"]);
+    assert_eq!(json(&path("result.json"))["members"]["count"], 3);
+}
+
+#[test]
+fn the_members_share_their_data_whatever_their_seeds() {
+    // The splits of a table are drawn by the seed: a member with its own would learn from another's test rows.
+    let folder = tempfile::tempdir().unwrap();
+    let rows: String = (0..200).map(|i| format!("{},{}\n", i % 17, (i * i) % 23)).collect();
+    std::fs::write(folder.path().join("table.csv"), rows).unwrap();
+    let config = "[data]\nsource = \"csv\"\npath = \"table.csv\"\ntarget = [1]\n[model]\nkind = \"conditional_mlp\"\n";
+    std::fs::write(folder.path().join("table.toml"), config).unwrap();
+    run_ok(folder.path(), &args("table.toml", "run", &TWO));
+    let spec = |run: &str| json(&folder.path().join(run).join("provenance.json"))["spec"].clone();
+    assert_eq!(spec("run"), spec("run/member-1"));
+    let again: serde_json::Value =
+        serde_json::from_str(&run_ok(folder.path(), &["evaluate", "run/member-1", "--json"])).unwrap();
+    assert_eq!(again, json(&folder.path().join("run/member-1/result.json")));
+}
+
+#[test]
+fn a_mixture_of_bounds_is_called_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = ["--set", "model.hidden=[16]", "--set", "evaluation.importance_samples=3"];
+    run_ok(folder.path(), &args("vae.toml", "run", &[&TWO[..], &small].concat()));
+    let result = json(&folder.path().join("run/result.json"));
+    assert_eq!(
+        (&result["test"]["quantity"], &result["test_importance_weighted"]["quantity"]),
+        (&"-ELBO".into(), &"-IWAE".into())
+    );
+    let expected =
+        "32 posterior samples an example, one importance weight of each member, bound of the mixture of 2 models";
+    assert_eq!(result["test"]["estimator"], expected);
+}
