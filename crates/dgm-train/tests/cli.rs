@@ -114,7 +114,7 @@ fn a_model_given_the_label_is_also_scored_without_it() {
     let small = ["--set", "data.condition=label", "--set", "model.channels=16", "--set", "model.layers=3", "--set"];
     let small = [&small[..], &["optimizer.learning_rate=0.01", "--set", "model.dropout=0"]].concat();
     let augment = ["--set", "data.augment={shift=1,told=true,unvaried=0.5}", "--set", "training.epochs=6"];
-    let table = train(folder.path(), "arm.toml", "arm", &[&small[..], &augment[..]].concat());
+    let table = train(folder.path(), "pixelcnn.toml", "arm", &[&small[..], &augment[..]].concat());
     let result = json(&folder.path().join("arm/result.json"));
     let nats = |row: &str| result[row]["nats_per_example"].as_f64().unwrap();
     for split in ["test", "validation"] {

@@ -52,7 +52,7 @@ fn windows_with_a_context_are_learnt_from() {
     assert_eq!(result["test"]["examples"], 21);
     // With what stands before a window nothing is left to chance.
     let nats = number(&result["test"]["per_token"]["nats_per_token"]);
-    assert!(nats < 0.05, "{result}");
+    assert!(nats < 0.08, "{result}");
     let sentence = result["transforms"][0].as_str().unwrap();
     assert!(sentence.contains("12 characters are scored given the 6 before them"), "{sentence}");
     let lines = metrics(&folder.path().join("run"));
