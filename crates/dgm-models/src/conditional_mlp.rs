@@ -1,5 +1,6 @@
 //! Conditional density of a short target given a condition: a trunk and a head, p(y | c) = likelihood(y; MLP(c)).
 
+use crate::autoregressive::{Autoregressive, Steps};
 use crate::data::{Batch, DataSpec};
 use crate::error::{ModelError, chain};
 use crate::layers::{Mlp, Mode, linear, standardize_condition};
@@ -25,7 +26,7 @@ pub struct ConditionalMlpConfig {
     pub input_noise: f64,
     /// What the head's outputs mean: `normal` gives heteroscedastic regression, `categorical` classification.
     pub likelihood: LikelihoodKind,
-    /// Mixture components of a beta-binomial likelihood.
+    /// Components of a mixture likelihood.
     pub components: usize,
 }
 
@@ -119,6 +120,44 @@ impl Density for ConditionalMlp {
     }
 }
 
+/// Given the condition the numbers do not depend on each other: a product of conditionals that see nothing.
+impl Autoregressive for ConditionalMlp {
+    fn spec(&self) -> &DataSpec {
+        &self.spec
+    }
+
+    fn likelihood(&self) -> &Likelihood {
+        &self.likelihood
+    }
+
+    fn device(&self) -> Device {
+        self.head.weight.val().device()
+    }
+
+    fn conditionals(&self, _: Tensor<2>, condition: Option<&Tensor<2>>) -> Tensor<3> {
+        self.parameters(condition, &mut Mode::Evaluate)
+    }
+
+    fn start(&self, _: usize, condition: Option<&Tensor<2>>) -> Box<dyn Steps + '_> {
+        let parameters = self.parameters(condition, &mut Mode::Evaluate);
+        Box::new(Independent { parameters, places: self.order().into_iter() })
+    }
+}
+
+/// The parameters of all numbers, and the places that are still to come.
+struct Independent {
+    parameters: Tensor<3>,
+    places: std::vec::IntoIter<usize>,
+}
+
+impl Steps for Independent {
+    fn next(&mut self, _: Option<Tensor<2>>) -> Tensor<3> {
+        let [n, event, outputs] = self.parameters.dims();
+        let place = self.places.next().unwrap_or(event);
+        self.parameters.clone().slice([0..n, place..place + 1, 0..outputs])
+    }
+}
+
 impl Generate for ConditionalMlp {
     fn generate(&self, _: usize, condition: Option<Tensor<2>>, noise: &mut Stream) -> Tensor<2> {
         self.likelihood.sample(self.parameters(condition.as_ref(), &mut Mode::Evaluate), noise)
@@ -131,6 +170,10 @@ impl Model for ConditionalMlp {
     }
 
     fn as_generate(&self) -> Option<&dyn Generate> {
+        Some(self)
+    }
+
+    fn as_autoregressive(&self) -> Option<&dyn Autoregressive> {
         Some(self)
     }
 }

@@ -3,9 +3,9 @@
 mod autoregressive;
 
 use crate::autoregressive::{Autoregressive, sampling};
-use crate::data::{Batch, DataSpec, Values};
+use crate::data::{Batch, DataSpec};
 use crate::error::ModelError;
-use crate::likelihood::{Choice, Likelihood};
+use crate::likelihood::{Choice, Likelihood, log_mean_exp};
 use crate::registry::AnyModel;
 use crate::traits::{Density, Generate, Model, Represent, Train, Weights};
 use burn::tensor::{Int, Tensor};
@@ -29,8 +29,8 @@ use dgm_core::random::Stream;
 pub struct Ensemble {
     first: AnyModel,
     rest: Vec<AnyModel>,
-    /// What the mixture of members over levels gives for each number: the logarithms of its probabilities.
-    mixed: Likelihood,
+    /// The mean of the members' conditionals, where all are autoregressive.
+    mixed: Option<Likelihood>,
 }
 
 impl From<AnyModel> for Ensemble {
@@ -62,11 +62,10 @@ impl Ensemble {
     }
 
     fn of(first: AnyModel, rest: Vec<AnyModel>) -> Self {
-        let levels = match first.as_model().spec().values {
-            Values::Levels(levels) => levels,
-            Values::Real { .. } => 1,
-        };
-        Self { first, rest, mixed: Likelihood::Categorical { levels } }
+        let of = |model: &AnyModel| Some(model.as_model().as_autoregressive()?.likelihood().clone());
+        let others: Option<Vec<Likelihood>> = rest.iter().map(of).collect();
+        let mixed = of(&first).zip(others).map(|(first, rest)| Likelihood::Mixture { first: Box::new(first), rest });
+        Self { first, rest, mixed }
     }
 
     /// The members, one at least.
@@ -93,18 +92,6 @@ impl Ensemble {
         let first = f(self.first.as_model());
         (first, self.rest.iter().map(|member| f(member.as_model())).collect())
     }
-}
-
-/// log (1/K) Σ_k exp a_k of each place, shifted by the largest; −∞ where all are.
-///
-/// The mean is taken before the logarithm: of K equal numbers it is that number itself, without an error that a sum over
-/// thousands of places would add up.
-fn log_mean_exp<const D: usize>((first, rest): (Tensor<D>, Vec<Tensor<D>>)) -> Tensor<D> {
-    let count = 1.0 + rest.len() as f64;
-    let max = rest.iter().fold(first.clone(), |max, term| max.max_pair(term.clone())).clamp_min(f32::MIN);
-    let shifted = |term: Tensor<D>| (term - max.clone()).exp();
-    let sum = rest.into_iter().fold(shifted(first), |sum, term| sum + shifted(term));
-    sum.div_scalar(count).log() + max
 }
 
 impl Train for Ensemble {
@@ -162,8 +149,8 @@ impl Density for Ensemble {
 }
 
 impl Generate for Ensemble {
-    /// Of autoregressive members over levels, number by number from the mean of their conditionals, which is what the density
-    /// mixes. Of others each draw is that of a member, all equally probable: exact draws from the mixture of whole examples.
+    /// As the density mixes: number by number where the members say their factors, each number from a member of its own, all
+    /// equally probable; otherwise whole examples, each that of a member.
     fn generate(&self, n: usize, condition: Option<Tensor<2>>, noise: &mut Stream) -> Tensor<2> {
         if let Some(member) = self.single().and_then(Model::as_generate) {
             return member.generate(n, condition, noise);
@@ -215,7 +202,7 @@ impl Model for Ensemble {
     fn as_autoregressive(&self) -> Option<&dyn Autoregressive> {
         match self.single() {
             Some(member) => member.as_autoregressive(),
-            None if self.is_autoregressive() => Some(self),
+            None if self.mixed.is_some() => Some(self),
             None => None,
         }
     }

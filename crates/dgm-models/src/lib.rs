@@ -17,6 +17,8 @@ pub mod vae;
 
 mod error;
 mod layers;
+#[cfg(test)]
+mod testing;
 mod traits;
 
 pub use autoregressive::{Autoregressive, causal_conv, pixel_cnn, transformer};

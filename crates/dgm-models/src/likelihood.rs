@@ -49,6 +49,13 @@ pub enum Likelihood {
         /// Number of components.
         components: usize,
     },
+    /// The mean of several densities; the outputs are those of each, one after the other.
+    Mixture {
+        /// One of them.
+        first: Box<Likelihood>,
+        /// The others.
+        rest: Vec<Likelihood>,
+    },
     /// Mean and log-variance, in units of `std` around `mean`.
     Normal {
         /// Mean of each number over the training data.
@@ -118,8 +125,28 @@ impl Likelihood {
             Self::Bernoulli => 1,
             Self::Categorical { levels } => *levels,
             Self::BetaBinomial { components, .. } | Self::DiscretizedLogistic { components, .. } => 3 * components,
+            Self::Mixture { first, rest } => first.parameters() + rest.iter().map(Self::parameters).sum::<usize>(),
             Self::Normal { .. } => 2,
         }
+    }
+
+    /// What `f` gives for each density of a mixture and its outputs, the first apart.
+    fn each<T>(
+        first: &Self,
+        rest: &[Self],
+        parameters: &Tensor<3>,
+        mut f: impl FnMut(&Self, Tensor<3>) -> T,
+    ) -> (T, Vec<T>) {
+        let [batch, event, _] = parameters.dims();
+        let mut start = 0;
+        let mut next = |one: &Self| {
+            let end = start + one.parameters();
+            let part = parameters.clone().slice([0..batch, 0..event, start..end]);
+            start = end;
+            f(one, part)
+        };
+        let first = next(first);
+        (first, rest.iter().map(next).collect())
     }
 
     /// log p(x) of each number in nats: parameters `[batch, event, parameters]`, x `[batch, event]`, result like x.
@@ -145,6 +172,9 @@ impl Likelihood {
                 let mixture = discretized_logistic(parameters, *levels, *components);
                 mixture.log_prob(x.reshape([batch * event])).reshape([batch, event])
             }
+            Self::Mixture { first, rest } => log_mean_exp(Self::each(first, rest, &parameters, |one, parameters| {
+                one.log_prob_at(parameters, x.clone(), places.clone())
+            })),
             Self::Normal { mean, std } => {
                 let (mean, std) = (part(mean, &places), part(std, &places));
                 let log_std: Vec<f32> = std.iter().map(|std| std.ln()).collect();
@@ -176,9 +206,27 @@ impl Likelihood {
             let tempered = Normal::new(location, log_var + choice.temperature.ln());
             return in_units(tempered.sample(noise), part(mean, &places), part(std, &places));
         }
+        if let Self::Mixture { first, rest } = self
+            && self.is_real()
+        {
+            // A member of the mixture for each number, all equally probable, and its draw.
+            let members = 1 + rest.len() as u32;
+            let of: Vec<f32> = (0..batch * event).map(|_| noise.below(members) as f32).collect();
+            let of = Tensor::<2>::from_data(TensorData::new(of, [batch, event]), &parameters.device());
+            let (first, rest) = Self::each(first, rest, &parameters, |one, parameters| {
+                one.sample_at(parameters, places.clone(), choice, noise)
+            });
+            let pick = |drawn: Tensor<2>, (k, other): (usize, Tensor<2>)| {
+                drawn.mask_where(of.clone().equal_elem((k + 1) as f64), other)
+            };
+            return rest.into_iter().enumerate().fold(first, pick);
+        }
         let drawn = match (self, *choice == Choice::default()) {
             (Self::Bernoulli, true) => {
                 return Bernoulli::from_logits(parameters.reshape([batch, event])).sample(noise);
+            }
+            (Self::DiscretizedLogistic { levels, components }, true) => {
+                return discretized_logistic(parameters, *levels, *components).sample(noise).reshape([batch, event]);
             }
             (_, true) => self.categorical(parameters),
             (_, false) => choice.narrowed(self.categorical(parameters).log_probs()),
@@ -192,6 +240,10 @@ impl Likelihood {
         match self {
             Self::Bernoulli => Bernoulli::from_logits(parameters.reshape([batch, event])).mean(),
             Self::Normal { mean, std } => in_units(normal(parameters).mean(), mean, std),
+            Self::Mixture { first, rest } => {
+                let (first, others) = Self::each(first, rest, &parameters, |one, parameters| one.mean(parameters));
+                others.into_iter().fold(first, |sum, next| sum + next).div_scalar(1.0 + rest.len() as f64)
+            }
             _ => self.categorical(parameters).mean().reshape([batch, event]),
         }
     }
@@ -199,12 +251,21 @@ impl Likelihood {
     /// The logarithms of the probabilities of all levels, `[batch, event, levels]`, in nats; `None` for real numbers.
     pub fn log_probs(&self, parameters: Tensor<3>) -> Option<Tensor<3>> {
         let [batch, event, _] = parameters.dims();
-        if matches!(self, Self::Normal { .. }) {
+        if self.is_real() {
             return None;
         }
         let table = self.categorical(parameters).log_probs();
         let [_, levels] = table.dims();
         Some(table.reshape([batch, event, levels]))
+    }
+
+    /// Whether it is a density of real numbers.
+    fn is_real(&self) -> bool {
+        match self {
+            Self::Normal { .. } => true,
+            Self::Mixture { first, .. } => first.is_real(),
+            _ => false,
+        }
     }
 
     /// The distribution over levels, one row a number; of real numbers, which have none, their parameters'.
@@ -216,6 +277,11 @@ impl Likelihood {
             }
             Self::DiscretizedLogistic { levels, components } => {
                 discretized_logistic(parameters, *levels, *components).to_categorical()
+            }
+            Self::Mixture { first, rest } => {
+                let tables =
+                    Self::each(first, rest, &parameters, |one, parameters| one.categorical(parameters).log_probs());
+                Categorical::from_logits(log_mean_exp(tables))
             }
             Self::Bernoulli => {
                 let logit = parameters.reshape([batch * event, 1]);
@@ -234,7 +300,8 @@ pub struct Choice {
     pub temperature: f64,
     /// Only the so many most probable levels, and of ties at the last place all.
     pub top_k: Option<usize>,
-    /// Only the fewest most probable levels that have this probability together, after the temperature and `top_k`
+    /// Only the fewest most probable levels that have this probability together, and of ties at the last place all, after the
+    /// temperature and `top_k`
     /// (Holtzman et al. 2020, "The curious case of neural text degeneration", section 3.1).
     pub top_p: Option<f64>,
 }
@@ -249,7 +316,9 @@ impl Choice {
     /// The narrowed distribution of levels with these log-probabilities `[n, levels]`.
     fn narrowed(&self, log_probs: Tensor<2>) -> Categorical {
         let [rows, levels] = log_probs.dims();
-        let mut logits = log_softmax(log_probs.div_scalar(self.temperature), 1);
+        // The largest is 0, whatever it is divided by.
+        let shifted = log_probs.clone() - log_probs.max_dim(1);
+        let mut logits = log_softmax(shifted.div_scalar(self.temperature), 1);
         let cut = |logits: Tensor<2>, least: Tensor<2>| {
             let below = logits.clone().lower(least.expand([rows, levels]));
             logits.mask_fill(below, f32::NEG_INFINITY)
@@ -277,8 +346,8 @@ fn beta_binomial(parameters: Tensor<3>, levels: usize, components: usize) -> Bet
     BetaBinomialMixture::new(weights, log_alpha, log_beta, levels)
 }
 
-/// Outputs of 0 are means spread evenly over the range, and scales of their distance: components that all start alike
-/// would take long to part.
+/// Outputs of 0 are means spread evenly over the range, and narrow scales: components that all start alike would take long to
+/// part.
 fn discretized_logistic(parameters: Tensor<3>, levels: usize, components: usize) -> DiscretizedLogisticMixture {
     let [weights, mean, log_scale] = of_components(parameters, components);
     let centres: Vec<f32> = (0..components).map(|m| (2 * m + 1) as f32 / components as f32 - 1.0).collect();
@@ -293,6 +362,18 @@ fn of_components(parameters: Tensor<3>, components: usize) -> [Tensor<2>; 3] {
     let rows = batch * event;
     let parameters = parameters.reshape([rows, outputs]);
     [0, 1, 2].map(|i| parameters.clone().slice([0..rows, i * components..(i + 1) * components]))
+}
+
+/// log (1/K) Σ_k exp a_k of each place, shifted by the largest; −∞ where all are.
+///
+/// The mean is taken before the logarithm: of K equal numbers it is that number itself, without an error that a sum over
+/// thousands of places would add up.
+pub(crate) fn log_mean_exp<const D: usize>((first, rest): (Tensor<D>, Vec<Tensor<D>>)) -> Tensor<D> {
+    let count = 1.0 + rest.len() as f64;
+    let max = rest.iter().fold(first.clone(), |max, term| max.max_pair(term.clone())).clamp_min(f32::MIN);
+    let shifted = |term: Tensor<D>| (term - max.clone()).exp();
+    let sum = rest.into_iter().fold(shifted(first), |sum, term| sum + shifted(term));
+    sum.div_scalar(count).log() + max
 }
 
 /// The density of the standardised numbers.
@@ -329,3 +410,6 @@ pub(crate) fn part<'a>(all: &'a [f32], places: &Range<usize>) -> &'a [f32] {
 fn row(values: &[f32], device: &Device) -> Tensor<2> {
     Tensor::from_data(TensorData::new(values.to_vec(), [1, values.len()]), device)
 }
+
+#[cfg(all(test, feature = "flex"))]
+mod tests;

@@ -28,7 +28,7 @@ pub struct VaeConfig {
     pub decoder_dropout: f64,
     /// What the decoder's outputs mean.
     pub likelihood: LikelihoodKind,
-    /// Mixture components of a beta-binomial likelihood.
+    /// Components of a mixture likelihood.
     pub components: usize,
 }
 

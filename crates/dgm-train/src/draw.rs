@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::random::Seed;
 use dgm_models::autoregressive::sampling::{Choice, Given, complete};
-use dgm_models::{DataSpec, Model};
+use dgm_models::{DataSpec, Model, Values};
 use std::ops::{ControlFlow, Range};
 
 /// Draws at once: more cost memory and no less time.
@@ -69,6 +69,12 @@ pub fn draw(
     if arm.is_none() && (wanted.choice != Choice::default() || wanted.beginning.is_some()) {
         return Err(Error::input(
             "--temperature, --top-k, --top-p and --complete go number by number, and this model is not autoregressive",
+        ));
+    }
+    let cuts = wanted.choice.top_k.is_some() || wanted.choice.top_p.is_some();
+    if cuts && matches!(spec.values, Values::Real { .. }) {
+        return Err(Error::input(
+            "--top-k and --top-p choose among levels, and this run's values are real numbers; use --temperature",
         ));
     }
     let mut noise = wanted.seed.stream("sampling", 0);

@@ -82,7 +82,7 @@ impl RunFolder {
         match fs::read_dir(path) {
             Ok(entries) => {
                 // A run that ended before it had its config.toml leaves some of these.
-                let left = ["checkpoint", "lock", "provenance.json"];
+                let left = ["checkpoint", "lock", "provenance.json", "provenance.json.part", "config.toml.part"];
                 if entries.flatten().any(|entry| !left.iter().any(|name| entry.file_name() == *name)) {
                     let what = if path.join("config.toml").exists() { "holds a run" } else { "is not empty" };
                     return Err(refuse(format!("the output folder {what}; name another with --out")));

@@ -42,7 +42,7 @@ fn an_ensemble_that_is_killed_in_each_member_ends_as_the_one_that_never_was() {
 
     let text = run_fails(folder.path(), &["evaluate", "part"], 2);
     assert!(text.contains("member 2 of 2 is not trained to its end; go on with dgm-train --resume part"), "{text}");
-    let output = common::run(folder.path(), &["--resume", "part", "--quiet"]);
+    let output = common::run(folder.path(), &["--resume", "part"]);
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success() && text.contains("member 1 of 2, seed 0: complete\n"), "{text}");
     assert!(text.contains("member 2 of 2, seed 1000003: run folder part/member-1\n"), "{text}");

@@ -61,7 +61,7 @@ fn a_signal_ends_a_run_with_a_checkpoint_and_its_exit_code_and_the_run_goes_on_t
     let signals = [("-INT", 130, "flex"), ("-TERM", 143, "flex"), ("-HUP", 129, "ndarray")];
     for ((config, sizes), (signal, code, backend)) in MODELS.into_iter().zip(signals) {
         let folder = tempfile::tempdir().unwrap();
-        let extra = [sizes, &["--set", "training.epochs=8", "--quiet", "--backend", backend]].concat();
+        let extra = [sizes, &["--set", "training.epochs=20", "--quiet", "--backend", backend]].concat();
         run_ok(folder.path(), &[&["--config", config, "--out", "whole"], &extra[..]].concat());
         let part = [&["--config", config, "--out", "part"], &extra[..]].concat();
         let ended = stopped_by(signal, folder.path(), &part, "part");

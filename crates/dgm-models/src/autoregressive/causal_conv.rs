@@ -77,14 +77,17 @@ impl CausalConvConfig {
         let (channels, length) = (self.channels, rows * columns);
         let layer = [self.kernel * channels + spec.condition_width(), 2 * channels];
         let first = [self.kernel * shared.features() + length, channels];
-        ModelError::check_weights("channels", channels, std::iter::repeat_n(layer, self.layers).chain([first]))?;
-        let before: Vec<isize> = (1..=self.kernel as isize).rev().map(|back| -back).collect();
+        shared.check_weights("channels", channels, std::iter::repeat_n(layer, self.layers).chain([first]))?;
+        // A tap beyond the sequence sees nothing but padding.
+        let inside = |offset: &isize| offset.unsigned_abs() < length.max(2);
+        let before: Vec<isize> = (1..=self.kernel as isize).rev().map(|back| -back).filter(inside).collect();
         let layers = (0..self.layers)
             .map(|i| {
                 // A dilation beyond the sequence sees only padding: it stops growing there.
                 let power = self.dilation_base.checked_pow((i % self.dilation_cycle) as u32).unwrap_or(length);
                 let dilation = power.min(length) as isize;
-                let back: Vec<isize> = (0..self.kernel as isize).rev().map(|back| -back * dilation).collect();
+                let back: Vec<isize> =
+                    (0..self.kernel as isize).rev().map(|back| -back * dilation).filter(inside).collect();
                 Layer {
                     conv: TapConv::new(channels, 2 * channels, &taps(&back), noise, device),
                     condition: spec.condition.as_ref().map(|c| linear(c.width(), 2 * channels, noise, device)),
@@ -148,23 +151,22 @@ impl Network for CausalConvNetwork {
     }
 
     fn start(&self, n: usize, condition: Option<&Tensor<2>>) -> Box<dyn Pixels + '_> {
-        let [channels, length] = self.position.dims();
+        let [channels, _] = self.position.dims();
+        let device = self.first.device();
         let of_layer = |layer: &Layer| {
             let condition = layer.condition.as_ref().zip(condition);
             LayerAtOnePosition {
                 conv: layer.conv.at_one_position(),
                 condition: condition.map(|(linear, condition)| linear.forward(condition.clone())),
                 project: layer.project.at_one_position(),
-                seen: Seen::new(layer.offsets.clone(), n),
+                seen: Seen::new(layer.offsets.clone(), Tensor::zeros([n, channels], &device)),
             }
         };
         Box::new(CausalConvPixels {
             first: self.first.at_one_position(),
-            inputs: Seen::new(self.offsets.clone(), n),
-            places: (0..length).map(|d| self.position.val().slice([0..channels, d..d + 1]).swap_dims(0, 1)).collect(),
+            inputs: Seen::new(self.offsets.clone(), Tensor::zeros([n, self.first.inputs()], &device)),
+            places: self.position.val().swap_dims(0, 1),
             layers: self.layers.iter().map(of_layer).collect(),
-            features: self.first.inputs(),
-            device: self.first.device(),
         })
     }
 }
@@ -172,13 +174,14 @@ impl Network for CausalConvNetwork {
 /// What a convolution has seen so far, for the positions that it will see again.
 struct Seen {
     offsets: Vec<isize>,
-    n: usize,
+    /// What stands before the first position.
+    outside: Tensor<2>,
     all: Vec<Option<Tensor<2>>>,
 }
 
 impl Seen {
-    fn new(offsets: Vec<isize>, n: usize) -> Self {
-        Self { offsets, n, all: Vec::new() }
+    fn new(offsets: Vec<isize>, outside: Tensor<2>) -> Self {
+        Self { offsets, outside, all: Vec::new() }
     }
 
     fn push(&mut self, x: Tensor<2>) {
@@ -190,11 +193,11 @@ impl Seen {
         }
     }
 
-    /// What stands at the offsets from position `here`; zeros before the first.
-    fn taps(&self, here: usize, width: usize, device: &Device) -> Vec<Tensor<2>> {
+    /// What stands at the offsets from position `here`.
+    fn taps(&self, here: usize) -> Vec<Tensor<2>> {
         let at = |&offset: &isize| {
-            let x = here.checked_add_signed(offset).and_then(|i| self.all.get(i)).cloned().flatten();
-            x.unwrap_or_else(|| Tensor::zeros([self.n, width], device))
+            let seen = here.checked_add_signed(offset).and_then(|i| self.all.get(i)).and_then(Option::as_ref);
+            seen.unwrap_or(&self.outside).clone()
         };
         self.offsets.iter().map(at).collect()
     }
@@ -211,11 +214,9 @@ struct LayerAtOnePosition {
 struct CausalConvPixels {
     first: PointConv,
     inputs: Seen,
-    /// The learned offset of each position, `[1, channels]`.
-    places: Vec<Tensor<2>>,
+    /// The learned offset of each position, `[length, channels]`.
+    places: Tensor<2>,
     layers: Vec<LayerAtOnePosition>,
-    features: usize,
-    device: Device,
 }
 
 impl Pixels for CausalConvPixels {
@@ -224,11 +225,13 @@ impl Pixels for CausalConvPixels {
             self.inputs.push(previous);
         }
         let here = self.inputs.all.len();
-        let mut h = self.first.forward(self.inputs.taps(here, self.features, &self.device)) + self.places[here].clone();
+        let [_, channels] = self.places.dims();
+        let place = self.places.clone().slice([here..here + 1, 0..channels]);
+        let mut h = self.first.forward(self.inputs.taps(here)) + place;
         for layer in &mut self.layers {
             layer.seen.push(h.clone());
-            let [n, channels] = h.dims();
-            let mut content = layer.conv.forward(layer.seen.taps(here, channels, &self.device));
+            let [n, _] = h.dims();
+            let mut content = layer.conv.forward(layer.seen.taps(here));
             if let Some(condition) = &layer.condition {
                 content = content + condition.clone();
             }

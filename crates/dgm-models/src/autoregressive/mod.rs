@@ -122,6 +122,19 @@ impl Shared {
         self.inputs.features() + 1
     }
 
+    /// Whether these layers of the network together with the heads, which see `width` features, are not too many weights.
+    fn check_weights(
+        &self,
+        key: &'static str,
+        width: usize,
+        layers: impl IntoIterator<Item = [usize; 2]>,
+    ) -> Result<(), ModelError> {
+        let inputs = |channel: usize| width + channel * self.inputs.features_a_channel();
+        let heads = (0..self.spec.shape[0])
+            .flat_map(|channel| [[inputs(channel), width], [width, self.likelihood.parameters()]]);
+        ModelError::check_weights(key, width, layers.into_iter().chain(heads))
+    }
+
     /// The model of a network that gives `width` features.
     fn model<N: Module>(self, network: N, width: usize, noise: &mut Stream, device: &Device) -> Arm<N> {
         let Self { inputs, likelihood, spec } = self;

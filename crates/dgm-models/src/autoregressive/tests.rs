@@ -216,6 +216,26 @@ fn step_by_step_is_all_at_once() {
 }
 
 #[test]
+fn a_condition_of_numbers_is_seen_in_its_own_units() {
+    let (mean, std) = (vec![5.0, -100.0], vec![2.0, 30.0]);
+    let condition = ConditionSpec { mean, std, classes: None, told: 0 };
+    let spec = DataSpec { condition: Some(condition), ..spec([1, 2, 3], 4) };
+    let x = levels(3, 6, 4, &Device::flex());
+    let numbers = Tensor::<2>::from_floats([[5.0, -100.0], [7.0, -100.0], [5.0, -70.0]], &Device::flex());
+    for config in architectures(None, LikelihoodKind::Categorical, 1) {
+        let model = built(&config, &spec, &Device::flex());
+        let all = host(arm(&model).conditionals(x.clone(), Some(&numbers)));
+        let stepwise = host(log_prob_stepwise(arm(&model), &x, Some(&numbers)));
+        let batch = Batch { condition: Some(numbers.clone()), ..Batch::new(x.clone()) };
+        let Some(factors) = arm(&model).log_prob_elementwise(&batch) else { unreachable!() };
+        assert!(stepwise.iter().zip(host(factors)).all(|(a, b)| (a - b).abs() < 1e-5 * b.abs().max(1.0)), "{config:?}");
+        // One deviation of either number changes the first conditional, which depends on nothing else.
+        let firsts: Vec<&[f32]> = all.chunks(6 * 4).map(|row| &row[..4]).collect();
+        assert!(firsts[0] != firsts[1] && firsts[0] != firsts[2], "{config:?} does not see the condition");
+    }
+}
+
+#[test]
 fn draws_are_those_of_the_naive_loop() {
     let narrow = Choice { temperature: 0.8, top_k: Some(4), top_p: Some(0.9) };
     for (shape, likelihood, components) in [
@@ -232,6 +252,27 @@ fn draws_are_those_of_the_naive_loop() {
                 let fast = draw(arm(&model), 7, Some(&condition), &choice, &mut noise());
                 let naive = draw_naively(arm(&model), 7, Some(&condition), &choice, &mut noise());
                 assert_eq!(host(fast), host(naive), "{config:?} of {shape:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_backend_goes_step_by_step_and_draws_what_the_naive_loop_draws() {
+    let narrow = Choice { temperature: 0.8, top_k: Some(3), top_p: Some(0.9) };
+    for device in crate::testing::devices() {
+        for config in architectures(None, LikelihoodKind::BetaBinomial, 2) {
+            let spec = spec([2, 2, 2], 4);
+            let model = built(&config, &spec, &device);
+            for choice in [Choice::default(), narrow] {
+                let noise = || Seed(2).stream("sampling", 0);
+                let fast = draw(arm(&model), 5, None, &choice, &mut noise());
+                let naive = draw_naively(arm(&model), 5, None, &choice, &mut noise());
+                let stepwise = host(log_prob_stepwise(arm(&model), &fast, None));
+                let Some(all) = arm(&model).log_prob_elementwise(&Batch::new(fast.clone())) else { unreachable!() };
+                let close = stepwise.iter().zip(host(all)).all(|(a, b)| (a - b).abs() < 1e-4 * b.abs().max(1.0));
+                assert!(close, "{config:?} on {device:?}");
+                assert_eq!(host(fast), host(naive), "{config:?} on {device:?}");
             }
         }
     }

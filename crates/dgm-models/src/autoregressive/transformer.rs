@@ -102,7 +102,7 @@ impl TransformerConfig {
         let before = strictly_before(reach, rows);
         let width = 4 * channels + 2 * expansion * channels + spec.condition_width();
         let first = [before.len() * shared.features() + rows + columns, channels];
-        ModelError::check_weights("channels", channels, std::iter::repeat_n([width, channels], layers).chain([first]))?;
+        shared.check_weights("channels", channels, std::iter::repeat_n([width, channels], layers).chain([first]))?;
         let norm = || LayerNormConfig::new(channels).init(device);
         let blocks = (0..layers)
             .map(|_| Block {
@@ -123,6 +123,7 @@ impl TransformerConfig {
             columns: learned(columns),
             blocks,
             last: norm(),
+            angles: (self.positions == Positions::Rotary).then(|| angles([rows, columns], channels / heads)),
             taps: before,
             shape: [rows, columns],
             dropout: self.dropout,
@@ -186,6 +187,9 @@ pub struct TransformerNetwork {
     columns: Option<Param<Tensor<2>>>,
     blocks: Vec<Block>,
     last: LayerNorm,
+    /// By how much each pair of numbers turns at each place, `length × pairs`.
+    #[module(skip)]
+    angles: Option<Vec<f32>>,
     #[module(skip)]
     taps: Vec<Tap>,
     #[module(skip)]
@@ -206,8 +210,15 @@ impl TransformerNetwork {
 
     /// The angles of every place, where queries and keys turn.
     fn turn(&self) -> Option<Turn> {
-        let heads = self.blocks.first().map_or(1, |block| block.heads);
-        self.rows.is_none().then(|| Turn::new(self.shape, self.token.outputs() / heads, &self.token.device()))
+        let angles = self.angles.as_ref()?;
+        let [rows, columns] = self.shape;
+        let length = rows * columns;
+        let device = self.token.device();
+        let table = |f: fn(f32) -> f32| {
+            let all: Vec<f32> = angles.iter().copied().map(f).collect();
+            Tensor::from_data(TensorData::new(all, [1, 1, length, angles.len() / length]), &device)
+        };
+        Some(Turn { cos: table(f32::cos), sin: table(f32::sin) })
     }
 }
 
@@ -222,13 +233,12 @@ impl Network for TransformerNetwork {
         }
         h = mode.dropout(h, self.dropout);
         let turn = self.turn();
-        let causal = AttentionModuleOptions { is_causal: true, ..Default::default() };
         for block in &self.blocks {
             let [mut query, mut key, value] = block.heads(h.clone(), condition);
             if let Some(turn) = &turn {
                 (query, key) = (turn.of_places(query, 0), turn.of_places(key, 0));
             }
-            h = block.close(h, attention(query, key, value, None, None, causal), self.dropout, mode);
+            h = block.close(h, attended(query, key, value, true), self.dropout, mode);
         }
         self.last.forward(h).swap_dims(1, 2).reshape([n, channels, rows, columns])
     }
@@ -253,6 +263,32 @@ impl Network for TransformerNetwork {
     }
 }
 
+/// softmax(q kᵀ / √width) v, each `[n, heads, length, width]`; where `causal`, of the keys up to the query's own place.
+fn attended(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, causal: bool) -> Tensor<4> {
+    let [_, _, _, width] = query.dims();
+    // Without a scale by name Burn may choose a GPU kernel that multiplies in half precision: a likelihood that is evaluated must be
+    // the one that was trained.
+    let options =
+        AttentionModuleOptions { is_causal: causal, scale: Some(1.0 / (width as f64).sqrt()), ..Default::default() };
+    attention(query, key, value, None, None, options)
+}
+
+/// Place × frequency, for each place and each pair of `width` numbers; in an image every second pair turns with the row.
+fn angles([rows, columns]: [usize; 2], width: usize) -> Vec<f32> {
+    let pairs = width / 2;
+    let axes = if rows > 1 { 2 } else { 1 };
+    let frequency = |pair: usize| 10_000f64.powf(-((pair / axes) as f64) / (pairs / axes).max(1) as f64);
+    let frequencies: Vec<f64> = (0..pairs).map(frequency).collect();
+    let of_place = |row: usize, column: usize| {
+        let along = move |pair: usize| if axes == 2 && pair % 2 == 1 { row } else { column } as f64;
+        frequencies.iter().enumerate().map(move |(pair, frequency)| (frequency * along(pair)) as f32)
+    };
+    (0..rows)
+        .flat_map(|row| (0..columns).map(move |column| (row, column)))
+        .flat_map(|(row, column)| of_place(row, column))
+        .collect()
+}
+
 /// Rotations of queries and keys: number j of the first half and of the second half are a pair, turned by place × frequency.
 struct Turn {
     /// `[1, 1, length, width / 2]`
@@ -261,24 +297,6 @@ struct Turn {
 }
 
 impl Turn {
-    fn new([rows, columns]: [usize; 2], width: usize, device: &Device) -> Self {
-        let pairs = width / 2;
-        // In an image every second pair turns with the row.
-        let axes = if rows > 1 { 2 } else { 1 };
-        let angle = |row: usize, column: usize, pair: usize| {
-            let frequency = 10_000f64.powf(-((pair / axes) as f64) / (pairs / axes).max(1) as f64);
-            frequency * if axes == 2 && pair % 2 == 1 { row } else { column } as f64
-        };
-        let table = |f: fn(f64) -> f64| {
-            let places = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
-            let all: Vec<f32> = places
-                .flat_map(|(row, column)| (0..pairs).map(move |pair| f(angle(row, column, pair)) as f32))
-                .collect();
-            Tensor::from_data(TensorData::new(all, [1, 1, rows * columns, pairs]), device)
-        };
-        Self { cos: table(f64::cos), sin: table(f64::sin) }
-    }
-
     /// x `[n, heads, length, width]` of the places from `first` on.
     fn of_places(&self, x: Tensor<4>, first: usize) -> Tensor<4> {
         let [n, heads, length, width] = x.dims();
@@ -340,8 +358,7 @@ impl Pixels for TransformerPixels<'_> {
             *keys = take(keys).slice_assign(now.clone(), key);
             *values = take(values).slice_assign(now, value);
             let so_far = |cache: &Tensor<4>| cache.clone().slice([0..n, 0..heads, 0..here + 1, 0..width]);
-            let attended =
-                attention(query, so_far(keys), so_far(values), None, None, AttentionModuleOptions::default());
+            let attended = attended(query, so_far(keys), so_far(values), false);
             h = block.close(h, attended, 0.0, &mut Mode::Evaluate);
         }
         self.network.last.forward(h).squeeze_dim(1)

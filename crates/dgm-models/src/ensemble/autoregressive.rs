@@ -1,84 +1,51 @@
-//! Drawing from an ensemble number by number: every member goes along, and each number is drawn from the mean of their
-//! conditionals.
+//! An ensemble number by number: every member goes along, and each number has the mean of their conditionals.
 
-use super::{Ensemble, log_mean_exp};
+use super::{Ensemble, Model};
 use crate::autoregressive::{Autoregressive, Steps};
-use crate::data::{DataSpec, Values};
+use crate::data::DataSpec;
 use crate::likelihood::Likelihood;
 use burn::tensor::{Device, Tensor};
 
 impl Ensemble {
-    /// Whether all members are autoregressive over levels, whose probabilities can be mixed number by number.
-    pub(super) fn is_autoregressive(&self) -> bool {
-        let levels = matches!(Autoregressive::spec(self).values, Values::Levels(_));
-        levels && self.models().all(|model| model.as_autoregressive().is_some())
-    }
-
-    /// The first member and the others.
-    fn arms(&self) -> (&dyn Autoregressive, Vec<&dyn Autoregressive>) {
-        let mut arms = self.models().filter_map(|model| model.as_autoregressive());
-        let first = arms.next();
-        assert!(
-            first.is_some() && self.is_autoregressive(),
-            "Ensemble: not all members are autoregressive over levels"
-        );
-        match first {
-            Some(first) => (first, arms.collect()),
-            None => unreachable!("checked above"),
-        }
+    fn arms(&self) -> impl Iterator<Item = &dyn Autoregressive> {
+        self.models().filter_map(Model::as_autoregressive)
     }
 }
 
-/// The mixture as an autoregressive model of its own, whose parameters are the logarithms of the mean probabilities.
+/// The mixture as an autoregressive model of its own, whose parameters are those of each member, one after the other.
 ///
 /// # Panics
-/// If a member is not autoregressive over levels: [`Model::as_autoregressive`](crate::Model::as_autoregressive) gives an ensemble
-/// only where all are.
+/// If a member is not autoregressive: [`Model::as_autoregressive`] gives an ensemble only where all are.
 impl Autoregressive for Ensemble {
     fn spec(&self) -> &DataSpec {
-        self.first.as_model().spec()
+        Model::spec(self)
     }
 
     fn likelihood(&self) -> &Likelihood {
-        &self.mixed
+        let Some(mixed) = &self.mixed else { unreachable!("Ensemble: not all members are autoregressive") };
+        mixed
     }
 
     fn device(&self) -> Device {
-        self.arms().0.device()
+        let Some(first) = self.arms().next() else { unreachable!("Ensemble: no member is autoregressive") };
+        first.device()
     }
 
     fn conditionals(&self, x: Tensor<2>, condition: Option<&Tensor<2>>) -> Tensor<3> {
-        let table = |arm: &dyn Autoregressive| log_probs(arm.likelihood(), arm.conditionals(x.clone(), condition));
-        let (first, rest) = self.arms();
-        log_mean_exp((table(first), rest.into_iter().map(table).collect()))
+        Tensor::cat(self.arms().map(|arm| arm.conditionals(x.clone(), condition)).collect(), 2)
     }
 
     fn start(&self, n: usize, condition: Option<&Tensor<2>>) -> Box<dyn Steps + '_> {
-        let (first, rest) = self.arms();
-        Box::new(MemberSteps {
-            first: (first.start(n, condition), first.likelihood()),
-            rest: rest.into_iter().map(|arm| (arm.start(n, condition), arm.likelihood())).collect(),
-        })
+        Box::new(MemberSteps { members: self.arms().map(|arm| arm.start(n, condition)).collect() })
     }
 }
 
-/// A member's steps, and what its parameters mean.
-type Member<'a> = (Box<dyn Steps + 'a>, &'a Likelihood);
-
 struct MemberSteps<'a> {
-    first: Member<'a>,
-    rest: Vec<Member<'a>>,
+    members: Vec<Box<dyn Steps + 'a>>,
 }
 
 impl Steps for MemberSteps<'_> {
     fn next(&mut self, previous: Option<Tensor<2>>) -> Tensor<3> {
-        let table = |(steps, likelihood): &mut Member<'_>| log_probs(likelihood, steps.next(previous.clone()));
-        let first = table(&mut self.first);
-        log_mean_exp((first, self.rest.iter_mut().map(table).collect()))
+        Tensor::cat(self.members.iter_mut().map(|member| member.next(previous.clone())).collect(), 2)
     }
-}
-
-/// The table of a member's log-probabilities; for the parameters of real numbers, which are refused before, themselves.
-fn log_probs(likelihood: &Likelihood, parameters: Tensor<3>) -> Tensor<3> {
-    likelihood.log_probs(parameters.clone()).unwrap_or(parameters)
 }

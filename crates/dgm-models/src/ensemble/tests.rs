@@ -263,6 +263,51 @@ fn an_ensemble_of_autoregressive_models_is_drawn_from_number_by_number() {
     let stepwise = host(log_prob_stepwise(arm, &naive, None));
     let factors = host(ensemble.log_prob_elementwise(&Batch::new(naive)).unwrap());
     assert!(stepwise.iter().zip(&factors).all(|(a, b)| (a - b).abs() < 1e-4), "{stepwise:?} {factors:?}");
+    // Real numbers too, each from a member of its own.
+    let real = DataSpec { values: Values::Real { mean: vec![1.0; 12], std: vec![2.0; 12] }, ..spec.clone() };
+    let config = serde_json::json!({ "kind": "causal_conv", "channels": 8, "layers": 1, "likelihood": "normal" });
+    let ensemble = Ensemble::new(members(config, &real, 3, 0.3)).unwrap();
+    let arm = ensemble.as_autoregressive().unwrap();
+    let drawn = ensemble.generate(5, None, &mut noise());
+    let stepwise = host(log_prob_stepwise(arm, &drawn, None));
+    let factors = host(ensemble.log_prob_elementwise(&Batch::new(drawn)).unwrap());
+    assert!(stepwise.iter().zip(&factors).all(|(a, b)| (a - b).abs() < 1e-4), "{stepwise:?} {factors:?}");
     let spec = DataSpec { values: Values::Levels(2), ..spec };
     assert!(Ensemble::new(vae(&spec, 2)).unwrap().as_autoregressive().is_none());
+}
+
+#[test]
+fn a_mixture_of_two_conditional_densities_is_drawn_from_number_by_number() {
+    // Two members that are each sure of their value: of two numbers, all four combinations come.
+    let spec = spec([1, 1, 2], 2, 2);
+    let sure = |class: usize| {
+        let model = mlp(&spec, 1).remove(0);
+        struct Bias(usize);
+        impl burn::module::ModuleMapper for Bias {
+            fn map_float<const D: usize>(
+                &mut self,
+                param: burn::module::Param<Tensor<D>>,
+            ) -> burn::module::Param<Tensor<D>> {
+                let class = self.0;
+                param.map(|value| {
+                    let shape = value.dims();
+                    let n = shape.iter().product::<usize>();
+                    let bias = |i: usize| if D == 1 && n == 4 && i % 2 == class { 50.0f32 } else { 0.0 };
+                    Tensor::from_data(TensorData::new((0..n).map(bias).collect::<Vec<_>>(), shape), &value.device())
+                })
+            }
+        }
+        use burn::module::Module;
+        model.map(&mut Bias(class))
+    };
+    let ensemble = Ensemble::new(vec![sure(0), sure(1)]).unwrap();
+    let batch = all(&spec, 0);
+    let log_prob = host(ensemble.log_prob(&batch, &mut noise()));
+    assert!(log_prob.iter().all(|log_prob| (log_prob + 4f64.ln()).abs() < 1e-6), "{log_prob:?}");
+    let one_hot = Tensor::from_data(TensorData::new([1.0f32, 0.0].repeat(400), [400, 2]), &device());
+    let drawn = host(ensemble.generate(400, Some(one_hot), &mut noise()));
+    let mut counts = [0; 4];
+    drawn.chunks(2).for_each(|pair| counts[(2.0 * pair[0] + pair[1]) as usize] += 1);
+    // 100 each in the mean, with a standard deviation below 9.
+    assert!(counts.iter().all(|count| (55..145).contains(count)), "{counts:?}");
 }

@@ -3,31 +3,13 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::testing::devices;
 use burn::tensor::{Device, Tolerance};
 use dgm_core::random::Seed;
 
 /// Two sizes: one group of images, and several groups with a rest.
 const SIZES: [[usize; 5]; 3] = [[3, 2, 4, 5, 3], [19, 3, 8, 8, 4], [2, 1, 28, 28, 2]];
 const TAPS: [&[Tap]; 4] = [&[[0, 0]], &[[0, -1], [-1, 1], [-1, 0]], &[[0, -3], [2, 1]], &[[-9, 0], [0, -30], [0, -1]]];
-
-/// Every backend of the build; wgpu where this machine has an adapter.
-fn devices() -> Vec<Device> {
-    #[allow(unused_mut)]
-    let mut devices = vec![
-        #[cfg(feature = "flex")]
-        Device::flex(),
-        #[cfg(feature = "ndarray")]
-        #[allow(deprecated)]
-        Device::ndarray(),
-    ];
-    #[cfg(feature = "wgpu")]
-    match Device::enumerate(burn::tensor::DeviceType::Wgpu).iter().next() {
-        Some(device) => devices.push(device.clone()),
-        None if std::env::var_os("DGM_REQUIRE_WGPU").is_some() => unreachable!("no wgpu adapter on this machine"),
-        None => println!("wgpu skipped: no adapter on this machine"),
-    }
-    devices
-}
 
 fn inputs([b, c, h, w, o]: [usize; 5], taps: &[Tap], device: &Device) -> (Tensor<4>, Tensor<3>, Tensor<1>) {
     let mut noise = Seed(1).stream("test", 0);

@@ -16,7 +16,7 @@ pub(super) fn train(job: &Job, members: &[Config], args: &TrainArgs, stop: &Stop
     for (index, config) in members.iter().enumerate() {
         let folder = job.folder.member(index);
         let told = |what: &str| {
-            if args.log_format != LogFormat::Json {
+            if args.log_format != LogFormat::Json && !args.quiet {
                 eprintln!("member {} of {}, seed {}: {what}", index + 1, members.len(), config.seed);
             }
         };

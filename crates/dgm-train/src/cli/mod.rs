@@ -106,7 +106,7 @@ struct SampleArgs {
     #[arg(long)]
     label: Option<usize>,
     /// Below 1 likely values become likelier; 1 draws from the model itself (this and what follows: autoregressive models)
-    #[arg(long, value_name = "T", default_value_t = 1.0, value_parser = positive)]
+    #[arg(long, value_name = "T", default_value_t = 1.0, value_parser = temperature)]
     temperature: f64,
     /// Draw each value from the so many most probable ones
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
@@ -128,16 +128,16 @@ struct SampleArgs {
     length: Option<u32>,
 }
 
-/// A finite number above 0.
-fn positive(text: &str) -> Result<f64, String> {
-    let value: f64 = text.parse().map_err(|_| "expected a number above 0".to_owned())?;
-    if value.is_finite() && value > 0.0 { Ok(value) } else { Err("expected a number above 0".into()) }
+/// A temperature: what is below a millionth is `--top-k 1`.
+fn temperature(text: &str) -> Result<f64, String> {
+    let value = text.parse().ok().filter(|value: &f64| (1e-6..=1e6).contains(value));
+    value.ok_or_else(|| "expected a number from 0.000001 to 1000000; for the most probable value --top-k 1".into())
 }
 
 /// A number above 0 and at most 1.
 fn share(text: &str) -> Result<f64, String> {
-    let value = positive(text)?;
-    if value <= 1.0 { Ok(value) } else { Err("expected a number above 0 and at most 1".into()) }
+    let value = text.parse().ok().filter(|value: &f64| *value > 0.0 && *value <= 1.0);
+    value.ok_or_else(|| "expected a number above 0 and at most 1".into())
 }
 
 #[derive(Args, Debug)]

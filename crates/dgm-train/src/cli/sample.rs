@@ -38,7 +38,11 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
         Form::Numbers(path) => (path, false),
     };
     if args.prompt.is_some() || args.length.is_some() {
-        return Err(Error::input("--prompt and --length are for texts, and this run's targets are none"));
+        let what = match config.data {
+            DataConfig::Text(_) => "--prompt and --length write text: leave --out out, or name a .txt",
+            _ => "--prompt and --length are for texts, and this run's targets are none",
+        };
+        return Err(Error::input(what));
     }
     let beginning = beginning(args, spec)?;
     let model = folder.model(&config, spec, &backend.device)?;
@@ -149,12 +153,12 @@ fn write_texts(
     let mut noise = seed.stream("sampling", 0);
     let mut write = |out: &mut dyn std::io::Write| -> Result<()> {
         for i in 0..n {
-            if i > 0 {
-                sample_text::between(out)?;
+            let heard = i == 0 || sample_text::print(out, "\n----\n")?;
+            if !heard || !sample_text::write(arm, &vocabulary, &wanted, &mut noise, out)? {
+                return Ok(());
             }
-            sample_text::write(arm, &vocabulary, &wanted, &mut noise, out)?;
         }
-        sample_text::end(out)
+        sample_text::print(out, "\n").map(|_| ())
     };
     match out {
         None => write(&mut std::io::stdout().lock())?,

@@ -18,23 +18,34 @@ pub(super) struct Wanted<'a> {
     pub(super) choice: Choice,
 }
 
-/// Writes one text, each symbol as soon as it is drawn.
+/// Writes one text, each symbol as soon as it is drawn; `false`: whoever reads it has had enough.
 ///
-/// A model has a window: when it is full, the last half of it is what the next one begins with.
+/// A model has a window. When it is full, the last half of it is what the next one begins with; where examples are lines, which
+/// all begin in the model's first place, the text ends there.
 pub(super) fn write(
     model: &dyn Autoregressive,
     vocabulary: &Vocabulary,
     wanted: &Wanted<'_>,
     noise: &mut Stream,
     out: &mut dyn Write,
-) -> Result<()> {
+) -> Result<bool> {
     let window = Autoregressive::spec(model).event();
     let mut text = vocabulary.encode(wanted.prompt)?;
-    let mut written = out.write_all(wanted.prompt.as_bytes()).and_then(|()| out.flush());
     let mut left = wanted.length;
+    if let Some(end) = vocabulary.end() {
+        if text.len() >= window || text.contains(&(end as f32)) {
+            return Err(Error::input(format!(
+                "--prompt: found {} symbols; this model writes one line of at most {window}: give the beginning of one, without \
+                 its newline",
+                text.len()
+            )));
+        }
+        left = left.min(window - text.len());
+    }
+    let mut written = out.write_all(wanted.prompt.as_bytes()).and_then(|()| out.flush());
     while left > 0 && written.is_ok() {
         let known = if text.len() < window { text.len() } else { window / 2 };
-        let given = given(&text[text.len() - known..], window, &model.device());
+        let given = given(text.get(text.len() - known..).unwrap_or_default(), window, &model.device());
         let mut each = |rank: usize, value: &Tensor<2>| {
             if rank < known {
                 return ControlFlow::Continue(());
@@ -50,7 +61,20 @@ pub(super) fn write(
         };
         complete(model, 1, None, Some(&given), &wanted.choice, noise, &mut each);
     }
-    finished(written)
+    heard(written)
+}
+
+/// Writes `text`; `false`: whoever reads it has had enough.
+pub(super) fn print(out: &mut dyn Write, text: &str) -> Result<bool> {
+    heard(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+fn heard(written: std::io::Result<()>) -> Result<bool> {
+    match written {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Error::run(format!("the text cannot be written: {error}"))),
+    }
 }
 
 /// These symbols as the beginning of a window.
@@ -58,26 +82,4 @@ fn given(symbols: &[f32], window: usize, device: &Device) -> Given {
     let mut values = symbols.to_vec();
     values.resize(window, 0.0);
     Given { values: Tensor::from_data(TensorData::new(values, [1, window]), device), numbers: symbols.len() }
-}
-
-/// A line between two texts.
-pub(super) fn between(out: &mut dyn Write) -> Result<()> {
-    print(out, "\n----\n")
-}
-
-/// The end of the last line.
-pub(super) fn end(out: &mut dyn Write) -> Result<()> {
-    print(out, "\n")
-}
-
-fn print(out: &mut dyn Write, text: &str) -> Result<()> {
-    finished(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
-}
-
-fn finished(written: std::io::Result<()>) -> Result<()> {
-    match written {
-        // Whoever read it has had enough.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => written.map_err(|error| Error::run(format!("the text cannot be written: {error}"))),
-    }
 }

@@ -1,4 +1,5 @@
-//! How training images are varied, and how a model is told of it.
+//! How training images are varied, and how a model is told of it (Jun et al. 2020, "Distribution augmentation for generative
+//! modeling").
 
 use dgm_core::random::Stream;
 use serde::{Deserialize, Serialize};

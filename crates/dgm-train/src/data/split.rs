@@ -339,7 +339,12 @@ impl Split {
     /// What is drawn anew every epoch is drawn by this seed from now on.
     pub(crate) fn redraw(&mut self, seed: Seed) {
         let fields = [Some(&mut self.target), self.condition.as_mut(), self.mask.as_mut()];
-        fields.into_iter().flatten().for_each(|field| field.draw = field.draw.by(seed));
+        for field in fields.into_iter().flatten() {
+            field.draw = field.draw.by(seed);
+            if let Rows::OfEpoch(reader) = &mut field.rows {
+                *reader = reader.drawn_by(seed);
+            }
+        }
     }
 
     /// Number of examples.

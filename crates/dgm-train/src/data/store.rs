@@ -8,6 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use dgm_core::random::Seed;
+
 use crate::error::{Error, Result};
 
 /// Files with more bytes of data than this stay on disk and are read row by row: 2 GiB.
@@ -37,6 +39,9 @@ pub(super) trait ReadEpochRow: Debug + Send + Sync {
     ///
     /// When there is no such row.
     fn append(&self, row: usize, epoch: u64, numbers: &mut Vec<f32>);
+
+    /// The same with what is drawn anew every epoch drawn by this seed.
+    fn drawn_by(&self, seed: Seed) -> Arc<dyn ReadEpochRow>;
 }
 
 /// Rows of `width` numbers. A clone shares them.

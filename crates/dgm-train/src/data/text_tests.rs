@@ -179,6 +179,10 @@ fn the_shift_follows_the_seed() {
     };
     assert_eq!(rows(3), rows(3));
     assert_ne!(rows(3), rows(4));
+    // As a member of an ensemble has it: the data of one seed, the shifts of another.
+    let mut set = load(&DataConfig::Text(config.clone()), Seed(3)).unwrap();
+    set.train.redraw(Seed(4));
+    assert_eq!((0..8).map(|epoch| example(&set.train, 1, epoch).1[0]).collect::<Vec<_>>(), rows(4));
 }
 
 /// The text of each line of a split, given and scored.

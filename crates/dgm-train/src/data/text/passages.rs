@@ -64,7 +64,7 @@ pub(super) enum Cut {
 }
 
 /// The examples of one part of a text.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Passages {
     pub(super) symbols: Symbols,
     /// The places of the part.
@@ -75,6 +75,15 @@ pub(super) struct Passages {
 }
 
 impl Passages {
+    /// The same, shifted by this seed where they are shifted.
+    fn drawn_by(&self, seed: Seed) -> Self {
+        let mut passages = self.clone();
+        if let Cut::Training { shift: Some(shift), .. } = &mut passages.cut {
+            *shift = seed;
+        }
+        passages
+    }
+
     /// Number of examples, the same in every epoch.
     pub(super) fn rows(&self) -> usize {
         match &self.cut {
@@ -174,6 +183,10 @@ impl ReadEpochRow for Targets {
         self.0.symbols.append(self.0.passage(row, epoch).symbols, numbers);
         numbers.resize(end, 0.0);
     }
+
+    fn drawn_by(&self, seed: Seed) -> Arc<dyn ReadEpochRow> {
+        Arc::new(Self(Arc::new(self.0.drawn_by(seed))))
+    }
 }
 
 impl ReadEpochRow for Masks {
@@ -191,6 +204,10 @@ impl ReadEpochRow for Masks {
         numbers.resize(start + given, 0.0);
         numbers.resize(start + symbols.len(), 1.0);
         numbers.resize(start + self.0.width, 0.0);
+    }
+
+    fn drawn_by(&self, seed: Seed) -> Arc<dyn ReadEpochRow> {
+        Arc::new(Self(Arc::new(self.0.drawn_by(seed))))
     }
 }
 

@@ -1,0 +1,22 @@
+//! What tests of several modules use.
+
+use burn::tensor::Device;
+
+/// Every backend of the build; wgpu where this machine has an adapter.
+pub(crate) fn devices() -> Vec<Device> {
+    #[allow(unused_mut)]
+    let mut devices = vec![
+        #[cfg(feature = "flex")]
+        Device::flex(),
+        #[cfg(feature = "ndarray")]
+        #[allow(deprecated)]
+        Device::ndarray(),
+    ];
+    #[cfg(feature = "wgpu")]
+    match Device::enumerate(burn::tensor::DeviceType::Wgpu).iter().next() {
+        Some(device) => devices.push(device.clone()),
+        None if std::env::var_os("DGM_REQUIRE_WGPU").is_some() => unreachable!("no wgpu adapter on this machine"),
+        None => println!("wgpu skipped: no adapter on this machine"),
+    }
+    devices
+}
