@@ -225,10 +225,17 @@ impl RunFolder {
             let member = self.member(index);
             if !member.path.join("result.json").is_file() {
                 return Err(Error::input(format!(
-                    "{}: member {} of {} is not trained to its end; go on with dgm-train --resume {}",
-                    self.path.display(),
-                    index + 1,
-                    configs.len(),
+                    "{}: this member of the ensemble is not trained to its end; go on with dgm-train --resume {}",
+                    member.path.display(),
+                    self.path.display()
+                )));
+            }
+            let own = member.config()?;
+            if (own.seed, &own.model) != (config.seed, &config.model) {
+                return Err(Error::input(format!(
+                    "{}: found a run of another seed or model than this member of the ensemble has; put the member back, or take \
+                     the folder away and train it again with dgm-train --resume {}",
+                    member.path.display(),
                     self.path.display()
                 )));
             }

@@ -41,7 +41,14 @@ fn an_ensemble_that_is_killed_in_each_member_ends_as_the_one_that_never_was() {
     let first = std::fs::metadata(folder.path().join("part/member-0/result.json")).unwrap().modified().unwrap();
 
     let text = run_fails(folder.path(), &["evaluate", "part"], 2);
-    assert!(text.contains("member 2 of 2 is not trained to its end; go on with dgm-train --resume part"), "{text}");
+    assert!(text.contains("part/member-1: this member of the ensemble is not trained to its end"), "{text}");
+    // It does not become another kind of run.
+    let config = folder.path().join("part/config.toml");
+    let whole = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, whole.replace("ensemble = 2", "ensemble = 1")).unwrap();
+    let line = run_fails(folder.path(), &["--resume", "part"], 2);
+    assert!(line.contains("found an ensemble"), "{line}");
+    std::fs::write(&config, whole).unwrap();
     let output = common::run(folder.path(), &["--resume", "part"]);
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success() && text.contains("member 1 of 2, seed 0: complete\n"), "{text}");

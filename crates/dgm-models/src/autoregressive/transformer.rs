@@ -97,6 +97,15 @@ impl TransformerConfig {
                     positions = \"rotary\"";
         ModelError::check(turns, "heads", heads, what)?;
         ModelError::check_dropout("dropout", self.dropout)?;
+        // Of every example and layer the scores of all pairs of places are kept for the gradient.
+        let scores = (rows * columns).saturating_mul(rows * columns).saturating_mul(heads);
+        if scores > 1 << 26 {
+            return Err(ModelError::Data(format!(
+                "targets of {} places: the attention of {heads} heads keeps {scores} numbers an example and layer; expected at most \
+                 67108864 (2^26); use shorter windows or smaller images, or kind = \"causal_conv\"",
+                rows * columns
+            )));
+        }
         let shared = Shared::new(self.inputs, self.likelihood, self.components, spec)?;
 
         let before = strictly_before(reach, rows);

@@ -140,6 +140,18 @@ fn resumed(args: &TrainArgs, run: &Path) -> Result<Job> {
             )));
         }
     }
+    let (one, several) = (folder.path().join("checkpoint").is_dir(), folder.member(0).path().is_dir());
+    let changed = match config.members() {
+        Some(members) if one => Some(format!("the run of one model, and training.ensemble is {}", members.len())),
+        None if several => Some("an ensemble, and its config.toml has no training.ensemble above 1".into()),
+        _ => None,
+    };
+    if let Some(found) = changed {
+        return Err(Error::input(format!(
+            "{}: found {found}; put config.toml back, or begin a new run with --config and --out",
+            run.display()
+        )));
+    }
     let backend = Backend::open(args.backend.as_ref().unwrap_or(&folder.provenance()?.backend))?;
     let dataset = folder.dataset(&config)?;
     let from = match config.members() {
