@@ -171,9 +171,9 @@ impl Block {
         if let Some((linear, condition)) = self.condition.as_ref().zip(condition) {
             x = x + linear.forward(condition.clone()).unsqueeze_dim(1);
         }
-        let all = self.attend.forward(x).reshape([n, length, 3, self.heads, channels / self.heads]);
-        let all = all.permute([2, 0, 3, 1, 4]);
-        [0, 1, 2].map(|i| all.clone().slice([i..i + 1]).squeeze_dim(0))
+        let (heads, width) = (self.heads, channels / self.heads);
+        let all = self.attend.forward(x).reshape([n, length, 3, heads, width]).permute([2, 0, 3, 1, 4]);
+        [0, 1, 2].map(|i| all.clone().slice([i..i + 1, 0..n, 0..heads, 0..length, 0..width]).squeeze_dim(0))
     }
 
     /// The rest of the block, from what the heads `[n, heads, length, channels / heads]` attended to.
