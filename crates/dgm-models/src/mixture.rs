@@ -72,8 +72,8 @@ mod tests {
         fn log_prob(&self, batch: &Batch, _: &mut Stream) -> Tensor<1> {
             let condition = batch.condition.clone().unwrap();
             let [rows, width] = condition.dims();
-            let factors = Tensor::<1>::from_floats([-1.0, -2.0, -3.0, 10.0], &condition.device());
-            let factors = factors.slice([0..width]).unsqueeze::<2>();
+            let factors = Tensor::<2>::from_floats([[-1.0, -2.0, -3.0, 10.0]], &condition.device());
+            let factors = factors.slice([0..1, 0..width]);
             let [label, told] = [0..3, 3..width].map(|columns| {
                 let part = condition.clone().slice([0..rows, columns.clone()]);
                 if columns.is_empty() {
