@@ -31,7 +31,7 @@ pub(crate) fn sigmoid<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 }
 
 /// log Σₖ exp(aₖ) over the columns, `[n, k]` → `[n]`, shifted by the maximum.
-pub(crate) fn log_sum_exp(a: Tensor<2>) -> Tensor<1> {
+pub fn log_sum_exp(a: Tensor<2>) -> Tensor<1> {
     // A row of −∞ alone sums to 0: shifted by a number it does, by −∞ it would be NaN.
     let max = a.clone().detach().max_dim(1).clamp_min(f64::from(f32::MIN));
     ((a - max.clone()).exp().sum_dim(1).log() + max).squeeze_dim(1)

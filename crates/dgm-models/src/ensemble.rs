@@ -62,9 +62,9 @@ impl Ensemble {
     }
 
     fn of(first: AnyModel, rest: Vec<AnyModel>) -> Self {
-        let of = |model: &AnyModel| Some(model.as_model().as_autoregressive()?.likelihood().clone());
-        let others: Option<Vec<Likelihood>> = rest.iter().map(of).collect();
-        let mixed = of(&first).zip(others).map(|(first, rest)| Likelihood::Mixture { first: Box::new(first), rest });
+        let likelihood = |model: &AnyModel| Some(model.as_model().as_autoregressive()?.likelihood().clone());
+        let members: Option<_> = std::iter::once(&first).chain(&rest).map(likelihood).collect();
+        let mixed = members.map(|members| Likelihood::Mixture { members });
         Self { first, rest, mixed }
     }
 
@@ -86,26 +86,22 @@ impl Ensemble {
     fn models(&self) -> impl Iterator<Item = &dyn Model> {
         self.members().map(AnyModel::as_model)
     }
-
-    /// What `f` gives for each member, the first apart.
-    fn each<T>(&self, mut f: impl FnMut(&dyn Model) -> T) -> (T, Vec<T>) {
-        let first = f(self.first.as_model());
-        (first, self.rest.iter().map(|member| f(member.as_model())).collect())
-    }
 }
 
 impl Train for Ensemble {
     /// The mean of the members' losses and terms.
     fn objective(&self, batch: &Batch, weights: Weights, noise: &mut Stream) -> Objective {
-        let (first, rest) = self.each(|model| model.objective(batch, weights, noise));
-        let sum = rest.into_iter().fold(first, |sum, next| Objective {
+        let sum = |sum: Objective, next: Objective| Objective {
             loss: sum.loss + next.loss,
             terms: sum.terms.into_iter().zip(next.terms).map(|((name, a), (_, b))| (name, a + b)).collect(),
-        });
+        };
+        let first = self.first.as_model().objective(batch, weights, noise);
+        let all =
+            self.rest.iter().fold(first, |all, member| sum(all, member.as_model().objective(batch, weights, noise)));
         let count = self.count() as f64;
         Objective {
-            loss: sum.loss.div_scalar(count),
-            terms: sum.terms.into_iter().map(|(name, term)| (name, term.div_scalar(count))).collect(),
+            loss: all.loss.div_scalar(count),
+            terms: all.terms.into_iter().map(|(name, term)| (name, term.div_scalar(count))).collect(),
         }
     }
 }
@@ -130,9 +126,8 @@ impl Density for Ensemble {
         if let Some(member) = self.single() {
             return member.log_prob_elementwise(batch);
         }
-        let first = self.first.as_model().log_prob_elementwise(batch)?;
-        let rest = self.rest.iter().map(|member| member.as_model().log_prob_elementwise(batch));
-        let mixed = log_mean_exp((first, rest.collect::<Option<_>>()?));
+        let factors: Option<_> = self.models().map(|model| model.log_prob_elementwise(batch)).collect();
+        let mixed = log_mean_exp(factors?);
         Some(fill_padding(mixed, batch.mask.as_ref()))
     }
 
@@ -144,7 +139,7 @@ impl Density for Ensemble {
         if let Some(factors) = self.log_prob_elementwise(batch) {
             return sum_event(factors);
         }
-        log_mean_exp(self.each(|model| model.log_weight(batch, noise)))
+        log_mean_exp(self.models().map(|model| model.log_weight(batch, noise)).collect())
     }
 }
 

@@ -5,6 +5,7 @@ use crate::error::ModelError;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::density::{Bernoulli, BetaBinomialMixture, Categorical, DiscretizedLogisticMixture, Normal};
+use dgm_core::estimate;
 use dgm_core::random::Stream;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -51,10 +52,8 @@ pub enum Likelihood {
     },
     /// The mean of several densities; the outputs are those of each, one after the other.
     Mixture {
-        /// One of them.
-        first: Box<Likelihood>,
-        /// The others.
-        rest: Vec<Likelihood>,
+        /// Those densities, one at least, all of levels or all of real numbers.
+        members: Vec<Likelihood>,
     },
     /// Mean and log-variance, in units of `std` around `mean`.
     Normal {
@@ -125,28 +124,22 @@ impl Likelihood {
             Self::Bernoulli => 1,
             Self::Categorical { levels } => *levels,
             Self::BetaBinomial { components, .. } | Self::DiscretizedLogistic { components, .. } => 3 * components,
-            Self::Mixture { first, rest } => first.parameters() + rest.iter().map(Self::parameters).sum::<usize>(),
+            Self::Mixture { members } => members.iter().map(Self::parameters).sum(),
             Self::Normal { .. } => 2,
         }
     }
 
-    /// What `f` gives for each density of a mixture and its outputs, the first apart.
-    fn each<T>(
-        first: &Self,
-        rest: &[Self],
-        parameters: &Tensor<3>,
-        mut f: impl FnMut(&Self, Tensor<3>) -> T,
-    ) -> (T, Vec<T>) {
+    /// What `f` gives for each density of a mixture and its outputs.
+    fn each<T>(members: &[Self], parameters: &Tensor<3>, mut f: impl FnMut(&Self, Tensor<3>) -> T) -> Vec<T> {
         let [batch, event, _] = parameters.dims();
         let mut start = 0;
-        let mut next = |one: &Self| {
+        let next = |one: &Self| {
             let end = start + one.parameters();
             let part = parameters.clone().slice([0..batch, 0..event, start..end]);
             start = end;
             f(one, part)
         };
-        let first = next(first);
-        (first, rest.iter().map(next).collect())
+        members.iter().map(next).collect()
     }
 
     /// log p(x) of each number in nats: parameters `[batch, event, parameters]`, x `[batch, event]`, result like x.
@@ -172,7 +165,7 @@ impl Likelihood {
                 let mixture = discretized_logistic(parameters, *levels, *components);
                 mixture.log_prob(x.reshape([batch * event])).reshape([batch, event])
             }
-            Self::Mixture { first, rest } => log_mean_exp(Self::each(first, rest, &parameters, |one, parameters| {
+            Self::Mixture { members } => log_mean_exp(Self::each(members, &parameters, |one, parameters| {
                 one.log_prob_at(parameters, x.clone(), places.clone())
             })),
             Self::Normal { mean, std } => {
@@ -206,20 +199,17 @@ impl Likelihood {
             let tempered = Normal::new(location, log_var + choice.temperature.ln());
             return in_units(tempered.sample(noise), part(mean, &places), part(std, &places));
         }
-        if let Self::Mixture { first, rest } = self
+        if let Self::Mixture { members } = self
             && self.is_real()
         {
             // A member of the mixture for each number, all equally probable, and its draw.
-            let members = 1 + rest.len() as u32;
-            let of: Vec<f32> = (0..batch * event).map(|_| noise.below(members) as f32).collect();
+            let of: Vec<f32> = (0..batch * event).map(|_| noise.below(members.len() as u32) as f32).collect();
             let of = Tensor::<2>::from_data(TensorData::new(of, [batch, event]), &parameters.device());
-            let (first, rest) = Self::each(first, rest, &parameters, |one, parameters| {
+            let drawn = Self::each(members, &parameters, |one, parameters| {
                 one.sample_at(parameters, places.clone(), choice, noise)
             });
-            let pick = |drawn: Tensor<2>, (k, other): (usize, Tensor<2>)| {
-                drawn.mask_where(of.clone().equal_elem((k + 1) as f64), other)
-            };
-            return rest.into_iter().enumerate().fold(first, pick);
+            let pick = |all: Tensor<2>, (k, drawn)| all.mask_where(of.clone().equal_elem(k as f64), drawn);
+            return drawn.into_iter().enumerate().fold(of.zeros_like(), pick);
         }
         let drawn = match (self, *choice == Choice::default()) {
             (Self::Bernoulli, true) => {
@@ -240,9 +230,9 @@ impl Likelihood {
         match self {
             Self::Bernoulli => Bernoulli::from_logits(parameters.reshape([batch, event])).mean(),
             Self::Normal { mean, std } => in_units(normal(parameters).mean(), mean, std),
-            Self::Mixture { first, rest } => {
-                let (first, others) = Self::each(first, rest, &parameters, |one, parameters| one.mean(parameters));
-                others.into_iter().fold(first, |sum, next| sum + next).div_scalar(1.0 + rest.len() as f64)
+            Self::Mixture { members } => {
+                let means = Self::each(members, &parameters, |one, parameters| one.mean(parameters).unsqueeze_dim(2));
+                Tensor::<3>::cat(means, 2).mean_dim(2).squeeze_dim(2)
             }
             _ => self.categorical(parameters).mean().reshape([batch, event]),
         }
@@ -263,7 +253,7 @@ impl Likelihood {
     fn is_real(&self) -> bool {
         match self {
             Self::Normal { .. } => true,
-            Self::Mixture { first, .. } => first.is_real(),
+            Self::Mixture { members } => members.iter().any(Self::is_real),
             _ => false,
         }
     }
@@ -278,9 +268,9 @@ impl Likelihood {
             Self::DiscretizedLogistic { levels, components } => {
                 discretized_logistic(parameters, *levels, *components).to_categorical()
             }
-            Self::Mixture { first, rest } => {
+            Self::Mixture { members } => {
                 let tables =
-                    Self::each(first, rest, &parameters, |one, parameters| one.categorical(parameters).log_probs());
+                    Self::each(members, &parameters, |one, parameters| one.categorical(parameters).log_probs());
                 Categorical::from_logits(log_mean_exp(tables))
             }
             Self::Bernoulli => {
@@ -364,16 +354,12 @@ fn of_components(parameters: Tensor<3>, components: usize) -> [Tensor<2>; 3] {
     [0, 1, 2].map(|i| parameters.clone().slice([0..rows, i * components..(i + 1) * components]))
 }
 
-/// log (1/K) Σ_k exp a_k of each place, shifted by the largest; −∞ where all are.
-///
-/// The mean is taken before the logarithm: of K equal numbers it is that number itself, without an error that a sum over
-/// thousands of places would add up.
-pub(crate) fn log_mean_exp<const D: usize>((first, rest): (Tensor<D>, Vec<Tensor<D>>)) -> Tensor<D> {
-    let count = 1.0 + rest.len() as f64;
-    let max = rest.iter().fold(first.clone(), |max, term| max.max_pair(term.clone())).clamp_min(f32::MIN);
-    let shifted = |term: Tensor<D>| (term - max.clone()).exp();
-    let sum = rest.into_iter().fold(shifted(first), |sum, term| sum + shifted(term));
-    sum.div_scalar(count).log() + max
+/// log (1/K) Σ_k exp a_k of each place of K tensors of one shape.
+pub(crate) fn log_mean_exp<const D: usize>(all: Vec<Tensor<D>>) -> Tensor<D> {
+    let shape = all.first().map_or([0; D], |one| one.dims());
+    let places = shape.iter().product();
+    let columns = all.into_iter().map(|one| one.reshape([places, 1])).collect();
+    estimate::log_mean_exp(Tensor::cat(columns, 1)).reshape(shape)
 }
 
 /// The density of the standardised numbers.

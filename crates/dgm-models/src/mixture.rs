@@ -2,8 +2,8 @@
 
 use crate::data::Batch;
 use crate::traits::Density;
-use burn::tensor::{Tensor, TensorData};
-use dgm_core::estimate::log_mean_exp;
+use burn::tensor::{Int, Tensor};
+use dgm_core::estimate::log_sum_exp;
 use dgm_core::random::Stream;
 
 /// log p(y) from how often each label occurs: log ((n_y + 1) / (n + K)), in nats.
@@ -28,8 +28,8 @@ pub fn log_joint(density: &dyn Density, log_prior: &[f64], batch: &Batch, noise:
     let (rows, labels) = (batch.len(), log_prior.len());
     assert!(labels > 0, "log_joint: `log_prior` has shape [0], expected [labels] with one label at least");
     let columns = log_prior.iter().enumerate().map(|(label, &log_p)| {
-        let one_hot: Vec<f32> = (0..rows * labels).map(|i| f32::from(u8::from(i % labels == label))).collect();
-        let one_hot = Tensor::from_data(TensorData::new(one_hot, [rows, labels]), &batch.target.device());
+        let label = Tensor::<1, Int>::full([rows], label as i64, &batch.target.device());
+        let one_hot = label.one_hot::<2>(labels).float();
         let condition = match &batch.condition {
             Some(rest) => Tensor::cat(vec![one_hot, rest.clone()], 1),
             None => one_hot,
@@ -44,8 +44,7 @@ pub fn log_joint(density: &dyn Density, log_prior: &[f64], batch: &Batch, noise:
 ///
 /// Exact where the density given the label is; of bounds it is a bound.
 pub fn log_marginal(log_joint: Tensor<2>) -> Tensor<1> {
-    let [_, labels] = log_joint.dims();
-    log_mean_exp(log_joint).add_scalar((labels as f64).ln())
+    log_sum_exp(log_joint)
 }
 
 #[cfg(test)]
@@ -54,7 +53,7 @@ mod tests {
     use super::*;
     use crate::data::{ConditionSpec, DataSpec, Values};
     use crate::registry::ModelConfig;
-    use burn::tensor::Device;
+    use burn::tensor::{Device, TensorData};
     use dgm_core::random::Seed;
 
     fn host(values: Tensor<1>) -> Vec<f64> {

@@ -2,7 +2,6 @@
 
 use super::EstimateError;
 use super::error::check_some;
-use crate::special::log_sum_exp;
 use burn::tensor::Tensor;
 
 /// log (1/k Σᵢ exp aᵢ) along the columns, shifted by the maximum: `[n, k]` → `[n]`.
@@ -10,8 +9,9 @@ use burn::tensor::Tensor;
 /// Of log-weights log p(x, zᵢ) − log q(zᵢ | x) it is the importance-weighted bound of log p(x)
 /// (Burda, Grosse and Salakhutdinov 2016, eq. 8).
 pub fn log_mean_exp(a: Tensor<2>) -> Tensor<1> {
-    let [_, k] = a.dims();
-    log_sum_exp(a).sub_scalar((k as f64).ln())
+    // The mean before the logarithm: of equal numbers it is that number itself.
+    let max = a.clone().detach().max_dim(1).clamp_min(f64::from(f32::MIN));
+    ((a - max.clone()).exp().mean_dim(1).log() + max).squeeze_dim(1)
 }
 
 /// log (1/k Σᵢ exp aᵢ), one value at a time: any k in constant memory.

@@ -5,8 +5,8 @@ use super::Mean;
 /// Nats over `dimensions` numbers → bits per dimension: nats / (D · ln 2).
 ///
 /// For a mean over examples of equal size this is the mean of their bits per dimension. Never average over batches.
-pub fn bits_per_dim(nats: f64, dimensions: usize) -> f64 {
-    nats / (dimensions as f64 * std::f64::consts::LN_2)
+pub fn bits_per_dim(nats: f64, dimensions: f64) -> f64 {
+    nats / (dimensions * std::f64::consts::LN_2)
 }
 
 /// exp(nats per token): the perplexity.
@@ -41,7 +41,7 @@ mod tests {
     fn bits_of_the_uniform_distribution_are_its_log2() {
         // 64 pixels of 16 levels: 4 bits each.
         let nats = 64.0 * 16f64.ln();
-        assert!((bits_per_dim(nats, 64) - 4.0).abs() < 1e-12);
+        assert!((bits_per_dim(nats, 64.0) - 4.0).abs() < 1e-12);
     }
 
     #[test]

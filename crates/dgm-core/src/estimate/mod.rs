@@ -25,6 +25,7 @@ mod pit;
 mod ratio;
 mod representation;
 
+pub use crate::special::log_sum_exp;
 pub use calibration::{Binning, Reliability, ReliabilityBin, top_label};
 pub use crps::{crps_ensemble, crps_ensemble_fair, crps_normal, crps_normal_mixture};
 pub use error::EstimateError;

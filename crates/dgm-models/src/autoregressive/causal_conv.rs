@@ -152,7 +152,7 @@ impl Network for CausalConvNetwork {
 
     fn start(&self, n: usize, condition: Option<&Tensor<2>>) -> Box<dyn Pixels + '_> {
         let [channels, _] = self.position.dims();
-        let device = self.first.device();
+        let device = self.device();
         let of_layer = |layer: &Layer| {
             let condition = layer.condition.as_ref().zip(condition);
             LayerAtOnePosition {
@@ -168,6 +168,10 @@ impl Network for CausalConvNetwork {
             places: self.position.val().swap_dims(0, 1),
             layers: self.layers.iter().map(of_layer).collect(),
         })
+    }
+
+    fn device(&self) -> Device {
+        self.first.device()
     }
 }
 

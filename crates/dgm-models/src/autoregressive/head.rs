@@ -45,10 +45,6 @@ impl Head {
         self.output.forward(silu(hidden))
     }
 
-    pub(crate) fn device(&self) -> Device {
-        self.output.device()
-    }
-
     /// The same at one pixel.
     pub(crate) fn at_one_position(&self) -> HeadAtOnePosition {
         HeadAtOnePosition {

@@ -36,6 +36,9 @@ pub trait Network: Module + std::fmt::Debug {
 
     /// One pixel after the other, from the first on, for `n` examples at once.
     fn start(&self, n: usize, condition: Option<&Tensor<2>>) -> Box<dyn Pixels + '_>;
+
+    /// The device of the weights.
+    fn device(&self) -> Device;
 }
 
 /// A [`Network`] that goes from pixel to pixel, at the cost of one pixel each.
@@ -176,7 +179,7 @@ impl<N: Network> Autoregressive for Arm<N> {
     }
 
     fn device(&self) -> Device {
-        self.heads.first().map_or_else(Device::default, Head::device)
+        self.network.device()
     }
 
     fn conditionals(&self, x: Tensor<2>, condition: Option<&Tensor<2>>) -> Tensor<3> {

@@ -193,7 +193,7 @@ impl Network for PixelCnnNetwork {
 
     fn start(&self, n: usize, condition: Option<&Tensor<2>>) -> Box<dyn Pixels + '_> {
         let [_, _, _, columns] = self.first.vertical.place.columns.dims();
-        let device = self.first.down.device();
+        let device = self.device();
         let rows = |layer: &Layer| Tensor::zeros([n, layer.vertical.conv.inputs(), 1, columns], &device);
         let all = || std::iter::once(&self.first).chain(&self.layers);
         let mut pixels = PixelCnnPixels {
@@ -205,6 +205,10 @@ impl Network for PixelCnnNetwork {
         };
         pixels.begin_row(None);
         Box::new(pixels)
+    }
+
+    fn device(&self) -> Device {
+        self.first.down.device()
     }
 }
 

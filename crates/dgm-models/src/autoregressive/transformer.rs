@@ -253,7 +253,7 @@ impl Network for TransformerNetwork {
     }
 
     fn start(&self, n: usize, condition: Option<&Tensor<2>>) -> Box<dyn Pixels + '_> {
-        let device = self.token.device();
+        let device = self.device();
         let (channels, length) = (self.token.outputs(), self.shape[0] * self.shape[1]);
         let cache = |block: &Block| {
             let none = Tensor::zeros([n, block.heads, length, channels / block.heads], &device);
@@ -269,6 +269,10 @@ impl Network for TransformerNetwork {
             inputs: Vec::new(),
             network: self,
         })
+    }
+
+    fn device(&self) -> Device {
+        self.token.device()
     }
 }
 

@@ -70,10 +70,7 @@ fn the_fewest_levels_that_have_the_probability_are_kept() {
 
 #[test]
 fn a_mixture_is_the_mean_of_its_densities() {
-    let mixture = Likelihood::Mixture {
-        first: Box::new(Likelihood::Bernoulli),
-        rest: vec![Likelihood::Categorical { levels: 2 }],
-    };
+    let mixture = Likelihood::Mixture { members: vec![Likelihood::Bernoulli, Likelihood::Categorical { levels: 2 }] };
     assert_eq!(mixture.parameters(), 3);
     // σ(log 3) = 3/4; softmax(0, log 9) gives 9/10 to the second.
     let parameters = Tensor::<3>::from_floats([[[3f32.ln(), 0.0, 9f32.ln()]]], &Device::flex());

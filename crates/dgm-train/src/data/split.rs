@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use dgm_core::estimate::bits_per_dim;
 use dgm_core::random::Seed;
 use dgm_models::Batch;
 
@@ -333,7 +334,7 @@ impl Split {
 
     /// Nats an example in the mean → bits for each number that is scored: Σ nats / (Σ scored · ln 2).
     pub fn bits_per_dim(&self, nats: f64) -> f64 {
-        nats / (self.mean_scored() * std::f64::consts::LN_2)
+        bits_per_dim(nats, self.mean_scored())
     }
 
     /// What is drawn anew every epoch is drawn by this seed from now on.

@@ -3,9 +3,8 @@
 use super::LikelihoodRow;
 use crate::data::Split;
 use crate::error::{Error, Result};
-use dgm_core::estimate::{Ratio, perplexity};
+use dgm_core::estimate::{Ratio, bits_per_dim, perplexity};
 use serde::Serialize;
-use std::f64::consts::LN_2;
 
 /// How every figure for each token is computed.
 const ESTIMATOR: &str = "ratio of sums over examples, error by the delta method";
@@ -47,8 +46,8 @@ pub(super) fn figures(split: &Split, nats: &[f64]) -> Result<Option<TokenFigures
         token: tokens.unit.name(),
         nats_per_token: rate.ratio,
         standard_error: rate.standard_error,
-        bits_per_token: rate.ratio / LN_2,
-        bits_standard_error: rate.standard_error / LN_2,
+        bits_per_token: bits_per_dim(rate.ratio, 1.0),
+        bits_standard_error: bits_per_dim(rate.standard_error, 1.0),
         perplexity,
         perplexity_standard_error: perplexity * rate.standard_error,
         tokens: rate.total as u64,

@@ -4,8 +4,8 @@ use super::{Course, Report, Window};
 use crate::config::Config;
 use crate::data::Dataset;
 use crate::error::Error;
+use dgm_core::estimate::bits_per_dim;
 use serde_json::{Value, json};
-use std::f64::consts::LN_2;
 use std::io::Write;
 
 /// The line of an error: its message, and the exit code of the process.
@@ -74,7 +74,7 @@ impl<W: Write> Report for Json<W> {
             "epoch": course.epoch(step),
             "epochs": course.epochs,
             "nats_per_example": nats,
-            "bits_per_dim": nats / (course.bits.train * LN_2),
+            "bits_per_dim": bits_per_dim(nats, course.bits.train),
             "learning_rate": learning_rate,
             "examples_per_second": examples_per_second,
             "seconds_left": course.seconds_left(step),
@@ -97,7 +97,7 @@ impl<W: Write> Report for Json<W> {
             "kind": "validation",
             "epoch": epoch,
             "nats_per_example": nats,
-            "bits_per_dim": bits.map(|bits| nats / (bits.validation * LN_2)),
+            "bits_per_dim": bits.map(|bits| bits_per_dim(nats, bits.validation)),
             "best": best,
             "best_epoch": self.best.map(|(epoch, _)| epoch),
             "best_nats_per_example": self.best.map(|(_, nats)| nats),

@@ -11,11 +11,11 @@ use crate::config::Config;
 use crate::data::{Dataset, Unit};
 use bar::Bar;
 use clap::ValueEnum;
+use dgm_core::estimate::bits_per_dim;
 use indicatif::{ProgressBar, ProgressStyle};
 use json::Json;
 use lines::Lines;
 use quiet::Quiet;
-use std::f64::consts::LN_2;
 use std::io::IsTerminal;
 use std::time::Instant;
 
@@ -151,7 +151,7 @@ fn headline(config: &Config, dataset: &Dataset, parameters: usize) -> String {
 
 /// "85.123 nats (1.9188 bits/dim)", of training.
 fn loss_text(nats: f64, bits: Bits) -> String {
-    format!("{nats:.3} nats ({:.4} bits/{})", nats / (bits.train * LN_2), bits.name)
+    format!("{nats:.3} nats ({:.4} bits/{})", bits_per_dim(nats, bits.train), bits.name)
 }
 
 /// "nll 80.12  kl 5.00"; nothing where there is one term, which is the loss itself.
