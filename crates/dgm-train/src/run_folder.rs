@@ -2,7 +2,7 @@
 
 use crate::backend::Backend;
 use crate::config::Config;
-use crate::data::{self, Dataset};
+use crate::data::{self, Dataset, Vocabulary};
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
 use crate::train::checkpoint::{Checkpoint, Progress};
@@ -56,6 +56,9 @@ pub struct Provenance {
     /// Entropy of the distribution that the data were drawn from, in nats an example, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entropy: Option<f64>,
+    /// What the levels stand for, where they are symbols of a text: to write texts, the text itself is not needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vocabulary: Option<Vocabulary>,
     /// Seconds since 1970 when the run began.
     pub began: u64,
 }
@@ -162,6 +165,7 @@ impl RunFolder {
             spec: dataset.spec.clone(),
             transforms: dataset.transforms.clone(),
             entropy: dataset.entropy,
+            vocabulary: dataset.vocabulary.clone(),
             began: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
         };
         if self.path.join("config.toml").exists() {

@@ -108,6 +108,8 @@ fn the_folder_of_an_ensemble_is_enough_and_its_members_are_runs() {
         let of_members = &result["members"][split];
         assert!((nats(of_members) - (one + other) / 2.0).abs() < 1e-9, "{of_members}");
         assert_eq!(of_members["lowest"].as_f64().unwrap(), one.min(other));
+        // Of two: s² = (a − b)² / 2, and √(s² / 2) = |a − b| / 2.
+        assert!((of_members["standard_error"].as_f64().unwrap() - (one - other).abs() / 2.0).abs() < 1e-9);
         // Jensen's inequality, for every example and so in the mean.
         assert!(nats(&result[split]) < nats(of_members) - 1e-3, "{split}: mixing buys nothing");
         assert!(result[split]["estimator"].as_str().unwrap().starts_with("exact, mixture of 2 models"));
@@ -173,4 +175,22 @@ fn a_mixture_of_bounds_is_called_one() {
     let expected =
         "32 posterior samples an example, one importance weight of each member, bound of the mixture of 2 models";
     assert_eq!(result["test"]["estimator"], expected);
+}
+
+#[test]
+fn mixtures_over_labels_and_over_members_go_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = ["--set", "data.condition=label", "--set", "model.channels=8", "--set", "model.layers=2"];
+    let table = run_ok(folder.path(), &args("arm.toml", "run", &[&TWO[..], &small].concat()));
+    let result = json(&folder.path().join("run/result.json"));
+    for row in ["test_label_mixture", "validation_label_mixture"] {
+        let members =
+            [0, 1].map(|member| nats(&json(&folder.path().join(format!("run/member-{member}/result.json")))[row]));
+        let mean = (members[0] + members[1]) / 2.0;
+        assert!((nats(&result["members"][row]) - mean).abs() < 1e-9, "{row}");
+        assert!(nats(&result[row]) < mean - 1e-3, "{row}: mixing buys nothing");
+    }
+    let members =
+        table.lines().filter(|line| line.ends_with(|end: char| end.is_ascii_digit()) && line.contains("by themselves"));
+    assert_eq!(members.count(), 4, "{table}");
 }

@@ -33,7 +33,7 @@ pub(super) fn run(args: &InspectArgs) -> Result<ExitCode> {
     if let Some(out) = &args.out {
         check_out(out, image)?;
     }
-    let inspection = Inspection { summary: Summary::of(&dataset)?, windows: windows(&config.data, &dataset)? };
+    let inspection = Inspection { summary: Summary::of(&dataset)?, windows: windows(&dataset)? };
     if let Some(out) = &args.out {
         write_sheet(out, &dataset, usize::from(args.n))?;
     }
@@ -110,9 +110,9 @@ fn check_out(out: &Path, image: bool) -> Result<()> {
 }
 
 /// The first training examples as text.
-fn windows(config: &DataConfig, dataset: &Dataset) -> Result<Vec<String>> {
-    let DataConfig::Text(text) = config else { return Ok(Vec::new()) };
-    let symbols = text.symbols()?;
+fn windows(dataset: &Dataset) -> Result<Vec<String>> {
+    let Some(vocabulary) = &dataset.vocabulary else { return Ok(Vec::new()) };
+    let symbols = vocabulary.names();
     let rows: Vec<usize> = (0..dataset.train.len().min(WINDOWS)).collect();
     let read = dataset.train.target.read(&rows, 0)?;
     let mask = dataset.train.mask.as_ref().map(|mask| mask.read(&rows, 0)).transpose()?;

@@ -2,8 +2,7 @@
 
 use super::{SampleArgs, sample_text};
 use crate::backend::Backend;
-use crate::config::Config;
-use crate::data::{DataConfig, Split, TextConfig, picture_as};
+use crate::data::{Split, Vocabulary, picture_as};
 use crate::draw::{Beginning, Wanted, draw, needs_examples};
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
@@ -11,7 +10,7 @@ use crate::report::{grid, progress};
 use crate::run_folder::{Provenance, RunFolder};
 use dgm_core::random::Seed;
 use dgm_models::autoregressive::sampling::Choice;
-use dgm_models::{DataSpec, Model};
+use dgm_models::{DataSpec, Model, Values};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -27,20 +26,20 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
     let config = folder.config()?;
     let provenance = folder.provenance()?;
     let spec = &provenance.spec;
-    let form = Form::of(args, &config, spec)?;
+    let form = Form::of(args, &provenance)?;
     let seed = Seed(args.seed.unwrap_or(config.seed));
     let (path, as_picture) = match form {
-        Form::Text(text, out) => {
+        Form::Text(vocabulary, out) => {
             let model = folder.model(&config, spec, &backend.device)?;
-            return write_texts(args, &model, text, &provenance, out.as_deref(), seed);
+            return write_texts(args, &model, vocabulary, out.as_deref(), seed);
         }
         Form::Picture(path) => (path, true),
         Form::Numbers(path) => (path, false),
     };
     if args.prompt.is_some() || args.length.is_some() {
-        let what = match config.data {
-            DataConfig::Text(_) => "--prompt and --length write text: leave --out out, or name a .txt",
-            _ => "--prompt and --length are for texts, and this run's targets are none",
+        let what = match provenance.vocabulary {
+            Some(_) => "--prompt and --length write text: leave --out out, or name a .txt",
+            None => "--prompt and --length are for texts, and this run's targets are none",
         };
         return Err(Error::input(what));
     }
@@ -69,15 +68,12 @@ enum Form<'a> {
     Picture(PathBuf),
     Numbers(PathBuf),
     /// To a file or to the terminal.
-    Text(&'a TextConfig, Option<PathBuf>),
+    Text(&'a Vocabulary, Option<PathBuf>),
 }
 
 impl<'a> Form<'a> {
-    fn of(args: &SampleArgs, config: &'a Config, spec: &DataSpec) -> Result<Self> {
-        let text = match &config.data {
-            DataConfig::Text(text) => Some(text),
-            _ => None,
-        };
+    fn of(args: &SampleArgs, provenance: &'a Provenance) -> Result<Self> {
+        let (spec, text) = (&provenance.spec, provenance.vocabulary.as_ref());
         let Some(path) = &args.out else {
             return match text {
                 Some(text) => Ok(Self::Text(text, None)),
@@ -126,8 +122,7 @@ fn beginning(args: &SampleArgs, spec: &DataSpec) -> Result<Option<Beginning>> {
 fn write_texts(
     args: &SampleArgs,
     model: &dyn Model,
-    text: &TextConfig,
-    provenance: &Provenance,
+    vocabulary: &Vocabulary,
     out: Option<&Path>,
     seed: Seed,
 ) -> Result<ExitCode> {
@@ -137,12 +132,10 @@ fn write_texts(
     let arm = model
         .as_autoregressive()
         .ok_or_else(|| Error::input("only autoregressive models write texts; write levels with --out samples.csv"))?;
-    let vocabulary = text.vocabulary()?;
-    if vocabulary.fingerprint() != provenance.data_sha256 {
-        return Err(Error::input(format!(
-            "{}: not the text that the run was trained on, whose symbols it needs; put that back",
-            text.path.display()
-        )));
+    if model.spec().values != Values::Levels(vocabulary.len()) {
+        return Err(Error::input(
+            "provenance.json: its vocabulary has another number of symbols than the model; put it back",
+        ));
     }
     let wanted = sample_text::Wanted {
         prompt: args.prompt.as_deref().unwrap_or_default(),
@@ -154,7 +147,7 @@ fn write_texts(
     let mut write = |out: &mut dyn std::io::Write| -> Result<()> {
         for i in 0..n {
             let heard = i == 0 || sample_text::print(out, "\n----\n")?;
-            if !heard || !sample_text::write(arm, &vocabulary, &wanted, &mut noise, out)? {
+            if !heard || !sample_text::write(arm, vocabulary, &wanted, &mut noise, out)? {
                 return Ok(());
             }
         }

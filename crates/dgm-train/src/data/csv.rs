@@ -168,6 +168,7 @@ impl CsvConfig {
             fingerprint: fingerprint.finish(),
             transforms: Vec::new(),
             entropy: None,
+            vocabulary: None,
         })
     }
 

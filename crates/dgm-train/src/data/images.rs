@@ -197,7 +197,7 @@ impl ImageSet {
         let spec = DataSpec { shape, values, condition };
         let transforms = declared.transforms.sentences(self.levels);
         let Self { name, fingerprint, .. } = self;
-        Ok(Dataset { name, spec, train, validation, test, fingerprint, transforms, entropy: None })
+        Ok(Dataset { name, spec, train, validation, test, fingerprint, transforms, entropy: None, vocabulary: None })
     }
 
     /// One split, with the random steps of `draw`.

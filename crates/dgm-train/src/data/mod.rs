@@ -145,6 +145,8 @@ pub struct Dataset {
     /// Entropy of the distribution that the examples were drawn from, in nats an example, where it is known: no model's
     /// mean NLL is below it, short of chance. Given a condition, the conditional entropy.
     pub entropy: Option<f64>,
+    /// What the levels stand for, where they are symbols of a text.
+    pub vocabulary: Option<Vocabulary>,
 }
 
 impl Dataset {

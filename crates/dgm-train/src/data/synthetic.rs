@@ -201,6 +201,7 @@ impl SyntheticConfig {
             fingerprint: fingerprint.finish(),
             transforms: Vec::new(),
             entropy: Some(distribution.entropy()),
+            vocabulary: None,
         })
     }
 }

@@ -220,9 +220,8 @@ impl TextConfig {
                 (symbols, vocabulary.with_unknown(unknown > 0), unknown, layout)
             }
         };
-        let fingerprint = fingerprint.finish();
-        let vocabulary = vocabulary.read_from(source.name(), fingerprint.clone(), lines);
-        Ok(Text { symbols, vocabulary, unknown, layout, fingerprint })
+        let vocabulary = vocabulary.of_lines(lines);
+        Ok(Text { symbols, vocabulary, unknown, layout, fingerprint: fingerprint.finish() })
     }
 
     /// Where the parts and the examples of a text of `n` symbols are.
@@ -259,22 +258,6 @@ impl TextConfig {
         Ok(Layout::Lines { lines, ends })
     }
 
-    /// What each level stands for, as a person reads it: control characters are escaped.
-    ///
-    /// # Errors
-    /// As for loading.
-    pub fn symbols(&self) -> Result<Vec<String>> {
-        Ok(self.vocabulary()?.names())
-    }
-
-    /// The symbols of the text, and the way from text to levels and back. Reads the file.
-    ///
-    /// # Errors
-    /// As for loading: a text that is not there any more is named, with the key `data.path`.
-    pub fn vocabulary(&self) -> Result<Vocabulary> {
-        Ok(self.read()?.vocabulary)
-    }
-
     pub(super) fn load(&self, seed: Seed) -> Result<Dataset> {
         let text = self.read()?;
         let [train, validation, test] = self.passages(&text, seed).map(Arc::new);
@@ -290,6 +273,7 @@ impl TextConfig {
             fingerprint: text.fingerprint,
             transforms,
             entropy: None,
+            vocabulary: Some(text.vocabulary),
         })
     }
 

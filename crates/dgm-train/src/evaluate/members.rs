@@ -5,6 +5,7 @@ use crate::data::Split;
 use crate::error::{Error, Result};
 use crate::run_folder::RunFolder;
 use burn::tensor::Device;
+use dgm_core::estimate::Mean;
 use dgm_models::{Density, Ensemble};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -18,6 +19,12 @@ pub struct Members {
     pub test: MemberFigure,
     /// Their `validation`.
     pub validation: MemberFigure,
+    /// Their `test_label_mixture`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_label_mixture: Option<MemberFigure>,
+    /// Their `validation_label_mixture`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation_label_mixture: Option<MemberFigure>,
 }
 
 /// One figure of all members.
@@ -25,8 +32,12 @@ pub struct Members {
 pub struct MemberFigure {
     /// As in the members' results.
     pub quantity: String,
+    /// What was computed of each member by itself.
+    pub estimator: String,
     /// Mean over members, in nats an example.
     pub nats_per_example: f64,
+    /// Of that mean, as an estimate of the mean over all seeds: the deviation between members / √members.
+    pub standard_error: f64,
     /// The same in bits a number.
     pub bits_per_dim: f64,
     /// The best member's, in nats an example.
@@ -42,12 +53,15 @@ pub struct MemberFigure {
 struct OfMember {
     test: Figure,
     validation: Figure,
+    test_label_mixture: Option<Figure>,
+    validation_label_mixture: Option<Figure>,
 }
 
 /// What is read of one of its figures.
 #[derive(Deserialize)]
 struct Figure {
     quantity: String,
+    estimator: String,
     nats_per_example: f64,
     bits_per_dim: f64,
     examples: usize,
@@ -66,34 +80,52 @@ impl Members {
             serde_json::from_str(&text).map_err(|error| Error::input(format!("{}: {error}", path.display())))
         };
         let all: Vec<OfMember> = (0..count).map(read).collect::<Result<_>>()?;
-        let figure = |row: fn(&OfMember) -> &Figure| {
-            let rows: Vec<&Figure> = all.iter().map(row).collect();
-            let mean =
-                |value: fn(&Figure) -> f64| rows.iter().map(|row| value(row)).sum::<f64>() / rows.len().max(1) as f64;
-            let nats = || rows.iter().map(|row| row.nats_per_example);
-            MemberFigure {
-                quantity: rows.first().map_or(String::new(), |row| row.quantity.clone()),
-                nats_per_example: mean(|row| row.nats_per_example),
-                bits_per_dim: mean(|row| row.bits_per_dim),
-                lowest: nats().fold(f64::INFINITY, f64::min),
-                highest: nats().fold(f64::NEG_INFINITY, f64::max),
-                examples: rows.first().map_or(0, |row| row.examples),
-            }
+        // All members have the rows that one has: they are of one configuration.
+        let figure = |row: fn(&OfMember) -> Option<&Figure>| {
+            let rows: Vec<&Figure> = all.iter().filter_map(row).collect();
+            let first = rows.first()?;
+            let nats: Vec<f64> = rows.iter().map(|row| row.nats_per_example).collect();
+            let Mean { mean, standard_error, .. } = Mean::of(&nats);
+            let bits: Vec<f64> = rows.iter().map(|row| row.bits_per_dim).collect();
+            Some(MemberFigure {
+                quantity: first.quantity.clone(),
+                estimator: first.estimator.clone(),
+                nats_per_example: mean,
+                standard_error,
+                bits_per_dim: Mean::of(&bits).mean,
+                lowest: nats.iter().copied().fold(f64::INFINITY, f64::min),
+                highest: nats.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+                examples: first.examples,
+            })
         };
-        Ok(Self { count, test: figure(|member| &member.test), validation: figure(|member| &member.validation) })
+        let none = || Error::run("an ensemble has no members");
+        Ok(Self {
+            count,
+            test: figure(|member| Some(&member.test)).ok_or_else(none)?,
+            validation: figure(|member| Some(&member.validation)).ok_or_else(none)?,
+            test_label_mixture: figure(|member| member.test_label_mixture.as_ref()),
+            validation_label_mixture: figure(|member| member.validation_label_mixture.as_ref()),
+        })
     }
 
     /// Lines of the table for a terminal.
     pub(super) fn table(&self) -> String {
-        let line = |split: &str, figure: &MemberFigure| {
-            let MemberFigure { quantity, nats_per_example, bits_per_dim, lowest, highest, examples } = figure;
+        let rows = [
+            ("test", Some(&self.test)),
+            ("test", self.test_label_mixture.as_ref()),
+            ("validation", Some(&self.validation)),
+            ("validation", self.validation_label_mixture.as_ref()),
+        ];
+        let line = |(split, figure): (&str, &MemberFigure)| {
+            let MemberFigure { quantity, estimator, nats_per_example, standard_error, .. } = figure;
+            let MemberFigure { bits_per_dim, lowest, highest, examples, .. } = figure;
             format!(
-                "{split:<11} {quantity:<8} {nats_per_example:>12.4} {:>9} {bits_per_dim:>10.4} {examples:>9}  mean of the {} \
-                 members by themselves, {lowest:.4} to {highest:.4}\n",
-                "", self.count
+                "{split:<11} {quantity:<8} {nats_per_example:>12.4} {standard_error:>9.4} {bits_per_dim:>10.4} {examples:>9}  \
+                 {estimator}: mean of the {} members by themselves, {lowest:.4} to {highest:.4}\n",
+                self.count
             )
         };
-        line("test", &self.test) + &line("validation", &self.validation)
+        rows.into_iter().filter_map(|(split, figure)| Some(line((split, figure?)))).collect()
     }
 }
 

@@ -29,6 +29,7 @@ fn dataset(bad: &[usize]) -> Dataset {
         fingerprint: String::new(),
         transforms: vec![],
         entropy: None,
+        vocabulary: None,
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::Unit;
 use crate::error::{Error, Result};
 
@@ -9,17 +11,29 @@ use crate::error::{Error, Result};
 const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
 
 /// The symbols of a text: level i of a target is symbol i.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vocabulary {
     unit: Unit,
     /// In the order of their code points; none for bytes.
+    #[serde(with = "in_one_string")]
     characters: Vec<char>,
     /// Whether the level behind the characters stands for all others.
     unknown: bool,
     /// Whether a newline ends an example.
     lines: bool,
-    origin: String,
-    fingerprint: String,
+}
+
+/// Characters as the string of them.
+mod in_one_string {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(characters: &[char], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&characters.iter().collect::<String>())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<char>, D::Error> {
+        Ok(String::deserialize(deserializer)?.chars().collect())
+    }
 }
 
 /// A symbol for a person: as it is where it can be seen, escaped where it cannot.
@@ -34,14 +48,7 @@ fn visible(character: char) -> String {
 impl Vocabulary {
     /// The 256 bytes.
     pub(super) fn bytes() -> Self {
-        Self {
-            unit: Unit::Bytes,
-            characters: Vec::new(),
-            unknown: false,
-            lines: false,
-            origin: String::new(),
-            fingerprint: String::new(),
-        }
+        Self { unit: Unit::Bytes, characters: Vec::new(), unknown: false, lines: false }
     }
 
     /// The characters that there are.
@@ -65,9 +72,9 @@ impl Vocabulary {
         self
     }
 
-    /// Where the text came from, for messages and to know it again.
-    pub(super) fn read_from(mut self, origin: &str, fingerprint: String, lines: bool) -> Self {
-        (self.origin, self.fingerprint, self.lines) = (origin.into(), fingerprint, lines);
+    /// Whether a newline ends an example.
+    pub(super) fn of_lines(mut self, lines: bool) -> Self {
+        self.lines = lines;
         self
     }
 
@@ -78,11 +85,6 @@ impl Vocabulary {
             Unit::Bytes => 256,
             Unit::Characters => self.characters.len() + usize::from(self.unknown),
         }
-    }
-
-    /// SHA-256 of the text, as in a run's `provenance.json`: a vocabulary of another text is another vocabulary.
-    pub fn fingerprint(&self) -> &str {
-        &self.fingerprint
     }
 
     /// The level that ends an example: the newline, where every line is an example.
@@ -114,9 +116,8 @@ impl Vocabulary {
         let level = |character: char| match self.number(character) {
             level if level < self.len() => Ok(level as f32),
             _ => Err(Error::input(format!(
-                "the character {character:?} is in no place of the training part of {}, so it has no level; expected one \
-                 of its {} characters; leave it out or replace it",
-                self.origin,
+                "the character {character:?} is in no place of the text for training, so it has no level; expected one of \
+                 its {} characters; leave it out or replace it",
                 self.len()
             ))),
         };
