@@ -53,7 +53,9 @@ def main():
     for (name, what), values in columns.items():
         nats = [value for value, _ in values]
         deviation = statistics.stdev(nats) if len(nats) > 1 else float("nan")
-        each = ", ".join(f"{value:.3f} ± {error:.3f}" for value, error in values)
+        # A standard error of one example is not known.
+        known = (float("nan") if error is None else error for _, error in values)
+        each = ", ".join(f"{value:.3f} ± {error:.3f}" for value, error in zip(nats, known))
         print(f"{name}: mean {statistics.mean(nats):.3f}, deviation over {len(nats)} seeds {deviation:.3f} ({each}); {what}")
     print("minutes of training:", ", ".join(f"{value:.1f}" for value in minutes))
 

@@ -122,10 +122,6 @@ impl Density for ConditionalMlp {
 
 /// Given the condition the numbers do not depend on each other: a product of conditionals that see nothing.
 impl Autoregressive for ConditionalMlp {
-    fn spec(&self) -> &DataSpec {
-        &self.spec
-    }
-
     fn likelihood(&self) -> &Likelihood {
         &self.likelihood
     }

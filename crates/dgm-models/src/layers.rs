@@ -108,6 +108,11 @@ impl TapConv {
         tap_conv2d(x, self.weight.val(), self.bias.val(), &self.taps)
     }
 
+    /// What it sees, as it was given to [`new`](Self::new).
+    pub(crate) fn taps(&self) -> &[Tap] {
+        &self.taps
+    }
+
     pub(crate) fn inputs(&self) -> usize {
         self.weight.val().dims()[1]
     }

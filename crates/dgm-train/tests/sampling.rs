@@ -142,4 +142,7 @@ fn a_text_goes_on_from_its_prompt_beyond_the_window_and_ends_where_lines_do() {
     trained(lines.path(), model, &data, "epochs = 8");
     let text = run_ok(lines.path(), &["sample", "run", "--prompt", "a", "--length", "60", "--top-k", "1"]);
     assert_eq!(text, "aab\n\n");
+    // As levels, up to the newline as well: 0 is it, 1 an a and 2 a b.
+    run_ok(lines.path(), &["sample", "run", "-n", "9", "--top-k", "1", "--out", "lines.csv"]);
+    assert_eq!(std::fs::read_to_string(lines.path().join("lines.csv")).unwrap(), "1,1,2,0\n".repeat(9));
 }

@@ -92,13 +92,11 @@ impl CausalConvConfig {
                     conv: TapConv::new(channels, 2 * channels, &taps(&back), noise, device),
                     condition: spec.condition.as_ref().map(|c| linear(c.width(), 2 * channels, noise, device)),
                     project: TapConv::new(channels, channels, &taps(&[0]), noise, device),
-                    offsets: back,
                 }
             })
             .collect();
         let network = CausalConvNetwork {
             first: TapConv::new(shared.features(), channels, &taps(&before), noise, device),
-            offsets: before,
             position: zeros([channels, length], device),
             layers,
             dropout: self.dropout,
@@ -117,9 +115,6 @@ struct Layer {
     conv: TapConv,
     condition: Option<Linear>,
     project: TapConv,
-    /// From a position to those that its convolution sees.
-    #[module(skip)]
-    offsets: Vec<isize>,
 }
 
 /// A first convolution of strictly earlier positions, a learned offset for each position, and gated residual layers.
@@ -128,8 +123,6 @@ pub struct CausalConvNetwork {
     first: TapConv,
     position: Param<Tensor<2>>,
     layers: Vec<Layer>,
-    #[module(skip)]
-    offsets: Vec<isize>,
     #[module(skip)]
     dropout: f64,
 }
@@ -159,12 +152,12 @@ impl Network for CausalConvNetwork {
                 conv: layer.conv.at_one_position(),
                 condition: condition.map(|(linear, condition)| linear.forward(condition.clone())),
                 project: layer.project.at_one_position(),
-                seen: Seen::new(layer.offsets.clone(), Tensor::zeros([n, channels], &device)),
+                seen: Seen::new(&layer.conv, Tensor::zeros([n, channels], &device)),
             }
         };
         Box::new(CausalConvPixels {
             first: self.first.at_one_position(),
-            inputs: Seen::new(self.offsets.clone(), Tensor::zeros([n, self.first.inputs()], &device)),
+            inputs: Seen::new(&self.first, Tensor::zeros([n, self.first.inputs()], &device)),
             places: self.position.val().swap_dims(0, 1),
             layers: self.layers.iter().map(of_layer).collect(),
         })
@@ -177,6 +170,7 @@ impl Network for CausalConvNetwork {
 
 /// What a convolution has seen so far, for the positions that it will see again.
 struct Seen {
+    /// From a position to those that its convolution sees, the farthest first.
     offsets: Vec<isize>,
     /// What stands before the first position.
     outside: Tensor<2>,
@@ -184,7 +178,8 @@ struct Seen {
 }
 
 impl Seen {
-    fn new(offsets: Vec<isize>, outside: Tensor<2>) -> Self {
+    fn new(conv: &TapConv, outside: Tensor<2>) -> Self {
+        let offsets = conv.taps().iter().map(|&[_, offset]| offset).collect();
         Self { offsets, outside, all: Vec::new() }
     }
 

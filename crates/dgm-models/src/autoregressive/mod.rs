@@ -52,10 +52,7 @@ pub trait Pixels {
 }
 
 /// A model whose density is a product of conditionals in a fixed order of the target's numbers.
-pub trait Autoregressive: Density {
-    /// The data that the model was built for.
-    fn spec(&self) -> &DataSpec;
-
+pub trait Autoregressive: Model {
     /// The likelihood of each number given those before.
     fn likelihood(&self) -> &Likelihood;
 
@@ -72,7 +69,7 @@ pub trait Autoregressive: Density {
     /// The places of the event in the order in which they depend on each other: pixel by pixel, and in a pixel channel by
     /// channel.
     fn order(&self) -> Vec<usize> {
-        let [channels, rows, columns] = Autoregressive::spec(self).shape;
+        let [channels, rows, columns] = self.spec().shape;
         let pixels = rows * columns;
         (0..pixels).flat_map(|pixel| (0..channels).map(move |channel| channel * pixels + pixel)).collect()
     }
@@ -170,10 +167,6 @@ impl<N: Network> Arm<N> {
 }
 
 impl<N: Network> Autoregressive for Arm<N> {
-    fn spec(&self) -> &DataSpec {
-        &self.spec
-    }
-
     fn likelihood(&self) -> &Likelihood {
         &self.likelihood
     }

@@ -133,7 +133,6 @@ impl TransformerConfig {
             blocks,
             last: norm(),
             angles: (self.positions == Positions::Rotary).then(|| angles([rows, columns], channels / heads)),
-            taps: before,
             shape: [rows, columns],
             dropout: self.dropout,
         };
@@ -199,8 +198,6 @@ pub struct TransformerNetwork {
     /// By how much each pair of numbers turns at each place, `length × pairs`.
     #[module(skip)]
     angles: Option<Vec<f32>>,
-    #[module(skip)]
-    taps: Vec<Tap>,
     #[module(skip)]
     shape: [usize; 2],
     #[module(skip)]
@@ -353,7 +350,7 @@ impl Pixels for TransformerPixels<'_> {
     fn next(&mut self, previous: Option<Tensor<2>>) -> Tensor<2> {
         self.inputs.extend(previous);
         let here = self.inputs.len();
-        let taps = self.network.taps.iter().map(|&tap| self.tap(here, tap)).collect();
+        let taps = self.network.token.taps().iter().map(|&tap| self.tap(here, tap)).collect();
         let mut h = self.token.forward(taps).unsqueeze_dim::<3>(1);
         let [n, _, channels] = h.dims();
         if let Some(places) = &self.places {

@@ -2,7 +2,6 @@
 
 use super::{Ensemble, Model};
 use crate::autoregressive::{Autoregressive, Steps};
-use crate::data::DataSpec;
 use crate::likelihood::Likelihood;
 use burn::tensor::{Device, Tensor};
 
@@ -17,10 +16,6 @@ impl Ensemble {
 /// # Panics
 /// If a member is not autoregressive: [`Model::as_autoregressive`] gives an ensemble only where all are.
 impl Autoregressive for Ensemble {
-    fn spec(&self) -> &DataSpec {
-        Model::spec(self)
-    }
-
     fn likelihood(&self) -> &Likelihood {
         let Some(mixed) = &self.mixed else { unreachable!("Ensemble: not all members are autoregressive") };
         mixed

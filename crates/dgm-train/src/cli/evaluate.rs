@@ -5,7 +5,6 @@ use crate::backend::Backend;
 use crate::error::Result;
 use crate::evaluate::{Members, Results, evaluate};
 use crate::run_folder::RunFolder;
-use dgm_core::random::Seed;
 use std::process::ExitCode;
 
 pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
@@ -15,10 +14,9 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
     if let Some(k) = args.importance_samples {
         config.evaluation.importance_samples = k;
     }
-    let seed = Seed(config.seed);
     let dataset = folder.dataset(&config)?;
     let model = folder.model(&config, &dataset.spec, &backend.device)?;
-    let results = evaluate(&model, &config.evaluation, &dataset, &backend.device, seed)?;
+    let results = evaluate(&model, &config, &dataset, &backend.device)?;
     let members = config.members().map(|members| Members::read(&folder, members.len())).transpose()?;
     let results = Results { members, ..results };
     if args.json {

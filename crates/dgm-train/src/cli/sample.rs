@@ -2,7 +2,7 @@
 
 use super::{SampleArgs, sample_text};
 use crate::backend::Backend;
-use crate::data::{Split, Vocabulary, picture_as};
+use crate::data::{DataConfig, Split, TextConfig, Vocabulary, picture_as};
 use crate::draw::{Beginning, Wanted, draw, needs_examples};
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
@@ -31,6 +31,7 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
     let (path, as_picture) = match form {
         Form::Text(vocabulary, out) => {
             let model = folder.model(&config, spec, &backend.device)?;
+            note_prefix(args, &config.data);
             return write_texts(args, &model, vocabulary, out.as_deref(), seed);
         }
         Form::Picture(path) => (path, true),
@@ -55,8 +56,11 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
     if as_picture {
         grid::write_png(&path, &drawn, spec)?;
     } else {
-        let lines: Vec<String> =
-            drawn.iter().map(|x| x.iter().map(f32::to_string).collect::<Vec<_>>().join(",")).collect();
+        // Of lines nothing was learnt of what stands behind their end.
+        let end = provenance.vocabulary.as_ref().and_then(Vocabulary::end).map(|end| end as f32);
+        let whole = |x: &[f32]| x.iter().position(|&level| Some(level) == end).map_or(x.len(), |place| place + 1);
+        let line = |x: &Vec<f32>| x.iter().take(whole(x)).map(f32::to_string).collect::<Vec<_>>().join(",");
+        let lines: Vec<String> = drawn.iter().map(line).collect();
         write_atomic(&path, (lines.join("\n") + "\n").as_bytes())?;
     }
     println!("{} samples in {}", drawn.len(), path.display());
@@ -117,6 +121,18 @@ fn beginning(args: &SampleArgs, spec: &DataSpec) -> Result<Option<Beginning>> {
         return Err(Error::input(format!("--rows {rows}: the images have {height} rows")));
     }
     Ok(Some(Beginning { values: picture_as(path, spec)?, numbers: channels * rows * width }))
+}
+
+/// Says so where a prompt ends before what the model was trained to go on from.
+fn note_prefix(args: &SampleArgs, data: &DataConfig) {
+    let DataConfig::Text(TextConfig { prefix_until: Some(prefix), .. }) = data else { return };
+    let prompt = args.prompt.as_deref().unwrap_or_default();
+    if !prompt.contains(*prefix) {
+        eprintln!(
+            "note: found no {prefix:?} in --prompt; of lines that have one, this model learnt only what stands behind it: give \
+             a prompt that ends with one"
+        );
+    }
 }
 
 fn write_texts(

@@ -29,7 +29,7 @@ pub(super) fn write(
     noise: &mut Stream,
     out: &mut dyn Write,
 ) -> Result<bool> {
-    let window = Autoregressive::spec(model).event();
+    let window = model.spec().event();
     let mut text = vocabulary.encode(wanted.prompt)?;
     let mut left = wanted.length;
     if let Some(end) = vocabulary.end() {

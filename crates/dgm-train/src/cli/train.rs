@@ -89,7 +89,7 @@ pub(super) fn evaluated(job: &Job, members: Option<Members>) -> Result<Results> 
     let Job { config, dataset, backend, folder, .. } = job;
     let (device, seed) = (&backend.device, Seed(config.seed));
     let model = folder.model(config, &dataset.spec, device)?;
-    let results = evaluate::evaluate(&model, &config.evaluation, dataset, device, seed)?;
+    let results = evaluate::evaluate(&model, config, dataset, device)?;
     let results = Results { members, ..results };
     folder.write_json("result.json", &results)?;
     if grid::is_image(&dataset.spec) && model.as_generate().is_some() {

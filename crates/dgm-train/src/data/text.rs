@@ -31,7 +31,7 @@ pub struct TextConfig {
     /// What one example is. Default: a window.
     #[serde(default)]
     pub examples: Examples,
-    /// Symbols of one example that are scored, at most. Default: 64.
+    /// Symbols of one example, at most: of a window those that are scored; of a line all, its prefix among them. Default: 64.
     #[serde(default = "sixty_four")]
     pub length: usize,
     /// Symbols before each window that are given: see [`Examples::Windows`]. Default: 0.
@@ -242,6 +242,13 @@ impl TextConfig {
         }
         let lines = Lines::of(text, self.prefix_until, self.length);
         let ends = ends(lines.starts.len(), validation, test);
+        if lines.starts.is_empty() && lines.all_given > 0 {
+            return Err(Error::input(format!(
+                "{name}: found {} lines, whose prefix alone fills data.length = {}; expected room for what follows it; raise \
+                 data.length",
+                lines.all_given, self.length
+            )));
+        }
         if ends[0] == 0 {
             return Err(Error::input(format!(
                 "{name}: found {} lines with something to score, {} of them for the training part; expected one there at \
@@ -343,7 +350,10 @@ impl TextConfig {
                         text.push_str(&format!("; lines without one, scored whole: {without} of {all}"));
                     }
                     if lines.all_given > 0 {
-                        text.push_str(&format!("; lines left out, with nothing to score behind it: {}", lines.all_given));
+                        text.push_str(&format!(
+                            "; lines left out, whose prefix alone fills {length} {units}: {} beside those {all}",
+                            lines.all_given
+                        ));
                     }
                     sentences.push(text);
                 }

@@ -238,8 +238,11 @@ fn a_prefix_is_given() {
         assert_eq!(lines(&config, &set.test), pairs(&[("c:", "d\n")]));
         assert_eq!(
             set.transforms.last().unwrap(),
-            "each line up to and including its first ':' is given, not scored; lines without one, scored whole: 1 of 6; \
-             lines left out, with nothing to score behind it: 1"
+            &format!(
+                "each line up to and including its first ':' is given, not scored; lines without one, scored whole: 1 of 6; \
+                 lines left out, whose prefix alone fills 8 {}s: 1 beside those 6",
+                unit.name()
+            )
         );
     }
 }
@@ -259,6 +262,8 @@ fn lines_that_are_no_examples_are_named() {
     for unit in [Unit::Characters, Unit::Bytes] {
         let text = lines("ab\ncd\nef\ngh\n", Some(':'), unit);
         assert!(text.starts_with("text.txt: no line for training has a ':'; set data.prefix_until"), "{text}");
+        let text = lines("abcdefg:hi\nabcdefgh:i\n", Some(':'), unit);
+        assert!(text.starts_with("text.txt: found 2 lines, whose prefix alone fills data.length = 8"), "{text}");
     }
     assert!(lines("", None, Unit::Bytes).starts_with("text.txt: found 0 lines"));
 }

@@ -1,11 +1,9 @@
 //! Figures of a model of targets given their labels, where the label is not given: the exact mixture over labels,
 //! −log Σ_y p(y) p(x | y), and how often its most probable label is the right one.
 
-use super::{Accuracy, DEQUANTIZED, LikelihoodRow, batches, host, row};
+use super::{Accuracy, DEQUANTIZED, LikelihoodRow, Scoring, batches, host, row};
 use crate::data::{Dataset, Split};
 use crate::error::Result;
-use burn::tensor::Device;
-use dgm_core::random::Seed;
 use dgm_models::mixture::{log_joint, log_marginal, log_prior};
 use dgm_models::{Batch, Model};
 
@@ -23,16 +21,11 @@ pub(super) struct LabelFigures {
 /// The figures without the label of a model that has a label as its condition and whose density is exact; `None` for others.
 ///
 /// p(y) is the frequency of the label in the training split with one added to each count, see [`log_prior`].
-pub(super) fn figures(
-    model: &dyn Model,
-    dataset: &Dataset,
-    device: &Device,
-    seed: Seed,
-) -> Result<Option<LabelFigures>> {
+pub(super) fn figures(model: &dyn Model, dataset: &Dataset, on: Scoring<'_>) -> Result<Option<LabelFigures>> {
     let Some(classes) = classes(model).filter(|_| model.is_exact()) else { return Ok(None) };
     let log_prior = log_prior(&counts(&dataset.train, classes)?);
-    let (test, right) = mixture(model, &dataset.test, device, seed, "test", &log_prior)?;
-    let (validation, _) = mixture(model, &dataset.validation, device, seed, "validation", &log_prior)?;
+    let (test, right) = mixture(model, &dataset.test, on, "test", &log_prior)?;
+    let (validation, _) = mixture(model, &dataset.validation, on, "validation", &log_prior)?;
     Ok(Some(LabelFigures { accuracy: Accuracy::of(right, test.examples), test, validation }))
 }
 
@@ -58,14 +51,13 @@ fn counts(split: &Split, classes: usize) -> Result<Vec<usize>> {
 fn mixture(
     model: &dyn Model,
     split: &Split,
-    device: &Device,
-    seed: Seed,
+    on: Scoring<'_>,
     name: &str,
     log_prior: &[f64],
 ) -> Result<(LikelihoodRow, usize)> {
     let classes = log_prior.len();
     let (mut nats, mut right) = (Vec::with_capacity(split.len()), 0);
-    for (index, batch) in batches(split, device) {
+    for (index, batch) in batches(split, on) {
         let batch = batch?;
         let rows = batch.len();
         let width = batch.condition.as_ref().map_or(0, |condition| condition.dims()[1]);
@@ -73,7 +65,7 @@ fn mixture(
             batch.condition.clone().filter(|_| !columns.is_empty()).map(|condition| condition.slice([0..rows, columns]))
         };
         let unlabelled = Batch { condition: part(classes..width), ..batch.clone() };
-        let joint = log_joint(model, log_prior, &unlabelled, &mut seed.stream("evaluation", index as u64));
+        let joint = log_joint(model, log_prior, &unlabelled, &mut on.seed.stream("evaluation", index as u64));
         nats.extend(host(log_marginal(joint.clone())).into_iter().map(|log_p| -log_p));
         let labels: Vec<f64> = part(0..classes).map(|one_hot| one_hot.into_data().iter().collect()).unwrap_or_default();
         let scores: Vec<f64> = joint.into_data().iter().collect();

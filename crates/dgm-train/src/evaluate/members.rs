@@ -80,9 +80,9 @@ impl Members {
             serde_json::from_str(&text).map_err(|error| Error::input(format!("{}: {error}", path.display())))
         };
         let all: Vec<OfMember> = (0..count).map(read).collect::<Result<_>>()?;
-        // All members have the rows that one has: they are of one configuration.
+        // A row that some do not have, as `[evaluation]` was another when they were trained, has no mean.
         let figure = |row: fn(&OfMember) -> Option<&Figure>| {
-            let rows: Vec<&Figure> = all.iter().filter_map(row).collect();
+            let rows: Vec<&Figure> = all.iter().map(row).collect::<Option<_>>()?;
             let first = rows.first()?;
             let nats: Vec<f64> = rows.iter().map(|row| row.nats_per_example).collect();
             let Mean { mean, standard_error, .. } = Mean::of(&nats);

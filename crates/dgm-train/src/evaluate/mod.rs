@@ -6,7 +6,7 @@ mod tokens;
 
 pub use tokens::TokenFigures;
 
-use crate::config::EvaluationConfig;
+use crate::config::Config;
 use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::train::weights_sha256;
@@ -17,8 +17,8 @@ use dgm_models::{AnyModel, Batch, DataSpec, Ensemble, Model, Values};
 pub use members::{MemberFigure, Members};
 use serde::Serialize;
 
-/// Examples scored at once.
-const BATCH: usize = 256;
+/// Examples scored at once, where a training step does not have to go in smaller parts.
+const AT_ONCE: usize = 256;
 
 /// Samples an example for a reported ELBO: its Monte-Carlo error is then far below the one over examples.
 const ELBO_SAMPLES: usize = 32;
@@ -106,35 +106,46 @@ pub struct Results {
     pub entropy: Option<f64>,
 }
 
+/// Where a model is scored, with what noise, and how many examples at once.
+#[derive(Clone, Copy, Debug)]
+struct Scoring<'a> {
+    device: &'a Device,
+    seed: Seed,
+    at_once: usize,
+}
+
+impl<'a> Scoring<'a> {
+    /// As the run trains: with its seed, and no more examples on the device than a part of its training steps has.
+    fn of(config: &Config, device: &'a Device) -> Self {
+        let at_once = config.training.micro_batch_size.map_or(AT_ONCE, |most| most.clamp(1, AT_ONCE));
+        Self { device, seed: Seed(config.seed), at_once }
+    }
+}
+
 /// All figures of a trained model, or of several as one.
 ///
 /// # Errors
 /// A likelihood that is not finite, or data that cannot be read any more.
-pub fn evaluate(
-    ensemble: &Ensemble,
-    config: &EvaluationConfig,
-    dataset: &Dataset,
-    device: &Device,
-    seed: Seed,
-) -> Result<Results> {
+pub fn evaluate(ensemble: &Ensemble, config: &Config, dataset: &Dataset, device: &Device) -> Result<Results> {
     let Dataset { validation, test, .. } = dataset;
-    let view: &dyn Model = ensemble;
-    let weighted = (config.importance_samples > 0 && !view.is_exact()).then_some(config.importance_samples);
-    let unlabelled = if config.label_mixture { labels::figures(view, dataset, device, seed)? } else { None };
+    let (view, on): (&dyn Model, _) = (ensemble, Scoring::of(config, device));
+    let k = config.evaluation.importance_samples;
+    let weighted = (k > 0 && !view.is_exact()).then_some(k);
+    let unlabelled = if config.evaluation.label_mixture { labels::figures(view, dataset, on)? } else { None };
     let test_label_accuracy = unlabelled.as_ref().map(|figures| figures.accuracy);
     let (test_label_mixture, validation_label_mixture) =
         unlabelled.map(|figures| (figures.test, figures.validation)).unzip();
     let mut results = Results {
-        test: likelihood(view, test, device, seed, "test")?,
-        validation: likelihood(view, validation, device, seed, "validation")?,
+        test: likelihood(view, test, on, "test")?,
+        validation: likelihood(view, validation, on, "validation")?,
         test_importance_weighted: match weighted {
-            Some(k) => Some(importance_weighted(view, test, device, seed, k)?),
+            Some(k) => Some(importance_weighted(view, test, on, k)?),
             None => None,
         },
         test_label_mixture,
         validation_label_mixture,
         test_label_accuracy,
-        test_accuracy: accuracy(view, test, device, seed)?,
+        test_accuracy: accuracy(view, test, on)?,
         members: None,
         parameters: ensemble.members().map(burn::module::Module::num_params).sum(),
         weights_sha256: weights_sha256(ensemble.members()),
@@ -150,22 +161,23 @@ pub fn evaluate(
 ///
 /// # Errors
 /// Data that cannot be read any more.
-pub fn validation_loss(model: &AnyModel, split: &Split, device: &Device, seed: Seed) -> Result<f64> {
+pub fn validation_loss(model: &AnyModel, config: &Config, split: &Split, device: &Device) -> Result<f64> {
+    let on = Scoring::of(config, device);
     let mut total = 0.0;
-    for (index, batch) in batches(split, device) {
+    for (index, batch) in batches(split, on) {
         let batch = batch?;
-        let mut noise = seed.stream("validation", index as u64);
+        let mut noise = on.seed.stream("validation", index as u64);
         total += host(model.as_model().log_prob(&batch, &mut noise)).iter().sum::<f64>();
     }
     Ok(-total / split.len() as f64)
 }
 
-fn likelihood(model: &dyn Model, split: &Split, device: &Device, seed: Seed, name: &str) -> Result<LikelihoodRow> {
+fn likelihood(model: &dyn Model, split: &Split, on: Scoring<'_>, name: &str) -> Result<LikelihoodRow> {
     let samples = if model.is_exact() { 1 } else { ELBO_SAMPLES };
     let mut nats = Vec::with_capacity(split.len());
-    for (index, batch) in batches(split, device) {
+    for (index, batch) in batches(split, on) {
         let batch = batch?;
-        let mut noise = seed.stream("evaluation", index as u64);
+        let mut noise = on.seed.stream("evaluation", index as u64);
         let mut sums = vec![0.0; batch.len()];
         for _ in 0..samples {
             let log_prob = host(model.log_prob(&batch, &mut noise));
@@ -185,17 +197,11 @@ fn likelihood(model: &dyn Model, split: &Split, device: &Device, seed: Seed, nam
 }
 
 /// −log (1/k Σᵢ wᵢ) of each example, one log-weight of each at a time: k costs time, not memory.
-fn importance_weighted(
-    model: &dyn Model,
-    split: &Split,
-    device: &Device,
-    seed: Seed,
-    k: usize,
-) -> Result<LikelihoodRow> {
+fn importance_weighted(model: &dyn Model, split: &Split, on: Scoring<'_>, k: usize) -> Result<LikelihoodRow> {
     let mut nats = Vec::with_capacity(split.len());
-    for (index, batch) in batches(split, device) {
+    for (index, batch) in batches(split, on) {
         let batch = batch?;
-        let mut noise = seed.stream("importance", index as u64);
+        let mut noise = on.seed.stream("importance", index as u64);
         let estimates = estimate::importance_weighted(k, 1, |_| model.log_weight(&batch, &mut noise).unsqueeze_dim(1))
             .map_err(|error| Error::run(format!("the importance-weighted bound cannot be computed: {error}")))?;
         nats.extend(estimates.iter().map(|estimate| -estimate.log_prob));
@@ -234,7 +240,7 @@ fn row(split: &Split, quantity: &str, estimator: String, nats: &[f64], name: &st
 }
 
 /// Where the target is one label given a condition: how often the most probable label is the right one.
-fn accuracy(model: &dyn Model, split: &Split, device: &Device, seed: Seed) -> Result<Option<Accuracy>> {
+fn accuracy(model: &dyn Model, split: &Split, on: Scoring<'_>) -> Result<Option<Accuracy>> {
     let DataSpec { shape: [1, 1, 1], values: Values::Levels(classes), condition: Some(_) } = model.spec() else {
         return Ok(None);
     };
@@ -243,14 +249,14 @@ fn accuracy(model: &dyn Model, split: &Split, device: &Device, seed: Seed) -> Re
         return Ok(None);
     }
     let mut right = 0usize;
-    for (_, batch) in batches(split, device) {
+    for (_, batch) in batches(split, on) {
         let batch = batch?;
         let rows = batch.len();
         let scores: Vec<Vec<f64>> = (0..*classes)
             .map(|class| {
-                let target = Tensor::from_data(TensorData::new(vec![class as f32; rows], [rows, 1]), device);
+                let target = Tensor::from_data(TensorData::new(vec![class as f32; rows], [rows, 1]), on.device);
                 let batch = Batch { target, ..batch.clone() };
-                host(model.log_prob(&batch, &mut seed.stream("evaluation", 0)))
+                host(model.log_prob(&batch, &mut on.seed.stream("evaluation", 0)))
             })
             .collect();
         let labels = batch.target.clone().into_data();
@@ -263,11 +269,11 @@ fn accuracy(model: &dyn Model, split: &Split, device: &Device, seed: Seed) -> Re
 }
 
 /// The split in batches, each with its index.
-fn batches<'a>(split: &'a Split, device: &'a Device) -> impl Iterator<Item = (usize, Result<Batch>)> + 'a {
-    let starts = (0..split.len()).step_by(BATCH).enumerate();
+fn batches<'a>(split: &'a Split, on: Scoring<'a>) -> impl Iterator<Item = (usize, Result<Batch>)> + 'a {
+    let starts = (0..split.len()).step_by(on.at_once).enumerate();
     starts.map(move |(index, start)| {
-        let rows: Vec<usize> = (start..split.len().min(start + BATCH)).collect();
-        (index, split.batch(&rows, 0, device))
+        let rows: Vec<usize> = (start..split.len().min(start + on.at_once)).collect();
+        (index, split.batch(&rows, 0, on.device))
     })
 }
 

@@ -92,12 +92,11 @@ pub(super) fn table(rows: &[(&str, &LikelihoodRow)]) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::evaluate;
-    use crate::config::EvaluationConfig;
-    use crate::data::{Examples, TextConfig, Unit, load};
+    use crate::config::Config;
+    use crate::data::{DataConfig, Examples, TextConfig, Unit, load};
     use burn::module::{Module, ModuleMapper, Param};
     use burn::tensor::{Device, Tensor};
     use dgm_core::random::Seed;
-    use dgm_models::ModelConfig;
 
     /// Makes every weight 0, so that all levels are equally probable.
     struct Zeros;
@@ -112,13 +111,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("text.txt");
         std::fs::write(&path, text).unwrap();
-        let mut config: TextConfig = toml::from_str(&format!("path = {:?}", path.display().to_string())).unwrap();
-        change(&mut config);
-        let dataset = load(&crate::data::DataConfig::Text(config), Seed(0)).unwrap();
-        let model: ModelConfig = toml::from_str("kind = \"causal_conv\"\nchannels = 4\nlayers = 1").unwrap();
+        // Three examples at once, so the last part is a smaller one.
+        let toml = format!(
+            "[data]\nsource = \"text\"\npath = {:?}\n[model]\nkind = \"causal_conv\"\nchannels = 4\nlayers = 1\n\
+             [training]\nepochs = 1\nmicro_batch_size = 3\n",
+            path.display().to_string()
+        );
+        let mut config = Config::from_toml(&toml, "test", &[]).unwrap();
+        let DataConfig::Text(data) = &mut config.data else { unreachable!() };
+        change(data);
+        let dataset = load(&config.data, Seed(0)).unwrap();
         let device = Device::flex();
-        let model = model.init(&dataset.spec, &mut Seed(0).stream("weights", 0), &device).unwrap().map(&mut Zeros);
-        evaluate(&model.into(), &EvaluationConfig::default(), &dataset, &device, Seed(0)).unwrap()
+        let noise = &mut Seed(0).stream("weights", 0);
+        let model = config.model.init(&dataset.spec, noise, &device).unwrap().map(&mut Zeros);
+        evaluate(&model.into(), &config, &dataset, &device).unwrap()
     }
 
     /// Whatever is given and whatever is padding: the logarithm of the number of levels for each token, without an error.

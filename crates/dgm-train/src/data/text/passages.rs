@@ -218,7 +218,7 @@ pub(super) struct Lines {
     pub(super) starts: Vec<u32>,
     /// Of those, how many have no prefix.
     pub(super) without_prefix: usize,
-    /// Lines whose prefix leaves nothing to score.
+    /// Lines that are no examples, as their prefix alone fills one.
     pub(super) all_given: usize,
 }
 
