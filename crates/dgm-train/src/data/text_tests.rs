@@ -191,7 +191,7 @@ fn the_shift_follows_the_seed() {
 
 /// The text of each line of a split, given and scored.
 fn lines(config: &TextConfig, split: &Split) -> Vec<(String, String)> {
-    let vocabulary = vocabulary_of(&config);
+    let vocabulary = vocabulary_of(config);
     let text = |levels: Vec<f32>| String::from_utf8(vocabulary.decode(&levels)).unwrap();
     (0..split.len()).map(|row| example(split, row, 0)).map(|(given, scored)| (text(given), text(scored))).collect()
 }

@@ -227,7 +227,7 @@ impl Trainer<'_> {
     /// The validation loss; where it is the lowest so far, the weights are kept as the best.
     fn validate(&self, state: &mut State, plan: &Plan, report: &mut dyn Report) -> Result<f64> {
         let model = state.average.clone().unwrap_or_else(|| state.model.valid());
-        let nats = evaluate::validation_loss(&model, &self.config, &self.dataset.validation, &self.device)?;
+        let nats = evaluate::validation_loss(&model, self.config, &self.dataset.validation, &self.device)?;
         if !nats.is_finite() {
             return Ok(nats);
         }
