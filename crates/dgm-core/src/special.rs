@@ -32,9 +32,15 @@ pub(crate) fn sigmoid<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 
 /// log Σₖ exp(aₖ) over the columns, `[n, k]` → `[n]`, shifted by the maximum.
 pub fn log_sum_exp(a: Tensor<2>) -> Tensor<1> {
+    let (exp, max) = shifted_exp(a);
+    (exp.sum_dim(1).log() + max).squeeze_dim(1)
+}
+
+/// exp(aₖ − m) and m of each row, `[n, k]` → `[n, k]` and `[n, 1]`: m is the maximum, a constant to gradients.
+pub(crate) fn shifted_exp(a: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
     // A row of −∞ alone sums to 0: shifted by a number it does, by −∞ it would be NaN.
     let max = a.clone().detach().max_dim(1).clamp_min(f64::from(f32::MIN));
-    ((a - max.clone()).exp().sum_dim(1).log() + max).squeeze_dim(1)
+    ((a - max.clone()).exp(), max)
 }
 
 /// log σ(x) = min(x, 0) − log(1 + exp(−|x|)), with σ(−x) as its gradient: Burn's own form for ndarray and GPUs takes

@@ -2,6 +2,7 @@
 
 use super::EstimateError;
 use super::error::check_some;
+use crate::special::shifted_exp;
 use burn::tensor::Tensor;
 
 /// log (1/k Σᵢ exp aᵢ) along the columns, shifted by the maximum: `[n, k]` → `[n]`.
@@ -10,8 +11,8 @@ use burn::tensor::Tensor;
 /// (Burda, Grosse and Salakhutdinov 2016, eq. 8).
 pub fn log_mean_exp(a: Tensor<2>) -> Tensor<1> {
     // The mean before the logarithm: of equal numbers it is that number itself.
-    let max = a.clone().detach().max_dim(1).clamp_min(f64::from(f32::MIN));
-    ((a - max.clone()).exp().mean_dim(1).log() + max).squeeze_dim(1)
+    let (exp, max) = shifted_exp(a);
+    (exp.mean_dim(1).log() + max).squeeze_dim(1)
 }
 
 /// log (1/k Σᵢ exp aᵢ), one value at a time: any k in constant memory.
