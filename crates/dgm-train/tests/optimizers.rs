@@ -35,10 +35,6 @@ fn a_group_that_matches_nothing_leaves_nothing_behind() {
     assert!(text.contains("--set optimizer.groups") && text.contains("`encodr.*` matches no parameter"), "{text}");
     assert!(text.contains("encoder.layers.0.weight"), "{text}");
     assert!(!folder.path().join("run").exists());
-    // Without a condition, whose linear maps would be matrices.
-    let muon = ["--set", "optimizer.kind=muon", "--set", "data.augment.told=false"];
-    let text = run_fails(folder.path(), &[&["--config", "arm.toml", "--out", "run"], &muon[..]].concat(), 2);
-    assert!(text.contains("--set optimizer.kind=muon: optimizer.kind: \"muon\""), "{text}");
 }
 
 /// Interrupted after its rate has fallen, a run with a plateau goes on at that rate and to the same weights.

@@ -3,6 +3,7 @@
 mod passages;
 mod vocabulary;
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -45,8 +46,8 @@ pub struct TextConfig {
     /// whole. Default: all lines are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix_until: Option<char>,
-    /// The part of the text (of its lines, where they are the examples) for validation, which stands before that for the
-    /// test. Default: 0.1.
+    /// The part of the text (of its lines, where they are the examples) for validation: its beginning, so that the
+    /// training part reaches up to the test. Default: 0.1.
     #[serde(default = "tenth")]
     pub validation_fraction: f64,
     /// The part of the text for the test: its end. Default: 0.1.
@@ -110,21 +111,27 @@ struct Text {
 
 /// How a text becomes examples.
 enum Layout {
-    Windows {
-        /// Where training and validation end.
-        ends: [usize; 2],
-    },
-    Lines {
-        lines: Lines,
-        /// The first line behind training and validation.
-        ends: [usize; 2],
-    },
+    Windows(Parts),
+    Lines(Lines, Parts),
 }
 
-/// Where the training part ends and where the validation part does, of `n` symbols or lines.
-fn ends(n: usize, validation: f64, test: f64) -> [usize; 2] {
-    let validation_end = n - part(n, test);
-    [validation_end.saturating_sub(part(n, validation)), validation_end]
+/// Where training, validation and test lie: places of symbols, or numbers of lines.
+///
+/// The beginning of the text is for validation, what follows it for training, its end for the test. A text changes on its
+/// way (scenes, names, subjects), so the part right before the test says most about it: it belongs to training.
+struct Parts {
+    train: Range<usize>,
+    validation: Range<usize>,
+    test: Range<usize>,
+}
+
+impl Parts {
+    /// Of `n` symbols or lines.
+    fn of(n: usize, validation: f64, test: f64) -> Self {
+        let test = n - part(n, test);
+        let validation = part(n, validation).min(test);
+        Self { train: validation..test, validation: 0..validation, test: test..n }
+    }
 }
 
 /// Nothing is given by this prefix.
@@ -136,11 +143,14 @@ fn no_prefix(name: &str, prefix: char) -> Error {
 }
 
 impl Layout {
-    /// The symbols of the training part.
-    fn train(&self) -> usize {
+    /// Where the symbols of the training part of a text of `n` symbols are.
+    fn train(&self, n: usize) -> Range<usize> {
         match self {
-            Self::Windows { ends } => ends[0],
-            Self::Lines { lines, ends } => lines.starts.get(ends[0]).map_or(0, |&start| start as usize),
+            Self::Windows(parts) => parts.train.clone(),
+            Self::Lines(lines, Parts { train, .. }) => {
+                let start = |line: usize| lines.starts.get(line).map_or(n, |&start| start as usize);
+                start(train.start)..start(train.end)
+            }
         }
     }
 }
@@ -193,8 +203,10 @@ impl TextConfig {
                 if lines && !text.is_empty() && !text.ends_with('\n') {
                     text.push('\n');
                 }
-                let layout = self.layout(source.name(), text.chars().count(), text.chars())?;
-                let vocabulary = Vocabulary::of(text.chars().take(layout.train()));
+                let n = text.chars().count();
+                let layout = self.layout(source.name(), n, text.chars())?;
+                let train = layout.train(n);
+                let vocabulary = Vocabulary::of(text.chars().skip(train.start).take(train.len()));
                 let known = vocabulary.len();
                 // One more may stand for all others. Numbers of symbols travel as levels.
                 if !(2..65_536).contains(&known) {
@@ -228,20 +240,20 @@ impl TextConfig {
     fn layout(&self, name: &str, n: usize, text: impl Iterator<Item = char>) -> Result<Layout> {
         let (validation, test) = (self.validation_fraction, self.test_fraction);
         if self.examples == Examples::Windows {
-            let ends = ends(n, validation, test);
-            if ends[0] < self.width() {
+            let parts = Parts::of(n, validation, test);
+            if parts.train.len() < self.width() {
                 let window = if self.context > 0 { "data.context + data.length" } else { "data.length" };
                 return Err(Error::input(format!(
                     "{name}: found {n} symbols, {} of them for the training part; expected one window of {window} = {} \
                      there at least; give a longer text, smaller windows or other fractions",
-                    ends[0],
+                    parts.train.len(),
                     self.width()
                 )));
             }
-            return Ok(Layout::Windows { ends });
+            return Ok(Layout::Windows(parts));
         }
         let lines = Lines::of(text, self.prefix_until, self.length);
-        let ends = ends(lines.starts.len(), validation, test);
+        let parts = Parts::of(lines.starts.len(), validation, test);
         if lines.starts.is_empty() && lines.all_given > 0 {
             return Err(Error::input(format!(
                 "{name}: found {} lines, whose prefix alone fills data.length = {}; expected room for what follows it; raise \
@@ -249,12 +261,12 @@ impl TextConfig {
                 lines.all_given, self.length
             )));
         }
-        if ends[0] == 0 {
+        if parts.train.is_empty() {
             return Err(Error::input(format!(
                 "{name}: found {} lines with something to score, {} of them for the training part; expected one there at \
                  least; give a longer text or other fractions",
                 lines.starts.len(),
-                ends[0]
+                parts.train.len()
             )));
         }
         if let Some(prefix) = self.prefix_until
@@ -262,7 +274,7 @@ impl TextConfig {
         {
             return Err(no_prefix(name, prefix));
         }
-        Ok(Layout::Lines { lines, ends })
+        Ok(Layout::Lines(lines, parts))
     }
 
     pub(super) fn load(&self, seed: Seed) -> Result<Dataset> {
@@ -287,22 +299,22 @@ impl TextConfig {
     /// The examples of training, validation and test.
     fn passages(&self, text: &Text, seed: Seed) -> [Passages; 3] {
         let of = |part, cut| Passages { symbols: text.symbols.clone(), part, width: self.width(), cut };
-        let n = text.symbols.len();
         match &text.layout {
-            &Layout::Windows { ends: [train, validation] } => {
+            Layout::Windows(Parts { train, validation, test }) => {
                 let shift = self.shift_windows.then_some(seed);
                 let scored = Cut::Scored { context: self.context, length: self.length };
                 [
-                    of(0..train, Cut::Training { length: self.width(), shift }),
-                    of(train..validation, scored.clone()),
-                    of(validation..n, scored),
+                    of(train.clone(), Cut::Training { length: self.width(), shift }),
+                    of(validation.clone(), scored.clone()),
+                    of(test.clone(), scored),
                 ]
             }
-            Layout::Lines { lines: Lines { starts, .. }, ends: [train, validation] } => {
+            Layout::Lines(Lines { starts, .. }, Parts { train, validation, test }) => {
                 let prefix = self.prefix_until.map(|prefix| text.vocabulary.number(prefix));
                 let end = text.vocabulary.number('\n');
-                [0..*train, *train..*validation, *validation..starts.len()].map(|rows| {
-                    let starts = starts.get(rows).unwrap_or_default().to_vec();
+                let n = text.symbols.len();
+                [train, validation, test].map(|rows| {
+                    let starts = starts.get(rows.clone()).unwrap_or_default().to_vec();
                     of(0..n, Cut::Lines { starts, end, prefix, most: self.length })
                 })
             }
@@ -321,16 +333,16 @@ impl TextConfig {
         let units = format!("{}s", self.unit.name());
         let mut sentences = Vec::new();
         match &text.layout {
-            Layout::Windows { .. } if self.context == 0 => sentences.push(format!(
+            Layout::Windows(_) if self.context == 0 => sentences.push(format!(
                 "text cut into windows of {length} {units}, each of which begins anew: nothing before its first symbol is \
                  known"
             )),
-            Layout::Windows { .. } => sentences.push(format!(
+            Layout::Windows(_) => sentences.push(format!(
                 "text cut into windows: in validation and test {length} {units} are scored given the {context} before \
                  them, in training all {} given those before them in the window",
                 self.width()
             )),
-            Layout::Lines { lines, .. } => {
+            Layout::Lines(lines, _) => {
                 let what = "each line is an example, scored up to and including the newline that ends it";
                 sentences.push(format!("{what}; empty lines are left out"));
                 let all = lines.starts.len();

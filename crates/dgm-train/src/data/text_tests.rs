@@ -80,9 +80,9 @@ fn the_parts_are_contiguous_and_cut_in_windows() {
     assert_eq!((set.train.len(), set.validation.len(), set.test.len()), (20, 3, 3));
     assert_eq!(
         (example(&set.train, 0, 0), example(&set.train, 19, 0)),
-        ((vec![], symbols(0..4)), (vec![], symbols(76..80)))
+        ((vec![], symbols(10..14)), (vec![], symbols(86..90)))
     );
-    assert_eq!(example(&set.validation, 0, 0), (vec![], symbols(80..84)));
+    assert_eq!(example(&set.validation, 0, 0), (vec![], symbols(0..4)));
     assert_eq!(
         (example(&set.test, 1, 0), example(&set.test, 2, 0)),
         ((vec![], symbols(94..98)), (vec![], symbols(98..100)))
@@ -103,7 +103,7 @@ fn every_symbol_is_scored_once_given_those_before_it() {
         config.context = context;
         let set = data(&config).unwrap();
         assert_eq!(set.spec.shape, [1, 1, length + context]);
-        for (split, [first, end]) in [(&set.train, [0, 204]), (&set.validation, [204, 230]), (&set.test, [230, 256])] {
+        for (split, [first, end]) in [(&set.validation, [0, 26]), (&set.train, [26, 230]), (&set.test, [230, 256])] {
             let n = end - first;
             let expected: Vec<f32> = (first..end).map(|symbol| symbol as f32).collect();
             assert_eq!(scored(split, 0), expected, "length {length}, context {context}");
@@ -112,12 +112,13 @@ fn every_symbol_is_scored_once_given_those_before_it() {
             assert_eq!(split.scored().unwrap().iter().sum::<usize>(), n);
             assert!((split.mean_scored() * split.len() as f64 - n as f64).abs() < 1e-9);
         }
-        for (split, first) in [(&set.validation, 204), (&set.test, 230)] {
+        for (split, first) in [(&set.validation, 0usize), (&set.test, 230)] {
             for row in 0..split.len() {
                 let (given, scored) = example(split, row, 0);
-                assert_eq!(scored[0], (first + row * length) as f32);
-                let expected: Vec<f32> =
-                    (first + row * length - context..first + row * length).map(|s| s as f32).collect();
+                let start = first + row * length;
+                assert_eq!(scored[0], start as f32);
+                // Nothing stands before the text.
+                let expected: Vec<f32> = (start.saturating_sub(context)..start).map(|symbol| symbol as f32).collect();
                 assert_eq!(given, expected, "length {length}, context {context}, row {row}");
                 assert!(scored.len() == length || row + 1 == split.len());
             }
@@ -140,7 +141,8 @@ fn shifted_windows_begin_elsewhere_each_epoch() {
         let (_folder, mut config) = file(&content[..bytes], Unit::Bytes, length);
         (config.context, config.shift_windows) = (context, true);
         let (set, again) = (data(&config).unwrap(), data(&config).unwrap());
-        let (width, n) = (length + context, bytes - 2 * (bytes as f64 / 10.0).round() as usize);
+        let validation = (bytes as f64 / 10.0).round() as usize;
+        let (width, n) = (length + context, bytes - 2 * validation);
         assert_eq!(set.train.len(), n.div_ceil(width), "as without a shift");
         assert_eq!(set.train.tokens.unwrap().scored, scored(&set.train, 0).len() as u64);
         let mut seen = vec![false; n];
@@ -150,7 +152,7 @@ fn shifted_windows_begin_elsewhere_each_epoch() {
             // Symbols that follow each other, at most half a window of them not there.
             assert!(all.windows(2).all(|pair| pair[1] == pair[0] + 1.0), "{all:?}");
             assert!(n - all.len() <= width / 2, "{} of {n} symbols, windows of {width}", all.len());
-            all.iter().for_each(|&symbol| seen[symbol as usize] = true);
+            all.iter().for_each(|&symbol| seen[symbol as usize - validation] = true);
             let lengths: Vec<usize> = (0..set.train.len()).map(|row| example(&set.train, row, epoch).1.len()).collect();
             assert!(lengths.iter().all(|&length| length > 0 && length <= width), "{lengths:?}");
             assert!(lengths[1..lengths.len().max(2) - 1].iter().all(|&length| length == width), "{lengths:?}");
@@ -209,11 +211,11 @@ fn a_line_ends_with_its_newline() {
         (config.validation_fraction, config.test_fraction) = (0.2, 0.2);
         let set = data(&config).unwrap();
         assert_eq!(set.spec.shape, [1, 1, 6]);
-        let expected = [("", "one\n"), ("", "three\r"), ("", "four t"), ("", "eno\n")];
+        let expected = [("", "three\r"), ("", "four t"), ("", "eno\n"), ("", "of\n")];
         assert_eq!(lines(&config, &set.train), pairs(&expected));
-        assert_eq!(lines(&config, &set.validation), pairs(&[("", "of\n")]));
+        assert_eq!(lines(&config, &set.validation), pairs(&[("", "one\n")]));
         assert_eq!(lines(&config, &set.test), pairs(&[("", "foe\n")]));
-        assert_eq!([&set.train, &set.validation, &set.test].map(|split| split.tokens.unwrap().scored), [20, 3, 4]);
+        assert_eq!([&set.train, &set.validation, &set.test].map(|split| split.tokens.unwrap().scored), [19, 4, 4]);
         let newline = vocabulary_of(&config).end().unwrap();
         assert_eq!(newline, if unit == Unit::Bytes { 10 } else { 0 });
         let cut =
@@ -232,9 +234,9 @@ fn a_prefix_is_given() {
         (config.examples, config.prefix_until) = (Examples::Lines, Some(':'));
         let set = data(&config).unwrap();
         // The fourth has eight given symbols and so no room for one that is scored.
-        let expected = [("ab:", "cd:e\n"), ("", "abcde\n"), (":", "x\n"), ("abcdef:", "g")];
+        let expected = [("", "abcde\n"), (":", "x\n"), ("abcdef:", "g"), ("ab:", "\n")];
         assert_eq!(lines(&config, &set.train), pairs(&expected));
-        assert_eq!(lines(&config, &set.validation), pairs(&[("ab:", "\n")]));
+        assert_eq!(lines(&config, &set.validation), pairs(&[("ab:", "cd:e\n")]));
         assert_eq!(lines(&config, &set.test), pairs(&[("c:", "d\n")]));
         assert_eq!(
             set.transforms.last().unwrap(),
@@ -315,14 +317,14 @@ fn text_becomes_levels_and_comes_back() {
 
 #[test]
 fn characters_come_from_the_training_part_and_the_others_are_unknown() {
-    // Eight, one and one characters; λ has two bytes.
+    // One, eight and one characters; λ has two bytes.
     let (_folder, config) = file("bλa\nbλabλz".as_bytes(), Unit::Characters, 1);
     let set = data(&config).unwrap();
     assert_eq!(vocabulary_of(&config).names(), ["\\n", "a", "b", "λ", "<unknown>"]);
     assert_eq!(set.spec.values, Values::Levels(5));
     let all = |split: &Split| split.target.read_all(0).unwrap().values().to_vec();
-    assert_eq!(all(&set.train), [2.0, 3.0, 1.0, 0.0, 2.0, 3.0, 1.0, 2.0]);
-    assert_eq!((all(&set.validation), all(&set.test)), (vec![3.0], vec![4.0]));
+    assert_eq!(all(&set.train), [3.0, 1.0, 0.0, 2.0, 3.0, 1.0, 2.0, 3.0]);
+    assert_eq!((all(&set.validation), all(&set.test)), (vec![2.0], vec![4.0]));
     assert!(
         set.transforms.iter().any(|t| t.contains("1 character of validation and test is not")),
         "{:?}",
@@ -387,14 +389,11 @@ fn tiny_shakespeare_has_65_characters() {
     // Every character of the test is scored.
     assert_eq!(set.test.tokens.unwrap().scored, 111_539);
     assert_eq!(set.test.scored().unwrap().iter().sum::<usize>(), 111_539);
-    let first: String = set
-        .train
-        .target
-        .read(&[0], 0)
-        .unwrap()
-        .values()
-        .iter()
-        .map(|&symbol| symbols[symbol as usize].clone())
-        .collect();
-    assert_eq!(first, "First Citizen:\\nBefore we proceed any further, hear me speak.\\n\\nAl");
+    let first = |split: &Split| -> String {
+        let (_, scored) = example(split, 0, 0);
+        scored.iter().map(|&symbol| symbols[symbol as usize].as_str()).collect()
+    };
+    assert_eq!(first(&set.validation), "First Citizen:\\nBefore we proceed any further, hear me speak.\\n\\nAl");
+    assert_eq!(first(&set.train), "et, Marcius, that was much. Your hand: most welcome!\\n\\nFirst Serv");
+    assert_eq!(first(&set.test), "\\n\\nGREMIO:\\nGood morrow, neighbour Baptista.\\n\\nBAPTISTA:\\nGood morro");
 }

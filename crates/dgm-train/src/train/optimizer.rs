@@ -70,7 +70,7 @@ fn is_frozen(config: &OptimizerConfig, name: &str) -> bool {
 /// Whether the optimiser fits the model. `place` gives the place of a key of `[optimizer]`, as a message begins.
 ///
 /// # Errors
-/// A group that matches no parameter, groups that freeze all of them, and Muon for a model without matrices.
+/// A group that matches no parameter, and groups that freeze all of them.
 pub(crate) fn check<M: Module>(config: &OptimizerConfig, model: &M, place: impl Fn(&str) -> String) -> Result<()> {
     let parameters = Parameter::of(model);
     let names: Vec<&str> = parameters.iter().map(Parameter::name).collect();
@@ -92,19 +92,12 @@ pub(crate) fn check<M: Module>(config: &OptimizerConfig, model: &M, place: impl 
             place("groups")
         )));
     }
-    if matches!(config.kind, OptimizerKind::Muon(_)) && !parameters.iter().any(is_matrix) {
-        return Err(Error::input(format!(
-            "{}optimizer.kind: \"muon\" is for weights that are matrices, and this model has none; \"adamw\" is what its \
-             other parameters would get",
-            place("kind")
-        )));
-    }
     Ok(())
 }
 
-/// Whether Muon is for it.
+/// Whether Muon is for it: a matrix, or what [`Flattened`] makes one of.
 fn is_matrix(parameter: &Parameter) -> bool {
-    parameter.is_weight() && parameter.rank == 2
+    parameter.is_weight() && parameter.rank >= 2
 }
 
 /// The model with the parameters of learning rate 0 out of the graph: they cost no gradient and do not count when
@@ -193,11 +186,11 @@ pub(crate) fn build<M: Module>(config: &OptimizerConfig, model: &M) -> ModuleOpt
             build.some(others, is_matrix, |decay| {
                 let muon = optim::MuonConfig::new().with_momentum(momentum(keys.momentum, 0.0, keys.nesterov));
                 let muon = muon.with_ns_steps(keys.newton_schulz_steps as usize).with_weight_decay(penalty(decay));
-                muon.with_adjust_lr_fn(match keys.adjust_learning_rate {
+                let muon = muon.with_adjust_lr_fn(match keys.adjust_learning_rate {
                     MuonAdjustment::Original => AdjustLrFn::Original,
                     MuonAdjustment::MatchRmsAdamw => AdjustLrFn::MatchRmsAdamW,
-                })
-                .build()
+                });
+                Flattened(muon.build())
             })
         }
     }
@@ -276,6 +269,31 @@ impl<O: Optimizer> Optimizer for Scaled<O> {
     }
 
     fn to_device<const D: usize>(state: O::State<D>, device: &Device) -> O::State<D> {
+        O::to_device(state, device)
+    }
+}
+
+/// A rule for matrices, for the kernels of convolutions too: `[outputs, inputs, …]` is to it `[outputs, inputs · …]`.
+#[derive(Clone)]
+struct Flattened<O>(O);
+
+impl<O: Optimizer> Optimizer for Flattened<O> {
+    type State<const D: usize> = O::State<2>;
+
+    fn step<const D: usize>(
+        &self,
+        rate: LearningRate,
+        tensor: Tensor<D>,
+        grad: Tensor<D>,
+        state: Option<O::State<2>>,
+    ) -> (Tensor<D>, Option<O::State<2>>) {
+        let shape = tensor.dims();
+        let matrix = [shape[0] as isize, -1];
+        let (tensor, state) = self.0.step(rate, tensor.reshape(matrix), grad.reshape(matrix), state);
+        (tensor.reshape(shape), state)
+    }
+
+    fn to_device<const D: usize>(state: O::State<2>, device: &Device) -> O::State<2> {
         O::to_device(state, device)
     }
 }
