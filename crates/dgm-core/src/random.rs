@@ -125,14 +125,17 @@ impl Stream {
         let dropped = ((rate * 65_536.0).round() as u32).min(65_535);
         let factor = 65_536.0 / (65_536 - dropped) as f32;
         let n: usize = shape.iter().product();
-        let mut factors = Vec::with_capacity(n + 1);
-        while factors.len() < n {
-            let bits = self.generator.next_u32();
-            for half in [bits & 0xffff, bits >> 16] {
-                factors.push(if half < dropped { 0.0 } else { factor });
+        let mut factors = vec![0.0; n];
+        let mut bytes = [0u8; 1024];
+        for part in factors.chunks_mut(512) {
+            // Whole words, so that an odd number of factors wastes half of one.
+            let bytes = &mut bytes[..4 * part.len().div_ceil(2)];
+            self.generator.fill_bytes(bytes);
+            for (number, half) in part.iter_mut().zip(bytes.chunks_exact(2)) {
+                let half = half.iter().rev().fold(0u32, |half, &byte| half << 8 | u32::from(byte));
+                *number = if half < dropped { 0.0 } else { factor };
             }
         }
-        factors.truncate(n);
         Tensor::from_data(TensorData::new(factors, shape), device)
     }
 }
@@ -222,5 +225,15 @@ mod tests {
         assert!((mean - 1.0).abs() < 0.02, "{mean}");
         let kept: f32 = factors.greater_elem(0.0).float().mean().into_scalar();
         assert!((kept - 0.7).abs() < 0.01, "{kept}");
+        // Two of each word, the lower half first; the next draw begins with a word of its own.
+        let (mut words, mut stream) = (Seed(0).stream("dropout", 0), Seed(0).stream("dropout", 0));
+        let dropped = |half: u32| if half < 19_661 { 0.0 } else { 65_536.0 / 45_875.0 };
+        for n in [1, 512, 1027] {
+            let halves =
+                (0..n.div_ceil(2)).map(|_| words.generator.next_u32()).flat_map(|word| [word & 0xffff, word >> 16]);
+            let expected: Vec<f32> = halves.take(n).map(dropped).collect();
+            let factors = stream.dropout_tensor(0.3, [n], &Device::flex()).into_data();
+            assert_eq!(factors.iter::<f32>().collect::<Vec<_>>(), expected, "{n}");
+        }
     }
 }
