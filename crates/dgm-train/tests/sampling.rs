@@ -5,7 +5,7 @@
 mod common;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use common::{dgm, run_fails, run_ok};
+use common::{dgm, run, run_fails, run_ok};
 use dgm_core::random::Seed;
 use dgm_models::autoregressive::sampling::{Choice, draw, draw_naively, log_prob_stepwise};
 use dgm_models::{Batch, Density, Model};
@@ -59,10 +59,10 @@ fn incremental_draws_of_trained_models_are_those_of_the_naive_loop() {
 }
 
 /// A grey picture.
-fn write_png(path: &Path, side: u32, pixel: impl Fn(u32, u32) -> u8) {
-    let mut encoder = png::Encoder::new(std::fs::File::create(path).unwrap(), side, side);
+fn write_png(path: &Path, [rows, columns]: [u32; 2], pixel: impl Fn(u32, u32) -> u8) {
+    let mut encoder = png::Encoder::new(std::fs::File::create(path).unwrap(), columns, rows);
     encoder.set_color(png::ColorType::Grayscale);
-    let pixels: Vec<u8> = (0..side).flat_map(|y| (0..side).map(move |x| (x, y))).map(|(x, y)| pixel(x, y)).collect();
+    let pixels: Vec<u8> = (0..rows).flat_map(|y| (0..columns).map(move |x| (x, y))).map(|(x, y)| pixel(x, y)).collect();
     encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
 }
 
@@ -72,7 +72,7 @@ fn an_image_is_completed_below_the_rows_that_are_given() {
     let path = folder.path();
     let (kind, keys) = ARCHITECTURES[0];
     trained(path, &format!("kind = \"{kind}\"\n{keys}"), "source = \"digits\"", "epochs = 1");
-    write_png(&path.join("image.png"), 8, |x, y| (30 * x + y) as u8);
+    write_png(&path.join("image.png"), [8, 8], |x, y| (30 * x + y) as u8);
     let args = ["sample", "run", "--complete", "image.png", "--rows", "3", "-n", "5", "--out", "drawn.csv"];
     assert!(run_ok(path, &args).contains("5 samples in drawn.csv"));
     let text = std::fs::read_to_string(path.join("drawn.csv")).unwrap();
@@ -87,6 +87,17 @@ fn an_image_is_completed_below_the_rows_that_are_given() {
         &["sample", "run", "--complete", "image.png", "--rows", "8", "--out", "whole.png", "--temperature", "0.5"],
     );
     assert!(path.join("whole.png").is_file());
+    write_png(&path.join("large.png"), [12, 16], |x, y| (x + y) as u8);
+    let notes = |image: &str| {
+        let output = run(path, &["sample", "run", "--complete", image, "--rows", "1", "--out", "made.png"]);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{text}");
+        text.lines().filter(|line| line.starts_with("note: ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let expected = "note: large.png has 12 × 16 pixels (rows × columns); its largest middle part of their ratio was brought \
+                    to the 8 × 8 of the model's images";
+    assert_eq!(notes("large.png"), [expected]);
+    assert!(notes("image.png").is_empty());
 
     let fails = |args: &[&str]| run_fails(path, &[&["sample", "run"], args].concat(), 2);
     assert!(fails(&["--complete", "image.png", "--rows", "9"]).contains("the images have 8 rows"));

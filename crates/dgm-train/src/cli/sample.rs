@@ -120,7 +120,17 @@ fn beginning(args: &SampleArgs, spec: &DataSpec) -> Result<Option<Beginning>> {
     if rows > height {
         return Err(Error::input(format!("--rows {rows}: the images have {height} rows")));
     }
-    Ok(Some(Beginning { values: picture_as(path, spec)?, numbers: channels * rows * width }))
+    let (values, found) = picture_as(path, spec)?;
+    if found != [height, width] {
+        eprintln!(
+            "note: {} has {} × {} pixels (rows × columns); its largest middle part of their ratio was brought to the \
+             {height} × {width} of the model's images",
+            path.display(),
+            found[0],
+            found[1]
+        );
+    }
+    Ok(Some(Beginning { values, numbers: channels * rows * width }))
 }
 
 /// Says so where a prompt ends before what the model was trained to go on from.

@@ -241,20 +241,23 @@ impl FolderConfig {
 }
 
 /// One picture as a target of this description: brought to its channels, the largest middle part with its ratio of the sides
-/// made its size, v of 0 ..= 255 as the level ⌊v · levels / 256⌋; `[event]`, channel by channel.
+/// made its size, v of 0 ..= 255 as the level ⌊v · levels / 256⌋; `[event]`, channel by channel. Also the rows and columns that
+/// it had.
 ///
 /// # Errors
 /// A file that is no picture, or a target that is none.
-pub fn picture_as(path: &Path, spec: &DataSpec) -> Result<Vec<f32>> {
+pub fn picture_as(path: &Path, spec: &DataSpec) -> Result<(Vec<f32>, [usize; 2])> {
     let refuse = |what: String| Error::input(format!("{}: {what}", path.display()));
     let ([channels @ (1 | 3), height, width], Values::Levels(levels)) = (spec.shape, &spec.values) else {
         return Err(refuse(format!("targets of shape {:?} are not images", spec.shape)));
     };
     let bytes = read_file(path).map_err(refuse)?;
     let (picture, _) = picture::decode(&bytes, channels).map_err(refuse)?;
+    let found = [picture.height, picture.width];
     let picture = picture.resized(Resize::Cover, [height, width]).map_err(refuse)?;
     let level = |v: &u8| (usize::from(*v) * levels / 256) as f32;
-    Ok((0..channels).flat_map(|channel| picture.pixels.iter().skip(channel).step_by(channels).map(level)).collect())
+    let planes = (0..channels).flat_map(|channel| picture.pixels.iter().skip(channel).step_by(channels).map(level));
+    Ok((planes.collect(), found))
 }
 
 /// A file's bytes, unless they are more than those of any picture.

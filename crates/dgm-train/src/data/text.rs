@@ -35,7 +35,7 @@ pub struct TextConfig {
     /// Symbols of one example, at most: of a window those that are scored; of a line all, its prefix among them. Default: 64.
     #[serde(default = "sixty_four")]
     pub length: usize,
-    /// Symbols before each window that are given: see [`Examples::Windows`]. Default: 0.
+    /// Symbols before each window that are given, where there are so many: see [`Examples::Windows`]. Default: 0.
     #[serde(default)]
     pub context: usize,
     /// Training windows begin at another place each epoch: all of them moved by one number of symbols, drawn anew.
@@ -83,9 +83,9 @@ impl Unit {
 pub enum Examples {
     /// Windows, which follow each other.
     ///
-    /// In validation and test each symbol is scored exactly once: `length` of them a window, given the `context` symbols
-    /// before them, which for the first window of a part are the end of the part before. The last window of a part is
-    /// padded. Training is cut into windows of context + length symbols, all of which are scored, given those before them
+    /// In validation and test each symbol is scored exactly once: `length` of them a window, given up to `context` symbols
+    /// before them: those of the test's first window are the end of training; validation begins the text, and before its
+    /// first window there is nothing. The last window of a part is padded. Training is cut into windows of context + length symbols, all of which are scored, given those before them
     /// in the window: each symbol once an epoch.
     #[default]
     Windows,
@@ -117,8 +117,8 @@ enum Layout {
 
 /// Where training, validation and test lie: places of symbols, or numbers of lines.
 ///
-/// The beginning of the text is for validation, what follows it for training, its end for the test. A text changes on its
-/// way (scenes, names, subjects), so the part right before the test says most about it: it belongs to training.
+/// The beginning of the text is for validation, what follows it for training, its end for the test. A text drifts (scenes,
+/// names, subjects): what stands right before the test resembles it most, and belongs to training.
 struct Parts {
     train: Range<usize>,
     validation: Range<usize>,
@@ -338,8 +338,8 @@ impl TextConfig {
                  known"
             )),
             Layout::Windows(_) => sentences.push(format!(
-                "text cut into windows: in validation and test {length} {units} are scored given the {context} before \
-                 them, in training all {} given those before them in the window",
+                "text cut into windows: in validation and test {length} {units} are scored given up to {context} \
+                 before them, in training all {} given those before them in the window",
                 self.width()
             )),
             Layout::Lines(lines, _) => {

@@ -129,8 +129,8 @@ fn every_symbol_is_scored_once_given_those_before_it() {
     }
     let (_folder, mut config) = file(&content, Unit::Bytes, 4);
     config.context = 3;
-    let expected = "text cut into windows: in validation and test 4 bytes are scored given the 3 before them, in training all \
-                    7 given those before them in the window";
+    let expected = "text cut into windows: in validation and test 4 bytes are scored given up to 3 before them, in training \
+                    all 7 given those before them in the window";
     assert_eq!(data(&config).unwrap().transforms, [expected]);
 }
 
@@ -330,6 +330,14 @@ fn characters_come_from_the_training_part_and_the_others_are_unknown() {
         "{:?}",
         set.transforms
     );
+    // The symbols of validation are none, in windows and in lines.
+    for (text, examples) in [("zλa\nbλabλb", Examples::Windows), ("z\nλa\nb\nλ\na\nb\nλ\na\nb\nb\n", Examples::Lines)]
+    {
+        let (_folder, mut config) = file(text.as_bytes(), Unit::Characters, 4);
+        config.examples = examples;
+        assert_eq!(vocabulary_of(&config).names(), ["\\n", "a", "b", "λ", "<unknown>"], "{examples:?}");
+        assert_eq!(data(&config).unwrap().validation.target.read(&[0], 0).unwrap().values()[0], 4.0, "{examples:?}");
+    }
     // Nothing is unknown: no symbol for it.
     let (_folder, config) = file("bλa\nbλabλa".as_bytes(), Unit::Characters, 1);
     let set = data(&config).unwrap();

@@ -4,6 +4,7 @@ pub mod checkpoint;
 pub mod checkpoints;
 mod gradients;
 mod meter;
+mod muon;
 mod nonfinite;
 pub(crate) mod optimizer;
 mod plan;

@@ -1,6 +1,7 @@
 //! Optimiser, parameter groups, clipping and the moving average of the weights: Burn's parts, put together from the
 //! configuration.
 
+use super::muon::Muon;
 use crate::config::{GroupConfig, MuonAdjustment, OptimizerConfig, OptimizerKind};
 use crate::error::{Error, Result, did_you_mean};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamGroup};
@@ -95,8 +96,8 @@ pub(crate) fn check<M: Module>(config: &OptimizerConfig, model: &M, place: impl 
     Ok(())
 }
 
-/// Whether Muon is for it: a matrix, or what [`Flattened`] makes one of.
-fn is_matrix(parameter: &Parameter) -> bool {
+/// Whether Muon is for it: see [`Muon`].
+fn has_matrix(parameter: &Parameter) -> bool {
     parameter.is_weight() && parameter.rank >= 2
 }
 
@@ -183,14 +184,14 @@ pub(crate) fn build<M: Module>(config: &OptimizerConfig, model: &M) -> ModuleOpt
         }),
         OptimizerKind::Muon(keys) => {
             let others = build.all(|decay| adamw(keys.beta_1, keys.beta_2, keys.epsilon, decay).build());
-            build.some(others, is_matrix, |decay| {
-                let muon = optim::MuonConfig::new().with_momentum(momentum(keys.momentum, 0.0, keys.nesterov));
-                let muon = muon.with_ns_steps(keys.newton_schulz_steps as usize).with_weight_decay(penalty(decay));
+            build.some(others, has_matrix, |decay| {
+                let muon = optim::MuonConfig::new().with_ns_steps(keys.newton_schulz_steps as usize);
+                let muon = muon.with_weight_decay(penalty(decay));
                 let muon = muon.with_adjust_lr_fn(match keys.adjust_learning_rate {
                     MuonAdjustment::Original => AdjustLrFn::Original,
                     MuonAdjustment::MatchRmsAdamw => AdjustLrFn::MatchRmsAdamW,
                 });
-                Flattened(muon.build())
+                Muon::new(&muon, &momentum(keys.momentum, 0.0, keys.nesterov))
             })
         }
     }
@@ -269,31 +270,6 @@ impl<O: Optimizer> Optimizer for Scaled<O> {
     }
 
     fn to_device<const D: usize>(state: O::State<D>, device: &Device) -> O::State<D> {
-        O::to_device(state, device)
-    }
-}
-
-/// A rule for matrices, for the kernels of convolutions too: `[outputs, inputs, …]` is to it `[outputs, inputs · …]`.
-#[derive(Clone)]
-struct Flattened<O>(O);
-
-impl<O: Optimizer> Optimizer for Flattened<O> {
-    type State<const D: usize> = O::State<2>;
-
-    fn step<const D: usize>(
-        &self,
-        rate: LearningRate,
-        tensor: Tensor<D>,
-        grad: Tensor<D>,
-        state: Option<O::State<2>>,
-    ) -> (Tensor<D>, Option<O::State<2>>) {
-        let shape = tensor.dims();
-        let matrix = [shape[0] as isize, -1];
-        let (tensor, state) = self.0.step(rate, tensor.reshape(matrix), grad.reshape(matrix), state);
-        (tensor.reshape(shape), state)
-    }
-
-    fn to_device<const D: usize>(state: O::State<2>, device: &Device) -> O::State<2> {
         O::to_device(state, device)
     }
 }

@@ -234,8 +234,8 @@ registry! {
         /// Decay rate of the momentum.
         beta_2: f64 = 0.99, rate;
     }
-    /// Muon (Jordan et al. 2024) for the weights that are matrices or kernels of convolutions, AdamW for every other
-    /// parameter. The decay is decoupled.
+    /// Muon (Jordan et al. 2024) for the weights of linear layers and convolutions, AdamW for every other parameter. The
+    /// decay is decoupled.
     "muon" => Muon(MuonConfig), learning_rate = 1e-3, weight_decay = 0.1 {
         /// Part of the last step that is taken again.
         momentum: f64 = 0.95, rate;
@@ -254,7 +254,7 @@ registry! {
     }
 }
 
-/// What Muon multiplies the learning rate of an `[a, b]` matrix by.
+/// What Muon multiplies the learning rate of an `[a, b]` matrix by, a its outputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MuonAdjustment {
