@@ -54,7 +54,7 @@ fn windows_with_a_context_are_learnt_from() {
     let nats = number(&result["test"]["per_token"]["nats_per_token"]);
     assert!(nats < 0.08, "{result}");
     let sentence = result["transforms"][0].as_str().unwrap();
-    assert!(sentence.contains("12 characters are scored given the 6 before them"), "{sentence}");
+    assert!(sentence.contains("12 characters are scored given up to 6 before them"), "{sentence}");
     let lines = metrics(&folder.path().join("run"));
     let validation: Vec<_> = lines.iter().filter(|line| line["kind"] == "validation").collect();
     let (best, said) = (validation.iter().rfind(|line| line["best"] == true).unwrap(), &result["validation"]);
