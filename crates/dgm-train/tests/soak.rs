@@ -10,7 +10,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// Trains the small VAE for so many steps and returns (steps taken, resident KiB) as it went.
+/// Trains the small VAE for so many steps and returns (steps taken, resident KiB) as it went. The pages of files (the program's own)
+/// do not count: the kernel drops and reads them as it likes.
 fn memory_of(folder: &Path, backend: &str, steps: usize) -> Vec<(u64, u64)> {
     let run = folder.join("run");
     // 20 steps an epoch.
@@ -29,7 +30,7 @@ fn memory_of(folder: &Path, backend: &str, steps: usize) -> Vec<(u64, u64)> {
         let step = last.and_then(|line| line["step"].as_u64()).unwrap_or(0);
         let text = std::fs::read_to_string(&status).unwrap_or_default();
         let resident =
-            text.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok());
+            text.lines().find_map(|line| line.strip_prefix("RssAnon:")?.split_whitespace().next()?.parse().ok());
         // The final evaluation is another matter.
         if let Some(resident) = resident.filter(|_| step < steps as u64) {
             found.push((step, resident));
