@@ -76,13 +76,18 @@ impl Stream {
 
     /// Fills `numbers` with uniform numbers on [0, 1), the same as so many of [`uniform`](Self::uniform), but faster.
     pub fn fill_uniform(&mut self, numbers: &mut [f32]) {
+        self.fill::<4>(numbers, |word| (word >> 8) as f32 * (1.0 / 16_777_216.0));
+    }
+
+    /// Fills `numbers` with what `number` makes of so many `BYTES` (1, 2 or 4) each, the lowest first. Whole words are drawn: what
+    /// the last one has left is lost.
+    fn fill<const BYTES: usize>(&mut self, numbers: &mut [f32], number: impl Fn(u32) -> f32) {
         let mut bytes = [0u8; 1024];
-        for part in numbers.chunks_mut(256) {
-            let bytes = &mut bytes[..4 * part.len()];
+        for part in numbers.chunks_mut(1024 / BYTES) {
+            let bytes = &mut bytes[..(BYTES * part.len()).next_multiple_of(4)];
             self.generator.fill_bytes(bytes);
-            for (number, word) in part.iter_mut().zip(bytes.chunks_exact(4)) {
-                let word = word.iter().rev().fold(0u32, |word, &byte| word << 8 | u32::from(byte));
-                *number = (word >> 8) as f32 * (1.0 / 16_777_216.0);
+            for (to, bits) in part.iter_mut().zip(bytes.chunks_exact(BYTES)) {
+                *to = number(bits.iter().rev().fold(0u32, |bits, &byte| bits << 8 | u32::from(byte)));
             }
         }
     }
@@ -126,16 +131,7 @@ impl Stream {
         let factor = 65_536.0 / (65_536 - dropped) as f32;
         let n: usize = shape.iter().product();
         let mut factors = vec![0.0; n];
-        let mut bytes = [0u8; 1024];
-        for part in factors.chunks_mut(512) {
-            // Whole words, so that an odd number of factors wastes half of one.
-            let bytes = &mut bytes[..4 * part.len().div_ceil(2)];
-            self.generator.fill_bytes(bytes);
-            for (number, half) in part.iter_mut().zip(bytes.chunks_exact(2)) {
-                let half = half.iter().rev().fold(0u32, |half, &byte| half << 8 | u32::from(byte));
-                *number = if half < dropped { 0.0 } else { factor };
-            }
-        }
+        self.fill::<2>(&mut factors, |half| if half < dropped { 0.0 } else { factor });
         Tensor::from_data(TensorData::new(factors, shape), device)
     }
 }

@@ -32,7 +32,7 @@ pub struct AdamaxConfig {
 /// parameters.
 ///
 /// ```
-/// use burn::nn::LinearConfig;
+/// use burn::nn::{Initializer, LinearConfig};
 /// use burn::optim::GradientsParams;
 /// use burn::tensor::{Device, Tensor};
 /// use dgm_core::optim::AdamaxConfig;
@@ -41,7 +41,7 @@ pub struct AdamaxConfig {
 /// let device = Device::flex().autodiff();
 /// let x = Tensor::<2>::from_floats([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [-1.0, 1.0]], &device);
 /// let y = Tensor::<2>::from_floats([[-1.0], [1.0], [0.0], [-2.0]], &device);
-/// let mut layer = LinearConfig::new(2, 1).init(&device);
+/// let mut layer = LinearConfig::new(2, 1).with_initializer(Initializer::Zeros).init(&device);
 /// let mut optimizer = AdamaxConfig::new().init();
 /// let mut loss = f32::INFINITY;
 /// for _ in 0..1000 {
