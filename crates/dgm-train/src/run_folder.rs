@@ -257,7 +257,7 @@ impl RunFolder {
     /// The best model of the run, ready to evaluate, from the folder alone.
     ///
     /// # Errors
-    /// No checkpoint yet, or a damaged one.
+    /// No checkpoint yet, a damaged one, or a configuration that is not that of the run any more.
     pub fn best_model(&self, config: &Config, spec: &DataSpec, device: &Device) -> Result<AnyModel> {
         let path = self.checkpoints().best();
         if !path.is_file() {
@@ -267,6 +267,15 @@ impl RunFolder {
             )));
         }
         let checkpoint = Checkpoint::read(&path)?;
+        // Another split of the same data, say, would be evaluated on what was trained on.
+        let changed = changed(config, &checkpoint.config(&path.display().to_string())?);
+        if !changed.is_empty() {
+            return Err(Error::input(format!(
+                "{}: config.toml is not that of the trained model any more, in {}; put it back, or begin a new run",
+                self.path.display(),
+                listed(&changed)
+            )));
+        }
         let model = initial_model(config, spec, device)?;
         Ok(restore::weights(model, checkpoint.section("model")?)?.valid())
     }
@@ -343,5 +352,24 @@ impl RunFolder {
             .map_err(|error| Error::run(format!("{}: cannot be written: {error}", path.display())))?;
         text.push('\n');
         write_atomic(&path, text.as_bytes())
+    }
+}
+
+/// The keys that differ and may not: what a run may be given anew when it goes on or is evaluated changes no weights.
+pub(crate) fn changed(config: &Config, other: &Config) -> Vec<String> {
+    const MAY: [&str; 4] =
+        ["training.checkpoint_every", "training.keep_checkpoints", "training.max_minutes", "evaluation"];
+    let may = |key: &String| {
+        MAY.iter().any(|&may| key == may || key.strip_prefix(may).is_some_and(|rest| rest.starts_with('.')))
+    };
+    config.differences(other).into_iter().filter(|key| !may(key)).collect()
+}
+
+/// The first keys, and how many there are.
+pub(crate) fn listed(keys: &[String]) -> String {
+    const SHOWN: usize = 6;
+    match keys.get(..SHOWN) {
+        Some(first) if keys.len() > SHOWN => format!("{}, … {} keys in all", first.join(", "), keys.len()),
+        _ => keys.join(", "),
     }
 }

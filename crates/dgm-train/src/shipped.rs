@@ -1,7 +1,7 @@
 //! The configurations that ship inside the program, by file name.
 
 /// Name and text of each.
-pub const CONFIGS: [(&str, &str); 11] = [
+pub const CONFIGS: [(&str, &str); 12] = [
     ("vae.toml", include_str!("../../../configs/vae.toml")),
     ("arm.toml", include_str!("../../../configs/arm.toml")),
     ("pixelcnn.toml", include_str!("../../../configs/pixelcnn.toml")),
@@ -13,6 +13,7 @@ pub const CONFIGS: [(&str, &str); 11] = [
     ("concrete.toml", include_str!("../../../configs/concrete.toml")),
     ("mnist-vae.toml", include_str!("../../../configs/mnist-vae.toml")),
     ("mnist-pixelcnn.toml", include_str!("../../../configs/mnist-pixelcnn.toml")),
+    ("mnist-pixelcnn-small.toml", include_str!("../../../configs/mnist-pixelcnn-small.toml")),
 ];
 
 /// The shipped configuration of this name, with or without `.toml`.

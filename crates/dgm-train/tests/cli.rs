@@ -4,8 +4,9 @@
 
 mod common;
 
-use common::{json, metrics, run_fails, run_ok};
+use common::{dgm, json, metrics, run_fails, run_ok};
 use std::path::Path;
+use std::process::Stdio;
 
 /// Small and quick variants of the configurations of the digits.
 const QUICK: [(&str, &[&str]); 4] = [
@@ -76,10 +77,33 @@ fn figures_of_other_data_are_refused() {
     std::fs::write(folder.path().join("table.toml"), config).unwrap();
     run_ok(folder.path(), &["--config", "table.toml", "--out", "run", "--set", "training.epochs=1"]);
     run_ok(folder.path(), &["evaluate", "run"]);
+    // Of another split some of the test was trained on.
+    let resolved = folder.path().join("run/config.toml");
+    let text = std::fs::read_to_string(&resolved).unwrap();
+    let edited = text.replace("test_fraction = 0.1", "test_fraction = 0.5");
+    assert_ne!(edited, text);
+    std::fs::write(&resolved, edited).unwrap();
+    let line = run_fails(folder.path(), &["evaluate", "run"], 2);
+    assert!(line.contains("not that of the trained model any more, in data.test_fraction; put it back"), "{line}");
+    std::fs::write(&resolved, text).unwrap();
     std::fs::write(folder.path().join("table.csv"), table(1000.0)).unwrap();
     for command in ["evaluate", "--resume"] {
         let text = run_fails(folder.path(), &[command, "run"], 2);
         assert!(text.contains("not those that the run began with"), "{text}");
+    }
+}
+
+#[test]
+fn a_reader_that_has_had_enough_is_no_error_and_a_full_disk_is_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    for (out, code) in [(Stdio::from(writer), 0), (std::fs::File::create("/dev/full").unwrap().into(), 1)] {
+        let output = dgm(folder.path()).args(["data", "inspect", "digits"]).stdout(out).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{text}");
+        assert_eq!(text.lines().count(), code as usize, "{text}");
+        assert!(code == 0 || text.starts_with("error: standard output cannot be written"), "{text}");
     }
 }
 

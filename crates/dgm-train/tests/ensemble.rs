@@ -147,6 +147,19 @@ fn the_folder_of_an_ensemble_is_enough_and_its_members_are_runs() {
 }
 
 #[test]
+fn an_ensemble_goes_on_from_a_prompt() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("text.txt"), "ab".repeat(2000)).unwrap();
+    let config = "[data]\nsource = \"text\"\npath = \"text.txt\"\nunit = \"bytes\"\nlength = 16\n\
+                  [model]\nkind = \"causal_conv\"\nchannels = 8\nlayers = 1\nkernel = 2\n\
+                  [optimizer]\nlearning_rate = 0.02\n[training]\nepochs = 4\nbatch_size = 16\nensemble = 2\n";
+    std::fs::write(folder.path().join("text.toml"), config).unwrap();
+    run_ok(folder.path(), &args("text.toml", "run", &[]));
+    let sample = ["sample", "run", "--prompt", "ab", "--length", "30", "--top-k", "1", "--temperature", "0.5"];
+    assert_eq!(run_ok(folder.path(), &sample), format!("{}\n", "ab".repeat(16)));
+}
+
+#[test]
 fn the_members_share_their_data_whatever_their_seeds() {
     // The splits of a table are drawn by the seed: a member with its own would learn from another's test rows.
     let folder = tempfile::tempdir().unwrap();

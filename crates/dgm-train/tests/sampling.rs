@@ -98,6 +98,10 @@ fn an_image_is_completed_below_the_rows_that_are_given() {
                     to the 8 × 8 of the model's images";
     assert_eq!(notes("large.png"), [expected]);
     assert!(notes("image.png").is_empty());
+    let mut clear = png::Encoder::new(std::fs::File::create(path.join("clear.png")).unwrap(), 8, 8);
+    clear.set_color(png::ColorType::GrayscaleAlpha);
+    clear.write_header().unwrap().write_image_data(&[0; 128]).unwrap();
+    assert_eq!(notes("clear.png"), ["note: clear.png: with alpha put on black"]);
 
     let fails = |args: &[&str]| run_fails(path, &[&["sample", "run"], args].concat(), 2);
     assert!(fails(&["--complete", "image.png", "--rows", "9"]).contains("the images have 8 rows"));
@@ -136,16 +140,27 @@ fn a_text_goes_on_from_its_prompt_beyond_the_window_and_ends_where_lines_do() {
     assert_eq!(text, format!("{}\n", "ab".repeat(32)));
     assert_eq!(run_ok(path, &["sample", "run", "--prompt", "a", "--length", "3", "--temperature", "0.1"]), "abab\n");
     assert_eq!(run_ok(path, &["sample", "run", "--length", "100"]).trim_end().len(), 100);
-    run_ok(path, &["sample", "run", "-n", "2", "--length", "5", "--out", "two.txt"]);
-    assert!(std::fs::read_to_string(path.join("two.txt")).unwrap().contains("\n----\n"));
+    // More than are drawn at once, the same to a file and to the terminal.
+    let many = ["sample", "run", "--prompt", "b", "-n", "70", "--length", "25", "--temperature", "2"];
+    assert_eq!(run_ok(path, &[&many[..], &["--out", "many.txt"]].concat()), "70 texts in many.txt\n");
+    let written = std::fs::read_to_string(path.join("many.txt")).unwrap();
+    let texts: Vec<&str> = written.trim_end().split("\n----\n").collect();
+    assert!(texts.len() == 70 && texts.iter().all(|text| text.len() == 26 && text.starts_with('b')), "{written}");
+    assert!(texts.iter().any(|&text| text != texts[0]), "{written}");
+    assert_eq!(run_ok(path, &many), written);
     let line = run_fails(path, &["sample", "run", "--prompt", "abc"], 2);
     assert!(line.contains("the character 'c' is in no place of the text"), "{line}");
     assert!(run_fails(path, &["sample", "run", "--label", "1"], 2).contains("--label"));
     let provenance = path.join("run/provenance.json");
-    let edited = std::fs::read_to_string(&provenance).unwrap().replace("\"ab\"", "\"abc\"");
-    std::fs::write(&provenance, edited).unwrap();
-    let line = run_fails(path, &["sample", "run", "--prompt", "abc"], 2);
-    assert!(line.contains("provenance.json: its vocabulary has another number of symbols"), "{line}");
+    let whole = std::fs::read_to_string(&provenance).unwrap();
+    for (characters, expected) in [
+        ("abc", "provenance.json: its vocabulary has another number of symbols"),
+        ("ba", "expected each once, in the order of their code points"),
+    ] {
+        std::fs::write(&provenance, whole.replace("\"ab\"", &format!("{characters:?}"))).unwrap();
+        let line = run_fails(path, &["sample", "run", "--prompt", "ab"], 2);
+        assert!(line.contains(expected), "{line}");
+    }
 
     std::fs::write(path.join("lines.txt"), "aab\n".repeat(500)).unwrap();
     let lines = tempfile::tempdir().unwrap();
@@ -153,6 +168,8 @@ fn a_text_goes_on_from_its_prompt_beyond_the_window_and_ends_where_lines_do() {
     trained(lines.path(), model, &data, "epochs = 8");
     let text = run_ok(lines.path(), &["sample", "run", "--prompt", "a", "--length", "60", "--top-k", "1"]);
     assert_eq!(text, "aab\n\n");
+    let two = run_ok(lines.path(), &["sample", "run", "-n", "2", "--top-k", "1"]);
+    assert_eq!(two, "aab\n\n----\naab\n\n");
     // As levels, up to the newline as well: 0 is it, 1 an a and 2 a b.
     run_ok(lines.path(), &["sample", "run", "-n", "9", "--top-k", "1", "--out", "lines.csv"]);
     assert_eq!(std::fs::read_to_string(lines.path().join("lines.csv")).unwrap(), "1,1,2,0\n".repeat(9));

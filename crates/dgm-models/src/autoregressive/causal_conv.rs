@@ -31,7 +31,7 @@ pub struct CausalConvConfig {
     pub dilation_cycle: usize,
     /// Dropout after each gate.
     pub dropout: f64,
-    /// How the target enters. Default: a thermometer for 3 to 32 levels, otherwise the number itself.
+    /// How the target enters. Default: see [`InputKind`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inputs: Option<InputKind>,
     /// What the outputs mean.

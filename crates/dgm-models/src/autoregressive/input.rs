@@ -7,6 +7,9 @@ use burn::tensor::{Int, Tensor};
 use serde::{Deserialize, Serialize};
 
 /// The features that one number becomes.
+///
+/// The default is `OneHot` for sequences of 3 to 1024 levels with the likelihood `categorical`, such as texts; otherwise
+/// `Thermometer` for 3 to 32 levels, and `Ordinal`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InputKind {
@@ -33,12 +36,14 @@ pub(crate) struct Inputs {
 }
 
 impl Inputs {
-    /// The inputs of this kind, by default a thermometer for 3 to 32 levels and the number itself otherwise.
+    /// The inputs of this kind, or the default one; `nominal`: the likelihood knows no order of the levels.
     ///
     /// # Errors
     /// Bits of real numbers, or of more than 1024 levels.
-    pub(crate) fn new(kind: Option<InputKind>, spec: &DataSpec) -> Result<Self, ModelError> {
+    pub(crate) fn new(kind: Option<InputKind>, nominal: bool, spec: &DataSpec) -> Result<Self, ModelError> {
+        let symbols = nominal && spec.shape[1] == 1;
         let kind = kind.unwrap_or(match spec.values {
+            Values::Levels(3..=BITS) if symbols => InputKind::OneHot,
             Values::Levels(3..=THERMOMETER_LEVELS) => InputKind::Thermometer,
             _ => InputKind::Ordinal,
         });

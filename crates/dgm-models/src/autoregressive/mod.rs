@@ -112,7 +112,7 @@ impl Shared {
         components: usize,
         spec: &DataSpec,
     ) -> Result<Self, ModelError> {
-        let inputs = Inputs::new(inputs, spec)?;
+        let inputs = Inputs::new(inputs, likelihood == LikelihoodKind::Categorical, spec)?;
         let likelihood = likelihood.build(components, spec)?;
         Ok(Self { inputs, likelihood, spec: spec.clone() })
     }
@@ -122,7 +122,8 @@ impl Shared {
         self.inputs.features() + 1
     }
 
-    /// Whether these layers of the network together with the heads, which see `width` features, are not too many weights.
+    /// Whether these layers of the network together with the heads, which see `width` features, are not too many weights, nor
+    /// what comes out of them too many numbers an example.
     fn check_weights(
         &self,
         key: &'static str,
@@ -130,9 +131,21 @@ impl Shared {
         layers: impl IntoIterator<Item = [usize; 2]>,
     ) -> Result<(), ModelError> {
         let inputs = |channel: usize| width + channel * self.inputs.features_a_channel();
-        let heads = (0..self.spec.shape[0])
-            .flat_map(|channel| [[inputs(channel), width], [width, self.likelihood.parameters()]]);
-        ModelError::check_weights(key, width, layers.into_iter().chain(heads))
+        let [channels, rows, columns] = self.spec.shape;
+        let heads = (0..channels).flat_map(|channel| [[inputs(channel), width], [width, self.likelihood.parameters()]]);
+        let layers: Vec<[usize; 2]> = layers.into_iter().chain(heads).collect();
+        ModelError::check_weights(key, width, layers.iter().copied())?;
+        // Kept for the gradient, at the least.
+        let a_place = layers.iter().fold(self.features(), |sum, [_, outputs]| sum.saturating_add(*outputs));
+        let numbers = a_place.saturating_mul(rows * columns);
+        if numbers > 1 << 28 {
+            return Err(ModelError::Data(format!(
+                "targets of {} places: this model keeps {numbers} numbers an example; expected at most 268435456 (2^28); use shorter \
+                 windows or smaller images, or fewer channels and layers",
+                rows * columns
+            )));
+        }
+        Ok(())
     }
 
     /// The model of a network that gives `width` features.

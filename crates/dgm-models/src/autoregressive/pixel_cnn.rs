@@ -1,7 +1,8 @@
 //! Gated PixelCNN (van den Oord et al. 2016, "Conditional image generation with PixelCNN decoders").
 //!
 //! Two stacks and so no blind spot: the vertical one sees the rows above, the horizontal one the pixels to the left and,
-//! through the vertical one shifted down a row, everything above.
+//! through the vertical one shifted down a row, those above and to the right. With `L` layers a pixel sees `L + 1` rows above it,
+//! in them `L` columns to each side at the most, and `L + 1` pixels to its left.
 
 use super::{Arm, InputKind, Mode, Network, Pixels, Shared};
 use crate::data::DataSpec;
@@ -21,11 +22,11 @@ use serde::{Deserialize, Serialize};
 pub struct PixelCnnConfig {
     /// Channels of each stack's residual stream.
     pub channels: usize,
-    /// Number of gated layers.
+    /// Number of gated layers L: a pixel sees L + 1 rows above and L + 1 pixels to its left.
     pub layers: usize,
     /// Dropout after each gate.
     pub dropout: f64,
-    /// How the target enters. Default: a thermometer for 3 to 32 levels, otherwise the number itself.
+    /// How the target enters. Default: see [`InputKind`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inputs: Option<InputKind>,
     /// What the outputs mean.

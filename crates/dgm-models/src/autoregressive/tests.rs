@@ -196,14 +196,94 @@ fn the_pixel_cnn_has_no_blind_spot() {
 }
 
 #[test]
+fn the_pixel_cnn_sees_a_row_more_than_it_has_layers() {
+    let config = PixelCnnConfig { channels: 8, layers: 2, ..Default::default() };
+    let model = built(&ModelConfig::PixelCnn(config), &spec([1, 6, 7], 3), &Device::flex());
+    let (here, event) = (5 * 7 + 5, 42);
+    let of_here = |x: Tensor<2>| arm(&model).conditionals(x, None).slice([0..1, here..here + 1, 0..3]).into_data();
+    let base = of_here(Tensor::zeros([1, event], &Device::flex()));
+    let seen: Vec<bool> = (0..event)
+        .map(|pixel| {
+            let mut values = vec![0.0f32; event];
+            values[pixel] = 2.0;
+            of_here(Tensor::from_data(TensorData::new(values, [1, event]), &Device::flex())) != base
+        })
+        .collect();
+    let rows: Vec<String> =
+        seen.chunks(7).map(|row| row.iter().map(|&seen| if seen { 'x' } else { '.' }).collect()).collect();
+    assert_eq!(rows, [".......", ".......", "...xxxx", "...xxxx", "...xxxx", "..xxx.."]);
+}
+
+#[test]
+fn symbols_without_an_order_enter_as_one_bit_each() {
+    let weights = |inputs, likelihood, shape| {
+        let config = CausalConvConfig { channels: 8, inputs, likelihood, ..Default::default() };
+        built(&ModelConfig::CausalConv(config), &spec(shape, 65), &Device::flex()).num_params()
+    };
+    let (text, image) = ([1, 1, 8], [1, 2, 4]);
+    for (likelihood, shape, expected) in [
+        (LikelihoodKind::Categorical, text, InputKind::OneHot),
+        (LikelihoodKind::BetaBinomial, text, InputKind::Ordinal),
+        (LikelihoodKind::Categorical, image, InputKind::Ordinal),
+    ] {
+        assert_eq!(weights(None, likelihood, shape), weights(Some(expected), likelihood, shape), "{expected:?}");
+    }
+}
+
+#[test]
+fn what_memory_cannot_hold_is_refused() {
+    let conv = ModelConfig::CausalConv(CausalConvConfig::default());
+    let cnn = ModelConfig::PixelCnn(PixelCnnConfig::default());
+    for (config, spec) in [(conv, spec([1, 1, 1 << 20], 65)), (cnn, spec([3, 512, 512], 256))] {
+        let refused = config.init(&spec, &mut Seed(0).stream("weights", 0), &Device::flex());
+        let error = refused.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains("numbers an example; expected at most 268435456"), "{config:?}: {error}");
+    }
+}
+
+#[test]
+fn dropout_is_of_training_alone_and_its_rate_counts() {
+    let rated = |rate: f64| {
+        architectures(None, LikelihoodKind::Categorical, 1).into_iter().map(move |config| match config {
+            ModelConfig::CausalConv(config) => ModelConfig::CausalConv(CausalConvConfig { dropout: rate, ..config }),
+            ModelConfig::PixelCnn(config) => ModelConfig::PixelCnn(PixelCnnConfig { dropout: rate, ..config }),
+            ModelConfig::Transformer(config) => ModelConfig::Transformer(TransformerConfig { dropout: rate, ..config }),
+            other => other,
+        })
+    };
+    let batch = Batch::new(levels(4, 12, 5, &Device::flex()));
+    for (config, without) in rated(0.5).zip(rated(0.0)) {
+        let [model, without] = [&config, &without].map(|config| built(config, &spec([1, 3, 4], 5), &Device::flex()));
+        let model = model.as_model();
+        let trained = |seed: u64| {
+            let mut noise = Seed(seed).stream("dropout", 0);
+            host(model.objective(&batch, Weights::default(), &mut noise).loss)
+        };
+        assert_eq!(trained(1), trained(1), "{config:?}");
+        assert_ne!(trained(1), trained(2), "{config:?}");
+        let mut noise = Seed(1).stream("test", 0);
+        let scored = host(model.log_prob(&batch, &mut noise));
+        assert_eq!(scored, host(without.as_model().log_prob(&batch, &mut noise)), "{config:?}");
+    }
+}
+
+/// Every likelihood over some levels with every way for them to enter, and how many levels there are.
+fn ways() -> impl Iterator<Item = (LikelihoodKind, usize, Option<InputKind>, usize)> {
+    let inputs = [InputKind::Ordinal, InputKind::Thermometer, InputKind::OneHot].map(Some);
+    let entered = inputs.into_iter().map(|inputs| (LikelihoodKind::Categorical, 1, inputs, 5));
+    let likely = LIKELIHOODS.into_iter().map(|(likelihood, components)| (likelihood, components, None, 5));
+    entered.chain(likely).chain([(LikelihoodKind::Bernoulli, 1, None, 2)])
+}
+
+#[test]
 fn step_by_step_is_all_at_once() {
     for shape in [[1, 1, 13], [1, 5, 4], [3, 3, 4]] {
-        for (likelihood, components) in LIKELIHOODS {
-            for config in architectures(None, likelihood, components) {
-                let spec = with_classes(shape, 5);
+        for (likelihood, components, inputs, levels_of) in ways() {
+            for config in architectures(inputs, likelihood, components) {
+                let spec = with_classes(shape, levels_of);
                 let model = built(&config, &spec, &Device::flex());
                 let (n, event) = (4, spec.event());
-                let (x, condition) = (levels(n, event, 5, &Device::flex()), one_hot(n));
+                let (x, condition) = (levels(n, event, levels_of, &Device::flex()), one_hot(n));
                 let stepwise = log_prob_stepwise(arm(&model), &x, Some(&condition));
                 let batch = Batch { condition: Some(condition), ..Batch::new(x) };
                 let Some(all) = arm(&model).log_prob_elementwise(&batch) else { unreachable!() };
@@ -238,13 +318,11 @@ fn a_condition_of_numbers_is_seen_in_its_own_units() {
 #[test]
 fn draws_are_those_of_the_naive_loop() {
     let narrow = Choice { temperature: 0.8, top_k: Some(4), top_p: Some(0.9) };
-    for (shape, likelihood, components) in [
-        ([1, 1, 13], LikelihoodKind::Categorical, 1),
-        ([1, 5, 4], LikelihoodKind::BetaBinomial, 2),
-        ([3, 3, 4], LikelihoodKind::DiscretizedLogistic, 2),
-    ] {
-        for config in architectures(None, likelihood, components) {
-            let spec = with_classes(shape, 5);
+    for ((likelihood, components, inputs, levels), shape) in
+        ways().zip([[1, 1, 13], [1, 5, 4], [3, 3, 4]].into_iter().cycle())
+    {
+        for config in architectures(inputs, likelihood, components) {
+            let spec = with_classes(shape, levels);
             let model = built(&config, &spec, &Device::flex());
             let condition = one_hot(7);
             for (seed, choice) in [(0, Choice::default()), (1, narrow)] {

@@ -36,7 +36,7 @@ pub struct TransformerConfig {
     pub positions: Positions,
     /// Dropout of the tokens and after each part of a block.
     pub dropout: f64,
-    /// How the target enters. Default: a thermometer for 3 to 32 levels, otherwise the number itself.
+    /// How the target enters. Default: see [`InputKind`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inputs: Option<InputKind>,
     /// What the outputs mean.

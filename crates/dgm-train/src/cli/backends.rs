@@ -1,5 +1,6 @@
 //! `dgm-train backends`: what this build has and what this machine offers.
 
+use super::output::say;
 use crate::backend::offers;
 use crate::error::Result;
 use std::process::ExitCode;
@@ -10,7 +11,7 @@ pub(super) fn run() -> Result<ExitCode> {
             Ok(()) => "available".to_string(),
             Err(why) => format!("unavailable: {why}"),
         };
-        println!("{:<10} {state:<40} {}", offer.name, offer.description);
+        say(format_args!("{:<10} {state:<40} {}", offer.name, offer.description))?;
     }
     Ok(ExitCode::SUCCESS)
 }

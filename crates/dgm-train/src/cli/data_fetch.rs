@@ -1,5 +1,6 @@
 //! `dgm-train data fetch [NAME]`: downloads a data set into the user's cache, or lists what there is.
 
+use super::output::say;
 use crate::data::DataConfig;
 use crate::data::catalogue::{Catalogue, DataSet, RemoteFile, Size, datasets_folder, is_address};
 use crate::data::fetch::{self, Options, Progress, State};
@@ -56,7 +57,7 @@ pub(super) fn run(args: &FetchArgs) -> Result<ExitCode> {
         None => datasets_folder()?,
     };
     let Some(name) = &args.name else {
-        list(&catalogue, &folder);
+        list(&catalogue, &folder)?;
         return Ok(ExitCode::SUCCESS);
     };
     let (name, set) = catalogue.find(name)?;
@@ -72,13 +73,13 @@ pub(super) fn run(args: &FetchArgs) -> Result<ExitCode> {
     let options = Options { folder, mirror: args.mirror.clone(), timeout: args.timeout, retries: args.retries };
     let fetched = fetch::fetch(name, set, &options, for_terminal().as_mut())?;
     let (files, size) = (count(set.files.len()), Size(set.bytes()));
-    match fetched {
-        0 => println!("{name}: {files} ({size}) already in {}, checked", here.display()),
-        n => println!("{name}: {files} ({size}) in {}, {n} of them new", here.display()),
-    }
+    say(match fetched {
+        0 => format!("{name}: {files} ({size}) already in {}, checked", here.display()),
+        n => format!("{name}: {files} ({size}) in {}, {n} of them new", here.display()),
+    })?;
     if DataConfig::SOURCES.contains(&name) {
         let elsewhere = if args.dir.is_some() { format!(", folder = \"{}\"", here.display()) } else { String::new() };
-        println!("to train on it: [data] source = \"{name}\"{elsewhere}");
+        say(format_args!("to train on it: [data] source = \"{name}\"{elsewhere}"))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -88,7 +89,7 @@ fn count(files: usize) -> String {
 }
 
 /// Every data set, a line each, and below it whose it is. Looks at sizes alone, so that it takes no time.
-fn list(catalogue: &Catalogue, folder: &Path) {
+fn list(catalogue: &Catalogue, folder: &Path) -> Result<()> {
     let width = catalogue.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     for (name, set) in catalogue.iter() {
         let whole = |file: &&RemoteFile| {
@@ -99,12 +100,12 @@ fn list(catalogue: &Catalogue, folder: &Path) {
             (n, all) if n == all => "fetched".to_owned(),
             (n, all) => format!("{n} of {all} files fetched"),
         };
-        println!("{name:width$}  {:>9}  {here:<11}  {}", Size(set.bytes()).to_string(), set.about);
+        say(format_args!("{name:width$}  {:>9}  {here:<11}  {}", Size(set.bytes()).to_string(), set.about))?;
         if !set.licence.is_empty() {
-            println!("{:width$}  {:>9}  {:<11}  {}", "", "", "", set.licence);
+            say(format_args!("{:width$}  {:>9}  {:<11}  {}", "", "", "", set.licence))?;
         }
     }
-    println!("in {}; to download one: dgm-train data fetch NAME", folder.display());
+    say(format_args!("in {}; to download one: dgm-train data fetch NAME", folder.display()))
 }
 
 fn check(name: &str, set: &DataSet, here: &Path) -> Result<ExitCode> {
@@ -117,7 +118,7 @@ fn check(name: &str, set: &DataSet, here: &Path) -> Result<ExitCode> {
         }
     }
     if problems.is_empty() {
-        println!("{name}: {} in {}, as expected", count(set.files.len()), here.display());
+        say(format_args!("{name}: {} in {}, as expected", count(set.files.len()), here.display()))?;
         return Ok(ExitCode::SUCCESS);
     }
     let problems = problems.join("; ");

@@ -1,6 +1,7 @@
 //! `dgm-train data inspect`: what a data set holds, as the models will see it.
 
 use super::InspectArgs;
+use super::output::say;
 use super::train::read_config;
 use crate::config::{Config, ModelConfig};
 use crate::data::summary::{Order, Summary, first_examples};
@@ -40,13 +41,13 @@ pub(super) fn run(args: &InspectArgs) -> Result<ExitCode> {
     if args.json {
         let text = serde_json::to_string_pretty(&inspection)
             .map_err(|error| Error::run(format!("the summary cannot be written as JSON: {error}")))?;
-        println!("{text}");
+        say(text)?;
         return Ok(ExitCode::SUCCESS);
     }
-    print!("{}", inspection.summary.text());
+    say(inspection.summary.text().trim_end())?;
     if !inspection.windows.is_empty() {
-        println!("\nfirst examples");
-        inspection.windows.iter().for_each(|window| println!("  {window}"));
+        say("\nfirst examples")?;
+        inspection.windows.iter().try_for_each(|window| say(format_args!("  {window}")))?;
     }
     match &args.out {
         Some(out) => {
@@ -55,9 +56,9 @@ pub(super) fn run(args: &InspectArgs) -> Result<ExitCode> {
                 Order::ClassRows => "; a row for each class",
                 Order::ClassColumns => "; a column for each class",
             };
-            println!("\n{}: training above, then validation, then test{order}", out.display());
+            say(format_args!("\n{}: training above, then validation, then test{order}", out.display()))?;
         }
-        None if image => println!("\nfor a picture of the first examples: --out examples.png"),
+        None if image => say("\nfor a picture of the first examples: --out examples.png")?,
         None => {}
     }
     Ok(ExitCode::SUCCESS)

@@ -2,12 +2,12 @@
 
 use super::TrainArgs;
 use super::signals::Stop;
-use super::train::{self, Job, changed, evaluated, listed, where_it_stands};
+use super::train::{self, Job, evaluated, where_it_stands};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::evaluate::{Members, Results};
 use crate::report::progress::LogFormat;
-use crate::run_folder::RunFolder;
+use crate::run_folder::{RunFolder, changed, listed};
 use dgm_core::random::Seed;
 use std::sync::atomic::Ordering;
 

@@ -1,6 +1,7 @@
 //! `dgm-train evaluate RUN`: the figures again, from the run folder and the data that it names.
 
 use super::EvaluateArgs;
+use super::output::say;
 use crate::backend::Backend;
 use crate::error::Result;
 use crate::evaluate::{Members, Results, evaluate};
@@ -19,10 +20,6 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
     let results = evaluate(&model, &config, &dataset, &backend.device)?;
     let members = config.members().map(|members| Members::read(&folder, members.len())).transpose()?;
     let results = Results { members, ..results };
-    if args.json {
-        println!("{}", results.json()?);
-    } else {
-        print!("{}", results.table());
-    }
+    say(if args.json { results.json()? } else { results.table().trim_end().to_owned() })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -6,6 +6,7 @@ mod data_fetch;
 mod data_inspect;
 mod ensemble;
 mod evaluate;
+mod output;
 mod sample;
 mod sample_text;
 mod signals;

@@ -1,5 +1,6 @@
 //! `dgm-train sample RUN`: draws, as a picture, as numbers or as a text.
 
+use super::output::say;
 use super::{SampleArgs, sample_text};
 use crate::backend::Backend;
 use crate::data::{DataConfig, Split, TextConfig, Vocabulary, picture_as};
@@ -63,7 +64,7 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
         let lines: Vec<String> = drawn.iter().map(line).collect();
         write_atomic(&path, (lines.join("\n") + "\n").as_bytes())?;
     }
-    println!("{} samples in {}", drawn.len(), path.display());
+    say(format_args!("{} samples in {}", drawn.len(), path.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -120,7 +121,10 @@ fn beginning(args: &SampleArgs, spec: &DataSpec) -> Result<Option<Beginning>> {
     if rows > height {
         return Err(Error::input(format!("--rows {rows}: the images have {height} rows")));
     }
-    let (values, found) = picture_as(path, spec)?;
+    let (values, found, changes) = picture_as(path, spec)?;
+    for what in changes {
+        eprintln!("note: {}: {what}", path.display());
+    }
     if found != [height, width] {
         eprintln!(
             "note: {} has {} × {} pixels (rows × columns); its largest middle part of their ratio was brought to the \
@@ -170,22 +174,20 @@ fn write_texts(
     };
     let n = args.n.unwrap_or(1);
     let mut noise = seed.stream("sampling", 0);
-    let mut write = |out: &mut dyn std::io::Write| -> Result<()> {
-        for i in 0..n {
-            let heard = i == 0 || sample_text::print(out, "\n----\n")?;
-            if !heard || !sample_text::write(arm, vocabulary, &wanted, &mut noise, out)? {
-                return Ok(());
-            }
-        }
-        sample_text::print(out, "\n").map(|_| ())
+    let mut write = |out: &mut dyn std::io::Write, drawn: &mut dyn FnMut(u64)| {
+        sample_text::write(arm, vocabulary, &wanted, n as usize, &mut noise, out, drawn)
     };
     match out {
-        None => write(&mut std::io::stdout().lock())?,
+        None => {
+            write(&mut std::io::stdout().lock(), &mut |_| {})?;
+        }
         Some(path) => {
+            let bar = progress::counter(u64::from(n) * wanted.length as u64, "symbols drawn");
             let mut all = Vec::new();
-            write(&mut all)?;
+            write(&mut all, &mut |symbols| bar.inc(symbols))?;
+            bar.finish_and_clear();
             write_atomic(path, &all)?;
-            println!("{n} texts in {}", path.display());
+            say(format_args!("{n} texts in {}", path.display()))?;
         }
     }
     Ok(ExitCode::SUCCESS)

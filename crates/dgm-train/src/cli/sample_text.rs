@@ -1,12 +1,13 @@
-//! What `dgm-train sample` does for texts: goes on from a prompt, and prints the text as it comes.
+//! What `dgm-train sample` does for texts: goes on from a prompt, several texts at once, and prints the first as it comes.
 
+use super::output::heard;
 use crate::data::Vocabulary;
 use crate::error::{Error, Result};
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::random::Stream;
 use dgm_models::Autoregressive;
 use dgm_models::autoregressive::sampling::{Choice, Given, complete};
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::ops::ControlFlow;
 
 /// What to write.
@@ -18,7 +19,11 @@ pub(super) struct Wanted<'a> {
     pub(super) choice: Choice,
 }
 
-/// Writes one text, each symbol as soon as it is drawn; `false`: whoever reads it has had enough.
+/// Texts that are drawn together.
+const AT_ONCE: usize = 64;
+
+/// Writes `n` texts with a line of dashes between two, the first symbol by symbol as it is drawn; `false`: whoever reads them has
+/// had enough. `drawn` hears of each symbol of each text.
 ///
 /// A model has a window. When it is full, the last half of it is what the next one begins with; where examples are lines, which
 /// all begin in the model's first place, the text ends there.
@@ -26,60 +31,104 @@ pub(super) fn write(
     model: &dyn Autoregressive,
     vocabulary: &Vocabulary,
     wanted: &Wanted<'_>,
+    n: usize,
     noise: &mut Stream,
     out: &mut dyn Write,
+    drawn: &mut dyn FnMut(u64),
 ) -> Result<bool> {
     let window = model.spec().event();
-    let mut text = vocabulary.encode(wanted.prompt)?;
-    let mut left = wanted.length;
+    let prompt = vocabulary.encode(wanted.prompt)?;
+    let mut length = wanted.length;
     if let Some(end) = vocabulary.end() {
-        if text.len() >= window || text.contains(&(end as f32)) {
+        if prompt.len() >= window || prompt.contains(&(end as f32)) {
             return Err(Error::input(format!(
                 "--prompt: found {} symbols; this model writes one line of at most {window}: give the beginning of one, without \
                  its newline",
-                text.len()
+                prompt.len()
             )));
         }
-        left = left.min(window - text.len());
+        length = length.min(window - prompt.len());
     }
-    let mut written = out.write_all(wanted.prompt.as_bytes()).and_then(|()| out.flush());
-    while left > 0 && written.is_ok() {
-        let known = if text.len() < window { text.len() } else { window / 2 };
-        let given = given(text.get(text.len() - known..).unwrap_or_default(), window, &model.device());
+    let mut write = || -> std::io::Result<()> {
+        for first in (0..n).step_by(AT_ONCE) {
+            if first > 0 {
+                out.write_all(BETWEEN)?;
+            }
+            let mut texts = vec![prompt.clone(); AT_ONCE.min(n - first)];
+            go_on(model, vocabulary, &mut texts, length, &wanted.choice, noise, out, drawn)?;
+            for text in texts.get(1..).unwrap_or_default() {
+                out.write_all(BETWEEN)?;
+                out.write_all(&vocabulary.decode(line(text, vocabulary)))?;
+            }
+        }
+        out.write_all(b"\n")?;
+        out.flush()
+    };
+    heard(write())
+}
+
+const BETWEEN: &[u8] = b"\n----\n";
+
+/// The text up to what ends it, if anything does.
+fn line<'a>(text: &'a [f32], vocabulary: &Vocabulary) -> &'a [f32] {
+    let end = vocabulary.end().and_then(|end| text.iter().position(|&level| level == end as f32));
+    end.and_then(|end| text.get(..=end)).unwrap_or(text)
+}
+
+/// Draws up to `length` more symbols of each text, all of which have as many, and writes the first text meanwhile.
+#[allow(clippy::too_many_arguments)] // what to draw from, how, and where to
+fn go_on(
+    model: &dyn Autoregressive,
+    vocabulary: &Vocabulary,
+    texts: &mut [Vec<f32>],
+    length: usize,
+    choice: &Choice,
+    noise: &mut Stream,
+    out: &mut dyn Write,
+    drawn: &mut dyn FnMut(u64),
+) -> std::io::Result<()> {
+    let (n, window) = (texts.len(), model.spec().event());
+    let begun = texts.first().map_or(0, Vec::len);
+    let mut written = 0;
+    let mut show = |texts: &[Vec<f32>]| {
+        let text = texts.first().map_or(&[][..], |text| line(text, vocabulary));
+        let new = vocabulary.decode(text.get(written..).unwrap_or_default());
+        written = text.len();
+        out.write_all(&new).and_then(|()| out.flush())
+    };
+    let mut outcome = show(texts);
+    let mut done = 0;
+    while done < length && outcome.is_ok() {
+        let so_far = begun + done;
+        let known = if so_far < window { so_far } else { window / 2 };
+        let given = given(texts, known, window, &model.device());
         let mut each = |rank: usize, value: &Tensor<2>| {
             if rank < known {
                 return ControlFlow::Continue(());
             }
-            let level = value.clone().into_data().iter::<f32>().next().unwrap_or(0.0);
-            text.push(level);
-            written = out.write_all(&vocabulary.decode(&[level])).and_then(|()| out.flush());
-            left -= 1;
-            if vocabulary.end() == Some(level as usize) {
-                left = 0;
+            for (text, level) in texts.iter_mut().zip(value.clone().into_data().iter::<f32>()) {
+                text.push(level);
             }
-            if left == 0 || written.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            outcome = show(texts);
+            done += 1;
+            drawn(n as u64);
+            let ended = |text: &Vec<f32>| vocabulary.end().is_some_and(|end| text.contains(&(end as f32)));
+            if texts.iter().all(ended) {
+                done = length;
+            }
+            if done == length || outcome.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        complete(model, 1, None, Some(&given), &wanted.choice, noise, &mut each);
+        complete(model, n, None, Some(&given), choice, noise, &mut each);
     }
-    heard(written)
+    outcome
 }
 
-/// Writes `text`; `false`: whoever reads it has had enough.
-pub(super) fn print(out: &mut dyn Write, text: &str) -> Result<bool> {
-    heard(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
-}
-
-fn heard(written: std::io::Result<()>) -> Result<bool> {
-    match written {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(Error::run(format!("the text cannot be written: {error}"))),
+/// The last `known` symbols of each text as the beginning of a window.
+fn given(texts: &[Vec<f32>], known: usize, window: usize, device: &Device) -> Given {
+    let mut values = Vec::with_capacity(texts.len() * window);
+    for text in texts {
+        values.extend_from_slice(text.get(text.len() - known..).unwrap_or_default());
+        values.resize(values.len() + window - known, 0.0);
     }
-}
-
-/// These symbols as the beginning of a window.
-fn given(symbols: &[f32], window: usize, device: &Device) -> Given {
-    let mut values = symbols.to_vec();
-    values.resize(window, 0.0);
-    Given { values: Tensor::from_data(TensorData::new(values, [1, window]), device), numbers: symbols.len() }
+    Given { values: Tensor::from_data(TensorData::new(values, [texts.len(), window]), device), numbers: known }
 }

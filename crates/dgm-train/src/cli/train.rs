@@ -1,5 +1,6 @@
 //! `dgm-train --config FILE`: checks everything, trains, evaluates the best checkpoint, draws samples.
 
+use super::output::say;
 use super::signals::Stop;
 use super::{TrainArgs, ensemble};
 use crate::backend::Backend;
@@ -10,7 +11,7 @@ use crate::error::{Error, Result, did_you_mean};
 use crate::evaluate::{self, Members, Results};
 use crate::report::grid;
 use crate::report::progress::{self, LogFormat};
-use crate::run_folder::{Lock, RunFolder};
+use crate::run_folder::{Lock, RunFolder, changed, listed};
 use crate::shipped;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::{Ending, Trainer, initial_model, optimizer};
@@ -56,10 +57,9 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
         return Ok(ExitCode::from(stop.exit_code()));
     };
     if json {
-        println!("{}", results.json()?);
+        say(results.json()?)?;
     } else {
-        print!("{}", results.table());
-        println!("results in {path}");
+        say(format_args!("{}results in {path}", results.table()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -174,7 +174,8 @@ pub(super) fn where_it_stands(
         warn(log_format, &format!("{run}: there is no checkpoint: the run begins again"));
     }
     if let Some(checkpoint) = &from {
-        let changed = changed(config, &checkpoint.config(&folder.checkpoints())?);
+        let name = folder.checkpoints().after(checkpoint.progress.step).display().to_string();
+        let changed = changed(config, &checkpoint.config(&name)?);
         if !changed.is_empty() {
             return Err(Error::input(format!(
                 "{run}: config.toml is not that of the run's checkpoints any more, in {}; put it back, or begin a new run",
@@ -187,31 +188,11 @@ pub(super) fn where_it_stands(
     Ok(from)
 }
 
-/// The keys that differ and may not.
-pub(super) fn changed(config: &Config, other: &Config) -> Vec<String> {
-    config.differences(other).into_iter().filter(|key| !may_change(key)).collect()
-}
-
 fn warn(log_format: LogFormat, text: &str) {
     match log_format {
         LogFormat::Json => eprintln!("{}", progress::warning_line(text)),
         LogFormat::Auto | LogFormat::Plain => eprintln!("warning: {text}"),
     }
-}
-
-/// The first keys, and how many there are.
-pub(super) fn listed(keys: &[String]) -> String {
-    const SHOWN: usize = 6;
-    match keys.len() {
-        0..=SHOWN => keys.join(", "),
-        n => format!("{}, … {n} keys in all", keys[..SHOWN].join(", ")),
-    }
-}
-
-/// What a run may be given anew when it goes on: it changes no weights.
-fn may_change(key: &str) -> bool {
-    let keys = ["training.checkpoint_every", "training.keep_checkpoints", "training.max_minutes", "evaluation"];
-    keys.iter().any(|&may| key == may || key.strip_prefix(may).is_some_and(|rest| rest.starts_with('.')))
 }
 
 /// The configuration that the arguments describe, its text and the name of its file.

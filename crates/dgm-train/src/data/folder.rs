@@ -242,22 +242,25 @@ impl FolderConfig {
 
 /// One picture as a target of this description: brought to its channels, the largest middle part with its ratio of the sides
 /// made its size, v of 0 ..= 255 as the level ⌊v · levels / 256⌋; `[event]`, channel by channel. Also the rows and columns that
-/// it had.
+/// it had, and what else was changed on the way.
 ///
 /// # Errors
 /// A file that is no picture, or a target that is none.
-pub fn picture_as(path: &Path, spec: &DataSpec) -> Result<(Vec<f32>, [usize; 2])> {
+pub fn picture_as(path: &Path, spec: &DataSpec) -> Result<(Vec<f32>, [usize; 2], Vec<String>)> {
     let refuse = |what: String| Error::input(format!("{}: {what}", path.display()));
     let ([channels @ (1 | 3), height, width], Values::Levels(levels)) = (spec.shape, &spec.values) else {
         return Err(refuse(format!("targets of shape {:?} are not images", spec.shape)));
     };
     let bytes = read_file(path).map_err(refuse)?;
-    let (picture, _) = picture::decode(&bytes, channels).map_err(refuse)?;
+    let (picture, changes) = picture::decode(&bytes, channels).map_err(refuse)?;
+    let mut notes = Notes::default();
+    notes.add(changes, false);
+    let notes = notes.counted(Resize::Cover, [height, width]).into_iter().map(|(_, what)| what).collect();
     let found = [picture.height, picture.width];
     let picture = picture.resized(Resize::Cover, [height, width]).map_err(refuse)?;
     let level = |v: &u8| (usize::from(*v) * levels / 256) as f32;
     let planes = (0..channels).flat_map(|channel| picture.pixels.iter().skip(channel).step_by(channels).map(level));
-    Ok((planes.collect(), found))
+    Ok((planes.collect(), found, notes))
 }
 
 /// A file's bytes, unless they are more than those of any picture.
@@ -307,22 +310,28 @@ impl Notes {
         self.resized += usize::from(resized);
     }
 
-    fn sentences(&self, config: &FolderConfig, [height, width]: [usize; 2]) -> Vec<String> {
-        let images = |n: usize| if n == 1 { "1 image".to_owned() } else { format!("{n} images") };
-        let resized = match config.resize {
+    /// What was done, and to how many.
+    fn counted(&self, resize: Resize, [height, width]: [usize; 2]) -> Vec<(usize, String)> {
+        let resized = match resize {
             Resize::None => String::new(),
             Resize::Crop => format!("cut to their middle {height} × {width}"),
             Resize::Area => format!("brought to {height} × {width} by means over areas, whatever their sides' ratio"),
             Resize::Cover => format!("cut to the sides' ratio of {height} × {width}, then means over areas"),
         };
-        let counted = [
+        let mut counted = vec![
             (self.narrowed, "of 16 bits a channel: the upper 8 are kept".to_owned()),
             (self.composited, "with alpha put on black".to_owned()),
             (self.greyed, "from colour to grey: Rec. 601 luma, rounded".to_owned()),
             (self.coloured, "from grey to three equal channels".to_owned()),
             (self.resized, resized),
         ];
-        let counted = counted.into_iter().filter(|(n, _)| *n > 0);
+        counted.retain(|(n, _)| *n > 0);
+        counted
+    }
+
+    fn sentences(&self, config: &FolderConfig, size: [usize; 2]) -> Vec<String> {
+        let images = |n: usize| if n == 1 { "1 image".to_owned() } else { format!("{n} images") };
+        let counted = self.counted(config.resize, size).into_iter();
         let mut sentences: Vec<String> = counted.map(|(n, what)| format!("{} {what}", images(n))).collect();
         if config.levels < 256 {
             let levels = config.levels;

@@ -115,7 +115,7 @@ struct Scoring<'a> {
 }
 
 impl<'a> Scoring<'a> {
-    /// As the run trains: with its seed, and no more examples on the device than a part of its training steps has.
+    /// With the run's seed, and no more examples on the device than `training.micro_batch_size`, where there is one.
     fn of(config: &Config, device: &'a Device) -> Self {
         let at_once = config.training.micro_batch_size.map_or(AT_ONCE, |most| most.clamp(1, AT_ONCE));
         Self { device, seed: Seed(config.seed), at_once }

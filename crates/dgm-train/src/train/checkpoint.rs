@@ -4,7 +4,6 @@
 //! over everything before it. A file is written beside its place, flushed to disk and renamed, so a crash leaves the
 //! old one.
 
-use super::checkpoints::Checkpoints;
 pub use super::rate::PlateauState;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -133,14 +132,13 @@ impl Checkpoint {
             .ok_or_else(|| Error::input(format!("the checkpoint has no section `{name}`: it is not one to go on from")))
     }
 
-    /// The configuration of the run that wrote it.
+    /// The configuration of the run that wrote it; `name` is that of its file in messages.
     ///
     /// # Errors
     /// The checkpoint has none, or one that this release does not read.
-    pub fn config(&self, of: &Checkpoints) -> Result<Config> {
-        let name = of.after(self.progress.step).display().to_string();
+    pub fn config(&self, name: &str) -> Result<Config> {
         let text = self.section("config").map_err(|error| Error::input(format!("{name}: {error}")))?;
-        Config::from_toml(&String::from_utf8_lossy(text), &name, &[])
+        Config::from_toml(&String::from_utf8_lossy(text), name, &[])
     }
 
     /// Writes the file: whole, or not at all.

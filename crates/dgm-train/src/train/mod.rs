@@ -239,7 +239,8 @@ impl Trainer<'_> {
         progress.evaluations_since_best = if better { 0 } else { progress.evaluations_since_best + 1 };
         if better {
             progress.best = Some(Best { step, nats });
-            let sections = vec![("model".into(), bytes_of(&model)?)];
+            let config = self.config.to_toml()?.into_bytes();
+            let sections = vec![("config".into(), config), ("model".into(), bytes_of(&model)?)];
             let best = Checkpoint { progress: progress.clone(), sections };
             self.written(best.write(&self.folder.checkpoints().best()), step)?;
         }

@@ -88,10 +88,14 @@ impl Run {
     }
 }
 
-/// The weights of the model that all these tests train.
+/// The weights of the model that all these tests train, as they are.
 fn weights(checkpoint: &Checkpoint) -> Vec<f32> {
+    weights_in(checkpoint, "model")
+}
+
+fn weights_in(checkpoint: &Checkpoint, section: &str) -> Vec<f32> {
     let model = initial_model(&config(""), &dataset(&[]).spec, &Device::flex()).unwrap();
-    gradients::tests::parameters(&restore::weights(model, checkpoint.section("model").unwrap()).unwrap())
+    gradients::tests::parameters(&restore::weights(model, checkpoint.section(section).unwrap()).unwrap())
 }
 
 #[test]
@@ -237,4 +241,24 @@ fn a_window_that_is_interrupted_is_reported_whole() {
     assert_eq!(told.windows, whole.told.windows);
     let newest = folder.checkpoints().newest().unwrap().unwrap();
     assert_eq!(weights(&newest), weights(&whole.newest()));
+}
+
+#[test]
+fn what_is_kept_as_the_best_is_the_moving_average() {
+    let often = "ema_decay = 0.25\ncheckpoint_every = { steps = 1 }\nkeep_checkpoints = 200";
+    let run = run(&config(often), &dataset(&[]), true);
+    assert_eq!(run.ending, Ok(Ending::Complete));
+    let kept = checkpoints::Checkpoints::new(run.folder.path().join("run/checkpoint"));
+    let at = |step: u64, section: &str| weights_in(&Checkpoint::read(&kept.after(step)).unwrap(), section);
+    // Step t has the decay min(0.25, (1 + t) / (10 + t)), t from 0.
+    for (step, decay) in [(2, 2.0 / 11.0), (3, 0.25), (4, 0.25)] {
+        let blended = at(step - 1, "average").into_iter().zip(at(step, "model"));
+        for ((before, new), average) in blended.zip(at(step, "average")) {
+            assert!((decay * before + (1.0 - decay) * new - average).abs() < 1e-6, "after step {step}");
+        }
+    }
+    let best = Checkpoint::read(&kept.best()).unwrap();
+    let step = best.progress.step;
+    assert_eq!(weights_in(&best, "model"), at(step, "average"));
+    assert_ne!(weights_in(&best, "model"), at(step, "model"));
 }

@@ -25,6 +25,7 @@ pub struct Vocabulary {
 
 /// Characters as the string of them.
 mod in_one_string {
+    use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};
 
     pub(super) fn serialize<S: Serializer>(characters: &[char], serializer: S) -> Result<S::Ok, S::Error> {
@@ -32,7 +33,13 @@ mod in_one_string {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<char>, D::Error> {
-        Ok(String::deserialize(deserializer)?.chars().collect())
+        let characters: Vec<char> = String::deserialize(deserializer)?.chars().collect();
+        if !characters.is_sorted_by(|a, b| a < b) {
+            return Err(Error::custom(
+                "the characters of a vocabulary: expected each once, in the order of their code points",
+            ));
+        }
+        Ok(characters)
     }
 }
 

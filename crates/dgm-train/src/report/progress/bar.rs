@@ -45,9 +45,9 @@ impl Text {
             self.best = Some((epoch, nats));
         }
         self.validation = match self.best {
-            Some((at, _)) if at == epoch => format!("{nats:.3} nats after epoch {epoch}, the best"),
-            Some((at, best)) => format!("{nats:.3} nats after epoch {epoch}; best {best:.3} after epoch {at}"),
-            None => format!("{nats:.3} nats after epoch {epoch}"),
+            _ if best => format!("{nats:.3} nats in epoch {epoch}, the best"),
+            Some((at, best)) => format!("{nats:.3} nats in epoch {epoch}; best {best:.3} in epoch {at}"),
+            None => format!("{nats:.3} nats in epoch {epoch}"),
         };
     }
 

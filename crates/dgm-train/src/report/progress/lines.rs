@@ -71,7 +71,7 @@ impl<W: Write> Report for Lines<W> {
             self.best = Some(nats);
         }
         let best = self.best.map_or(String::new(), |best| format!(", best {best:.3}"));
-        self.validation = format!("  validation after epoch {epoch} {nats:.3}{best}");
+        self.validation = format!("  validation in epoch {epoch} {nats:.3}{best}");
     }
 
     fn warn(&mut self, text: &str) {

@@ -38,9 +38,9 @@ fn plain_lines_have_position_losses_pace_and_time_left() {
         epoch 3/10, step 40/160  train 44.361 nats (1.0000 bits/dim)  nll 3.00  kl 1.00  rate 2.5e-5  1234 examples/s  \
         about 0 s left\n\
         warning: a step was skipped\nand another\n\
-        epoch 10/10, step 160/160  train 44.361 nats (1.0000 bits/dim)  nll 3.00  kl 1.00  validation after epoch 4 \
+        epoch 10/10, step 160/160  train 44.361 nats (1.0000 bits/dim)  nll 3.00  kl 1.00  validation in epoch 4 \
         6.500, best 5.000  rate 0.001  1234 examples/s\n\
-        done  validation after epoch 4 6.500, best 5.000\n";
+        done  validation in epoch 4 6.500, best 5.000\n";
     assert_eq!(text, expected);
 }
 
@@ -95,7 +95,7 @@ fn the_bar_s_lines_fit_a_terminal_of_80_columns() {
     assert_eq!(
         text.lines(),
         "train      40.000 nats (0.9017 bits/dim)\n           nll 3.00  kl 1.00\n\
-         validation 6.500 nats after epoch 4; best 5.000 after epoch 3\n\
+         validation 6.500 nats in epoch 4; best 5.000 in epoch 3\n\
          pace       1234 examples/s, learning rate 0.001, about 0 s left"
     );
     let terms: Vec<(&'static str, f64)> = (0..9).map(|_| ("divergence", 123456.0)).collect();
