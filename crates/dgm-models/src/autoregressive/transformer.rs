@@ -14,7 +14,7 @@ use burn::nn::{LayerNorm, LayerNormConfig, Linear};
 use burn::tensor::activation::relu;
 use burn::tensor::module::attention;
 use burn::tensor::ops::AttentionModuleOptions;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use dgm_core::random::Stream;
 use serde::{Deserialize, Serialize};
 
@@ -244,7 +244,7 @@ impl Network for TransformerNetwork {
             if let Some(turn) = &turn {
                 (query, key) = (turn.of_places(query, 0), turn.of_places(key, 0));
             }
-            h = block.close(h, attended(query, key, value, true), self.dropout, mode);
+            h = block.close(h, attended(query, key, value, Keys::UpToTheQuery), self.dropout, mode);
         }
         self.last.forward(h).swap_dims(1, 2).reshape([n, channels, rows, columns])
     }
@@ -253,7 +253,7 @@ impl Network for TransformerNetwork {
         let device = self.device();
         let (channels, length) = (self.token.outputs(), self.shape[0] * self.shape[1]);
         let cache = |block: &Block| {
-            let none = Tensor::zeros([n, block.heads, length, channels / block.heads], &device);
+            let none = Tensor::zeros([n, block.heads, GROWTH.min(length), channels / block.heads], &device);
             (none.clone(), none)
         };
         Box::new(TransformerPixels {
@@ -273,14 +273,27 @@ impl Network for TransformerNetwork {
     }
 }
 
-/// softmax(q kᵀ / √width) v, each `[n, heads, length, width]`; where `causal`, of the keys up to the query's own place.
-fn attended(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, causal: bool) -> Tensor<4> {
-    let [_, _, _, width] = query.dims();
+/// Which keys a query attends to.
+enum Keys {
+    /// Those up to its own place.
+    UpToTheQuery,
+    /// All but these, `[1, 1, 1, keys]`.
+    Not(Tensor<4, Bool>),
+}
+
+/// softmax(q kᵀ / √width) v, each `[n, heads, length, width]`.
+fn attended(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, keys: Keys) -> Tensor<4> {
+    let [n, heads, length, width] = query.dims();
+    let [_, _, count, _] = key.dims();
+    let (causal, mask) = match keys {
+        Keys::UpToTheQuery => (true, None),
+        Keys::Not(mask) => (false, Some(mask.expand([n, heads, length, count]))),
+    };
     // Without a scale by name Burn may choose a GPU kernel that multiplies in half precision: a likelihood that is evaluated must be
     // the one that was trained.
     let options =
         AttentionModuleOptions { is_causal: causal, scale: Some(1.0 / (width as f64).sqrt()), ..Default::default() };
-    attention(query, key, value, None, None, options)
+    attention(query, key, value, mask, None, options)
 }
 
 /// Place × frequency, for each place and each pair of `width` numbers; in an image every second pair turns with the row.
@@ -320,13 +333,17 @@ impl Turn {
     }
 }
 
+/// Places by which the caches of keys and values grow. Attention reads them whole, without a copy of a part, and is told which
+/// are not there yet.
+const GROWTH: usize = 64;
+
 /// Where drawing stands: the keys and values of every block so far.
 struct TransformerPixels<'a> {
     network: &'a TransformerNetwork,
     token: PointConv,
     places: Option<Tensor<3>>,
     turn: Option<Turn>,
-    /// Keys and values `[n, heads, length, channels / heads]`, zeros where none are yet.
+    /// Keys and values `[n, heads, places, channels / heads]`, zeros where none are yet.
     caches: Vec<(Tensor<4>, Tensor<4>)>,
     condition: Option<Tensor<2>>,
     /// Of all pixels so far.
@@ -356,6 +373,10 @@ impl Pixels for TransformerPixels<'_> {
         if let Some(places) = &self.places {
             h = h + places.clone().slice([0..1, here..here + 1, 0..channels]);
         }
+        let length = self.network.shape[0] * self.network.shape[1];
+        let places = (here + 1).next_multiple_of(GROWTH).min(length);
+        let later = Tensor::<1, Int>::arange(0..places as i64, &h.device()).greater_elem(here as i64);
+        let later = later.reshape([1, 1, 1, places]);
         for (block, (keys, values)) in self.network.blocks.iter().zip(&mut self.caches) {
             let [mut query, mut key, value] = block.heads(h.clone(), self.condition.as_ref());
             if let Some(turn) = &self.turn {
@@ -364,11 +385,16 @@ impl Pixels for TransformerPixels<'_> {
             let [_, heads, _, width] = key.dims();
             let now = [0..n, 0..heads, here..here + 1, 0..width];
             // Taken out, so that there is no other owner and they are written in place.
-            let take = |cache: &mut Tensor<4>| std::mem::replace(cache, Tensor::empty([1, 1, 1, 1], &h.device()));
+            let take = |cache: &mut Tensor<4>| {
+                let cache = std::mem::replace(cache, Tensor::empty([1, 1, 1, 1], &h.device()));
+                match places - cache.dims()[2] {
+                    0 => cache,
+                    more => Tensor::cat(vec![cache, Tensor::zeros([n, heads, more, width], &h.device())], 2),
+                }
+            };
             *keys = take(keys).slice_assign(now.clone(), key);
             *values = take(values).slice_assign(now, value);
-            let so_far = |cache: &Tensor<4>| cache.clone().slice([0..n, 0..heads, 0..here + 1, 0..width]);
-            let attended = attended(query, so_far(keys), so_far(values), false);
+            let attended = attended(query, keys.clone(), values.clone(), Keys::Not(later.clone()));
             h = block.close(h, attended, 0.0, &mut Mode::Evaluate);
         }
         self.network.last.forward(h).squeeze_dim(1)
