@@ -17,7 +17,8 @@ const QUICK: [(&str, &[&str]); 4] = [
 ];
 
 fn train(folder: &Path, config: &str, out: &str, extra: &[&str]) -> String {
-    let mut args = vec!["--config", config, "--out", out, "--set", "training.epochs=2"];
+    let twice = ["--set", "training.epochs=2", "--set", "training.evaluate_every=1"];
+    let mut args = [&["--config", config, "--out", out][..], &twice].concat();
     args.extend(extra);
     run_ok(folder, &args)
 }
