@@ -3,6 +3,9 @@
 //! Parse → validate → run: a [`config::Config`] that exists is valid, a [`data::Dataset`] that exists is complete, and
 //! only then does [`train::Trainer`] begin and a [`run_folder::RunFolder`] appear.
 
+// Both panic where nobody reads: `cli::output::say` and `report::tell` do not.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+
 pub mod backend;
 pub mod cli;
 pub mod config;

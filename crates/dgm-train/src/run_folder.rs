@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::data::{self, Dataset, Vocabulary};
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
+use crate::report::tell;
 use crate::train::checkpoint::{Checkpoint, Progress};
 use crate::train::checkpoints::Checkpoints;
 use crate::train::{initial_model, restore};
@@ -138,10 +139,10 @@ impl RunFolder {
             }
             // A file system without locks: the run goes on as it would without them.
             Err(TryLockError::Error(error)) => {
-                eprintln!(
+                tell(format_args!(
                     "warning: {}: no lock can be taken ({error}); let no other run use the folder",
                     path.display()
-                );
+                ));
             }
         }
         file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(cannot)?;
@@ -199,7 +200,8 @@ impl RunFolder {
         let path = self.path.join("provenance.json");
         let text = fs::read_to_string(&path)
             .map_err(|error| Error::input(format!("{}: cannot be read: {error}", path.display())))?;
-        serde_json::from_str(&text).map_err(|error| Error::input(format!("{}: {error}", path.display())))
+        serde_json::from_str(&text)
+            .map_err(|error| Error::input(format!("{}: {error}; put it back as the run wrote it", path.display())))
     }
 
     /// The run's data, the same as when it began.
@@ -224,6 +226,7 @@ impl RunFolder {
     /// # Errors
     /// As [`best_model`](Self::best_model), and an ensemble that is not complete.
     pub fn model(&self, config: &Config, spec: &DataSpec, device: &Device) -> Result<Ensemble> {
+        self.check_members(config)?;
         let Some(configs) = config.members() else { return self.best_model(config, spec, device).map(Ensemble::from) };
         let best = configs.iter().enumerate().map(|(index, config)| {
             let member = self.member(index);
@@ -249,6 +252,23 @@ impl RunFolder {
         Ok(Ensemble::new(members)?)
     }
 
+    /// Whether the folder holds what the configuration says: one model, or an ensemble.
+    ///
+    /// # Errors
+    /// It holds the other.
+    pub fn check_members(&self, config: &Config) -> Result<()> {
+        let (one, several) = (self.path.join("checkpoint").is_dir(), self.member(0).path().is_dir());
+        let found = match config.members() {
+            Some(members) if one => format!("the run of one model, and training.ensemble is {}", members.len()),
+            None if several => "an ensemble, and its config.toml has no training.ensemble above 1".into(),
+            _ => return Ok(()),
+        };
+        Err(Error::input(format!(
+            "{}: found {found}; put config.toml back, or begin a new run with --config and --out",
+            self.path.display()
+        )))
+    }
+
     /// The folder of an ensemble's member, whether it is there or not: that of an ordinary run.
     pub fn member(&self, index: usize) -> Self {
         Self { path: self.path.join(format!("member-{index}")) }
@@ -260,13 +280,26 @@ impl RunFolder {
     /// No checkpoint yet, a damaged one, or a configuration that is not that of the run any more.
     pub fn best_model(&self, config: &Config, spec: &DataSpec, device: &Device) -> Result<AnyModel> {
         let path = self.checkpoints().best();
+        let run = self.path.display();
+        let again = format!("put it back, or take {run}/checkpoint away and train again with dgm-train --resume {run}");
         if !path.is_file() {
-            return Err(Error::input(format!(
-                "{}: the run has no validated checkpoint yet; let it train for an epoch",
-                self.path.display()
-            )));
+            return Err(Error::input(match self.path.join("result.json").is_file() {
+                true => format!("{}: the best checkpoint of the run is gone; {again}", path.display()),
+                false => format!("{run}: the run has no validated checkpoint yet; let it train for an epoch"),
+            }));
         }
-        let checkpoint = Checkpoint::read(&path)?;
+        let checkpoint = Checkpoint::read(&path).map_err(|error| {
+            let text = error.to_string();
+            if text.contains("damaged") || text.contains("not a checkpoint") {
+                Error::input(format!("{text}; {again}"))
+            } else {
+                error
+            }
+        })?;
+        if checkpoint.section("optimizer").is_ok() {
+            let what = "a checkpoint to go on from, not the best one: its weights are not those that were evaluated";
+            return Err(Error::input(format!("{}: found {what}; {again}", path.display())));
+        }
         // Another split of the same data, say, would be evaluated on what was trained on.
         let changed = changed(config, &checkpoint.config(&path.display().to_string())?);
         if !changed.is_empty() {
@@ -355,10 +388,22 @@ impl RunFolder {
     }
 }
 
-/// The keys that differ and may not: what a run may be given anew when it goes on or is evaluated changes no weights.
+/// The keys that differ and may not: what a run may be given anew when it goes on or is evaluated changes no weights. Data may move:
+/// their fingerprint says whether they are the same.
 pub(crate) fn changed(config: &Config, other: &Config) -> Vec<String> {
-    const MAY: [&str; 4] =
-        ["training.checkpoint_every", "training.keep_checkpoints", "training.max_minutes", "evaluation"];
+    const MAY: [&str; 11] = [
+        "training.checkpoint_every",
+        "training.keep_checkpoints",
+        "training.max_minutes",
+        "evaluation",
+        "data.path",
+        "data.test_path",
+        "data.folder",
+        "data.train_images",
+        "data.train_labels",
+        "data.test_images",
+        "data.test_labels",
+    ];
     let may = |key: &String| {
         MAY.iter().any(|&may| key == may || key.strip_prefix(may).is_some_and(|rest| rest.starts_with('.')))
     };

@@ -86,7 +86,16 @@ fn figures_of_other_data_are_refused() {
     std::fs::write(&resolved, edited).unwrap();
     let line = run_fails(folder.path(), &["evaluate", "run"], 2);
     assert!(line.contains("not that of the trained model any more, in data.test_fraction; put it back"), "{line}");
+    // They may move.
+    let moved = folder.path().join("moved.csv");
+    std::fs::rename(folder.path().join("table.csv"), &moved).unwrap();
+    std::fs::write(&resolved, text.replace("table.csv", "moved.csv")).unwrap();
+    run_ok(folder.path(), &["evaluate", "run"]);
+    run_ok(folder.path(), &["--resume", "run"]);
+    std::fs::rename(&moved, folder.path().join("table.csv")).unwrap();
     std::fs::write(&resolved, text).unwrap();
+    let line = run_fails(folder.path(), &["evaluate", "run", "--importance-samples", "5"], 2);
+    assert!(line.contains("this model's likelihood is exact"), "{line}");
     std::fs::write(folder.path().join("table.csv"), table(1000.0)).unwrap();
     for command in ["evaluate", "--resume"] {
         let text = run_fails(folder.path(), &[command, "run"], 2);
@@ -106,6 +115,12 @@ fn a_reader_that_has_had_enough_is_no_error_and_a_full_disk_is_one_line() {
         assert_eq!(text.lines().count(), code as usize, "{text}");
         assert!(code == 0 || text.starts_with("error: standard output cannot be written"), "{text}");
     }
+    // Nor is a log that cannot be written.
+    let full = || Stdio::from(std::fs::File::create("/dev/full").unwrap());
+    let missing = dgm(folder.path()).args(["sample", "none"]).stderr(full()).status().unwrap();
+    assert_eq!(missing.code(), Some(2));
+    let small = ["--config", "conditional", "--out", "run", "--set", "training.epochs=1", "--set", "model.hidden=[8]"];
+    assert!(dgm(folder.path()).args(small).stdout(Stdio::null()).stderr(full()).status().unwrap().success());
 }
 
 #[test]

@@ -78,13 +78,40 @@ fn a_checkpoint_of_another_model_or_version_is_named_and_refused() {
     let text = run_fails(folder.path(), &["--resume", "run"], 2);
     assert!(text.contains("not that of the run's checkpoints") && text.contains("keys in all"), "{text}");
     let text = run_fails(folder.path(), &["evaluate", "run"], 2);
-    assert!(text.contains("does not fit the model of its config.toml"), "{text}");
+    assert!(text.contains("not that of the trained model any more") && text.contains("keys in all"), "{text}");
     // Version 3 of the format, as a later release may write it.
     let mut bytes = std::fs::read(foreign.after(20)).unwrap();
     bytes["dgm checkpoint\n".len()] = 3;
     std::fs::write(checkpoints.after(1000), bytes).unwrap();
     let text = run_fails(folder.path(), &["--resume", "run"], 2);
     assert!(text.contains("version 3") && text.contains("update it") && !text.contains("delete"), "{text}");
+}
+
+#[test]
+fn a_best_checkpoint_that_is_gone_damaged_or_another_one_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoints = trained(folder.path());
+    let (best, newest) = (checkpoints.best(), checkpoints.after(assert_whole(&checkpoints)));
+    let again = "take run/checkpoint away and train again with dgm-train --resume run";
+    let refused = |what: &str| {
+        for args in [&["evaluate", "run"][..], &["--resume", "run", "--quiet"]] {
+            let output = run(folder.path(), args);
+            let text = String::from_utf8(output.stderr).unwrap();
+            let line = text.lines().last().unwrap_or_default();
+            assert_eq!(output.status.code(), Some(2), "{text}");
+            assert!(line.contains(what) && line.contains(again), "{text}");
+        }
+    };
+    std::fs::write(&best, b"").unwrap();
+    refused("best.dgm: not a checkpoint of dgm");
+    std::fs::copy(&newest, &best).unwrap();
+    refused("best.dgm: found a checkpoint to go on from");
+    std::fs::remove_file(&best).unwrap();
+    refused("best.dgm: the best checkpoint of the run is gone");
+    let before = std::fs::read(folder.path().join("run/result.json")).unwrap();
+    std::fs::remove_dir_all(folder.path().join("run/checkpoint")).unwrap();
+    run_ok(folder.path(), &["--resume", "run", "--quiet"]);
+    assert_eq!(std::fs::read(folder.path().join("run/result.json")).unwrap(), before);
 }
 
 /// A library that makes `fsync` fail once a file of this name is there.

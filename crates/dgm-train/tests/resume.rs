@@ -237,6 +237,12 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_it_offered() {
     let text = run_fails(folder.path(), &["--resume", "run"], 2);
     let expected = "step-60.dgm: damaged: its checksum does not match; delete the file to go on from step 40";
     assert!(text.contains(expected), "{text}");
+    // What a power cut may leave.
+    for remains in [vec![], vec![0; 4096]] {
+        std::fs::write(&last, remains).unwrap();
+        let text = run_fails(folder.path(), &["--resume", "run"], 2);
+        assert!(text.contains("delete the file to go on from step 40"), "{text}");
+    }
     let whole = weights(&folder.path().join("run"));
     std::fs::remove_file(&last).unwrap();
     run_ok(folder.path(), &["--resume", "run", "--quiet"]);

@@ -150,6 +150,7 @@ fn a_text_goes_on_from_its_prompt_beyond_the_window_and_ends_where_lines_do() {
     assert_eq!(run_ok(path, &many), written);
     let line = run_fails(path, &["sample", "run", "--prompt", "abc"], 2);
     assert!(line.contains("the character 'c' is in no place of the text"), "{line}");
+    assert!(run_fails(path, &["sample", "run", "--prompt", "-a"], 2).contains("the character '-' is in no place"));
     assert!(run_fails(path, &["sample", "run", "--label", "1"], 2).contains("--label"));
     let provenance = path.join("run/provenance.json");
     let whole = std::fs::read_to_string(&provenance).unwrap();

@@ -5,6 +5,7 @@ use crate::data::DataConfig;
 use crate::data::catalogue::{Catalogue, DataSet, RemoteFile, Size, datasets_folder, is_address};
 use crate::data::fetch::{self, Options, Progress, State};
 use crate::error::{Error, Result};
+use crate::report::tell;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -161,7 +162,7 @@ impl Progress for Bar {
     }
 
     fn note(&mut self, text: &str) {
-        eprintln!("{text}");
+        tell(text);
     }
 }
 
@@ -195,22 +196,22 @@ impl Progress for Lines {
         let now = Some(Instant::now());
         *self = Self { name: file.name.clone(), bytes: file.bytes, from: here, here, began: now, last: now };
         let rest = if here > 0 { format!(", going on after {}", Size(here)) } else { String::new() };
-        eprintln!("{}: {}{rest}", file.name, Size(file.bytes));
+        tell(format_args!("{}: {}{rest}", file.name, Size(file.bytes)));
     }
 
     fn at(&mut self, here: u64) {
         self.here = here;
         if self.last.is_some_and(|last| last.elapsed().as_secs() >= QUIET_SECONDS) {
             self.last = Some(Instant::now());
-            eprintln!("{}", self.line());
+            tell(self.line());
         }
     }
 
     fn end(&mut self) {
-        eprintln!("{}", self.line());
+        tell(self.line());
     }
 
     fn note(&mut self, text: &str) {
-        eprintln!("{text}");
+        tell(text);
     }
 }

@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::evaluate::{Members, Results};
 use crate::report::progress::LogFormat;
+use crate::report::tell;
 use crate::run_folder::{RunFolder, changed, listed};
 use dgm_core::random::Seed;
 use std::sync::atomic::Ordering;
@@ -17,7 +18,7 @@ pub(super) fn train(job: &Job, members: &[Config], args: &TrainArgs, stop: &Stop
         let folder = job.folder.member(index);
         let told = |what: &str| {
             if args.log_format != LogFormat::Json && !args.quiet {
-                eprintln!("member {} of {}, seed {}: {what}", index + 1, members.len(), config.seed);
+                tell(format_args!("member {} of {}, seed {}: {what}", index + 1, members.len(), config.seed));
             }
         };
         if is_done(&folder)? {

@@ -3,9 +3,10 @@
 use super::EvaluateArgs;
 use super::output::say;
 use crate::backend::Backend;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::evaluate::{Members, Results, evaluate};
 use crate::run_folder::RunFolder;
+use dgm_models::Density;
 use std::process::ExitCode;
 
 pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
@@ -17,6 +18,9 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
     }
     let dataset = folder.dataset(&config)?;
     let model = folder.model(&config, &dataset.spec, &backend.device)?;
+    if args.importance_samples.is_some() && model.is_exact() {
+        return Err(Error::input("--importance-samples is for bounds; this model's likelihood is exact: leave it out"));
+    }
     let results = evaluate(&model, &config, &dataset, &backend.device)?;
     let members = config.members().map(|members| Members::read(&folder, members.len())).transpose()?;
     let results = Results { members, ..results };

@@ -14,6 +14,7 @@ mod train;
 
 use crate::error::Error;
 use crate::report::progress::{self, LogFormat};
+use crate::report::tell;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -122,7 +123,7 @@ struct SampleArgs {
     #[arg(long, requires = "complete")]
     rows: Option<usize>,
     /// What a text begins with
-    #[arg(long, value_name = "TEXT", conflicts_with = "complete")]
+    #[arg(long, value_name = "TEXT", conflicts_with = "complete", allow_hyphen_values = true)]
     prompt: Option<String>,
     /// Symbols of a text to draw after the prompt [default: 500]
     #[arg(long, value_name = "SYMBOLS", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
@@ -177,8 +178,8 @@ pub fn main() -> ExitCode {
     };
     outcome.unwrap_or_else(|error: Error| {
         match log_format {
-            LogFormat::Json => eprintln!("{}", progress::error_line(&error)),
-            LogFormat::Auto | LogFormat::Plain => eprintln!("error: {error}"),
+            LogFormat::Json => tell(progress::error_line(&error)),
+            LogFormat::Auto | LogFormat::Plain => tell(format_args!("error: {error}")),
         }
         ExitCode::from(error.exit_code())
     })

@@ -7,6 +7,7 @@ use crate::data::{DataConfig, Split, TextConfig, Vocabulary, picture_as};
 use crate::draw::{Beginning, Wanted, draw, needs_examples};
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
+use crate::report::tell;
 use crate::report::{grid, progress};
 use crate::run_folder::{Provenance, RunFolder};
 use dgm_core::random::Seed;
@@ -122,17 +123,20 @@ fn beginning(args: &SampleArgs, spec: &DataSpec) -> Result<Option<Beginning>> {
         return Err(Error::input(format!("--rows {rows}: the images have {height} rows")));
     }
     let (values, found, changes) = picture_as(path, spec)?;
+    if spec.values == Values::Levels(2) {
+        tell(format_args!("note: {}: what is at least half bright is 1, the rest 0", path.display()));
+    }
     for what in changes {
-        eprintln!("note: {}: {what}", path.display());
+        tell(format_args!("note: {}: {what}", path.display()));
     }
     if found != [height, width] {
-        eprintln!(
+        tell(format_args!(
             "note: {} has {} × {} pixels (rows × columns); its largest middle part of their ratio was brought to the \
              {height} × {width} of the model's images",
             path.display(),
             found[0],
             found[1]
-        );
+        ));
     }
     Ok(Some(Beginning { values, numbers: channels * rows * width }))
 }
@@ -142,10 +146,10 @@ fn note_prefix(args: &SampleArgs, data: &DataConfig) {
     let DataConfig::Text(TextConfig { prefix_until: Some(prefix), .. }) = data else { return };
     let prompt = args.prompt.as_deref().unwrap_or_default();
     if !prompt.contains(*prefix) {
-        eprintln!(
+        tell(format_args!(
             "note: found no {prefix:?} in --prompt; of lines that have one, this model learnt only what stands behind it: give \
              a prompt that ends with one"
-        );
+        ));
     }
 }
 
@@ -172,6 +176,13 @@ fn write_texts(
         length: args.length.unwrap_or(SYMBOLS) as usize,
         choice: choice(args),
     };
+    if let Some(character) = vocabulary.unknown_in(wanted.prompt) {
+        tell(format_args!(
+            "note: found {character:?} in --prompt, which is in no place of the text for training: it is given as <unknown>, which \
+             is written as {}",
+            char::REPLACEMENT_CHARACTER
+        ));
+    }
     let n = args.n.unwrap_or(1);
     let mut noise = seed.stream("sampling", 0);
     let mut write = |out: &mut dyn std::io::Write, drawn: &mut dyn FnMut(u64)| {

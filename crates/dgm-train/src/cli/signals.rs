@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::report::progress::{self, LogFormat};
+use crate::report::tell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
@@ -45,8 +46,8 @@ impl Stop {
         }
         let text = "stopping after this step; once more to stop at once";
         match self.log_format {
-            LogFormat::Json => eprintln!("{}", progress::warning_line(text)),
-            LogFormat::Auto | LogFormat::Plain => eprintln!("{text}"),
+            LogFormat::Json => tell(progress::warning_line(text)),
+            LogFormat::Auto | LogFormat::Plain => tell(text),
         }
     }
 

@@ -11,6 +11,7 @@ use crate::error::{Error, Result, did_you_mean};
 use crate::evaluate::{self, Members, Results};
 use crate::report::grid;
 use crate::report::progress::{self, LogFormat};
+use crate::report::tell;
 use crate::run_folder::{Lock, RunFolder, changed, listed};
 use crate::shipped;
 use crate::train::checkpoint::Checkpoint;
@@ -44,7 +45,7 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
     let json = args.log_format == LogFormat::Json;
     let path = job.folder.path().display().to_string();
     if !json {
-        eprintln!("run folder {path}, backend {}", job.backend.title());
+        tell(format_args!("run folder {path}, backend {}", job.backend.title()));
     }
     let results = match job.config.members() {
         Some(members) => ensemble::train(&job, &members, args, &stop)?,
@@ -52,7 +53,7 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
     };
     let Some(results) = results else {
         if !json {
-            eprintln!("interrupted; to go on: dgm-train --resume {path}");
+            tell(format_args!("interrupted; to go on: dgm-train --resume {path}"));
         }
         return Ok(ExitCode::from(stop.exit_code()));
     };
@@ -71,7 +72,7 @@ pub(super) fn train(job: &Job, args: &TrainArgs, stop: &Stop) -> Result<Option<R
     let (device, eager) = (backend.device.clone(), backend.is_eager());
     let trainer = Trainer { config, dataset, device, eager, folder, stop: &stop.flag };
     if args.log_format != LogFormat::Json && from.as_ref().is_some_and(|checkpoint| checkpoint.progress.complete) {
-        eprintln!("the run is complete; evaluating its best checkpoint again");
+        tell("the run is complete; evaluating its best checkpoint again");
     }
     let mut report = progress::to_stderr(args.log_format, args.quiet, &path, &backend.title());
     stop.set_training(true);
@@ -140,18 +141,7 @@ fn resumed(args: &TrainArgs, run: &Path) -> Result<Job> {
             )));
         }
     }
-    let (one, several) = (folder.path().join("checkpoint").is_dir(), folder.member(0).path().is_dir());
-    let changed = match config.members() {
-        Some(members) if one => Some(format!("the run of one model, and training.ensemble is {}", members.len())),
-        None if several => Some("an ensemble, and its config.toml has no training.ensemble above 1".into()),
-        _ => None,
-    };
-    if let Some(found) = changed {
-        return Err(Error::input(format!(
-            "{}: found {found}; put config.toml back, or begin a new run with --config and --out",
-            run.display()
-        )));
-    }
+    folder.check_members(&config)?;
     let backend = Backend::open(args.backend.as_ref().unwrap_or(&folder.provenance()?.backend))?;
     let dataset = folder.dataset(&config)?;
     let from = match config.members() {
@@ -190,8 +180,8 @@ pub(super) fn where_it_stands(
 
 fn warn(log_format: LogFormat, text: &str) {
     match log_format {
-        LogFormat::Json => eprintln!("{}", progress::warning_line(text)),
-        LogFormat::Auto | LogFormat::Plain => eprintln!("warning: {text}"),
+        LogFormat::Json => tell(progress::warning_line(text)),
+        LogFormat::Auto | LogFormat::Plain => tell(format_args!("warning: {text}")),
     }
 }
 

@@ -2,3 +2,11 @@
 
 pub mod grid;
 pub mod progress;
+
+use std::fmt::Display;
+use std::io::Write;
+
+/// Writes a line to standard error, if anybody reads it: a run goes on without a terminal, and with a full disk under its log.
+pub(crate) fn tell(text: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

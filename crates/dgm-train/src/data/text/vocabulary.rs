@@ -134,6 +134,11 @@ impl Vocabulary {
         }
     }
 
+    /// The first character of a text that `<unknown>` stands for.
+    pub fn unknown_in(&self, text: &str) -> Option<char> {
+        text.chars().find(|&character| self.unknown && self.number(character) == self.characters.len())
+    }
+
     /// The text that levels stand for, as it is written to a file: a byte each, or the UTF-8 of a character each. What
     /// stands for no character (`<unknown>`) is written as U+FFFD.
     pub fn decode(&self, levels: &[f32]) -> Vec<u8> {

@@ -3,6 +3,7 @@
 use super::{Course, Report, Window, duration_text, headline, loss_text, rate_text, terms_text};
 use crate::config::Config;
 use crate::data::Dataset;
+use crate::report::tell;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use std::fmt::Write;
 use std::time::Duration;
@@ -92,7 +93,7 @@ impl Bar {
 
 impl Report for Bar {
     fn begin(&mut self, config: &Config, dataset: &Dataset, parameters: usize, steps: u64, step: u64) {
-        eprintln!("{}", headline(config, dataset, parameters).replace("; ", "\n"));
+        tell(headline(config, dataset, parameters).replace("; ", "\n"));
         let course = Course::new(config, dataset, steps, step);
         let run =
             format!("run        {{bar:{CELLS}.cyan}} epoch {{epoch}}, step {{pos}}/{{len}}, {{elapsed}}\n{{msg}}");
@@ -132,7 +133,7 @@ impl Report for Bar {
     fn warn(&mut self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(format!("warning: {text}")),
-            None => eprintln!("warning: {text}"),
+            None => tell(format_args!("warning: {text}")),
         }
     }
 
@@ -140,6 +141,6 @@ impl Report for Bar {
         if let Some(bar) = self.bar.take() {
             bar.abandon();
         }
-        eprintln!("{why}");
+        tell(why);
     }
 }

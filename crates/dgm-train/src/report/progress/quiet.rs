@@ -3,6 +3,7 @@
 use super::{Report, Window};
 use crate::config::Config;
 use crate::data::Dataset;
+use crate::report::tell;
 
 /// Tells nothing but warnings.
 pub(super) struct Quiet;
@@ -12,7 +13,7 @@ impl Report for Quiet {
     fn train(&mut self, _: &Window<'_>) {}
     fn validation(&mut self, _: u64, _: f64, _: bool) {}
     fn warn(&mut self, text: &str) {
-        eprintln!("warning: {text}");
+        tell(format_args!("warning: {text}"));
     }
     fn end(&mut self, _: &str) {}
 }
