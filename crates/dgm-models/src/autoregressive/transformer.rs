@@ -244,7 +244,7 @@ impl Network for TransformerNetwork {
             if let Some(turn) = &turn {
                 (query, key) = (turn.of_places(query, 0), turn.of_places(key, 0));
             }
-            h = block.close(h, attended(query, key, value, Keys::UpToTheQuery), self.dropout, mode);
+            h = block.close(h, attended(query, key, value, None), self.dropout, mode);
         }
         self.last.forward(h).swap_dims(1, 2).reshape([n, channels, rows, columns])
     }
@@ -273,22 +273,13 @@ impl Network for TransformerNetwork {
     }
 }
 
-/// Which keys a query attends to.
-enum Keys {
-    /// Those up to its own place.
-    UpToTheQuery,
-    /// All but these, `[1, 1, 1, keys]`.
-    Not(Tensor<4, Bool>),
-}
-
-/// softmax(q kᵀ / √width) v, each `[n, heads, length, width]`.
-fn attended(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, keys: Keys) -> Tensor<4> {
+/// softmax(q kᵀ / √width) v, each `[n, heads, length, width]`. `hidden`: the keys that no query attends to, `[1, 1, 1, keys]`; without
+/// it, those behind the query's own place.
+fn attended(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, hidden: Option<Tensor<4, Bool>>) -> Tensor<4> {
     let [n, heads, length, width] = query.dims();
     let [_, _, count, _] = key.dims();
-    let (causal, mask) = match keys {
-        Keys::UpToTheQuery => (true, None),
-        Keys::Not(mask) => (false, Some(mask.expand([n, heads, length, count]))),
-    };
+    let causal = hidden.is_none();
+    let mask = hidden.map(|hidden| hidden.expand([n, heads, length, count]));
     // Without a scale by name Burn may choose a GPU kernel that multiplies in half precision: a likelihood that is evaluated must be
     // the one that was trained.
     let options =
@@ -394,7 +385,7 @@ impl Pixels for TransformerPixels<'_> {
             };
             *keys = take(keys).slice_assign(now.clone(), key);
             *values = take(values).slice_assign(now, value);
-            let attended = attended(query, keys.clone(), values.clone(), Keys::Not(later.clone()));
+            let attended = attended(query, keys.clone(), values.clone(), Some(later.clone()));
             h = block.close(h, attended, 0.0, &mut Mode::Evaluate);
         }
         self.network.last.forward(h).squeeze_dim(1)
