@@ -274,6 +274,22 @@ impl RunFolder {
         Self { path: self.path.join(format!("member-{index}")) }
     }
 
+    /// Whether the configuration is still that of the run's checkpoint in this file.
+    ///
+    /// # Errors
+    /// Keys that may not differ do.
+    pub fn check_unchanged(&self, config: &Config, checkpoint: &Checkpoint, file: &Path) -> Result<()> {
+        let changed = changed(config, &checkpoint.config(&file.display().to_string())?);
+        if changed.is_empty() {
+            return Ok(());
+        }
+        Err(Error::input(format!(
+            "{}: config.toml is not that of the run's checkpoints any more, in {}; put it back, or begin a new run",
+            self.path.display(),
+            listed(&changed)
+        )))
+    }
+
     /// The best model of the run, ready to evaluate, from the folder alone.
     ///
     /// # Errors
@@ -288,27 +304,13 @@ impl RunFolder {
                 false => format!("{run}: the run has no validated checkpoint yet; let it train for an epoch"),
             }));
         }
-        let checkpoint = Checkpoint::read(&path).map_err(|error| {
-            let text = error.to_string();
-            if text.contains("damaged") || text.contains("not a checkpoint") {
-                Error::input(format!("{text}; {again}"))
-            } else {
-                error
-            }
-        })?;
+        let checkpoint = Checkpoint::read_or(&path, || again.clone())?;
         if checkpoint.section("optimizer").is_ok() {
             let what = "a checkpoint to go on from, not the best one: its weights are not those that were evaluated";
             return Err(Error::input(format!("{}: found {what}; {again}", path.display())));
         }
         // Another split of the same data, say, would be evaluated on what was trained on.
-        let changed = changed(config, &checkpoint.config(&path.display().to_string())?);
-        if !changed.is_empty() {
-            return Err(Error::input(format!(
-                "{}: config.toml is not that of the trained model any more, in {}; put it back, or begin a new run",
-                self.path.display(),
-                listed(&changed)
-            )));
-        }
+        self.check_unchanged(config, &checkpoint, &path)?;
         let model = initial_model(config, spec, device)?;
         Ok(restore::weights(model, checkpoint.section("model")?)?.valid())
     }

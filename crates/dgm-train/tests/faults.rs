@@ -78,12 +78,14 @@ fn a_checkpoint_of_another_model_or_version_is_named_and_refused() {
     let text = run_fails(folder.path(), &["--resume", "run"], 2);
     assert!(text.contains("not that of the run's checkpoints") && text.contains("keys in all"), "{text}");
     let text = run_fails(folder.path(), &["evaluate", "run"], 2);
-    assert!(text.contains("not that of the trained model any more") && text.contains("keys in all"), "{text}");
+    assert!(text.contains("not that of the run's checkpoints any more") && text.contains("keys in all"), "{text}");
     // Version 3 of the format, as a later release may write it.
     let mut bytes = std::fs::read(foreign.after(20)).unwrap();
     bytes["dgm checkpoint\n".len()] = 3;
     std::fs::write(checkpoints.after(1000), bytes).unwrap();
-    let text = run_fails(folder.path(), &["--resume", "run"], 2);
+    // Whatever the folder is called.
+    std::fs::rename(folder.path().join("run"), folder.path().join("damaged")).unwrap();
+    let text = run_fails(folder.path(), &["--resume", "damaged"], 2);
     assert!(text.contains("version 3") && text.contains("update it") && !text.contains("delete"), "{text}");
 }
 

@@ -77,7 +77,7 @@ impl CausalConvConfig {
         let (channels, length) = (self.channels, rows * columns);
         let layer = [self.kernel * channels + spec.condition_width(), 2 * channels];
         let first = [self.kernel * shared.features() + length, channels];
-        shared.check_weights("channels", channels, std::iter::repeat_n(layer, self.layers).chain([first]))?;
+        shared.check_size("channels", channels, std::iter::repeat_n(layer, self.layers).chain([first]))?;
         // A tap beyond the sequence sees nothing but padding.
         let inside = |offset: &isize| offset.unsigned_abs() < length.max(2);
         let before: Vec<isize> = (1..=self.kernel as isize).rev().map(|back| -back).filter(inside).collect();

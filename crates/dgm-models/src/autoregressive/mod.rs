@@ -124,7 +124,7 @@ impl Shared {
 
     /// Whether these layers of the network together with the heads, which see `width` features, are not too many weights, nor
     /// what comes out of them too many numbers an example.
-    fn check_weights(
+    fn check_size(
         &self,
         key: &'static str,
         width: usize,

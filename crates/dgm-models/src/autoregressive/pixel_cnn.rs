@@ -79,7 +79,7 @@ impl PixelCnnConfig {
         // Both stacks' convolutions with their places, the two projections and the way down.
         let inputs = features.max(channels) * (VERTICAL.len() + LEFT.len()) + 2 * (rows + columns) + 3 * channels;
         let inputs = inputs + 2 * spec.condition_width();
-        shared.check_weights("channels", channels, std::iter::repeat_n([inputs, 2 * channels], self.layers))?;
+        shared.check_size("channels", channels, std::iter::repeat_n([inputs, 2 * channels], self.layers))?;
         let mut layer = |inputs: usize, left: &[Tap]| {
             let mut gated = |taps: &[Tap]| Gated {
                 conv: TapConv::new(inputs, 2 * channels, taps, noise, device),

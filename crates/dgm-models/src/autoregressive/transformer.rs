@@ -111,7 +111,7 @@ impl TransformerConfig {
         let before = strictly_before(reach, rows);
         let width = 4 * channels + 2 * expansion * channels + spec.condition_width();
         let first = [before.len() * shared.features() + rows + columns, channels];
-        shared.check_weights("channels", channels, std::iter::repeat_n([width, channels], layers).chain([first]))?;
+        shared.check_size("channels", channels, std::iter::repeat_n([width, channels], layers).chain([first]))?;
         let norm = || LayerNormConfig::new(channels).init(device);
         let blocks = (0..layers)
             .map(|_| Block {

@@ -12,7 +12,7 @@ use crate::evaluate::{self, Members, Results};
 use crate::report::grid;
 use crate::report::progress::{self, LogFormat};
 use crate::report::tell;
-use crate::run_folder::{Lock, RunFolder, changed, listed};
+use crate::run_folder::{Lock, RunFolder, listed};
 use crate::shipped;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::{Ending, Trainer, initial_model, optimizer};
@@ -164,14 +164,7 @@ pub(super) fn where_it_stands(
         warn(log_format, &format!("{run}: there is no checkpoint: the run begins again"));
     }
     if let Some(checkpoint) = &from {
-        let name = folder.checkpoints().after(checkpoint.progress.step).display().to_string();
-        let changed = changed(config, &checkpoint.config(&name)?);
-        if !changed.is_empty() {
-            return Err(Error::input(format!(
-                "{run}: config.toml is not that of the run's checkpoints any more, in {}; put it back, or begin a new run",
-                listed(&changed)
-            )));
-        }
+        folder.check_unchanged(config, checkpoint, &folder.checkpoints().after(checkpoint.progress.step))?;
     }
     folder.checkpoints().tidy()?;
     folder.cut_metrics(from.as_ref().map(|checkpoint| &checkpoint.progress))?;

@@ -120,6 +120,36 @@ struct Header {
     sections: Vec<(String, u64)>,
 }
 
+/// Why bytes are no checkpoint.
+struct Unread {
+    what: String,
+    /// Whether nobody can read them.
+    damaged: bool,
+}
+
+impl Unread {
+    fn of_version(version: u32, to_do: &str) -> Self {
+        let what = format!("a checkpoint of version {version}; this program reads version {VERSION}: {to_do}");
+        Self { what, damaged: false }
+    }
+}
+
+impl From<String> for Unread {
+    fn from(what: String) -> Self {
+        Self { what, damaged: true }
+    }
+}
+
+impl From<&str> for Unread {
+    fn from(what: &str) -> Self {
+        what.to_string().into()
+    }
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|error| Error::input(format!("{}: the checkpoint cannot be read: {error}", path.display())))
+}
+
 impl Checkpoint {
     /// The section of this name.
     ///
@@ -167,24 +197,32 @@ impl Checkpoint {
     /// Reads a file.
     ///
     /// # Errors
-    /// No such file, not a checkpoint, one of a newer version, or a damaged one.
+    /// No such file, not a checkpoint, one of another version, or a damaged one.
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = fs::read(path)
-            .map_err(|error| Error::input(format!("{}: the checkpoint cannot be read: {error}", path.display())))?;
-        Self::parse(&bytes).map_err(|what| Error::input(format!("{}: {what}", path.display())))
+        Self::parse(&bytes(path)?).map_err(|unread| Error::input(format!("{}: {}", path.display(), unread.what)))
     }
 
-    fn parse(bytes: &[u8]) -> std::result::Result<Self, String> {
+    /// As [`read`](Self::read); where the file is damaged, or none of ours, the message ends with what `advice` says. What another
+    /// release can read, or another user, is nothing to take away.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_or(path: &Path, advice: impl FnOnce() -> String) -> Result<Self> {
+        Self::parse(&bytes(path)?).map_err(|Unread { what, damaged }| {
+            let advice = if damaged { format!("; {}", advice()) } else { String::new() };
+            Error::input(format!("{}: {what}{advice}", path.display()))
+        })
+    }
+
+    fn parse(bytes: &[u8]) -> std::result::Result<Self, Unread> {
         let body = bytes.strip_prefix(MAGIC).ok_or("not a checkpoint of dgm (its first bytes are others)")?;
         let (version, body) = body.split_first_chunk::<4>().ok_or("damaged: it ends in its header")?;
         let version = u32::from_le_bytes(*version);
         if version > VERSION {
-            return Err(format!("a checkpoint of version {version}; this program reads version {VERSION}: update it"));
+            return Err(Unread::of_version(version, "update it"));
         }
         if version < VERSION {
-            return Err(format!(
-                "a checkpoint of version {version}; this program reads version {VERSION}: use the release that wrote it"
-            ));
+            return Err(Unread::of_version(version, "use the release that wrote it"));
         }
         let (content, digest) = bytes
             .split_last_chunk::<DIGEST>()
@@ -259,7 +297,7 @@ mod tests {
     fn a_newer_version_says_so() {
         let mut bytes = MAGIC.to_vec();
         bytes.extend(9u32.to_le_bytes());
-        let text = Checkpoint::parse(&bytes).unwrap_err();
+        let text = Checkpoint::parse(&bytes).map_err(|unread| unread.what).unwrap_err();
         assert!(text.contains("version 9") && text.contains("update it"), "{text}");
     }
 }
