@@ -12,6 +12,7 @@ pub mod config;
 pub mod data;
 pub mod draw;
 pub mod error;
+pub mod recipe;
 pub mod evaluate;
 pub mod files;
 pub mod report;

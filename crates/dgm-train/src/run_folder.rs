@@ -2,7 +2,7 @@
 
 use crate::backend::Backend;
 use crate::config::Config;
-use crate::data::{self, Dataset, Vocabulary};
+use crate::data::{self, Dataset, Names, Vocabulary};
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
 use crate::report::tell;
@@ -51,6 +51,12 @@ pub struct Provenance {
     pub examples: [usize; 3],
     /// The data as the model sees them.
     pub spec: DataSpec,
+    /// What columns and classes are called.
+    #[serde(default)]
+    pub names: Names,
+    /// What is odd about the data, so that a figure may mislead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// What was done to the data that changes what their likelihood means.
     #[serde(default)]
     pub transforms: Vec<String>,
@@ -164,6 +170,8 @@ impl RunFolder {
             data_sha256: dataset.fingerprint.clone(),
             examples: [dataset.train.len(), dataset.validation.len(), dataset.test.len()],
             spec: dataset.spec.clone(),
+            names: dataset.names.clone(),
+            warnings: dataset.warnings.clone(),
             transforms: dataset.transforms.clone(),
             entropy: dataset.entropy,
             vocabulary: dataset.vocabulary.clone(),

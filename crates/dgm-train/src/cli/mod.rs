@@ -104,9 +104,9 @@ struct SampleArgs {
     /// The seed, in place of the run's
     #[arg(long)]
     seed: Option<u64>,
-    /// The class to draw, for models conditioned on a label [default: all in turn]
-    #[arg(long)]
-    label: Option<usize>,
+    /// The class to sample, by name or number, for models conditioned on a label [default: all in turn]
+    #[arg(long, value_name = "CLASS")]
+    label: Option<String>,
     /// Below 1 likely values become likelier; 1 draws from the model itself (this and what follows: autoregressive models)
     #[arg(long, value_name = "T", default_value_t = 1.0, value_parser = temperature)]
     temperature: f64,

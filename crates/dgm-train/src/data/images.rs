@@ -168,7 +168,11 @@ impl ImageSet {
         // columns of a table have each their own units.
         let table = real && height == 1;
         let statistics = |field: &Field| -> Result<Scale> {
-            let scale = field.scale_of(!table)?;
+            let name = &self.name;
+            let scale = field.scale_of(!table, &|number| match table {
+                true => format!("{name}: number {number} of the examples"),
+                false => format!("{name}: the pixels"),
+            })?;
             let repeat = |value: Vec<f64>| if table { value } else { value.repeat(field.width()) };
             let Scale { mean, mean_rest, std } = scale;
             Ok(Scale { mean: repeat(mean), mean_rest: repeat(mean_rest), std: repeat(std) })

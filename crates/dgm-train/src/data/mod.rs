@@ -12,9 +12,11 @@ pub mod fetch;
 pub mod file;
 mod folder;
 mod fraction;
+pub mod guess;
 pub mod idx;
 mod images;
 mod named;
+pub mod names;
 pub mod npy;
 pub mod npz;
 mod picture;
@@ -26,6 +28,8 @@ mod text;
 mod transfer;
 mod transform;
 
+use std::sync::Arc;
+
 use dgm_core::random::Seed;
 use dgm_models::DataSpec;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -35,14 +39,17 @@ use crate::error::{Error, Result};
 
 pub use arrays::{Layout, NpyConfig};
 pub use augment::{Augment, Orientation};
-pub use csv::{Column, CsvConfig, Delimiter};
+pub use csv::{ColumnRef, Conditions, CsvConfig, Missing};
 pub use digits::DigitsConfig;
 pub(crate) use file::Fingerprint;
 pub use folder::{FolderConfig, Resize, picture_as};
 pub use idx::IdxConfig;
 pub use images::{Condition, Target};
+pub use names::{ColumnKind, ColumnSpec, Names};
 pub use named::{FashionMnistConfig, MnistConfig, NamedConfig};
 pub use split::{Field, Matrix, Split, Tokens};
+use table::Table;
+
 pub use synthetic::{Kind, SyntheticConfig};
 pub use text::{Examples, TextConfig, Unit, Vocabulary};
 pub use transform::{Binarize, Dequantize};
@@ -141,6 +148,14 @@ pub struct Dataset {
     pub test: Split,
     /// SHA-256 over the uncompressed sources, in hexadecimal.
     pub fingerprint: String,
+    /// What columns and classes are called.
+    pub names: Names,
+    /// The table behind the examples, where there is one.
+    pub table: Option<Arc<Table>>,
+    /// What is odd about the data, so that a figure may mislead, a sentence each; named beside each figure.
+    pub warnings: Vec<String>,
+    /// The configuration with everything that was recognised written out, where there is something to recognise.
+    pub resolved: Option<DataConfig>,
     /// What was done to the examples that changes what their likelihood means, a sentence each; named beside each figure.
     pub transforms: Vec<String>,
     /// Entropy of the distribution that the examples were drawn from, in nats an example, where it is known: no model's
@@ -161,6 +176,10 @@ impl Dataset {
             validation,
             test,
             fingerprint,
+            names: Names::default(),
+            table: None,
+            warnings: Vec::new(),
+            resolved: None,
             transforms: Vec::new(),
             entropy: None,
             vocabulary: None,

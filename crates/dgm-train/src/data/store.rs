@@ -23,6 +23,11 @@ pub(super) trait ReadRow: Debug + Send + Sync {
     ///
     /// A row that cannot be read (any more).
     fn append(&self, row: usize, numbers: &mut Vec<f64>) -> Result<()>;
+
+    /// How far two numbers around 1 are apart at least.
+    fn epsilon(&self) -> f64 {
+        f64::EPSILON
+    }
 }
 
 /// Rows that may be others in each epoch.
@@ -194,6 +199,15 @@ impl View {
         }
     }
 
+    /// How far two numbers around 1 are apart at least.
+    pub(super) fn epsilon(&self) -> f64 {
+        match &self.store.numbers {
+            Numbers::Floats(_) => f64::from(f32::EPSILON),
+            Numbers::Elsewhere(reader) => reader.epsilon(),
+            _ => f64::EPSILON,
+        }
+    }
+
     /// Appends the numbers of row `row`.
     ///
     /// # Panics
@@ -286,6 +300,10 @@ fn state(metadata: &Metadata) -> (u64, Option<SystemTime>) {
 }
 
 impl ReadRow for FileRows {
+    fn epsilon(&self) -> f64 {
+        if self.element.fits_f32() { f64::from(f32::EPSILON) } else { f64::EPSILON }
+    }
+
     fn append(&self, row: usize, numbers: &mut Vec<f64>) -> Result<()> {
         let cannot = |error: io::Error| Error::run(format!("{}: cannot be read any more: {error}", self.name));
         // Asked each time: a file that is written anew would be read half old, half new.

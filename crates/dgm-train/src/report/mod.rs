@@ -2,6 +2,7 @@
 
 pub mod grid;
 pub mod progress;
+pub mod rows;
 
 use std::fmt::Display;
 use std::io::Write;
