@@ -9,11 +9,11 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::file::{Fingerprint, Source};
 use super::fraction::{part, tenth};
 use super::store::{Store, View};
-use super::{Dataset, Field, Split};
+use super::{Dataset, Field, Split, VisitPath};
 use crate::config::{Invalid, require};
 use crate::error::{Error, Result, did_you_mean};
 
-/// The keys of `source = "csv"`. Paths are relative to the current folder.
+/// The keys of `source = "csv"`. Relative paths are relative to the configuration's folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CsvConfig {
@@ -99,6 +99,12 @@ impl<'de> Deserialize<'de> for Column {
 }
 
 impl CsvConfig {
+    pub(super) fn visit_paths(&mut self, visit: &mut VisitPath<'_>) -> Result<()> {
+        visit("path", Some(&mut self.path))?;
+        visit("train_rows", self.train_rows.as_mut())?;
+        visit("test_rows", self.test_rows.as_mut())
+    }
+
     pub(super) fn validate(&self) -> std::result::Result<(), Invalid> {
         require(!self.target.is_empty(), "target", "a list of one column at least, such as [8] or [\"strength\"]")?;
         if let Some(classes) = self.target_classes {
