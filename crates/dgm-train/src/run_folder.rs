@@ -1,7 +1,7 @@
 //! The folder of a run: all that is needed to go on, to repeat or to explain.
 
 use crate::backend::Backend;
-use crate::config::Config;
+use crate::config::{Config, ConfigFile, Missing};
 use crate::data::{self, Dataset, Names, Vocabulary};
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
@@ -186,6 +186,14 @@ impl RunFolder {
         }
         self.write_json("provenance.json", &provenance)?;
         // Last, as its presence is what makes the folder a run.
+        self.write_config(config)
+    }
+
+    /// Writes `config.toml`: the old one stays, or the new one is whole.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub(crate) fn write_config(&self, config: &Config) -> Result<()> {
         write_atomic(&self.path.join("config.toml"), config.to_toml()?.as_bytes())
     }
 
@@ -194,10 +202,43 @@ impl RunFolder {
     /// # Errors
     /// A file that somebody changed.
     pub fn config(&self) -> Result<Config> {
-        let path = self.path.join("config.toml");
-        let text = fs::read_to_string(&path)
-            .map_err(|error| Error::input(format!("{}: cannot be read: {error}", path.display())))?;
-        Config::from_toml(&text, &path.display().to_string(), &[])
+        self.config_file()?.config(&[], Missing::Allowed)
+    }
+
+    /// The file `config.toml`.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) fn config_file(&self) -> Result<ConfigFile> {
+        ConfigFile::open(&self.path.join("config.toml"))
+    }
+
+    /// The run's configuration with data that have moved: assignments such as `data.path=t.csv`.
+    ///
+    /// # Errors
+    /// A file that somebody changed, an assignment to anything but a path of `[data]`, and a relative path that leads nowhere.
+    pub fn config_with_moved_data(&self, overrides: &[String]) -> Result<Config> {
+        let file = self.config_file()?;
+        let own = file.config(&[], Missing::Allowed)?;
+        if overrides.is_empty() {
+            return Ok(own);
+        }
+        let keys = path_keys(&own);
+        let other = overrides.iter().find(|assignment| {
+            let key = assignment.split_once('=').map_or("", |(key, _)| key.trim());
+            !keys.iter().any(|path| path == key)
+        });
+        match other {
+            None => file.config(overrides, Missing::Refused),
+            Some(other) if keys.is_empty() => Err(Error::input(format!(
+                "--set {other}: this run's data are in no file, so they cannot have moved; leave it out"
+            ))),
+            Some(other) => Err(Error::input(format!(
+                "--set {other}: expected where the data are now ({} = path); everything else is as the run was trained: leave it \
+                 out",
+                keys.join(", ")
+            ))),
+        }
     }
 
     /// Where the run comes from.
@@ -401,23 +442,19 @@ impl RunFolder {
 /// The keys that differ and may not: what a run may be given anew when it goes on or is evaluated changes no weights. Data may move:
 /// their fingerprint says whether they are the same.
 pub(crate) fn changed(config: &Config, other: &Config) -> Vec<String> {
-    const MAY: [&str; 11] = [
-        "training.checkpoint_every",
-        "training.keep_checkpoints",
-        "training.max_minutes",
-        "evaluation",
-        "data.path",
-        "data.test_path",
-        "data.folder",
-        "data.train_images",
-        "data.train_labels",
-        "data.test_images",
-        "data.test_labels",
-    ];
+    const MAY: [&str; 4] =
+        ["training.checkpoint_every", "training.keep_checkpoints", "training.max_minutes", "evaluation"];
+    let paths = path_keys(config);
     let may = |key: &String| {
-        MAY.iter().any(|&may| key == may || key.strip_prefix(may).is_some_and(|rest| rest.starts_with('.')))
+        let within = |may: &str| key.strip_prefix(may).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        paths.contains(key) || MAY.into_iter().any(within)
     };
     config.differences(other).into_iter().filter(|key| !may(key)).collect()
+}
+
+/// The keys that are paths of the data, with dots.
+pub(crate) fn path_keys(config: &Config) -> Vec<String> {
+    config.data.path_keys().iter().map(|key| format!("data.{key}")).collect()
 }
 
 /// The first keys, and how many there are.

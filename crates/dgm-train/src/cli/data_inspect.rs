@@ -2,8 +2,7 @@
 
 use super::InspectArgs;
 use super::output::say;
-use super::train::read_config;
-use crate::config::{Config, ModelConfig};
+use crate::config::{Config, ConfigFile, Missing, ModelConfig};
 use crate::data::summary::{Order, Summary, first_examples};
 use crate::data::{self, DataConfig, Dataset};
 use crate::error::{Error, Result, did_you_mean};
@@ -67,9 +66,9 @@ pub(super) fn run(args: &InspectArgs) -> Result<ExitCode> {
 /// The configuration of a file, of a shipped one, or of a source by itself.
 fn config_of(args: &InspectArgs) -> Result<Config> {
     let name = args.config.display().to_string();
-    let (mut text, origin) = match DataConfig::SOURCES.contains(&name.as_str()) && !args.config.exists() {
-        true => (format!("[data]\nsource = \"{name}\"\n"), name),
-        false if args.config.exists() || shipped::find(&name).is_some() => read_config(&args.config)?,
+    let mut file = match DataConfig::SOURCES.contains(&name.as_str()) && !args.config.exists() {
+        true => ConfigFile::of_text(format!("[data]\nsource = \"{name}\"\n"), name),
+        false if args.config.exists() || shipped::find(&name).is_some() => ConfigFile::open(&args.config)?,
         false => {
             let configs = shipped::CONFIGS.map(|(file, _)| file.trim_end_matches(".toml"));
             let near = did_you_mean(&name, configs.into_iter().chain(DataConfig::SOURCES.iter().copied()));
@@ -81,13 +80,13 @@ fn config_of(args: &InspectArgs) -> Result<Config> {
         }
     };
     // Data can be looked at before there is a model: any will do, and none is built.
-    if DeTable::parse(&text).is_ok_and(|root| !root.get_ref().contains_key("model")) {
+    if DeTable::parse(&file.text).is_ok_and(|root| !root.get_ref().contains_key("model")) {
         let kind = ModelConfig::KINDS.first().copied().unwrap_or_default();
-        text.push_str(&format!("\n[model]\nkind = \"{kind}\"\n"));
+        file.text.push_str(&format!("\n[model]\nkind = \"{kind}\"\n"));
     }
     let mut overrides = args.overrides.clone();
     overrides.extend(args.seed.map(|seed| format!("seed={seed}")));
-    Config::from_toml(&text, &origin, &overrides)
+    file.config(&overrides, Missing::Refused)
 }
 
 /// Before the data are read through: whether there will be a picture, and where to put it.

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
     let folder = RunFolder::open(&args.run)?;
     let backend = Backend::open(&args.backend)?;
-    let mut config = folder.config()?;
+    let mut config = folder.config_with_moved_data(&args.overrides)?;
     if let Some(k) = args.importance_samples {
         config.evaluation.importance_samples = k;
     }

@@ -52,8 +52,8 @@ struct TrainArgs {
     /// flex, ndarray, wgpu, wgpu:cpu, cuda: see `dgm-train backends` [default: flex; with --resume the run's]
     #[arg(long)]
     backend: Option<String>,
-    /// Change a value of the configuration, as in --set training.epochs=5
-    #[arg(long = "set", value_name = "KEY=VALUE", requires = "config")]
+    /// Change a value of the configuration, as in --set training.epochs=5; with --resume: where the data are now
+    #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
     /// The seed, in place of the configuration's
     #[arg(long, requires = "config")]
@@ -82,6 +82,9 @@ struct EvaluateArgs {
     /// Importance samples an example, in place of the configuration's (models with latent variables)
     #[arg(long, value_name = "K")]
     importance_samples: Option<usize>,
+    /// Where the data are now, if they have moved, as in --set data.path=table.csv
+    #[arg(long = "set", value_name = "KEY=PATH")]
+    overrides: Vec<String>,
     /// Print JSON, as in result.json
     #[arg(long)]
     json: bool,
@@ -91,6 +94,9 @@ struct EvaluateArgs {
 struct SampleArgs {
     /// The folder that training made
     run: PathBuf,
+    /// Where the data are now, if they have moved, as in --set data.path=table.csv
+    #[arg(long = "set", value_name = "KEY=PATH")]
+    overrides: Vec<String>,
     /// How many [default: 64, 1 text]
     #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     n: Option<u32>,
@@ -147,7 +153,7 @@ struct InspectArgs {
     /// A configuration file ([data] is enough), a shipped one's name, or a source's name (its keys come with --set)
     #[arg(value_name = "CONFIG_OR_SOURCE")]
     config: PathBuf,
-    /// Change a value of the configuration, as in --set data.condition=label
+    /// Change a value of the configuration, as in --set data.condition=label; paths are relative to the current folder
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
     /// The seed of random splits, in place of the configuration's

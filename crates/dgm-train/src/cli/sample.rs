@@ -25,7 +25,7 @@ const SYMBOLS: u32 = 500;
 pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
     let folder = RunFolder::open(&args.run)?;
     let backend = Backend::open(&args.backend)?;
-    let config = folder.config()?;
+    let config = folder.config_with_moved_data(&args.overrides)?;
     let provenance = folder.provenance()?;
     let spec = &provenance.spec;
     let form = Form::of(args, &provenance)?;

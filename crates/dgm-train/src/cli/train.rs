@@ -4,16 +4,15 @@ use super::output::say;
 use super::signals::Stop;
 use super::{TrainArgs, ensemble};
 use crate::backend::Backend;
-use crate::config::{Config, place_of};
+use crate::config::{Config, ConfigFile, Missing};
 use crate::data::{self, Dataset};
 use crate::draw::{Wanted, draw};
-use crate::error::{Error, Result, did_you_mean};
+use crate::error::{Error, Result};
 use crate::evaluate::{self, Members, Results};
 use crate::report::grid;
 use crate::report::progress::{self, LogFormat};
 use crate::report::tell;
-use crate::run_folder::{Lock, RunFolder, listed};
-use crate::shipped;
+use crate::run_folder::{Lock, RunFolder, listed, path_keys};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::{Ending, Trainer, initial_model, optimizer};
 use chrono::Utc;
@@ -104,16 +103,14 @@ pub(super) fn evaluated(job: &Job, members: Option<Members>) -> Result<Results> 
 /// Everything is read and checked before the run folder is made: a bad input leaves nothing behind.
 fn new(args: &TrainArgs, path: &Path) -> Result<Job> {
     let backend = Backend::open(args.backend.as_deref().unwrap_or("flex"))?;
-    let (config, text, name) = resolved(args, path)?;
+    let file = ConfigFile::open(path)?;
+    let config = file.config(&args.assignments(), Missing::Refused)?;
     let dataset = data::of_run(&config)?;
     let model = initial_model(&config, &dataset.spec, &backend.device).map_err(|error| {
-        let place =
-            error.key().map_or(String::new(), |key| place_of(&text, &name, &args.assignments(), &["model", key]));
+        let place = error.key().map_or(String::new(), |key| file.place_of(&args.assignments(), &["model", key]));
         Error::input(format!("{place}{error}"))
     })?;
-    optimizer::check(&config.optimizer, &model, |key| {
-        place_of(&text, &name, &args.assignments(), &["optimizer", key])
-    })?;
+    optimizer::check(&config.optimizer, &model, |key| file.place_of(&args.assignments(), &["optimizer", key]))?;
     let stem = path.file_stem().map_or("run".into(), |stem| stem.to_string_lossy().into_owned());
     let out = args.out.clone().unwrap_or_else(|| default_folder(&stem));
     let folder = match config.members() {
@@ -128,10 +125,14 @@ fn new(args: &TrainArgs, path: &Path) -> Result<Job> {
 fn resumed(args: &TrainArgs, run: &Path) -> Result<Job> {
     let folder = RunFolder::open(run)?;
     let lock = folder.lock()?;
-    let config = folder.config()?;
+    let own = folder.config()?;
+    let config = match &args.config {
+        Some(path) => ConfigFile::open(path)?.config(&args.assignments(), Missing::Refused)?,
+        None => folder.config_with_moved_data(&args.overrides)?,
+    };
     if let Some(path) = &args.config {
-        let (given, _, name) = resolved(args, path)?;
-        let other = given.differences(&config);
+        let (name, paths) = (path.display(), path_keys(&own));
+        let other: Vec<String> = config.differences(&own).into_iter().filter(|key| !paths.contains(key)).collect();
         if !other.is_empty() {
             return Err(Error::input(format!(
                 "{}: the run began with another configuration than {name}, in {}; leave out --config to go on as it \
@@ -148,6 +149,10 @@ fn resumed(args: &TrainArgs, run: &Path) -> Result<Job> {
         Some(members) => ensemble::check(&folder, &members).map(|()| None)?,
         None => where_it_stands(&folder, &config, args.log_format)?,
     };
+    // Evaluated again, a run stays as it is; trained on, it finds its data where they are now.
+    if config != own && !from.as_ref().is_some_and(|checkpoint| checkpoint.progress.complete) {
+        folder.write_config(&config)?;
+    }
     Ok(Job { config, dataset, backend, folder, from, _lock: lock })
 }
 
@@ -175,34 +180,6 @@ fn warn(log_format: LogFormat, text: &str) {
     match log_format {
         LogFormat::Json => tell(progress::warning_line(text)),
         LogFormat::Auto | LogFormat::Plain => tell(format_args!("warning: {text}")),
-    }
-}
-
-/// The configuration that the arguments describe, its text and the name of its file.
-fn resolved(args: &TrainArgs, path: &Path) -> Result<(Config, String, String)> {
-    let (text, name) = read_config(path)?;
-    let config = Config::from_toml(&text, &name, &args.assignments())?;
-    Ok((config, text, name))
-}
-
-/// The text of a configuration file, or of the shipped one of that name.
-pub(super) fn read_config(path: &Path) -> Result<(String, String)> {
-    let name = path.display().to_string();
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok((text, name)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => match shipped::find(&name) {
-            Some(text) => Ok((text.to_string(), format!("{name} (shipped)"))),
-            None => {
-                let names = shipped::CONFIGS.map(|(name, _)| name);
-                let stem = path.file_stem().map_or(name.clone(), |stem| stem.to_string_lossy().into_owned());
-                let near = did_you_mean(&format!("{stem}.toml"), names);
-                Err(Error::input(format!(
-                    "{name}: no such file, and no configuration of that name ships with the program, which has {}{near}",
-                    names.join(", ")
-                )))
-            }
-        },
-        Err(error) => Err(Error::input(format!("{name}: cannot be read: {error}"))),
     }
 }
 

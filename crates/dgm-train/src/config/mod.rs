@@ -3,11 +3,13 @@
 //! Parse → validate → run: [`Config::from_toml`] is the only way in, so whoever holds a [`Config`] holds values that
 //! are in range. A model's own keys are checked further when the model is built from them.
 
+mod file;
 pub mod optimizer;
 mod parse;
 mod short;
 mod training;
 
+pub(crate) use file::{ConfigFile, Missing};
 pub use optimizer::{GroupConfig, LearningRateSchedule, MuonAdjustment, OptimizerConfig, OptimizerKind};
 pub use parse::place_of;
 use short::{Short, short_or_table};
@@ -157,6 +159,10 @@ pub struct Invalid {
 pub fn require(valid: bool, key: &'static str, expected: impl Into<String>) -> std::result::Result<(), Invalid> {
     if valid { Ok(()) } else { Err(Invalid { key, expected: expected.into() }) }
 }
+
+/// What to do about a path whose backslashes TOML took for escapes.
+const BACKSLASHES: &str =
+    "in \"…\" a backslash begins an escape such as \\t: write the path in single quotes, '…', or with /";
 
 const AT_LEAST_1: &str = "a whole number of at least 1";
 

@@ -98,7 +98,16 @@ fn apply<'a>(root: &mut DeTable<'a>, assignment: &'a str, mark: Range<usize>) ->
     }
     let value = value.trim();
     // What is not TOML is a string, so that a path or a name needs no quotes within the shell's own.
-    let value = DeValue::parse(value).map_or_else(|_| DeValue::String(value.into()), Spanned::into_inner);
+    let value = match DeValue::parse(value) {
+        Ok(value) => value.into_inner(),
+        // Who writes quotes means them as TOML does.
+        Err(error) if value.len() > 1 && value.starts_with('"') && value.ends_with('"') => {
+            let hint = hint(value, &error).map_or_else(|| "leave out the quotes".into(), str::to_owned);
+            let message = error.message().replace('\n', " ");
+            return Err(Error::input(format!("--set {assignment}: not valid TOML: {message}; {hint}")));
+        }
+        Err(_) => DeValue::String(value.into()),
+    };
 
     let mut table = root;
     for key in tables {
@@ -165,8 +174,18 @@ impl Origin<'_> {
     fn syntax_error(&self, error: &toml::de::Error) -> Error {
         let line = error.span().map_or(1, |span| self.line(span.start));
         let message = error.message().replace('\n', " ");
-        Error::input(format!("{}:{line}: not valid TOML: {message}", self.name))
+        let hint = hint(self.text, error).map_or_else(String::new, |hint| format!("; {hint}"));
+        Error::input(format!("{}:{line}: not valid TOML: {message}{hint}", self.name))
     }
+}
+
+/// What to do about a string that TOML does not take because of a backslash, as in a path of Windows.
+fn hint(text: &str, error: &toml::de::Error) -> Option<&'static str> {
+    let place = error.span()?.start;
+    let line = text.get(..place)?.rsplit('\n').next()?.len();
+    let line = text.get(place - line..)?.lines().next()?;
+    let escape = ["escape", "unicode"].iter().any(|word| error.message().contains(word));
+    (escape && line.contains('"') && line.contains('\\')).then_some(super::BACKSLASHES)
 }
 
 /// The table, and where it comes from.

@@ -1,25 +1,25 @@
 //! `source = "npy"`: arrays of NumPy, each in a file of its own or in an archive.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use dgm_core::random::Seed;
 use serde::{Deserialize, Serialize};
 
-use super::Dataset;
 use super::file::{Fingerprint, Source, stays_on_disk};
 use super::images::{self, ImageSet, Images};
 use super::npy::{self, Expected, Header, Numbers};
 use super::npz;
 use super::store::{FileRows, Store, View};
 use super::transform::{Binarize, Dequantize};
+use super::{Dataset, VisitPath};
 use crate::config::{Invalid, require};
 use crate::error::{Error, Result};
 
 images::source! {
     /// The keys of `source = "npy"`.
     ///
-    /// An array is named by its file, `"x.npy"`, or inside an archive, `"data.npz:x"`; paths are relative to the current
-    /// folder. The first index is the example: `[n, numbers]`, `[n, height, width]`, or `[n, height, width, channels]`
+    /// An array is named by its file, `"x.npy"`, or inside an archive, `"data.npz:x"`; relative paths are relative to
+    /// the configuration's folder. The first index is the example: `[n, numbers]`, `[n, height, width]`, or `[n, height, width, channels]`
     /// with 1 or 3 channels.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -97,6 +97,28 @@ struct Part {
 }
 
 impl NpyConfig {
+    pub(super) fn visit_paths(&mut self, visit: &mut VisitPath<'_>) -> Result<()> {
+        let arrays = [
+            ("train", Some(&mut self.train)),
+            ("validation", self.validation.as_mut()),
+            ("test", Some(&mut self.test)),
+            ("train_labels", self.train_labels.as_mut()),
+            ("validation_labels", self.validation_labels.as_mut()),
+            ("test_labels", self.test_labels.as_mut()),
+        ];
+        for (key, array) in arrays {
+            let Some(array) = array else {
+                visit(key, None)?;
+                continue;
+            };
+            let (file, member) = file_and_member(array);
+            let (mut file, member) = (PathBuf::from(file), member.map(|member| format!(":{member}")));
+            visit(key, Some(&mut file))?;
+            *array = format!("{}{}", file.display(), member.unwrap_or_default());
+        }
+        Ok(())
+    }
+
     pub(super) fn validate(&self) -> std::result::Result<(), Invalid> {
         self.declared().validate()?;
         require(
@@ -324,15 +346,19 @@ impl Part {
     }
 }
 
+/// The file of an array, and its name inside an archive.
+fn file_and_member(array: &str) -> (&str, Option<&str>) {
+    const ARCHIVE: &str = ".npz";
+    let colon = array.find(".npz:").map(|dot| dot + ARCHIVE.len());
+    colon.and_then(|colon| array.split_at_checked(colon)).map_or((array, None), |(file, rest)| (file, rest.get(1..)))
+}
+
 /// Calls `f` with the content of an array and the file that it is in.
 fn open<T>(array: &str, key: &str, f: impl FnOnce(&mut Source<'_>, &Path) -> Result<T>) -> Result<T> {
-    if let Some((stem, member)) = array.split_once(".npz:") {
-        let path = format!("{stem}.npz");
-        return npz::with_member(Path::new(&path), Some(member), key, |source| f(source, Path::new(&path)));
-    }
-    let path = Path::new(array);
+    let (file, member) = file_and_member(array);
+    let path = Path::new(file);
     if path.extension().is_some_and(|extension| extension == "npz") {
-        return npz::with_member(path, None, key, |source| f(source, path));
+        return npz::with_member(path, member, key, |source| f(source, path));
     }
     f(&mut Source::open(path, key, "an NPY file (of numpy.save)")?, path)
 }

@@ -5,10 +5,10 @@ use std::io::Read;
 use dgm_core::random::Seed;
 use serde::{Deserialize, Serialize};
 
-use super::Dataset;
 use super::file::Fingerprint;
 use super::images::{self, ImageSet, Images};
 use super::store::{Store, View};
+use super::{Dataset, VisitPath};
 use crate::config::Invalid;
 use crate::error::{Error, Result};
 
@@ -26,6 +26,10 @@ images::source! {
 }
 
 impl DigitsConfig {
+    pub(super) fn visit_paths(&mut self, _: &mut VisitPath<'_>) -> Result<()> {
+        Ok(())
+    }
+
     pub(super) fn validate(&self) -> std::result::Result<(), Invalid> {
         self.declared().validate()
     }

@@ -80,7 +80,7 @@ impl<'a> Source<'a> {
     pub(super) fn open(path: &Path, key: &str, what: &str) -> Result<Self> {
         let name = path.display().to_string();
         let fail = |problem: String| Error::input(format!("data.{key}: {problem}"));
-        let advice = format!("put {what} there, or set data.{key} to where it is");
+        let advice = format!("put {what} there, or set data.{key} to where it is, as with --set data.{key}=PATH");
         let file = File::open(path).map_err(|error| match error.kind() {
             ErrorKind::NotFound => fail(format!("there is no file {name}; {advice}")),
             _ => fail(format!("{name} cannot be opened: {error}; {advice}")),

@@ -10,18 +10,18 @@ use dgm_models::{DataSpec, Values};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::Dataset;
 use super::file::Fingerprint;
 use super::fraction::{part, tenth};
 use super::images::{self, ImageSet, Images};
 pub use super::picture::Resize;
 use super::picture::{self, Changes, Picture};
 use super::store::{Store, View};
+use super::{Dataset, VisitPath};
 use crate::config::{Invalid, require};
 use crate::error::{Error, Result};
 
 images::source! {
-    /// The keys of `source = "images"`. Paths are relative to the current folder.
+    /// The keys of `source = "images"`. Relative paths are relative to the configuration's folder.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
     pub struct FolderConfig {
@@ -64,6 +64,11 @@ const MOST_FILE_BYTES: u64 = 256 << 20;
 const MOST_BYTES: usize = 4 << 30;
 
 impl FolderConfig {
+    pub(super) fn visit_paths(&mut self, visit: &mut VisitPath<'_>) -> Result<()> {
+        visit("path", Some(&mut self.path))?;
+        visit("test_path", self.test_path.as_mut())
+    }
+
     pub(super) fn validate(&self) -> std::result::Result<(), Invalid> {
         require(matches!(self.channels, 1 | 3), "channels", "1 (grey) or 3 (colour)")?;
         let sides = self.size.is_none_or(|size| size.iter().all(|side| (1..=4096).contains(side)));
@@ -353,7 +358,9 @@ struct Files {
 impl Files {
     fn list(root: &Path, key: &str) -> Result<Self> {
         let shown = root.display();
-        let advice = format!("put a folder of PNG or JPEG images there, or set data.{key} to where it is");
+        let advice = format!(
+            "put a folder of PNG or JPEG images there, or set data.{key} to where it is, as with --set data.{key}=PATH"
+        );
         if !root.is_dir() {
             let found = if root.exists() { "is a file, not a folder" } else { "is not there" };
             return Err(Error::input(format!("data.{key}: {shown} {found}; {advice}")));

@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use dgm_core::random::Seed;
 use serde::{Deserialize, Serialize};
 
-use super::Dataset;
 use super::file::{Fingerprint, Source, stays_on_disk};
 use super::images::{self, ImageSet, Images};
 use super::store::{Element, FileRows, STREAM_ABOVE, Store, View};
+use super::{Dataset, VisitPath};
 use crate::config::{Invalid, require};
 use crate::error::{Error, Result};
 
 images::source! {
-    /// The keys of `source = "idx"`. Paths are relative to the current folder.
+    /// The keys of `source = "idx"`. Relative paths are relative to the configuration's folder.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
     pub struct IdxConfig {
@@ -59,6 +59,13 @@ fn ten_classes() -> usize {
 }
 
 impl IdxConfig {
+    pub(super) fn visit_paths(&mut self, visit: &mut VisitPath<'_>) -> Result<()> {
+        visit("train_images", Some(&mut self.train_images))?;
+        visit("train_labels", self.train_labels.as_mut())?;
+        visit("test_images", Some(&mut self.test_images))?;
+        visit("test_labels", self.test_labels.as_mut())
+    }
+
     pub(super) fn validate(&self) -> std::result::Result<(), Invalid> {
         self.declared().validate()?;
         require((2..=256).contains(&self.levels), "levels", "a whole number from 2 to 256")?;

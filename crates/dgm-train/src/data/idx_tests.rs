@@ -240,7 +240,7 @@ fn errors_say_what_was_found_and_expected() {
     files = Files::new();
     files.config.train_images = files.folder.path().join("nothing");
     let expected = "data.train_images: there is no file nothing; put the IDX file with the train images (MNIST's \
-                    train-images-idx3-ubyte.gz, say) there, or set data.train_images to where it is";
+                    train-images-idx3-ubyte.gz, say) there, or set data.train_images to where it is, as with --set data.train_images=PATH";
     assert_eq!(files.error(), expected);
     files.config.train_images = files.folder.path().to_owned();
     assert!(files.error().contains("is a folder, not a file"), "{}", files.error());

@@ -28,6 +28,7 @@ mod text;
 mod transfer;
 mod transform;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use dgm_core::random::Seed;
@@ -53,6 +54,9 @@ use table::Table;
 pub use synthetic::{Kind, SyntheticConfig};
 pub use text::{Examples, TextConfig, Unit, Vocabulary};
 pub use transform::{Binarize, Dequantize};
+
+/// Sees, and may change, the path that a key of `[data]` has.
+pub(crate) type VisitPath<'a> = dyn FnMut(&'static str, Option<&mut PathBuf>) -> Result<()> + 'a;
 
 macro_rules! registry {
     ($($source:literal => $variant:ident($config:ident)),+ $(,)?) => {
@@ -88,6 +92,15 @@ macro_rules! registry {
                 }
             }
 
+            /// Shows `visit` each key that is a path, whether it has a value or not; [`ConfigFile`](crate::config) resolves them so.
+            ///
+            /// # Errors
+            ///
+            /// The first error of `visit`.
+            pub(crate) fn visit_paths(&mut self, visit: &mut VisitPath<'_>) -> Result<()> {
+                match self { $(Self::$variant(config) => config.visit_paths(visit),)+ }
+            }
+
             /// Whether the values are in range.
             pub(crate) fn validate(&self) -> std::result::Result<(), Invalid> {
                 match self { $(Self::$variant(config) => config.validate(),)+ }
@@ -118,6 +131,19 @@ registry! {
     "synthetic" => Synthetic(SyntheticConfig),
     "mnist" => Mnist(MnistConfig),
     "fashion-mnist" => FashionMnist(FashionMnistConfig),
+}
+
+impl DataConfig {
+    /// The keys that are paths.
+    pub(crate) fn path_keys(&self) -> Vec<&'static str> {
+        let mut keys = Vec::new();
+        // No visit fails.
+        let _ = self.clone().visit_paths(&mut |key, _| {
+            keys.push(key);
+            Ok(())
+        });
+        keys
+    }
 }
 
 /// The data of a run: those of its `data_seed`, the random steps of training (augmentation and the like) drawn by its own seed.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::catalogue::{absolute, datasets_folder};
 use super::images::{self, Declared};
 use super::transform::Transforms;
-use super::{Dataset, IdxConfig};
+use super::{Dataset, IdxConfig, VisitPath};
 use crate::config::Invalid;
 use crate::error::{Error, Result};
 
@@ -17,7 +17,7 @@ images::source! {
     #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
     pub struct NamedConfig {
-        /// Where the four files are, relative to the current folder. Default: where `dgm-train data fetch` puts them.
+        /// Where the four files are, relative to the configuration's folder. Default: where `dgm-train data fetch` puts them.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub folder: Option<PathBuf>,
         /// Examples for validation, from the end of the training file. Default: a sixth of it.
@@ -43,6 +43,10 @@ macro_rules! named {
             impl $config {
                 pub(super) fn validate(&self) -> std::result::Result<(), Invalid> {
                     self.0.idx(Path::new("")).validate()
+                }
+
+                pub(super) fn visit_paths(&mut self, visit: &mut VisitPath<'_>) -> Result<()> {
+                    visit("folder", self.0.folder.as_mut())
                 }
 
                 pub(super) fn load(&self, seed: Seed) -> Result<Dataset> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file::Fingerprint;
 use super::store::{Store, View};
-use super::{Dataset, Field, Split};
+use super::{Dataset, Field, Split, VisitPath};
 use crate::config::{Invalid, require};
 use crate::error::Result;
 
@@ -86,6 +86,10 @@ const SUM_TOLERANCE: f64 = 1e-6;
 const MOST_NUMBERS: usize = 1 << 28;
 
 impl SyntheticConfig {
+    pub(super) fn visit_paths(&mut self, _: &mut VisitPath<'_>) -> Result<()> {
+        Ok(())
+    }
+
     fn size(&self) -> [usize; 2] {
         self.size.unwrap_or(if self.kind == Kind::Conditional { [1, 1] } else { [8, 8] })
     }

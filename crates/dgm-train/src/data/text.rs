@@ -14,13 +14,13 @@ use serde::{Deserialize, Serialize};
 use self::passages::{Cut, Lines, Masks, Passages, Symbols, Targets};
 use super::file::{Fingerprint, Source};
 use super::fraction::{part, tenth};
-use super::{Dataset, Field, Split, Tokens};
+use super::{Dataset, Field, Split, Tokens, VisitPath};
 use crate::config::{Invalid, require};
 use crate::error::{Error, Result};
 
 pub use self::vocabulary::Vocabulary;
 
-/// The keys of `source = "text"`. The path is relative to the current folder.
+/// The keys of `source = "text"`. A relative path is relative to the configuration's folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TextConfig {
@@ -156,6 +156,10 @@ impl Layout {
 }
 
 impl TextConfig {
+    pub(super) fn visit_paths(&mut self, visit: &mut VisitPath<'_>) -> Result<()> {
+        visit("path", Some(&mut self.path))
+    }
+
     pub(super) fn validate(&self) -> std::result::Result<(), Invalid> {
         require((1..=1 << 20).contains(&self.length), "length", "a whole number from 1 to 1048576")?;
         require(self.context <= 1 << 20, "context", "a whole number from 0 to 1048576")?;

@@ -19,7 +19,7 @@ use super::fraction::tenth;
 use super::names::Names;
 use super::store::{Store, View};
 use super::table::{Auto, Column, Comment, Decimal, Delimiter, Dialect, Kind, Options, Table, Thousands};
-use super::{DataConfig, Dataset, Field, Split};
+use super::{DataConfig, Dataset, Field, Split, VisitPath};
 use crate::config::{Invalid, require};
 use crate::data::encoding::TextEncoding;
 use crate::error::{Error, Result};
@@ -127,6 +127,12 @@ impl CsvConfig {
             test_fraction: tenth(),
             validation_fraction: tenth(),
         }
+    }
+
+    pub(super) fn visit_paths(&mut self, visit: &mut VisitPath<'_>) -> Result<()> {
+        visit("path", Some(&mut self.path))?;
+        visit("train_rows", self.train_rows.as_mut())?;
+        visit("test_rows", self.test_rows.as_mut())
     }
 
     pub(super) fn validate(&self) -> std::result::Result<(), Invalid> {
