@@ -14,6 +14,7 @@ mod folder;
 mod fraction;
 pub mod idx;
 mod images;
+mod listing;
 mod named;
 pub mod npy;
 pub mod npz;
