@@ -205,6 +205,7 @@ impl NpyConfig {
             shape,
             levels: levels.unwrap_or(0),
             classes: self.classes,
+            class_names: Vec::new(),
             interleaved: self.layout == Layout::ChannelsLast,
             train: train.range(0, self.train_limit.unwrap_or(usize::MAX)),
             validation,

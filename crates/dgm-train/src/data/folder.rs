@@ -1,4 +1,4 @@
-//! `source = "images"`: a folder of PNG and JPEG files, with a folder for each class or without classes.
+//! `source = "images"`: a folder of images, with a folder for each class or without classes.
 
 use std::fs;
 use std::io::Read;
@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use super::file::Fingerprint;
 use super::fraction::{part, tenth};
 use super::images::{self, ImageSet, Images};
+use super::listing::{Files, Listing};
 pub use super::picture::Resize;
 use super::picture::{self, Changes, Picture};
 use super::store::{Store, View};
@@ -25,9 +26,10 @@ images::source! {
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
     pub struct FolderConfig {
-        /// A folder of images, or of folders of images, one for each class: the labels are 0, 1, … in the order of their names.
+        /// A folder of images, or of folders of images, one for each class: the labels are 0, 1, … in the order of their names,
+        /// of numbers where all names are whole numbers. Folders `train`, `val` and `test` inside it are the splits.
         pub path: PathBuf,
-        /// The same for the test, with the same classes. Default: a part of `path` is for the test.
+        /// The same for the test, with classes of training. Default: `test` inside `path`, else a part of `path`.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub test_path: Option<PathBuf>,
         /// 1: grey, 3: colour.
@@ -83,45 +85,24 @@ impl FolderConfig {
     }
 
     pub(super) fn load(&self, seed: Seed) -> Result<Dataset> {
-        let files = Files::list(&self.path, "path")?;
-        let test_files = self.test_path.as_ref().map(|path| Files::list(path, "test_path")).transpose()?;
-        if let Some(test) = &test_files {
-            test.check_classes(&files)?;
-        }
-        if self.declared().needs_labels() && files.classes.is_empty() {
-            return Err(Error::input(format!(
-                "data.path: {} has images beside no folder; expected a folder for each class, because data.target or \
-                 data.condition is the label; sort the images into folders",
-                self.path.display()
-            )));
-        }
-        // One class has probability 1: there would be nothing to learn.
-        if self.declared().needs_labels()
-            && let [class] = &files.classes[..]
-        {
-            return Err(Error::input(format!(
-                "data.path: {} has one folder, {class}; expected two classes at least, because data.target or \
-                 data.condition is the label; add a class, or do without labels",
-                self.path.display()
-            )));
-        }
+        let listing = Listing::of(&self.path, self.test_path.as_deref(), self.declared().needs_labels())?;
         let mut fingerprint = Fingerprint::default();
         let mut notes = Notes::default();
         // Where no file can be decoded any size will do: each of them is refused.
-        let size = self.size.or_else(|| self.first_size(&files)).unwrap_or([1, 1]);
-        self.check_bytes(files.paths.len() + test_files.as_ref().map_or(0, |files| files.paths.len()), size)?;
-        let all = self.read(&files, size, &mut fingerprint, &mut notes)?;
-        let test = match &test_files {
-            Some(files) => Some(self.read(files, size, &mut fingerprint, &mut notes)?),
-            None => None,
-        };
-        let [train, validation, test] = self.split(all, test, seed);
+        let size = self.size.or_else(|| self.first_size(&listing.train)).unwrap_or([1, 1]);
+        self.check_bytes(listing.len(), size)?;
+        let mut read = |files: &Files| self.read(files, size, &mut fingerprint, &mut notes);
+        let all = read(&listing.train)?;
+        let validation = listing.validation.as_ref().map(&mut read).transpose()?;
+        let test = listing.test.as_ref().map(&mut read).transpose()?;
+        let [train, validation, test] = self.split(all, validation, test, seed);
         let [height, width] = size;
         let set = ImageSet {
             name: self.path.file_name().map_or_else(|| "images".into(), |name| name.to_string_lossy().into_owned()),
             shape: [self.channels, height, width],
             levels: self.levels,
-            classes: files.classes.len().max(1),
+            classes: listing.train.classes.len().max(1),
+            class_names: listing.train.classes,
             interleaved: true,
             train,
             validation,
@@ -129,13 +110,13 @@ impl FolderConfig {
             fingerprint: fingerprint.finish(),
         };
         let mut dataset = set.dataset(&self.declared(), seed)?;
-        let read = notes.sentences(self, size);
+        let read = listing.notes.into_iter().chain(notes.sentences(self, size));
         dataset.transforms.splice(0..0, read);
         Ok(dataset)
     }
 
-    /// Training, validation and test.
-    fn split(&self, all: Images, test: Option<Images>, seed: Seed) -> [Images; 3] {
+    /// Training, validation and test; what has no folder of its own is drawn from `all`.
+    fn split(&self, all: Images, validation: Option<Images>, test: Option<Images>, seed: Seed) -> [Images; 3] {
         let order = seed.stream("images.split", 0).permutation(all.len());
         let select = |rows: &[usize]| Images {
             pixels: all.pixels.select(rows),
@@ -148,8 +129,14 @@ impl FolderConfig {
                 (rest, select(test))
             }
         };
-        let (validation, train) = rest.split_at(part(rest.len(), self.validation_fraction));
-        [select(train), select(validation), test]
+        let (train, validation) = match validation {
+            Some(validation) => (rest, validation),
+            None => {
+                let (validation, train) = rest.split_at(part(rest.len(), self.validation_fraction));
+                (train, select(validation))
+            }
+        };
+        [select(train), validation, test]
     }
 
     /// Rows and columns of the first file that can be decoded.
@@ -182,7 +169,7 @@ impl FolderConfig {
         notes: &mut Notes,
     ) -> Result<Images> {
         let decoded = in_parallel(files.paths.len(), |index| self.decode(&files.paths[index].1, size));
-        let mut wrong = Vec::new();
+        let (mut wrong, mut misfits) = (Vec::new(), 0);
         let event = size[0] * size[1] * self.channels;
         let mut pixels = Vec::with_capacity(event * decoded.iter().filter(|one| one.is_ok()).count());
         for (one, (_, path)) in decoded.into_iter().zip(&files.paths) {
@@ -193,7 +180,9 @@ impl FolderConfig {
                     pixels.extend(one.pixels);
                 }
                 Err(what) => {
-                    wrong.push(format!("{}: {what}", path.strip_prefix(&files.root).unwrap_or(path).display()))
+                    misfits += usize::from(matches!(what, Wrong::Size(_)));
+                    let (Wrong::File(what) | Wrong::Size(what)) = what;
+                    wrong.push(format!("{}: {what}", path.strip_prefix(&files.root).unwrap_or(path).display()));
                 }
             }
         }
@@ -202,12 +191,24 @@ impl FolderConfig {
                 0 => String::new(),
                 more => format!("; and {more} more"),
             };
+            let [height, width] = size;
+            let mut advice = Vec::new();
+            if misfits > 0 {
+                advice.push(match self.size {
+                    Some(_) => "set data.resize = \"cover\" to bring all to data.size".to_owned(),
+                    None => format!("set data.size = [{height}, {width}], say, and data.resize = \"cover\""),
+                });
+            }
+            if misfits < wrong.len() {
+                advice.push("fix the damaged files or take them out".to_owned());
+            }
             return Err(Error::input(format!(
-                "{}: {} of {} files cannot be used: {}{more}; mend them or take them out",
+                "{}: {} of {} files cannot be used: {}{more}; {}",
                 files.root.display(),
                 wrong.len(),
                 files.paths.len(),
-                wrong[..wrong.len().min(MOST_NAMED)].join("; ")
+                wrong[..wrong.len().min(MOST_NAMED)].join("; "),
+                advice.join("; ")
             )));
         }
         let labels = (!files.classes.is_empty()).then(|| {
@@ -231,12 +232,12 @@ impl FolderConfig {
     }
 
     /// One file in this size. What cannot be brought to it is an error at once, so that no pixels are kept in vain.
-    fn decode(&self, path: &Path, size: [usize; 2]) -> std::result::Result<Decoded, String> {
-        let (bytes, picture, changes) = self.picture(path)?;
+    fn decode(&self, path: &Path, size: [usize; 2]) -> std::result::Result<Decoded, Wrong> {
+        let (bytes, picture, changes) = self.picture(path).map_err(Wrong::File)?;
         let resized = [picture.height, picture.width] != size;
         let mut picture = picture.resized(self.resize, size).map_err(|what| match self.size {
-            Some(_) => what,
-            None => format!("{what} as in the first file; set data.size and data.resize"),
+            Some(_) => Wrong::Size(what),
+            None => Wrong::Size(format!("{what} as in the first file")),
         })?;
         if self.levels < 256 {
             picture.pixels.iter_mut().for_each(|v| *v = (usize::from(*v) * self.levels / 256) as u8);
@@ -288,6 +289,15 @@ fn read_file(path: &Path) -> std::result::Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
+/// What is wrong with a file.
+#[derive(Debug)]
+enum Wrong {
+    /// It is damaged, or no image.
+    File(String),
+    /// It has another size.
+    Size(String),
+}
+
 /// One file, decoded.
 struct Decoded {
     pixels: Vec<u8>,
@@ -299,6 +309,8 @@ struct Decoded {
 /// How many images were changed on the way in, and how.
 #[derive(Default)]
 struct Notes {
+    turned: usize,
+    inked: usize,
     narrowed: usize,
     composited: usize,
     greyed: usize,
@@ -308,6 +320,8 @@ struct Notes {
 
 impl Notes {
     fn add(&mut self, changes: Changes, resized: bool) {
+        self.turned += usize::from(changes.turned);
+        self.inked += usize::from(changes.inked);
         self.narrowed += usize::from(changes.narrowed);
         self.composited += usize::from(changes.composited);
         self.greyed += usize::from(changes.greyed);
@@ -324,6 +338,8 @@ impl Notes {
             Resize::Cover => format!("cut to the sides' ratio of {height} × {width}, then means over areas"),
         };
         let mut counted = vec![
+            (self.turned, "turned as their EXIF orientation says".to_owned()),
+            (self.inked, "from CMYK to colour: (255 − C) (255 − K) / 255, without colour profiles".to_owned()),
             (self.narrowed, "of 16 bits a channel: the upper 8 are kept".to_owned()),
             (self.composited, "with alpha put on black".to_owned()),
             (self.greyed, "from colour to grey: Rec. 601 luma, rounded".to_owned()),
@@ -344,101 +360,6 @@ impl Notes {
         }
         sentences
     }
-}
-
-/// The files of a folder in the order of their names, class by class.
-struct Files {
-    root: PathBuf,
-    /// Names of the classes; empty: there are none.
-    classes: Vec<String>,
-    /// Class and path.
-    paths: Vec<(u16, PathBuf)>,
-}
-
-impl Files {
-    fn list(root: &Path, key: &str) -> Result<Self> {
-        let shown = root.display();
-        let advice = format!(
-            "put a folder of PNG or JPEG images there, or set data.{key} to where it is, as with --set data.{key}=PATH"
-        );
-        if !root.is_dir() {
-            let found = if root.exists() { "is a file, not a folder" } else { "is not there" };
-            return Err(Error::input(format!("data.{key}: {shown} {found}; {advice}")));
-        }
-        let (folders, files) = entries(root)?;
-        if let (Some(folder), Some(file)) = (folders.first(), files.first()) {
-            return Err(Error::input(format!(
-                "data.{key}: {shown} has the folder {} and the file {} side by side; expected images, or a folder of \
-                 images for each class; take one of them out",
-                name_of(folder),
-                name_of(file)
-            )));
-        }
-        // Labels travel in 16 bits.
-        if folders.len() > 65_536 {
-            return Err(Error::input(format!(
-                "data.{key}: {shown} has {} folders; expected at most 65536",
-                folders.len()
-            )));
-        }
-        let mut paths: Vec<(u16, PathBuf)> = files.into_iter().map(|path| (0, path)).collect();
-        for (class, folder) in folders.iter().enumerate() {
-            let (deeper, images) = entries(folder)?;
-            if let Some(deeper) = deeper.first() {
-                let deeper = deeper.display();
-                return Err(Error::input(format!(
-                    "{deeper}: found a folder; expected images of the class alone; move it"
-                )));
-            }
-            if images.is_empty() {
-                let folder = folder.display();
-                return Err(Error::input(format!(
-                    "{folder}: found no file; expected images of the class; take it out"
-                )));
-            }
-            paths.extend(images.into_iter().map(|path| (class as u16, path)));
-        }
-        if paths.is_empty() {
-            return Err(Error::input(format!("data.{key}: {shown} is empty; {advice}")));
-        }
-        Ok(Self { root: root.to_owned(), classes: folders.iter().map(|folder| name_of(folder)).collect(), paths })
-    }
-
-    /// The classes are those of the training images.
-    fn check_classes(&self, train: &Self) -> Result<()> {
-        if self.classes == train.classes {
-            return Ok(());
-        }
-        let lacking =
-            |in_one: &Self, other: &Self| in_one.classes.iter().find(|class| !other.classes.contains(class)).cloned();
-        let (class, with, without) = match lacking(self, train) {
-            Some(class) => (class, self, train),
-            None => (lacking(train, self).unwrap_or_default(), train, self),
-        };
-        Err(Error::input(format!(
-            "data.test_path: {} has a folder {class}, which {} has not; expected the same classes in both",
-            with.root.display(),
-            without.root.display()
-        )))
-    }
-}
-
-fn name_of(path: &Path) -> String {
-    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
-}
-
-/// Folders and files in the order of their names, without those whose names begin with a dot.
-fn entries(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
-    let failed = |error: std::io::Error| Error::input(format!("{}: cannot be read: {error}", folder.display()));
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        if !name_of(&path).starts_with('.') {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    Ok(paths.into_iter().partition(|path| path.is_dir()))
 }
 
 /// `f` of 0 .. n, in that order, on all cores.

@@ -119,6 +119,7 @@ impl IdxConfig {
             shape: [1, height, width],
             levels: self.levels,
             classes: self.classes,
+            class_names: Vec::new(),
             interleaved: false,
             train: train.range(0, self.train_limit.map_or(kept, |limit| limit.min(kept))),
             validation: train.range(kept, usize::MAX),

@@ -124,6 +124,9 @@ pub(super) struct ImageSet {
     pub(super) levels: usize,
     /// Labels are whole numbers below this.
     pub(super) classes: usize,
+    /// What the labels stand for, in their order; empty where it is not known.
+    #[expect(dead_code, reason = "kept for reports that name classes")]
+    pub(super) class_names: Vec<String>,
     /// Whether the channels of a pixel are stored side by side, and not one plane after the other.
     pub(super) interleaved: bool,
     pub(super) train: Images,

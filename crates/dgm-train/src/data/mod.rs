@@ -15,6 +15,7 @@ mod fraction;
 pub mod guess;
 pub mod idx;
 mod images;
+mod listing;
 mod named;
 pub mod names;
 pub mod npy;
