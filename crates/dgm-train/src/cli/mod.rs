@@ -6,6 +6,7 @@ mod data_fetch;
 mod data_inspect;
 mod ensemble;
 mod evaluate;
+mod new;
 mod output;
 mod sample;
 mod sample_text;
@@ -37,6 +38,8 @@ enum Command {
     Evaluate(EvaluateArgs),
     /// Draw from a run's best checkpoint
     Sample(SampleArgs),
+    /// Write a complete configuration for your own data: dgm-train new --data prices.csv --target price
+    New(NewArgs),
     /// List what this build has and what this machine offers
     Backends,
     /// Look at data sets, and get them
@@ -149,9 +152,23 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 #[derive(Args, Debug)]
+struct NewArgs {
+    /// A table (CSV), an array (NPY, NPZ), a text, a folder of pictures, or a folder of IDX files
+    #[arg(long, value_name = "FILE")]
+    data: PathBuf,
+    /// The column of a table to predict, by name or index; several are separated by commas [default: all numbers, as a density]
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    target: Vec<String>,
+    /// Where to write the configuration [default: the name of the data with .toml]
+    #[arg(long, value_name = "FILE.toml")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
 struct InspectArgs {
-    /// A configuration file ([data] is enough), a shipped one's name, or a source's name (its keys come with --set)
-    #[arg(value_name = "CONFIG_OR_SOURCE")]
+    /// A file or folder of data by itself, a configuration ([data] is enough), a shipped one's name, or a source's name (its keys
+    /// come with --set)
+    #[arg(value_name = "DATA_OR_CONFIG")]
     config: PathBuf,
     /// Change a value of the configuration, as in --set data.condition=label; paths are relative to the current folder
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -179,6 +196,7 @@ pub fn main() -> ExitCode {
         None => train::run(&cli.train),
         Some(Command::Evaluate(args)) => evaluate::run(&args),
         Some(Command::Sample(args)) => sample::run(&args),
+        Some(Command::New(args)) => new::run(&args),
         Some(Command::Backends) => backends::run(),
         Some(Command::Data(command)) => data::run(&command),
     };

@@ -2,7 +2,7 @@
 
 use super::NewArgs;
 use super::output::say;
-use crate::config::Config;
+use crate::config::{Config, ConfigFile, Missing};
 use crate::data::guess::{self, Wishes};
 use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
@@ -35,13 +35,13 @@ pub(super) fn run(args: &NewArgs) -> Result<ExitCode> {
     let [here, there] = [&args.data, &data].map(|path| toml::Value::String(path.display().to_string()).to_string());
     let inner = |text: &str| text.trim_matches(['"', '\'']).to_owned();
     let table = proposal.toml().replace(&here, &there).replace(&inner(&here), &inner(&there));
-    let (config, dataset) = understood(&table, folder)?;
+    let dataset = understood(&table, folder)?;
     let text = format!("{}{table}\n{}", recipe::headline(&dataset), recipe::recipe(&dataset));
     // What is written can be trained as it is.
-    let complete = Config::from_toml_in(&text, &out.display().to_string(), &[], folder)?;
-    debug_assert_eq!(complete.data, config.data);
+    let file = ConfigFile::to_be(text, out.display().to_string(), folder);
+    let complete = file.config(&[], Missing::Refused)?;
     initial_model(&complete, &dataset.spec, &Device::flex())?;
-    write_atomic(&out, text.as_bytes())?;
+    write_atomic(&out, file.text.as_bytes())?;
     for warning in &dataset.warnings {
         say(format_args!("warning: {warning}"))?;
     }
@@ -58,10 +58,10 @@ pub(super) fn run(args: &NewArgs) -> Result<ExitCode> {
 }
 
 /// The data of a table `[data]` by itself.
-fn understood(table: &str, folder: &Path) -> Result<(Config, Dataset)> {
-    let config = Config::from_toml_in(&format!("{table}[model]\nkind = \"conditional_mlp\"\n"), "the proposal", &[], folder)?;
-    let dataset = data::of_run(&config)?;
-    Ok((config, dataset))
+fn understood(table: &str, folder: &Path) -> Result<Dataset> {
+    let text = format!("{table}[model]\nkind = \"vae\"\n");
+    let config: Config = ConfigFile::to_be(text, "the proposal".into(), folder).config(&[], Missing::Refused)?;
+    data::of_run(&config)
 }
 
 /// The path of the data as a file in `folder` names it: relative where they are inside the folder.

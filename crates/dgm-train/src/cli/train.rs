@@ -104,8 +104,11 @@ pub(super) fn evaluated(job: &Job, members: Option<Members>) -> Result<Results> 
 fn new(args: &TrainArgs, path: &Path) -> Result<Job> {
     let backend = Backend::open(args.backend.as_deref().unwrap_or("flex"))?;
     let file = ConfigFile::open(path)?;
-    let config = file.config(&args.assignments(), Missing::Refused)?;
-    let dataset = data::of_run(&config)?;
+    let mut config = file.config(&args.assignments(), Missing::Refused)?;
+    let mut dataset = data::of_run(&config)?;
+    if let Some(resolved) = dataset.resolved.take() {
+        config.data = resolved;
+    }
     let model = initial_model(&config, &dataset.spec, &backend.device).map_err(|error| {
         let place = error.key().map_or(String::new(), |key| file.place_of(&args.assignments(), &["model", key]));
         Error::input(format!("{place}{error}"))
@@ -127,7 +130,11 @@ fn resumed(args: &TrainArgs, run: &Path) -> Result<Job> {
     let lock = folder.lock()?;
     let own = folder.config()?;
     let config = match &args.config {
-        Some(path) => ConfigFile::open(path)?.config(&args.assignments(), Missing::Refused)?,
+        Some(path) => {
+            let mut config = ConfigFile::open(path)?.config(&args.assignments(), Missing::Refused)?;
+            config.data.adopt(&own.data);
+            config
+        }
         None => folder.config_with_moved_data(&args.overrides)?,
     };
     if let Some(path) = &args.config {

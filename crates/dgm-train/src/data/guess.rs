@@ -1,7 +1,6 @@
 //! A bare file or folder → the table `[data]` that suits it.
 
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::file::{Fingerprint, Source};
@@ -76,12 +75,7 @@ fn path_line(key: &str, path: &Path) -> String {
 
 /// The first bytes of a file, unpacked.
 fn start_of(path: &Path) -> Result<Vec<u8>> {
-    let source = Source::open(path, "path", "data")?;
-    let mut bytes = Vec::new();
-    source.into_reader().take(1 << 16).read_to_end(&mut bytes).map_err(|error| {
-        Error::input(format!("{}: cannot be read: {error}; fetch it again", path.display()))
-    })?;
-    Ok(bytes)
+    Source::open(path, "path", "data")?.read(1 << 16)
 }
 
 fn form(path: &Path) -> Result<Form> {
@@ -130,8 +124,7 @@ fn reference(column: &Column, columns: &[Column]) -> String {
 }
 
 fn table(path: &Path, wishes: &Wishes) -> Result<Proposal> {
-    let mut source = Source::open(path, "path", "a table")?;
-    let table = Table::read(&mut source, &Options::default(), &mut Fingerprint::default())?;
+    let table = Table::open(path, "path", &Options::default(), &mut Fingerprint::default())?;
     let columns = table.columns();
     let list = |columns_of: &[&Column]| {
         columns_of.iter().map(|column| reference(column, columns)).collect::<Vec<_>>().join(", ")

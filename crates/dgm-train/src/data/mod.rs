@@ -26,6 +26,7 @@ mod split;
 pub mod store;
 pub mod summary;
 mod synthetic;
+pub mod table;
 mod text;
 mod transfer;
 mod transform;
@@ -136,6 +137,13 @@ registry! {
 }
 
 impl DataConfig {
+    /// What this leaves to be recognised is what was recognised for `other`.
+    pub(crate) fn adopt(&mut self, other: &Self) {
+        if let (Self::Csv(mine), Self::Csv(other)) = (self, other) {
+            mine.adopt(other);
+        }
+    }
+
     /// The keys that are paths.
     pub(crate) fn path_keys(&self) -> Vec<&'static str> {
         let mut keys = Vec::new();

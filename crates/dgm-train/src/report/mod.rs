@@ -1,5 +1,6 @@
 //! What people look at: progress while training, pictures after it.
 
+pub mod columns;
 pub mod grid;
 pub mod progress;
 pub mod rows;

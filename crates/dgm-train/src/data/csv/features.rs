@@ -53,7 +53,7 @@ impl Feature {
     }
 
     /// A column of the condition. What is known of its cells is what the training rows hold.
-    pub(super) fn of_condition(column: &Column, categorical: bool, impute: bool, train: &[usize]) -> Result<Self> {
+    pub(super) fn of_condition(table: &Table, column: &Column, categorical: bool, impute: bool, train: &[usize]) -> Result<Self> {
         let has_missing = impute && column.missing > 0;
         if !categorical && column.kind != Kind::Category {
             let name = name_of(column);
@@ -63,7 +63,7 @@ impl Feature {
                 let origin = values().next().unwrap_or(0.0);
                 origin + values().map(|value| value - origin).sum::<f64>() / values().count().max(1) as f64
             };
-            let kind = kind_of(column);
+            let kind = kind_of(table, column);
             return Ok(Self {
                 column: column.index,
                 spec: ColumnSpec { name, kind, imputed: has_missing.then(mean) },
@@ -95,8 +95,8 @@ impl Feature {
     }
 
     /// A column of the target that holds real numbers.
-    pub(super) fn of_target(column: &Column) -> Self {
-        let spec = ColumnSpec { name: name_of(column), kind: kind_of(column), imputed: None };
+    pub(super) fn of_target(table: &Table, column: &Column) -> Self {
+        let spec = ColumnSpec { name: name_of(column), kind: kind_of(table, column), imputed: None };
         Self { column: column.index, spec, places: None }
     }
 
@@ -118,29 +118,29 @@ pub(super) fn name_of(column: &Column) -> String {
     column.name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| format!("column {}", column.index))
 }
 
-fn kind_of(column: &Column) -> ColumnKind {
+fn kind_of(table: &Table, column: &Column) -> ColumnKind {
     match column.kind {
         Kind::Date(format) | Kind::DateTime(format) | Kind::Time(format) => ColumnKind::Time { format },
         Kind::Integer => ColumnKind::Integer,
         Kind::Boolean => {
             let word = |value: f64| {
-                let level = (0..column.rows()).find(|&row| column.number(row) == Some(value));
+                let level = (0..table.rows()).find(|&row| column.number(row) == Some(value));
                 level.and_then(|row| column.word(row)).unwrap_or_default().to_owned()
             };
             ColumnKind::Boolean { words: [word(0.0), word(1.0)] }
         }
-        _ => ColumnKind::Number { decimals: decimals(column) },
+        _ => ColumnKind::Number { decimals: decimals(table, column) },
     }
 }
 
 /// Digits behind the point, where all cells have few of them.
-fn decimals(column: &Column) -> Option<u8> {
+fn decimals(table: &Table, column: &Column) -> Option<u8> {
     let whole = |value: f64, digits: u8| {
         let scaled = value * 10f64.powi(i32::from(digits));
         (scaled - scaled.round()).abs() <= 4.0 * f64::EPSILON * scaled.abs()
     };
     let mut digits = 0;
-    for value in (0..column.rows()).filter_map(|row| column.number(row)) {
+    for value in (0..table.rows()).filter_map(|row| column.number(row)) {
         while !whole(value, digits) {
             digits += 1;
             if digits > MOST_DECIMALS {
@@ -216,27 +216,4 @@ pub(super) fn kept_rows(table: &Table, parts: &Parts, missing: Missing) -> Resul
             Ok((kept, sentences))
         }
     }
-}
-
-/// Cells of a column of numbers that are none, such as a word among them.
-///
-/// # Errors
-/// There are some.
-pub(super) fn check_cells(table: &Table, column: &Column) -> Result<()> {
-    let key = |text: &str| format!("{text:?}");
-    if let Some(odd) = &column.odd {
-        let markers = odd.texts.iter().map(|text| key(text)).collect::<Vec<_>>().join(", ");
-        let n = if odd.count == 1 { String::new() } else { format!(" and {} cells more like it", odd.count - 1) };
-        return Err(Error::input(format!(
-            "{}:{}: {}: found {}{n}; expected {} as in the rest of the column; if it stands for a missing value, set \
-             data.missing_values = [{markers}]; if the column holds words, name it in data.categorical; to do without it, in \
-             data.exclude",
-            table.name(),
-            odd.line,
-            column.title(),
-            key(&odd.text),
-            if column.kind.unit().is_some() { "a date or time" } else { "a number" },
-        )));
-    }
-    Ok(())
 }

@@ -12,9 +12,10 @@ use dgm_core::random::Seed;
 use dgm_models::{ConditionSpec, DataSpec, Scale, Values};
 use serde::{Deserialize, Serialize};
 
-use self::features::{Feature, TableRows, check_cells, kept_rows, name_of};
+use self::features::{Feature, TableRows, kept_rows, name_of};
+use self::select::Parts;
 pub use self::select::{ColumnRef, Conditions};
-use super::file::{Fingerprint, Source};
+use super::file::Fingerprint;
 use super::fraction::tenth;
 use super::names::Names;
 use super::store::{Store, View};
@@ -158,12 +159,8 @@ impl CsvConfig {
         let mut fingerprint = Fingerprint::default();
         let table = Arc::new(self.read_table(&mut fingerprint)?);
         let parts = self.parts(&table)?;
-        for &index in parts.target.iter().chain(&parts.condition) {
-            let Some(column) = table.columns().get(index) else { continue };
-            if !parts.categorical.contains(&index) {
-                check_cells(&table, column)?;
-            }
-            self.check_column(&table, column, parts.categorical.contains(&index))?;
+        for column in parts.target.iter().chain(&parts.condition).filter_map(|&index| table.columns().get(index)) {
+            check_column(&table, column, parts.categorical.contains(&column.index))?;
         }
         let (kept, transforms) = kept_rows(&table, &parts, self.missing)?;
         let splits = self.split_rows(&table, &kept, seed, &mut fingerprint)?;
@@ -172,7 +169,7 @@ impl CsvConfig {
         let mut conditions = Vec::with_capacity(parts.condition.len());
         for column in parts.condition.iter().filter_map(|&index| table.columns().get(index)) {
             let categorical = parts.categorical.contains(&column.index);
-            conditions.push(Feature::of_condition(column, categorical, impute, &splits[0])?);
+            conditions.push(Feature::of_condition(&table, column, categorical, impute, &splits[0])?);
         }
 
         let specs = |features: &[Feature]| features.iter().map(|feature| feature.spec.clone()).collect::<Vec<_>>();
@@ -230,6 +227,21 @@ impl CsvConfig {
         }
     }
 
+    /// What is recognised is what was recognised there.
+    pub(super) fn adopt(&mut self, other: &Self) {
+        fn take<T: Clone>(mine: &mut Auto<T>, other: &Auto<T>) {
+            if matches!(mine, Auto::Auto) {
+                *mine = other.clone();
+            }
+        }
+        take(&mut self.delimiter, &other.delimiter);
+        take(&mut self.header, &other.header);
+        take(&mut self.decimal, &other.decimal);
+        take(&mut self.thousands, &other.thousands);
+        take(&mut self.comment, &other.comment);
+        take(&mut self.encoding, &other.encoding);
+    }
+
     /// The same with what was recognised written out.
     fn recognised(&self, dialect: &Dialect) -> Self {
         let options = dialect.options(self.missing_values.clone());
@@ -245,25 +257,7 @@ impl CsvConfig {
     }
 
     fn read_table(&self, fingerprint: &mut Fingerprint) -> Result<Table> {
-        let mut source = Source::open(&self.path, "path", "a table")?;
-        Table::read(&mut source, &self.options(), fingerprint)
-    }
-
-    /// Whether the column's cells are kept, and can be what they are to be.
-    fn check_column(&self, table: &Table, column: &Column, categorical: bool) -> Result<()> {
-        let refuse = |found: &str, to_do: &str| {
-            let text = format!("{}: {}: found {found}; expected numbers, dates or words of few kinds; {to_do}", table.name(), column.title());
-            Err(Error::input(text))
-        };
-        let other = "name another column in data.target or data.condition, or this one in data.exclude";
-        match column.kind {
-            Kind::Empty => refuse("no value in any row", other),
-            Kind::Text => refuse("free text, with another in almost every row", other),
-            _ if categorical && column.levels().is_empty() => {
-                refuse("more than 4096 different numbers", "take it out of data.categorical")
-            }
-            _ => Ok(()),
-        }
+        Table::open(&self.path, "path", &self.options(), fingerprint)
     }
 
     /// The columns of the target, and the values that they take.
@@ -287,7 +281,7 @@ impl CsvConfig {
             matches!(column.kind, Kind::Category | Kind::Boolean) || parts.categorical.contains(&column.index)
         };
         match (columns.iter().find(is_word), &columns[..]) {
-            (None, _) => Ok((columns.into_iter().map(Feature::of_target).collect(), Classes::Real)),
+            (None, _) => Ok((columns.into_iter().map(|column| Feature::of_target(table, column)).collect(), Classes::Real)),
             (Some(_), [column]) => {
                 let levels = column.levels();
                 if !(2..=65_536).contains(&levels.len()) {
@@ -309,6 +303,20 @@ impl CsvConfig {
                 columns.len()
             ))),
         }
+    }
+}
+
+/// Whether the column can be a part of examples.
+fn check_column(table: &Table, column: &Column, categorical: bool) -> Result<()> {
+    match table.problem(column) {
+        Some(problem) if !categorical => Err(problem),
+        _ if categorical && column.levels().is_empty() => Err(Error::input(format!(
+            "data.categorical: {} of {} holds too many different values to be categories; expected at most 4096 numbers or 65536 \
+             words; take it out of data.categorical, or name it in data.exclude",
+            column.title(),
+            table.name()
+        ))),
+        _ => Ok(()),
     }
 }
 

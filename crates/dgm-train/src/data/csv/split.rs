@@ -19,10 +19,8 @@ impl CsvConfig {
         seed: Seed,
         fingerprint: &mut Fingerprint,
     ) -> Result<[Vec<usize>; 3]> {
-        let mut is_kept = vec![false; table.rows()];
-        kept.iter().filter_map(|&row| is_kept.get(row).map(|_| row)).for_each(|row| is_kept[row] = true);
         let only = |rows: Vec<usize>| -> Vec<usize> {
-            rows.into_iter().filter(|&row| is_kept.get(row).copied().unwrap_or(false)).collect()
+            rows.into_iter().filter(|row| kept.binary_search(row).is_ok()).collect()
         };
         let groups = self.groups(table)?;
         if let Some(column) = &self.split_column {

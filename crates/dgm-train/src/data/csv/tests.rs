@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use super::super::tests::{all, shared};
 use super::super::{DataConfig, load};
 use super::*;
+use crate::data::ColumnKind;
 
 fn config(path: PathBuf) -> CsvConfig {
     CsvConfig::new(path, vec![ColumnRef::Index(1)])
