@@ -14,6 +14,7 @@ pub mod file;
 mod folder;
 mod fraction;
 pub mod guess;
+mod gzip;
 pub mod idx;
 mod images;
 mod listing;
@@ -48,8 +49,8 @@ pub(crate) use file::Fingerprint;
 pub use folder::{FolderConfig, Resize, picture_as};
 pub use idx::IdxConfig;
 pub use images::{Condition, Target};
-pub use names::{ColumnKind, ColumnSpec, Names};
 pub use named::{FashionMnistConfig, MnistConfig, NamedConfig};
+pub use names::{ColumnKind, ColumnSpec, Names};
 pub use split::{Field, Matrix, Split, Tokens};
 use table::Table;
 
