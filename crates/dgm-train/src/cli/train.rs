@@ -111,7 +111,7 @@ fn new(args: &TrainArgs, path: &Path) -> Result<Job> {
     }
     let model = initial_model(&config, &dataset.spec, &backend.device).map_err(|error| {
         let place = error.key().map_or(String::new(), |key| file.place_of(&args.assignments(), &["model", key]));
-        Error::input(format!("{place}{error}"))
+        Error::input(format!("{place}{error}{}", config.data.advice(&dataset.spec, &error)))
     })?;
     optimizer::check(&config.optimizer, &model, |key| file.place_of(&args.assignments(), &["optimizer", key]))?;
     let stem = path.file_stem().map_or("run".into(), |stem| stem.to_string_lossy().into_owned());

@@ -16,7 +16,7 @@ use super::images::{self, ImageSet, Images};
 use super::listing::{Files, Listing};
 pub use super::picture::Resize;
 use super::picture::{self, Changes, Picture};
-use super::store::{Store, View};
+use super::store::{FileState, ReadRow, STREAM_ABOVE, Store, View};
 use super::{Dataset, VisitPath};
 use crate::config::{Invalid, require};
 use crate::error::{Error, Result};
@@ -49,6 +49,10 @@ images::source! {
         /// The part of the training images for validation, drawn by the seed. Default: 0.1.
         #[serde(default = "tenth")]
         pub validation_fraction: f64,
+        /// Whether images stay on disk and are decoded when they are asked for, as those whose pixels take more than 2 GiB
+        /// always do. Default: false.
+        #[serde(default)]
+        pub stream: bool,
     }
 }
 
@@ -61,9 +65,6 @@ const MOST_NAMED: usize = 5;
 
 /// Bytes of one file: 256 MiB, those of the largest picture without any compression.
 const MOST_FILE_BYTES: u64 = 256 << 20;
-
-/// Bytes of all pixels together, which are kept in memory: 4 GiB.
-const MOST_BYTES: usize = 4 << 30;
 
 impl FolderConfig {
     pub(super) fn visit_paths(&mut self, visit: &mut VisitPath<'_>) -> Result<()> {
@@ -90,8 +91,8 @@ impl FolderConfig {
         let mut notes = Notes::default();
         // Where no file can be decoded any size will do: each of them is refused.
         let size = self.size.or_else(|| self.first_size(&listing.train)).unwrap_or([1, 1]);
-        self.check_bytes(listing.len(), size)?;
-        let mut read = |files: &Files| self.read(files, size, &mut fingerprint, &mut notes);
+        let streamed = self.streams(listing.len(), size);
+        let mut read = |files: &Files| self.read(files, size, streamed, &mut fingerprint, &mut notes);
         let all = read(&listing.train)?;
         let validation = listing.validation.as_ref().map(&mut read).transpose()?;
         let test = listing.test.as_ref().map(&mut read).transpose()?;
@@ -145,44 +146,43 @@ impl FolderConfig {
         picture.map(|(_, picture, _)| [picture.height, picture.width])
     }
 
-    /// Whether the pixels of `n` images of this size fit into memory, before any is kept there.
-    fn check_bytes(&self, n: usize, [height, width]: [usize; 2]) -> Result<()> {
-        let bytes = n.saturating_mul(height * width * self.channels);
-        if bytes <= MOST_BYTES {
-            return Ok(());
-        }
-        Err(Error::input(format!(
-            "data.path: {n} images of {height} × {width} pixels with {} channels take {:.1} GiB; expected at most {} GiB, \
-             because all are kept in memory; set a smaller data.size and data.resize, or take images out",
-            self.channels,
-            bytes as f64 / f64::from(1 << 30),
-            MOST_BYTES >> 30
-        )))
+    /// Whether `n` images of this size stay on disk.
+    fn streams(&self, n: usize, [height, width]: [usize; 2]) -> bool {
+        self.stream || n.saturating_mul(height * width * self.channels) as u64 > STREAM_ABOVE
     }
 
-    /// Decodes all files.
+    /// Decodes all files, whose pixels stay on disk where they are `streamed`.
     fn read(
         &self,
         files: &Files,
         size: [usize; 2],
+        streamed: bool,
         fingerprint: &mut Fingerprint,
         notes: &mut Notes,
     ) -> Result<Images> {
-        let decoded = in_parallel(files.paths.len(), |index| self.decode(&files.paths[index].1, size));
+        let decoded = in_parallel(files.paths.len(), |index| self.decode(&files.paths[index].1, size, !streamed));
         let (mut wrong, mut misfits) = (Vec::new(), 0);
         let event = size[0] * size[1] * self.channels;
-        let mut pixels = Vec::with_capacity(event * decoded.iter().filter(|one| one.is_ok()).count());
+        let kept = if streamed { 0 } else { decoded.iter().filter(|one| one.is_ok()).count() };
+        let mut pixels = Vec::with_capacity(event * kept);
+        let mut states = Vec::new();
         for (one, (_, path)) in decoded.into_iter().zip(&files.paths) {
             match one {
                 Ok(one) => {
                     fingerprint.update(&one.digest);
                     notes.add(one.changes, one.resized);
-                    pixels.extend(one.pixels);
+                    match one.pixels {
+                        Some(new) => pixels.extend(new),
+                        None => states.push((path.clone(), one.state)),
+                    }
                 }
                 Err(what) => {
                     misfits += usize::from(matches!(what, Wrong::Size(_)));
-                    let (Wrong::File(what) | Wrong::Size(what)) = what;
-                    wrong.push(format!("{}: {what}", path.strip_prefix(&files.root).unwrap_or(path).display()));
+                    wrong.push(format!(
+                        "{}: {}",
+                        path.strip_prefix(&files.root).unwrap_or(path).display(),
+                        what.text()
+                    ));
                 }
             }
         }
@@ -200,7 +200,8 @@ impl FolderConfig {
                 });
             }
             if misfits < wrong.len() {
-                advice.push("fix the damaged files or take them out".to_owned());
+                let which = if misfits > 0 { "the others" } else { "them" };
+                advice.push(format!("fix or convert {which}, or take them out"));
             }
             return Err(Error::input(format!(
                 "{}: {} of {} files cannot be used: {}{more}; {}",
@@ -221,7 +222,11 @@ impl FolderConfig {
         if let Some(labels) = &labels {
             (0..labels.rows()).for_each(|row| fingerprint.update(&files.paths[row].0.to_le_bytes()));
         }
-        Ok(Images { pixels: View::new(Store::bytes(event, pixels)), labels: labels.map(View::new) })
+        let pixels = match streamed {
+            true => Store::elsewhere(states.len(), event, ImageRows { config: self.clone(), size, files: states }),
+            false => Store::bytes(event, pixels),
+        };
+        Ok(Images { pixels: View::new(pixels), labels: labels.map(View::new) })
     }
 
     /// A file's bytes and what they show, in the size that it has.
@@ -231,9 +236,8 @@ impl FolderConfig {
         Ok((bytes, picture, changes))
     }
 
-    /// One file in this size. What cannot be brought to it is an error at once, so that no pixels are kept in vain.
-    fn decode(&self, path: &Path, size: [usize; 2]) -> std::result::Result<Decoded, Wrong> {
-        let (bytes, picture, changes) = self.picture(path).map_err(Wrong::File)?;
+    /// The pixels of a picture in this size, and whether it had another.
+    fn fit(&self, picture: Picture, size: [usize; 2]) -> std::result::Result<(Vec<u8>, bool), Wrong> {
         let resized = [picture.height, picture.width] != size;
         let mut picture = picture.resized(self.resize, size).map_err(|what| match self.size {
             Some(_) => Wrong::Size(what),
@@ -242,7 +246,36 @@ impl FolderConfig {
         if self.levels < 256 {
             picture.pixels.iter_mut().for_each(|v| *v = (usize::from(*v) * self.levels / 256) as u8);
         }
-        Ok(Decoded { pixels: picture.pixels, digest: Sha256::digest(&bytes).into(), changes, resized })
+        Ok((picture.pixels, resized))
+    }
+
+    /// One file in this size. What cannot be brought to it is an error at once, so that no pixels are kept in vain.
+    fn decode(&self, path: &Path, size: [usize; 2], keep: bool) -> std::result::Result<Decoded, Wrong> {
+        // Asked before it is read: what is changed from then on is noticed.
+        let state = FileState::of(path).map_err(|error| Wrong::File(format!("cannot be read: {error}")))?;
+        let (bytes, picture, changes) = self.picture(path).map_err(Wrong::File)?;
+        let (pixels, resized) = self.fit(picture, size)?;
+        Ok(Decoded { pixels: keep.then_some(pixels), state, digest: Sha256::digest(&bytes).into(), changes, resized })
+    }
+}
+
+/// Images that are decoded when they are asked for, from files that stay as they were.
+#[derive(Debug)]
+struct ImageRows {
+    config: FolderConfig,
+    size: [usize; 2],
+    files: Vec<(PathBuf, FileState)>,
+}
+
+impl ReadRow for ImageRows {
+    fn append(&self, row: usize, numbers: &mut Vec<f64>) -> Result<()> {
+        let (path, state) = &self.files[row];
+        let cannot = |what: String| Error::run(format!("{}: cannot be read any more: {what}", path.display()));
+        state.check(&path.display().to_string(), FileState::of(path).map_err(|error| cannot(error.to_string()))?)?;
+        let (_, picture, _) = self.config.picture(path).map_err(cannot)?;
+        let (pixels, _) = self.config.fit(picture, self.size).map_err(|wrong| cannot(wrong.text()))?;
+        numbers.extend(pixels.into_iter().map(f64::from));
+        Ok(())
     }
 }
 
@@ -298,9 +331,18 @@ enum Wrong {
     Size(String),
 }
 
+impl Wrong {
+    fn text(self) -> String {
+        let (Self::File(text) | Self::Size(text)) = self;
+        text
+    }
+}
+
 /// One file, decoded.
 struct Decoded {
-    pixels: Vec<u8>,
+    /// `None`: they stay on disk.
+    pixels: Option<Vec<u8>>,
+    state: FileState,
     digest: [u8; 32],
     changes: Changes,
     resized: bool,

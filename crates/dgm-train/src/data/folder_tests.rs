@@ -32,6 +32,7 @@ impl Folder {
             augment: Augment::default(),
             test_fraction: 0.1,
             validation_fraction: 0.5,
+            stream: false,
         };
         let folder = Self { folder, config };
         for class in 0..2u8 {
@@ -328,26 +329,52 @@ fn the_first_image_that_can_be_read_gives_the_size() {
     folder.write("set/dogs/x.png", &grey([3, 2], 0));
     let expected = "set: 2 of 22 files cannot be used: cats/+.png: not a PNG, JPEG, WebP, BMP, GIF or TIFF; dogs/x.png: \
                     3 × 2 pixels (rows × columns); expected 2 × 3 as in the first file; set data.size = [2, 3], say, and \
-                    data.resize = \"cover\"; fix the damaged files or take them out";
+                    data.resize = \"cover\"; fix or convert the others, or take them out";
     assert_eq!(folder.error(), expected);
     // Refused by itself, not when all are decoded and kept.
-    let refused = folder.config.decode(&folder.config.path.join("dogs/x.png"), [2, 3]).err();
+    let refused = folder.config.decode(&folder.config.path.join("dogs/x.png"), [2, 3], true).err();
     assert!(matches!(refused.unwrap(), Wrong::Size(what) if what.starts_with("3 × 2 pixels")));
 }
 
 #[test]
-fn more_pixels_than_memory_should_hold_are_refused_before_any_is_kept() {
+fn images_on_disk_are_those_in_memory() {
     let mut folder = Folder::new();
-    (0..60).for_each(|i| folder.write(&format!("set/cats/more{i}.png"), &grey([1, 1], 0)));
-    (0..6).for_each(|i| folder.write(&format!("test/{}/{i}.png", ["cats", "dogs"][i % 2]), &grey([1, 1], 0)));
+    folder.config.levels = 16;
+    folder.config.resize = Resize::Cover;
+    folder.config.size = Some([2, 2]);
     folder.config.channels = 3;
-    folder.config.size = Some([4096, 4096]);
-    // 80 images of 48 MiB are 3.75 GiB, and only their sizes are wrong; 86 are more than 4 GiB.
-    assert!(folder.error().starts_with("set: 80 of 80 files cannot be used"), "{}", folder.error());
+    folder.write("test/cats/a.png", &grey([4, 4], 50));
     folder.config.test_path = Some(folder.folder.path().join("test"));
-    let expected = "data.path: 86 images of 4096 × 4096 pixels with 3 channels take 4.0 GiB; expected at most 4 GiB, \
-                    because all are kept in memory; set a smaller data.size and data.resize, or take images out";
-    assert_eq!(folder.error(), expected);
+    let memory = folder.load().unwrap();
+    folder.config.stream = true;
+    let disk = folder.load().unwrap();
+    assert_eq!((&disk.fingerprint, &disk.transforms), (&memory.fingerprint, &memory.transforms));
+    for (disk, memory) in
+        [(&disk.train, &memory.train), (&disk.validation, &memory.validation), (&disk.test, &memory.test)]
+    {
+        assert_eq!(rows(&disk.target), rows(&memory.target));
+        assert_eq!(rows(disk.condition.as_ref().unwrap()), rows(memory.condition.as_ref().unwrap()));
+    }
+    // What is checked in memory is checked there.
+    folder.write("set/dogs/x.png", b"hello");
+    assert!(folder.error().starts_with("set: 1 of 21 files cannot be used: dogs/x.png"), "{}", folder.error());
+    // Changed or gone while it is in use.
+    folder.write("test/cats/a.png", &grey([5, 5], 50));
+    let error = disk.test.target.read_all(0).unwrap_err();
+    assert!(error.to_string().contains("cats/a.png: the file was changed while it is in use"), "{error}");
+    fs::remove_file(folder.folder.path().join("test/cats/a.png")).unwrap();
+    let error = disk.test.target.read_all(0).unwrap_err();
+    assert_eq!((error.exit_code(), error.to_string().contains("cats/a.png: cannot be read any more")), (1, true));
+}
+
+#[test]
+fn more_pixels_than_memory_should_hold_stay_on_disk() {
+    let mut config = Folder::new().config;
+    config.channels = 3;
+    // 42 images of 48 MiB are less than 2 GiB, 43 more.
+    assert!(!config.streams(42, [4096, 4096]) && config.streams(43, [4096, 4096]));
+    config.stream = true;
+    assert!(config.streams(1, [1, 1]));
 }
 
 #[test]
@@ -374,7 +401,7 @@ fn every_bad_file_is_named() {
     fs::File::create(folder.config.path.join("dogs/huge.png")).unwrap().set_len((256 << 20) + 1).unwrap();
     let expected = "set: 4 of 24 files cannot be used: cats/notes.txt: not a PNG, JPEG, WebP, BMP, GIF or TIFF; \
                     dogs/cut.png: the PNG is cut short; dogs/empty.png: empty; dogs/huge.png: more than 256 MiB, the most \
-                    that a picture may have; fix the damaged files or take them out";
+                    that a picture may have; fix or convert them, or take them out";
     assert_eq!(folder.error(), expected);
 }
 

@@ -14,6 +14,7 @@ pub mod file;
 mod folder;
 mod fraction;
 pub mod guess;
+mod gzip;
 pub mod idx;
 mod images;
 mod listing;
@@ -35,7 +36,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use dgm_core::random::Seed;
-use dgm_models::DataSpec;
+use dgm_models::{DataSpec, ModelError, Values};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::config::{Config, Invalid};
@@ -49,8 +50,8 @@ pub(crate) use file::Fingerprint;
 pub use folder::{FolderConfig, Resize, picture_as};
 pub use idx::IdxConfig;
 pub use images::{Condition, Target};
-pub use names::{ColumnKind, ColumnSpec, Names};
 pub use named::{FashionMnistConfig, MnistConfig, NamedConfig};
+pub use names::{ColumnKind, ColumnSpec, Names};
 pub use split::{Field, Matrix, Split, Tokens};
 use table::Table;
 
@@ -102,6 +103,19 @@ macro_rules! registry {
             /// The first error of `visit`.
             pub(crate) fn visit_paths(&mut self, visit: &mut VisitPath<'_>) -> Result<()> {
                 match self { $(Self::$variant(config) => config.visit_paths(visit),)+ }
+            }
+
+            /// What else can be done about a model that does not fit the data of this source.
+            pub(crate) fn advice(&self, spec: &DataSpec, error: &ModelError) -> &'static str {
+                match (self, &spec.values, error) {
+                    (Self::Npy(_), Values::Real(_), ModelError::Likelihood { likelihood: "bernoulli", .. }) => {
+                        ", or for pixels from 0 to 1 set data.levels = 256, data.scale = 255 and data.binarize = \"dynamic\""
+                    }
+                    (Self::Npy(_), Values::Real(_), ModelError::Likelihood { .. }) => {
+                        ", or for pixels from 0 to 1 set data.levels = 256 and data.scale = 255"
+                    }
+                    _ => "",
+                }
             }
 
             /// Whether the values are in range.

@@ -116,6 +116,7 @@ impl NamedConfig {
             shape: None,
             packed: false,
             levels: None,
+            scale: None,
             classes: 10,
             stream: false,
             target,

@@ -113,6 +113,7 @@ fn decode_any(bytes: &[u8]) -> Decoded {
             if png_is_whole(bytes) { Ok(decoded) } else { Err("the PNG is cut short".into()) }
         }
         // A picture of one colour takes no more bytes the larger it is.
+        Ok(ImageFormat::WebP) if !webp_is_whole(bytes) => Err("the WebP is cut short".into()),
         Ok(ImageFormat::WebP) => read("WebP", WebPDecoder::new(file()), usize::MAX),
         Ok(ImageFormat::Bmp) => read("BMP", BmpDecoder::new(file()), most(BMP_PIXELS_A_BYTE)),
         Ok(ImageFormat::Gif) => read("GIF", GifDecoder::new(file()), most(GIF_PIXELS_A_BYTE)),
@@ -161,7 +162,10 @@ fn read(format: &str, decoder: ImageResult<impl ImageDecoder>, most: usize) -> D
         ImageError::Unsupported(error) => {
             format!("a {format} of a kind that is not read ({}); convert it to PNG", one_line(&error.to_string()))
         }
-        error => format!("damaged {format} ({})", one_line(&error.to_string())),
+        error => match one_line(&error.to_string()) {
+            text if text.to_lowercase().contains("unexpected end of file") => format!("the {format} is cut short"),
+            text => format!("damaged {format} ({text})"),
+        },
     };
     let mut decoder = decoder.map_err(wrong)?;
     let (width, height) = decoder.dimensions();
@@ -241,6 +245,12 @@ fn png_is_whole(bytes: &[u8]) -> bool {
         rest = next;
     }
     false
+}
+
+/// Whether the file is as long as its header says, which stands behind four letters and counts from its own end.
+fn webp_is_whole(bytes: &[u8]) -> bool {
+    let length = bytes.get(4..).and_then(|rest| rest.first_chunk());
+    length.is_some_and(|length| bytes.len() as u64 >= 8 + u64::from(u32::from_le_bytes(*length)))
 }
 
 /// The decoder is called without `image`, which takes damaged scans for grey areas.
