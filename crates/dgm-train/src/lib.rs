@@ -20,6 +20,11 @@ pub mod run_folder;
 pub mod shipped;
 pub mod train;
 
+// What tests of several modules use.
+#[cfg(test)]
+#[path = "../../dgm-models/src/testing/rounding.rs"]
+mod rounding;
+
 /// Runs the README's example as a test.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

@@ -1,6 +1,6 @@
 //! The folder of a run: all that is needed to go on, to repeat or to explain.
 
-use crate::backend::Backend;
+use crate::backend::{Backend, cpu_kind};
 use crate::config::{Config, ConfigFile, Missing};
 use crate::data::{self, Dataset, Names, Vocabulary};
 use crate::error::{Error, Result};
@@ -41,6 +41,9 @@ pub struct Provenance {
     pub backend: String,
     /// The adapter that the backend runs on.
     pub adapter: String,
+    /// The kind of the CPU, as [`cpu_kind`] names it; runs of older versions did not write it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<String>,
     /// The seed.
     pub seed: u64,
     /// The name of the data.
@@ -165,6 +168,7 @@ impl RunFolder {
             burn: "0.22.1".into(),
             backend: backend.name.clone(),
             adapter: backend.adapter(),
+            cpu: Some(cpu_kind().into()),
             seed: config.seed,
             data: dataset.name.clone(),
             data_sha256: dataset.fingerprint.clone(),

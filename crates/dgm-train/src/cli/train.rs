@@ -3,7 +3,7 @@
 use super::output::say;
 use super::signals::Stop;
 use super::{TrainArgs, ensemble};
-use crate::backend::Backend;
+use crate::backend::{Backend, cpu_kind};
 use crate::config::{Config, ConfigFile, Missing};
 use crate::data::{self, Dataset};
 use crate::draw::{Wanted, draw};
@@ -150,7 +150,8 @@ fn resumed(args: &TrainArgs, run: &Path) -> Result<Job> {
         }
     }
     folder.check_members(&config)?;
-    let backend = Backend::open(args.backend.as_ref().unwrap_or(&folder.provenance()?.backend))?;
+    let provenance = folder.provenance()?;
+    let backend = Backend::open(args.backend.as_ref().unwrap_or(&provenance.backend))?;
     let dataset = folder.dataset(&config)?;
     let from = match config.members() {
         Some(members) => ensemble::check(&folder, &members).map(|()| None)?,
@@ -159,6 +160,14 @@ fn resumed(args: &TrainArgs, run: &Path) -> Result<Job> {
     // Evaluated again, a run stays as it is; trained on, it finds its data where they are now.
     if config != own && !from.as_ref().is_some_and(|checkpoint| checkpoint.progress.complete) {
         folder.write_config(&config)?;
+    }
+    if let Some(cpu) = provenance.cpu.filter(|cpu| backend.is_eager() && cpu != cpu_kind()) {
+        let text = format!(
+            "{}: the run began on another kind of CPU ({cpu}; this one is {}): it goes on equal to rounding, not bit for bit",
+            run.display(),
+            cpu_kind()
+        );
+        warn(args.log_format, &text);
     }
     Ok(Job { config, dataset, backend, folder, from, _lock: lock })
 }
