@@ -3,7 +3,7 @@
 use crate::autoregressive::{Autoregressive, Steps};
 use crate::data::{Batch, DataSpec};
 use crate::error::{ModelError, chain};
-use crate::layers::{Mlp, Mode, linear, standardize_condition};
+use crate::layers::{Mlp, Mode, linear, condition_of};
 use crate::likelihood::{Likelihood, LikelihoodKind};
 use crate::traits::{Density, Generate, Model, Train, Weights};
 use burn::module::Module;
@@ -87,7 +87,7 @@ impl ConditionalMlp {
     fn parameters(&self, condition: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<3> {
         // `init` refuses data with no condition, so its width is that of the inputs.
         let empty = Tensor::zeros([0, self.spec.condition_width()], &self.head.weight.val().device());
-        let inputs = standardize_condition(&self.spec, condition).unwrap_or(empty);
+        let inputs = condition_of(&self.spec, condition).unwrap_or(empty);
         let hidden = self.trunk.forward(mode.jitter(inputs, self.input_noise), mode);
         let [batch, _] = hidden.dims();
         self.head.forward(hidden).reshape([batch, self.spec.event(), self.likelihood.parameters()])

@@ -5,12 +5,14 @@ use serde::{Deserialize, Serialize};
 
 /// One batch: a density of a target given an optional condition, p(x | c).
 ///
-/// Discrete targets travel as floats that hold whole numbers `0 ..= levels - 1` (exact in f32 to 2²⁴).
+/// Discrete targets travel as floats that hold whole numbers `0 ..= levels - 1` (exact in f32 to 2²⁴). Real numbers, of the
+/// target and of the condition, travel standardised ([`Scale::standardize`]): a device computes in 32 bits, which a column of
+/// large numbers with a small spread would lose before a model could see it.
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// What is modelled, `[batch, event]`; an image's event is its pixels in channel, row, column order.
     pub target: Tensor<2>,
-    /// What it is conditioned on, `[batch, condition]`.
+    /// What it is conditioned on, `[batch, condition]`, standardised.
     pub condition: Option<Tensor<2>>,
     /// 1 where the target is there, 0 where it is padding, `[batch, event]`; `None`: everything is there.
     pub mask: Option<Tensor<2>>,
@@ -50,27 +52,72 @@ pub struct DataSpec {
 pub enum Values {
     /// Whole numbers `0 ..= levels - 1`.
     Levels(usize),
-    /// Real numbers, with the mean and the standard deviation of each over the training split.
-    Real {
-        /// Mean of each number, in its own units.
-        mean: Vec<f32>,
-        /// Standard deviation of each number, in its own units; above zero.
-        std: Vec<f32>,
-    },
+    /// Real numbers, with the units of each.
+    Real(Scale),
 }
 
-/// The condition: `width` numbers, which a network sees as (c - mean) / std.
+/// The units of real numbers: what each one's standardised value (x − mean) / std is multiplied by and added to.
+///
+/// Everything is f64, and the mean is a sum of two, so that neither an offset nor a unit costs a digit: z of x·a + b is z of
+/// x, to the rounding of z itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Scale {
+    /// Mean of each number over the training split, in its own units.
+    pub mean: Vec<f64>,
+    /// What `mean` loses by its rounding, added to it: not 0 for numbers that are large beside their spread.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mean_rest: Vec<f64>,
+    /// Standard deviation of each number, in its own units; above zero.
+    pub std: Vec<f64>,
+}
+
+impl Scale {
+    /// Numbers that stay as they are: mean 0 and standard deviation 1.
+    pub fn identity(width: usize) -> Self {
+        Self { mean: vec![0.0; width], mean_rest: Vec::new(), std: vec![1.0; width] }
+    }
+
+    /// How many numbers it is for.
+    pub fn width(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// Mean, its rest and standard deviation of each number, again and again for row after row.
+    fn cycle(&self) -> impl Iterator<Item = (f64, f64, f64)> + '_ {
+        let rests = self.mean_rest.iter().copied().chain(std::iter::repeat(0.0));
+        let row = self.mean.iter().zip(rests).zip(&self.std).map(|((&mean, rest), &std)| (mean, rest, std));
+        row.collect::<Vec<_>>().into_iter().cycle()
+    }
+
+    /// (x − mean) / std of rows of numbers in their own units: computed in f64, rounded once.
+    pub fn standardize(&self, x: &[f64]) -> Vec<f32> {
+        x.iter().zip(self.cycle()).map(|(x, (mean, rest, std))| (((x - mean) - rest) / std) as f32).collect()
+    }
+
+    /// mean + std · z of rows of standardised numbers: what they are in their own units.
+    pub fn restore(&self, z: &[f32]) -> Vec<f64> {
+        z.iter().zip(self.cycle()).map(|(&z, (mean, rest, std))| mean + (rest + std * f64::from(z))).collect()
+    }
+
+    /// Whether there is one mean and one deviation, finite and above zero, for each of `width` numbers.
+    fn fits(&self, width: usize) -> bool {
+        let rest = self.mean_rest.is_empty() || self.mean_rest.len() == width;
+        let positive = self.std.iter().all(|std| std.is_finite() && *std > 0.0);
+        self.mean.len() == width && self.std.len() == width && rest && positive
+    }
+}
+
+/// The condition: `width` numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConditionSpec {
-    /// Mean of each number over the training split (0 for one-hot labels).
-    pub mean: Vec<f32>,
-    /// Standard deviation of each number (1 for one-hot labels and for constant columns).
-    pub std: Vec<f32>,
+    /// The units of each number (mean 0 and standard deviation 1 for one-hot labels).
+    #[serde(flatten)]
+    pub scale: Scale,
     /// Number of classes, when the condition is a label in one-hot form.
     pub classes: Option<usize>,
     /// So many of the last numbers tell how an example was varied (shifted, mirrored, turned), all zeros where it was not.
     /// Told so, a model has a density of its own for every variation, and the one of the data as they are stays a
-    /// likelihood. Mean 0 and deviation 1.
+    /// likelihood. Mean 0 and standard deviation 1.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub told: usize,
 }
@@ -82,7 +129,7 @@ fn is_zero(n: &usize) -> bool {
 impl ConditionSpec {
     /// How many numbers a condition holds.
     pub fn width(&self) -> usize {
-        self.mean.len()
+        self.scale.width()
     }
 }
 
@@ -96,20 +143,19 @@ impl DataSpec {
         if !event.is_some_and(|event| (1..=1 << 24).contains(&event)) {
             return Err(format!("targets of shape {:?}, expected 1 to 2^24 numbers", self.shape));
         }
-        let positive = |std: &[f32]| std.iter().all(|std| std.is_finite() && *std > 0.0);
         match &self.values {
             Values::Levels(levels) if !(2..=65_536).contains(levels) => {
                 return Err(format!("{levels} levels, expected 2 to 65536"));
             }
-            Values::Real { mean, std } if mean.len() != self.event() || std.len() != self.event() || !positive(std) => {
-                return Err(format!("{} means and {} deviations for {} numbers", mean.len(), std.len(), self.event()));
+            Values::Real(scale) if !scale.fits(self.event()) => {
+                let (means, stds) = (scale.mean.len(), scale.std.len());
+                return Err(format!("{means} means and {stds} standard deviations above 0 for {} numbers", self.event()));
             }
             _ => {}
         }
         match &self.condition {
             Some(condition)
-                if condition.mean.len() != condition.std.len()
-                    || !positive(&condition.std)
+                if !condition.scale.fits(condition.width())
                     || condition.classes.is_some_and(|classes| classes + condition.told != condition.width())
                     || condition.told > condition.width() =>
             {

@@ -1,14 +1,12 @@
 //! What the networks are made of. Weights are drawn on the host, so they are the same on every backend.
 
 use crate::data::{DataSpec, Values};
-use crate::likelihood::{part, standardized};
 use crate::ops::{Tap, tap_conv2d};
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::random::Stream;
-use std::ops::Range;
 
 /// Training, with noise for dropout, or evaluation, without.
 #[derive(Debug)]
@@ -170,32 +168,27 @@ impl PointConv {
     }
 }
 
-/// Numbers of the target that stand at `places` of the event, as a network sees them: levels scaled to −1 … 1, real numbers
-/// standardised.
-pub(crate) fn standardize_target(spec: &DataSpec, target: Tensor<2>, places: Range<usize>) -> Tensor<2> {
+/// Numbers of the target as a network sees them: levels scaled to −1 … 1, real numbers as they travel, standardised.
+pub(crate) fn network_target(spec: &DataSpec, target: Tensor<2>) -> Tensor<2> {
     match &spec.values {
         Values::Levels(levels) => target.mul_scalar(2.0 / (*levels as f64 - 1.0)).sub_scalar(1.0),
-        Values::Real { mean, std } => standardized(target, part(mean, &places), part(std, &places)),
+        Values::Real(_) => target,
     }
 }
 
-/// The condition as a network sees it, (c − mean) / std; `None` for data without one.
+/// The condition of a batch; `None` for data without one.
 ///
 /// # Panics
 /// If the data have a condition and the batch has none: a caller's slip, as data and model come from one description.
-pub(crate) fn standardize_condition(spec: &DataSpec, condition: Option<&Tensor<2>>) -> Option<Tensor<2>> {
+pub(crate) fn condition_of(spec: &DataSpec, condition: Option<&Tensor<2>>) -> Option<Tensor<2>> {
     let spec = spec.condition.as_ref()?;
     assert!(condition.is_some(), "the model takes a condition of {} numbers, and the batch has none", spec.width());
-    let condition = condition?.clone();
-    if spec.classes.is_some() {
-        return Some(condition); // one-hot already
-    }
-    Some(standardized(condition, &spec.mean, &spec.std))
+    condition.cloned()
 }
 
-/// Appends the standardised condition, where the data have one.
+/// Appends the condition, where the data have one.
 pub(crate) fn with_condition(spec: &DataSpec, x: Tensor<2>, condition: Option<&Tensor<2>>) -> Tensor<2> {
-    match standardize_condition(spec, condition) {
+    match condition_of(spec, condition) {
         Some(condition) => Tensor::cat(vec![x, condition], 1),
         None => x,
     }

@@ -22,7 +22,7 @@ mod testing;
 mod traits;
 
 pub use autoregressive::{Autoregressive, causal_conv, pixel_cnn, transformer};
-pub use data::{Batch, ConditionSpec, DataSpec, Values};
+pub use data::{Batch, ConditionSpec, DataSpec, Scale, Values};
 pub use ensemble::Ensemble;
 pub use error::ModelError;
 pub use layers::TapConv;

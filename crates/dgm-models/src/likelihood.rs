@@ -55,12 +55,11 @@ pub enum Likelihood {
         /// Those densities, one at least, all of levels or all of real numbers.
         members: Vec<Likelihood>,
     },
-    /// Mean and log-variance, in units of `std` around `mean`.
+    /// Mean and log-variance of the standardised number.
     Normal {
-        /// Mean of each number over the training data.
-        mean: Vec<f32>,
-        /// Standard deviation of each number over the training data.
-        std: Vec<f32>,
+        /// log of the standard deviation that each number was divided by: the Jacobian, which makes the density one in the
+        /// data's units.
+        log_std: Vec<f64>,
     },
 }
 
@@ -85,8 +84,8 @@ impl LikelihoodKind {
             (Self::DiscretizedLogistic, &Values::Levels(levels)) => {
                 Ok(Likelihood::DiscretizedLogistic { levels, components })
             }
-            (Self::Normal, Values::Real { mean, std }) => {
-                Ok(Likelihood::Normal { mean: mean.clone(), std: std.clone() })
+            (Self::Normal, Values::Real(scale)) => {
+                Ok(Likelihood::Normal { log_std: scale.std.iter().map(|std| std.ln()).collect() })
             }
             (kind, values) => Err(kind.mismatch(values)),
         }
@@ -104,7 +103,7 @@ impl LikelihoodKind {
                 };
                 (format!("{levels} levels"), instead)
             }
-            Values::Real { .. } => ("real numbers".into(), "\"normal\""),
+            Values::Real(_) => ("real numbers".into(), "\"normal\""),
         };
         let likelihood = match self {
             Self::Bernoulli => "bernoulli",
@@ -142,7 +141,8 @@ impl Likelihood {
         members.iter().map(next).collect()
     }
 
-    /// log p(x) of each number in nats: parameters `[batch, event, parameters]`, x `[batch, event]`, result like x.
+    /// log p(x) of each number in nats, in the units of the data: parameters `[batch, event, parameters]`, x `[batch, event]` as in
+    /// a [`Batch`](crate::Batch), result like x.
     pub fn log_prob(&self, parameters: Tensor<3>, x: Tensor<2>) -> Tensor<2> {
         let [_, event] = x.dims();
         self.log_prob_at(parameters, x, 0..event)
@@ -168,18 +168,16 @@ impl Likelihood {
             Self::Mixture { members } => log_mean_exp(Self::each(members, &parameters, |one, parameters| {
                 one.log_prob_at(parameters, x.clone(), places.clone())
             })),
-            Self::Normal { mean, std } => {
-                let (mean, std) = (part(mean, &places), part(std, &places));
-                let log_std: Vec<f32> = std.iter().map(|std| std.ln()).collect();
+            Self::Normal { log_std } => {
+                // p(x) = p(z) dz/dx with z = (x − mean) / std.
+                let log_std: Vec<f32> = log_std.get(places).unwrap_or_default().iter().map(|&log| log as f32).collect();
                 let log_std = row(&log_std, &x.device());
-                // The density of the standardised number, and the Jacobian log (1 / std): log p in the data's units,
-                // without the rounding of large numbers.
-                normal(parameters).log_prob(standardized(x, mean, std)) - log_std
+                normal(parameters).log_prob(x) - log_std
             }
         }
     }
 
-    /// One draw of each number, `[batch, event]`.
+    /// One draw of each number, `[batch, event]`, as in a [`Batch`](crate::Batch).
     pub fn sample(&self, parameters: Tensor<3>, noise: &mut Stream) -> Tensor<2> {
         let [_, event, _] = parameters.dims();
         self.sample_at(parameters, 0..event, &Choice::default(), noise)
@@ -194,10 +192,9 @@ impl Likelihood {
         noise: &mut Stream,
     ) -> Tensor<2> {
         let [batch, event, _] = parameters.dims();
-        if let Self::Normal { mean, std } = self {
+        if let Self::Normal { .. } = self {
             let [location, log_var] = halves(parameters);
-            let tempered = Normal::new(location, log_var + choice.temperature.ln());
-            return in_units(tempered.sample(noise), part(mean, &places), part(std, &places));
+            return Normal::new(location, log_var + choice.temperature.ln()).sample(noise);
         }
         if let Self::Mixture { members } = self
             && self.is_real()
@@ -224,12 +221,12 @@ impl Likelihood {
         drawn.sample(noise).float().reshape([batch, event])
     }
 
-    /// E\[x\] of each number, `[batch, event]`.
+    /// E\[x\] of each number, `[batch, event]`, as in a [`Batch`](crate::Batch).
     pub fn mean(&self, parameters: Tensor<3>) -> Tensor<2> {
         let [batch, event, _] = parameters.dims();
         match self {
             Self::Bernoulli => Bernoulli::from_logits(parameters.reshape([batch, event])).mean(),
-            Self::Normal { mean, std } => in_units(normal(parameters).mean(), mean, std),
+            Self::Normal { .. } => normal(parameters).mean(),
             Self::Mixture { members } => {
                 let means = Self::each(members, &parameters, |one, parameters| one.mean(parameters).unsqueeze_dim(2));
                 Tensor::<3>::cat(means, 2).mean_dim(2).squeeze_dim(2)
@@ -373,23 +370,6 @@ fn halves(parameters: Tensor<3>) -> [Tensor<2>; 2] {
     let [batch, event, _] = parameters.dims();
     let part = |i: usize| parameters.clone().slice([0..batch, 0..event, i..i + 1]).reshape([batch, event]);
     [part(0), part(1).clamp(-LOG_VAR_BOUND, LOG_VAR_BOUND)]
-}
-
-/// (x − mean) / std of each number.
-pub(crate) fn standardized(x: Tensor<2>, mean: &[f32], std: &[f32]) -> Tensor<2> {
-    let device = x.device();
-    (x - row(mean, &device)) / row(std, &device)
-}
-
-/// Standardised numbers in the units of the data.
-fn in_units(x: Tensor<2>, mean: &[f32], std: &[f32]) -> Tensor<2> {
-    let device = x.device();
-    x * row(std, &device) + row(mean, &device)
-}
-
-/// What stands at these places.
-pub(crate) fn part<'a>(all: &'a [f32], places: &Range<usize>) -> &'a [f32] {
-    all.get(places.clone()).unwrap_or_default()
 }
 
 /// One row `[1, n]` for broadcasting over a batch.

@@ -51,7 +51,7 @@ pub fn log_marginal(log_joint: Tensor<2>) -> Tensor<1> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::data::{ConditionSpec, DataSpec, Values};
+    use crate::data::{ConditionSpec, DataSpec, Scale, Values};
     use crate::registry::ModelConfig;
     use burn::tensor::{Device, TensorData};
     use dgm_core::random::Seed;
@@ -128,7 +128,7 @@ mod tests {
         // Every image of four pixels of three levels, given nothing and given what a model is told.
         for told in [0, 2] {
             let condition =
-                ConditionSpec { mean: vec![0.0; 3 + told], std: vec![1.0; 3 + told], classes: Some(3), told };
+                ConditionSpec { scale: Scale::identity(3 + told), classes: Some(3), told };
             let spec = DataSpec { shape: [1, 2, 2], values: Values::Levels(3), condition: Some(condition) };
             let config = serde_json::json!({ "kind": "pixel_cnn", "channels": 8, "layers": 2 });
             let config: ModelConfig = serde_json::from_value(config).unwrap();

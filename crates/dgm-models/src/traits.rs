@@ -25,7 +25,7 @@ pub trait Train {
     fn objective(&self, batch: &Batch, weights: Weights, noise: &mut Stream) -> Objective;
 }
 
-/// Draws x, given a condition.
+/// Draws x, given a condition; what is drawn, and the condition, are as in a [`Batch`]: real numbers standardised.
 pub trait Generate {
     /// `n` draws `[n, event]`, given a condition `[n, width]` where the model has one.
     fn generate(&self, n: usize, condition: Option<Tensor<2>>, noise: &mut Stream) -> Tensor<2>;
@@ -60,7 +60,7 @@ pub trait Represent {
     /// The code of each example, `[batch, code]`.
     fn encode(&self, batch: &Batch) -> Tensor<2>;
 
-    /// The mean of x given the code of each example (and its condition), `[batch, event]`.
+    /// The mean of x given the code of each example (and its condition), `[batch, event]`, as in a [`Batch`].
     fn decode(&self, code: Tensor<2>, condition: Option<Tensor<2>>) -> Tensor<2>;
 }
 

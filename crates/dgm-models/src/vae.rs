@@ -2,7 +2,7 @@
 
 use crate::data::{Batch, DataSpec};
 use crate::error::{ModelError, chain};
-use crate::layers::{Mlp, Mode, linear, standardize_target, with_condition};
+use crate::layers::{Mlp, Mode, linear, network_target, with_condition};
 use crate::likelihood::{Likelihood, LikelihoodKind};
 use crate::traits::{Density, Generate, Model, Represent, Train, Weights};
 use burn::module::Module;
@@ -93,7 +93,7 @@ pub struct Vae {
 impl Vae {
     /// q(z | x, c), `[batch, latent]`.
     fn posterior(&self, batch: &Batch, mode: &mut Mode) -> Normal<2> {
-        let x = standardize_target(&self.spec, batch.target.clone(), 0..self.spec.event());
+        let x = network_target(&self.spec, batch.target.clone());
         let x = with_condition(&self.spec, x, batch.condition.as_ref());
         let outputs = self.posterior.forward(self.encoder.forward(x, mode));
         let rows = batch.len();

@@ -11,7 +11,8 @@ use dgm_models::likelihood::LikelihoodKind;
 use dgm_models::pixel_cnn::PixelCnnConfig;
 use dgm_models::vae::VaeConfig;
 use dgm_models::{
-    Batch, ConditionSpec, DataSpec, Density, Generate, ModelConfig, ModelError, Represent, Train, Values, Weights,
+    Batch, ConditionSpec, DataSpec, Density, Generate, ModelConfig, ModelError, Represent, Scale, Train, Values,
+    Weights,
 };
 
 fn device() -> Device {
@@ -78,11 +79,11 @@ fn a_vae_encodes_decodes_and_draws() {
     assert!(drawn.into_data().iter::<f32>().all(|level| (0.0..=4.0).contains(&level) && level.fract() == 0.0));
 }
 
-fn regression(mean: f32, std: f32) -> DataSpec {
+fn regression(scale: Scale) -> DataSpec {
     DataSpec {
         shape: [1, 1, 1],
-        values: Values::Real { mean: vec![mean], std: vec![std] },
-        condition: Some(ConditionSpec { mean: vec![0.0; 2], std: vec![1.0; 2], classes: None, told: 0 }),
+        values: Values::Real(scale),
+        condition: Some(ConditionSpec { scale: Scale::identity(2), classes: None, told: 0 }),
     }
 }
 
@@ -90,16 +91,31 @@ fn regression(mean: f32, std: f32) -> DataSpec {
 fn a_real_target_is_scored_in_its_own_units() {
     // The same network sees y and 10·y + 3 alike, so log p differs by log 10 and by nothing else.
     let config = ConditionalMlpConfig { hidden: vec![4], ..Default::default() };
-    let log_prob = |spec: &DataSpec, y: [[f32; 1]; 2]| {
-        let model = config.init(spec, &mut Seed(1).stream("weights", 0), &device()).unwrap();
+    let log_prob = |mean: f64, std: f64, y: [f64; 2]| {
+        let scale = Scale { mean: vec![mean], std: vec![std], ..Scale::default() };
+        let target = Tensor::from_data(TensorData::new(scale.standardize(&y), [2, 1]), &device());
+        let model = config.init(&regression(scale), &mut Seed(1).stream("weights", 0), &device()).unwrap();
         let condition = Some(tensor([[0.3, -1.0], [2.0, 0.5]]));
-        host(model.log_prob(&Batch { target: tensor(y), condition, mask: None }, &mut Seed(0).stream("", 0)))
+        host(model.log_prob(&Batch { target, condition, mask: None }, &mut Seed(0).stream("", 0)))
     };
-    let small = log_prob(&regression(0.0, 1.0), [[0.5], [-1.5]]);
-    let large = log_prob(&regression(3.0, 10.0), [[8.0], [-12.0]]);
+    let small = log_prob(0.0, 1.0, [0.5, -1.5]);
+    let large = log_prob(3.0, 10.0, [8.0, -12.0]);
     for (small, large) in small.iter().zip(large) {
         assert!((small - large - 10f64.ln()).abs() < 1e-5, "{small} {large}");
     }
+}
+
+#[test]
+fn standardised_numbers_are_those_of_the_spread_whatever_the_offset() {
+    // Unix seconds some 20 apart, which 32 bits would make one number: (x − 1700000000.25) / 20.
+    let scale = Scale { mean: vec![1.7e9], mean_rest: vec![0.25], std: vec![20.0] };
+    let x = [1_700_000_020.25, 1_700_000_000.25, 1_699_999_990.25];
+    assert_eq!(scale.standardize(&x), [1.0, 0.0, -0.5]);
+    assert_eq!(scale.restore(&[1.0, 0.0, -0.5]), x);
+    // Row after row, each number with its own units; no rest is 0.
+    let scale = Scale { mean: vec![1.0, -2.0], std: vec![2.0, 0.5], ..Scale::default() };
+    assert_eq!(scale.standardize(&[3.0, -2.0, 1.0, -1.0]), [1.0, 0.0, 0.0, 2.0]);
+    assert_eq!(scale.restore(&[1.0, 0.0, 0.0, 2.0]), [3.0, -2.0, 1.0, -1.0]);
 }
 
 #[test]
@@ -135,7 +151,7 @@ fn draws_follow_the_density() {
 
 #[test]
 fn a_label_condition_changes_what_is_drawn_and_scored() {
-    let classes = ConditionSpec { mean: vec![0.0; 3], std: vec![1.0; 3], classes: Some(3), told: 0 };
+    let classes = ConditionSpec { scale: Scale::identity(3), classes: Some(3), told: 0 };
     let spec = DataSpec { condition: Some(classes), ..spec([1, 2, 2], Values::Levels(4)) };
     for kind in ["vae", "causal_conv", "pixel_cnn"] {
         let config: ModelConfig = serde_json::from_value(serde_json::json!({ "kind": kind })).unwrap();

@@ -47,7 +47,7 @@ pub struct Beginning {
     pub numbers: usize,
 }
 
-/// Draws `[n][event]`; `drawn` is told how many numbers were drawn since it was last called. A model that is told of
+/// Draws `[n][event]`, in the units of the data; `drawn` is told how many numbers were drawn since it was last called. A model that is told of
 /// variations draws the data as they are; conditions that are not labels are the first of `conditions`, again and again.
 ///
 /// # Errors
@@ -58,7 +58,7 @@ pub fn draw(
     wanted: &Wanted,
     device: &Device,
     drawn: &mut dyn FnMut(u64),
-) -> Result<Vec<Vec<f32>>> {
+) -> Result<Vec<Vec<f64>>> {
     let spec = model.spec();
     let generator = model.as_generate().ok_or_else(|| Error::input("this model cannot draw samples"))?;
     let classes = spec.condition.as_ref().and_then(|condition| condition.classes);
@@ -72,7 +72,7 @@ pub fn draw(
         ));
     }
     let cuts = wanted.choice.top_k.is_some() || wanted.choice.top_p.is_some();
-    if cuts && matches!(spec.values, Values::Real { .. }) {
+    if cuts && matches!(spec.values, Values::Real(_)) {
         return Err(Error::input(
             "--top-k and --top-p choose among levels, and this run's values are real numbers; use --temperature",
         ));
@@ -99,7 +99,11 @@ pub fn draw(
             }
         };
         let values: Vec<f32> = values.into_data().iter::<f32>().collect();
-        all.extend(values.chunks(spec.event()).map(<[f32]>::to_vec));
+        let values = match &spec.values {
+            Values::Real(scale) => scale.restore(&values),
+            Values::Levels(_) => values.into_iter().map(f64::from).collect(),
+        };
+        all.extend(values.chunks(spec.event()).map(<[f64]>::to_vec));
     }
     Ok(all)
 }

@@ -2,7 +2,7 @@
 
 use crate::data::{DataSpec, Values};
 use crate::error::ModelError;
-use crate::layers::standardize_target;
+use crate::layers::network_target;
 use burn::tensor::{Int, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -72,16 +72,14 @@ impl Inputs {
     }
 
     /// The numbers of one channel as feature maps: x `[n, numbers]` → `[n, features_a_channel, numbers]`.
-    ///
-    /// `places`: where in the event the numbers stand, for real numbers, each of which has its own mean and deviation.
-    pub(crate) fn encode(&self, x: Tensor<2>, places: std::ops::Range<usize>) -> Tensor<3> {
+    pub(crate) fn encode(&self, x: Tensor<2>) -> Tensor<3> {
         let [n, numbers] = x.dims();
         let bits = |count: usize| {
             let levels = Tensor::<1, Int>::arange(0..count as i64, &x.device()).float();
             let shape = [n, count, numbers];
             (x.clone().unsqueeze_dim::<3>(1).expand(shape), levels.reshape([1, count, 1]).expand(shape))
         };
-        let scaled = || standardize_target(&self.spec, x.clone(), places).unsqueeze_dim::<3>(1);
+        let scaled = || network_target(&self.spec, x.clone()).unsqueeze_dim::<3>(1);
         match (self.kind, &self.spec.values) {
             (InputKind::Thermometer, Values::Levels(levels)) => {
                 let (x, thresholds) = bits(levels - 1);
@@ -102,7 +100,7 @@ impl Inputs {
         let pixels = rows * columns;
         let all = (0..channels).map(|channel| {
             let places = channel * pixels..(channel + 1) * pixels;
-            self.encode(x.clone().slice([0..n, places.clone()]), places)
+            self.encode(x.clone().slice([0..n, places]))
         });
         Tensor::cat(all.collect(), 1).reshape([n, self.features(), rows, columns])
     }

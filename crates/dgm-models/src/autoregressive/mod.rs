@@ -14,7 +14,7 @@ pub mod transformer;
 
 use crate::data::{Batch, DataSpec};
 use crate::error::ModelError;
-use crate::layers::standardize_condition;
+use crate::layers::condition_of;
 use crate::likelihood::{Likelihood, LikelihoodKind};
 use crate::traits::{Density, Generate, Model, Train, Weights};
 use burn::module::Module;
@@ -160,7 +160,7 @@ impl<N: Network> Arm<N> {
     fn parameters(&self, x: Tensor<2>, condition: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<3> {
         let [n, event] = x.dims();
         let [channels, rows, columns] = self.spec.shape;
-        let condition = standardize_condition(&self.spec, condition);
+        let condition = condition_of(&self.spec, condition);
         let maps = self.inputs.maps(x);
         let inside = Tensor::ones([n, 1, rows, columns], &maps.device());
         let h = self.network.forward(Tensor::cat(vec![maps.clone(), inside], 1), condition.as_ref(), mode);
@@ -193,7 +193,7 @@ impl<N: Network> Autoregressive for Arm<N> {
     }
 
     fn start(&self, n: usize, condition: Option<&Tensor<2>>) -> Box<dyn Steps + '_> {
-        let condition = standardize_condition(&self.spec, condition);
+        let condition = condition_of(&self.spec, condition);
         Box::new(ArmSteps {
             pixels: self.network.start(n, condition.as_ref()),
             heads: self.heads.iter().map(Head::at_one_position).collect(),
@@ -223,10 +223,9 @@ struct ArmSteps<'a> {
 
 impl Steps for ArmSteps<'_> {
     fn next(&mut self, previous: Option<Tensor<2>>) -> Tensor<3> {
-        let [channels, rows, columns] = self.spec.shape;
+        let [channels, _, _] = self.spec.shape;
         if let Some(value) = previous {
-            let place = self.seen.len() * rows * columns + self.pixel;
-            let features = self.inputs.encode(value, place..place + 1);
+            let features = self.inputs.encode(value);
             let [n, count, _] = features.dims();
             self.seen.push(features.reshape([n, count]));
         }

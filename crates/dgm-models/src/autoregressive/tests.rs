@@ -5,7 +5,7 @@ use super::pixel_cnn::PixelCnnConfig;
 use super::sampling::{Choice, Given, complete, draw, draw_naively, log_prob_stepwise};
 use super::transformer::{Positions, TransformerConfig};
 use super::*;
-use crate::data::{ConditionSpec, Values};
+use crate::data::{ConditionSpec, Scale, Values};
 use crate::registry::{AnyModel, ModelConfig};
 use burn::tensor::TensorData;
 use dgm_core::random::Seed;
@@ -49,7 +49,7 @@ fn spec(shape: [usize; 3], levels: usize) -> DataSpec {
 }
 
 fn with_classes(shape: [usize; 3], levels: usize) -> DataSpec {
-    let condition = ConditionSpec { mean: vec![0.0; 3], std: vec![1.0; 3], classes: Some(3), told: 0 };
+    let condition = ConditionSpec { scale: Scale::identity(3), classes: Some(3), told: 0 };
     DataSpec { condition: Some(condition), ..spec(shape, levels) }
 }
 
@@ -296,12 +296,11 @@ fn step_by_step_is_all_at_once() {
 }
 
 #[test]
-fn a_condition_of_numbers_is_seen_in_its_own_units() {
-    let (mean, std) = (vec![5.0, -100.0], vec![2.0, 30.0]);
-    let condition = ConditionSpec { mean, std, classes: None, told: 0 };
+fn a_condition_of_numbers_is_seen() {
+    let condition = ConditionSpec { scale: Scale::identity(2), classes: None, told: 0 };
     let spec = DataSpec { condition: Some(condition), ..spec([1, 2, 3], 4) };
     let x = levels(3, 6, 4, &Device::flex());
-    let numbers = Tensor::<2>::from_floats([[5.0, -100.0], [7.0, -100.0], [5.0, -70.0]], &Device::flex());
+    let numbers = Tensor::<2>::from_floats([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], &Device::flex());
     for config in architectures(None, LikelihoodKind::Categorical, 1) {
         let model = built(&config, &spec, &Device::flex());
         let all = host(arm(&model).conditionals(x.clone(), Some(&numbers)));
@@ -309,7 +308,7 @@ fn a_condition_of_numbers_is_seen_in_its_own_units() {
         let batch = Batch { condition: Some(numbers.clone()), ..Batch::new(x.clone()) };
         let Some(factors) = arm(&model).log_prob_elementwise(&batch) else { unreachable!() };
         assert!(stepwise.iter().zip(host(factors)).all(|(a, b)| (a - b).abs() < 1e-5 * b.abs().max(1.0)), "{config:?}");
-        // One deviation of either number changes the first conditional, which depends on nothing else.
+        // One standard deviation of either number changes the first conditional, which depends on nothing else.
         let firsts: Vec<&[f32]> = all.chunks(6 * 4).map(|row| &row[..4]).collect();
         assert!(firsts[0] != firsts[1] && firsts[0] != firsts[2], "{config:?} does not see the condition");
     }
@@ -387,9 +386,11 @@ fn a_completion_keeps_what_is_given_and_is_told_as_it_comes() {
 
 #[test]
 fn real_numbers_are_scored_step_by_step_in_their_own_units() {
-    let (mean, std): (Vec<f32>, Vec<f32>) = ((0..6).map(|i| i as f32).collect(), (1..7).map(|i| i as f32).collect());
-    let spec = DataSpec { shape: [1, 2, 3], values: Values::Real { mean, std }, condition: None };
-    let x = Tensor::<2>::from_floats([[0.5, -1.0, 2.5, 9.0, 4.0, -3.0]], &Device::flex());
+    let (mean, std): (Vec<f64>, Vec<f64>) = ((0..6).map(f64::from).collect(), (1..7).map(f64::from).collect());
+    let scale = Scale { mean, std, ..Scale::default() };
+    let x = scale.standardize(&[0.5, -1.0, 2.5, 9.0, 4.0, -3.0]);
+    let x = Tensor::<2>::from_data(TensorData::new(x, [1, 6]), &Device::flex());
+    let spec = DataSpec { shape: [1, 2, 3], values: Values::Real(scale), condition: None };
     for config in architectures(None, LikelihoodKind::Normal, 1) {
         let model = built(&config, &spec, &Device::flex());
         let Some(all) = arm(&model).log_prob_elementwise(&Batch::new(x.clone())) else { unreachable!() };

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::data::{ConditionSpec, Values};
+use crate::data::{ConditionSpec, Scale, Values};
 use crate::registry::ModelConfig;
 use burn::tensor::{Device, TensorData};
 use dgm_core::random::Seed;
@@ -13,7 +13,7 @@ fn device() -> Device {
 
 fn spec(shape: [usize; 3], levels: usize, classes: usize) -> DataSpec {
     let condition =
-        ConditionSpec { mean: vec![0.0; classes], std: vec![1.0; classes], classes: Some(classes), told: 0 };
+        ConditionSpec { scale: Scale::identity(classes), classes: Some(classes), told: 0 };
     DataSpec { shape, values: Values::Levels(levels), condition: (classes > 0).then_some(condition) }
 }
 
@@ -266,7 +266,7 @@ fn an_ensemble_of_autoregressive_models_is_drawn_from_number_by_number() {
     let factors = host(ensemble.log_prob_elementwise(&Batch::new(naive)).unwrap());
     assert!(stepwise.iter().zip(&factors).all(|(a, b)| (a - b).abs() < 1e-4), "{stepwise:?} {factors:?}");
     // Real numbers too, each from a member of its own.
-    let real = DataSpec { values: Values::Real { mean: vec![1.0; 12], std: vec![2.0; 12] }, ..spec.clone() };
+    let real = DataSpec { values: Values::Real(Scale { mean: vec![1.0; 12], std: vec![2.0; 12], ..Scale::default() }), ..spec.clone() };
     let config = serde_json::json!({ "kind": "causal_conv", "channels": 8, "layers": 1, "likelihood": "normal" });
     let ensemble = Ensemble::new(members(config, &real, 3, 0.3)).unwrap();
     let arm = ensemble.as_autoregressive().unwrap();

@@ -118,12 +118,12 @@ fn windows(dataset: &Dataset) -> Result<Vec<String>> {
     let mask = dataset.train.mask.as_ref().map(|mask| mask.read(&rows, 0)).transpose()?;
     // What stands behind the last scored symbol is padding.
     let end = |row: usize| mask.as_ref().map_or(read.width(), |mask| 1 + last_one(mask.row(row)));
-    let shown = |row: &[f32]| row.iter().map(|&x| symbols.get(x as usize).map_or("?", String::as_str)).collect();
+    let shown = |row: &[f64]| row.iter().map(|&x| symbols.get(x as usize).map_or("?", String::as_str)).collect();
     Ok((0..rows.len()).map(|row| shown(&read.row(row)[..end(row)])).collect())
 }
 
 /// The place of the last 1.
-fn last_one(mask: &[f32]) -> usize {
+fn last_one(mask: &[f64]) -> usize {
     mask.iter().rposition(|&one| one > 0.5).unwrap_or(0)
 }
 

@@ -59,9 +59,9 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
         grid::write_png(&path, &drawn, spec)?;
     } else {
         // Of lines nothing was learnt of what stands behind their end.
-        let end = provenance.vocabulary.as_ref().and_then(Vocabulary::end).map(|end| end as f32);
-        let whole = |x: &[f32]| x.iter().position(|&level| Some(level) == end).map_or(x.len(), |place| place + 1);
-        let line = |x: &Vec<f32>| x.iter().take(whole(x)).map(f32::to_string).collect::<Vec<_>>().join(",");
+        let end = provenance.vocabulary.as_ref().and_then(Vocabulary::end).map(|end| end as f64);
+        let whole = |x: &[f64]| x.iter().position(|&level| Some(level) == end).map_or(x.len(), |place| place + 1);
+        let line = |x: &Vec<f64>| x.iter().take(whole(x)).map(f64::to_string).collect::<Vec<_>>().join(",");
         let lines: Vec<String> = drawn.iter().map(line).collect();
         write_atomic(&path, (lines.join("\n") + "\n").as_bytes())?;
     }

@@ -250,6 +250,7 @@ impl NpyConfig {
                 (None, Numbers::Bytes(numbers)) => Store::bytes(width, numbers),
                 (None, Numbers::Words(numbers)) => Store::words(width, numbers),
                 (None, Numbers::Floats(numbers)) => Store::floats(width, numbers),
+                (None, Numbers::Doubles(numbers)) => Store::doubles(width, numbers),
             };
             Ok((View::new(store), shape, levels))
         })?;
@@ -327,6 +328,7 @@ impl NpyConfig {
                 Numbers::Bytes(numbers) => Store::bytes(1, numbers),
                 Numbers::Words(numbers) => Store::words(1, numbers),
                 Numbers::Floats(numbers) => Store::floats(1, numbers),
+                Numbers::Doubles(numbers) => Store::doubles(1, numbers),
             }))
         })
     }

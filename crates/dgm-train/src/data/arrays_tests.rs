@@ -1,7 +1,7 @@
 //! Tests of `source = "npy"` on arrays written here, and on binarised MNIST where it is.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use dgm_models::Values;
+use dgm_models::{Scale, Values};
 use tempfile::TempDir;
 
 use super::super::npy::tests::npy;
@@ -56,7 +56,7 @@ fn a_table_of_real_numbers() {
     files.write("test.npy", "<f8", "(1, 2)", &[0.25f64.to_le_bytes(), 7f64.to_le_bytes()].concat());
     let data = files.load().unwrap();
     assert_eq!((data.train.len(), data.validation.len(), data.test.len(), data.spec.shape), (5, 1, 1, [1, 1, 2]));
-    assert_eq!(data.spec.values, Values::Real { mean: vec![4.0, 5.0], std: vec![8.0f32.sqrt(), 1.0] });
+    assert_eq!(data.spec.values, Values::Real(Scale { mean: vec![4.0, 5.0], std: vec![8f64.sqrt(), 1.0], ..Scale::default() }));
     assert_eq!(
         (all(&data.validation.target).row(0), all(&data.test.target).row(0)),
         (&[9.5, -1.0][..], &[0.25, 7.0][..])

@@ -144,7 +144,7 @@ impl Augment {
     }
 
     /// Appends what tells of this variation: all zeros for the identity.
-    pub(super) fn tell(&self, variation: Variation, numbers: &mut Vec<f32>) {
+    pub(super) fn tell(&self, variation: Variation, numbers: &mut Vec<f64>) {
         let start = numbers.len();
         numbers.resize(start + self.told_width(), 0.0);
         let Variation { by: [down, right], element } = variation;
@@ -167,7 +167,7 @@ impl Augment {
 
     /// Varies an image of `[channels, height, width]`, square where the orientation needs it: mirrors, turns and then moves
     /// it; 0 comes in.
-    pub(super) fn vary(&self, image: &mut [f32], [_, height, width]: [usize; 3], variation: Variation) {
+    pub(super) fn vary(&self, image: &mut [f64], [_, height, width]: [usize; 3], variation: Variation) {
         if variation == Variation::default() {
             return;
         }

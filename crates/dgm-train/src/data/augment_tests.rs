@@ -24,12 +24,12 @@ fn oriented(orientation: Orientation) -> Augment {
 }
 
 /// What the numbers that tell say, read by their description and not by the code that writes them.
-fn understood(augment: &Augment, told: &[f32]) -> Variation {
+fn understood(augment: &Augment, told: &[f64]) -> Variation {
     let s = augment.shift;
     let (offsets, element) = told.split_at(4 * s);
     let (down, right) = offsets.split_at(2 * s);
-    let place = |one_hot: &[f32]| {
-        assert!(one_hot.iter().all(|&x| x == 0.0 || x == 1.0) && one_hot.iter().sum::<f32>() <= 1.0, "{one_hot:?}");
+    let place = |one_hot: &[f64]| {
+        assert!(one_hot.iter().all(|&x| x == 0.0 || x == 1.0) && one_hot.iter().sum::<f64>() <= 1.0, "{one_hot:?}");
         one_hot.iter().position(|&x| x == 1.0)
     };
     let nonzero: Vec<isize> = (-(s as isize)..=s as isize).filter(|&offset| offset != 0).collect();
@@ -40,7 +40,7 @@ fn understood(augment: &Augment, told: &[f32]) -> Variation {
 #[test]
 fn an_image_is_mirrored_and_moved() {
     // Two channels of 2 × 3 pixels.
-    let image: Vec<f32> = (1..=12).map(|i| i as f32).collect();
+    let image: Vec<f64> = (1..=12).map(|i| i as f64).collect();
     let moved_by = |by, element| {
         let mut image = image.clone();
         oriented(Orientation::Horizontal).vary(&mut image, [2, 2, 3], Variation { by, element });
@@ -56,8 +56,8 @@ fn an_image_is_mirrored_and_moved() {
 
 #[test]
 fn the_orientations_are_those_of_a_square() {
-    let image: Vec<f32> = (1..=9).map(|i| i as f32).collect();
-    let varied = |image: &[f32], element| {
+    let image: Vec<f64> = (1..=9).map(|i| i as f64).collect();
+    let varied = |image: &[f64], element| {
         let mut image = image.to_vec();
         oriented(Orientation::Dihedral).vary(&mut image, [1, 3, 3], Variation { by: [0, 0], element });
         image
@@ -102,11 +102,11 @@ fn the_orientations_are_those_of_a_square() {
 fn what_is_told_undoes_what_was_done() {
     // Two channels of 4 × 4 pixels, all different, in a margin as wide as the shift, so that nothing is lost.
     let (shift, side) = (2, 8);
-    let image: Vec<f32> = (0..2 * side * side)
+    let image: Vec<f64> = (0..2 * side * side)
         .map(|place| {
             let (y, x) = (place / side % side, place % side);
             let inside = [y, x].iter().all(|&at| (shift..side - shift).contains(&at));
-            if inside { 1.0 + place as f32 } else { 0.0 }
+            if inside { 1.0 + place as f64 } else { 0.0 }
         })
         .collect();
     for orientation in ORIENTATIONS {

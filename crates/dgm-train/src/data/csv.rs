@@ -143,8 +143,8 @@ impl CsvConfig {
         }
         let conditions = if condition.is_empty() { None } else { Some(table.numbers(&condition, self.header)?) };
 
-        let targets = View::new(Store::floats(target.len(), targets));
-        let conditions = conditions.map(|numbers| View::new(Store::floats(condition.len(), numbers)));
+        let targets = View::new(Store::doubles(target.len(), targets));
+        let conditions = conditions.map(|numbers| View::new(Store::doubles(condition.len(), numbers)));
         let split = |rows: &[usize]| {
             let part = |view: &View| Field::new(view.select(rows));
             Split::new(part(&targets), conditions.as_ref().map(part))
@@ -153,29 +153,17 @@ impl CsvConfig {
         let values = match self.target_classes {
             Some(classes) => Values::Levels(classes),
             None => {
-                let (mean, std) = train.target.mean_and_std(false)?;
-                Values::Real { mean, std }
+                Values::Real(train.target.scale_of(false)?)
             }
         };
         let condition = match &train.condition {
             None => None,
             Some(field) => {
-                let (mean, std) = field.mean_and_std(false)?;
-                Some(ConditionSpec { mean, std, classes: None, told: 0 })
+                Some(ConditionSpec { scale: field.scale_of(false)?, classes: None, told: 0 })
             }
         };
         let spec = DataSpec { shape: [1, 1, target.len()], values, condition };
-        Ok(Dataset {
-            name: name_of(&self.path),
-            spec,
-            train,
-            validation,
-            test,
-            fingerprint: fingerprint.finish(),
-            transforms: Vec::new(),
-            entropy: None,
-            vocabulary: None,
-        })
+        Ok(Dataset::new(name_of(&self.path), spec, [train, validation, test], fingerprint.finish()))
     }
 
     fn read_table(&self, fingerprint: &mut Fingerprint) -> Result<Table> {
@@ -361,16 +349,16 @@ impl Table {
     /// # Errors
     ///
     /// A cell that holds no finite number.
-    pub fn numbers(&self, columns: &[usize], header: bool) -> Result<Vec<f32>> {
+    pub fn numbers(&self, columns: &[usize], header: bool) -> Result<Vec<f64>> {
         let mut values = Vec::with_capacity(self.rows.len() * columns.len());
         for (row, (line, cells)) in self.rows.iter().enumerate() {
             for &column in columns {
                 let cell = cells.get(column).map_or("", String::as_str);
-                match cell.parse::<f32>().ok().filter(|value| value.is_finite()) {
+                match cell.parse::<f64>().ok().filter(|value| value.is_finite()) {
                     Some(value) => values.push(value),
                     None => {
                         let found = if cell.is_empty() { "nothing".into() } else { format!("{cell:?}") };
-                        let first = row == 0 && !header && cell.parse::<f32>().is_err();
+                        let first = row == 0 && !header && cell.parse::<f64>().is_err();
                         let advice = if first { "; if the line holds names, set data.header = true" } else { "" };
                         return Err(Error::input(format!(
                             "{}:{line}: column {}: found {found}; expected a finite number{advice}",
@@ -385,7 +373,7 @@ impl Table {
     }
 
     /// Every number is a label below `classes`.
-    fn check_labels(&self, numbers: &[f32], classes: usize) -> Result<()> {
+    fn check_labels(&self, numbers: &[f64], classes: usize) -> Result<()> {
         for (value, (line, _)) in numbers.iter().zip(&self.rows) {
             if value.fract() != 0.0 || *value < 0.0 || *value as usize >= classes {
                 let last = classes - 1;

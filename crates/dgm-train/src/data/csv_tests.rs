@@ -1,6 +1,7 @@
 //! Tests of tables written here, and of a UCI set where it is.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use dgm_models::Scale;
 use tempfile::TempDir;
 
 use super::super::tests::{all, shared};
@@ -65,8 +66,8 @@ fn rows_go_where_the_files_say() {
     assert_eq!(all(&data.test.target).values(), [30.0]);
     assert_eq!(all(&data.test.condition.unwrap()).values(), [3.0, 5.0]);
     let condition = data.spec.condition.unwrap();
-    assert_eq!((condition.mean[1], condition.std[1]), (5.0, 1.0));
-    let Values::Real { mean, std } = data.spec.values else { panic!("real") };
+    assert_eq!((condition.scale.mean[1], condition.scale.std[1]), (5.0, 1.0));
+    let Values::Real(Scale { mean, std, .. }) = data.spec.values else { panic!("real") };
     let train = all(&data.train.target);
     let train = train.values();
     assert!(
@@ -80,9 +81,9 @@ fn random_splits_hold_every_row_once_and_follow_the_seed() {
     let data = read(&text, |config| config.delimiter = Delimiter::Whitespace).unwrap();
     assert_eq!((data.train.len(), data.validation.len(), data.test.len()), (81, 9, 10));
     let splits = [&data.train, &data.validation, &data.test];
-    let mut numbers: Vec<f32> = splits.iter().flat_map(|split| all(&split.target).values().to_vec()).collect();
-    numbers.sort_unstable_by(f32::total_cmp);
-    assert_eq!(numbers, (0..100).map(|i| i as f32 * 2.0).collect::<Vec<_>>());
+    let mut numbers: Vec<f64> = splits.iter().flat_map(|split| all(&split.target).values().to_vec()).collect();
+    numbers.sort_unstable_by(f64::total_cmp);
+    assert_eq!(numbers, (0..100).map(|i| f64::from(i) * 2.0).collect::<Vec<_>>());
     let again = read(&text, |config| config.delimiter = Delimiter::Whitespace).unwrap();
     assert_eq!(all(&again.test.target), all(&data.test.target));
 }
@@ -100,7 +101,7 @@ fn names_quotes_and_delimiters() {
     .unwrap();
     assert_eq!(data.spec.values, Values::Levels(9));
     let splits = [&data.train, &data.validation, &data.test];
-    assert_eq!(splits.iter().flat_map(|split| all(&split.target).values().to_vec()).sum::<f32>(), 20.0);
+    assert_eq!(splits.iter().flat_map(|split| all(&split.target).values().to_vec()).sum::<f64>(), 20.0);
     // With every column a target there is nothing left to condition on.
     let data = read("1,2\n3,4\n5,6\n", |config| config.target = vec![Column::Index(0), Column::Index(1)]).unwrap();
     assert_eq!((data.spec.condition, data.spec.shape), (None, [1, 1, 2]));

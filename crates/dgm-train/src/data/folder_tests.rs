@@ -70,9 +70,9 @@ fn grey([height, width]: [u32; 2], first: u8) -> Vec<u8> {
     png_file(ColorType::Grayscale, BitDepth::Eight, [height, width], &pixels)
 }
 
-fn rows(field: &Field) -> Vec<Vec<f32>> {
+fn rows(field: &Field) -> Vec<Vec<f64>> {
     let all = field.read_all(0).unwrap();
-    all.values().chunks(field.width()).map(<[f32]>::to_vec).collect()
+    all.values().chunks(field.width()).map(<[f64]>::to_vec).collect()
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn colour_is_one_plane_a_channel_and_grey_is_made_of_it() {
     let set = folder.load().unwrap();
     assert_eq!(set.spec.shape, [3, 2, 3]);
     assert_eq!(set.transforms, ["19 images from grey to three equal channels"]);
-    let colour: Vec<f32> = [[200.0; 6], [100.0; 6], [50.0; 6]].concat();
+    let colour: Vec<f64> = [[200.0; 6], [100.0; 6], [50.0; 6]].concat();
     assert!(all(&set).contains(&colour));
 }
 

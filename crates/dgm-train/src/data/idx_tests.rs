@@ -130,7 +130,7 @@ fn dynamic_binarisation_draws_every_epoch_anew() {
     let draws = 50.0 * 500.0 / 3.0;
     assert_eq!(ones[0], 0.0);
     assert!((ones[1] / draws - 1.0).abs() < 0.01, "{ones:?}");
-    assert!((ones[2] / draws - 0.2).abs() < 5.0 * (0.16f32 / draws).sqrt(), "{ones:?}");
+    assert!((ones[2] / draws - 0.2).abs() < 5.0 * (0.16f64 / draws).sqrt(), "{ones:?}");
     // Validation and test do not depend on the seed.
     assert_eq!(all(&other.test.target), all(&data.test.target));
     assert_eq!(all(&other.validation.target), all(&data.validation.target));
@@ -146,8 +146,8 @@ fn a_row_is_drawn_as_if_all_rows_were() {
     files.write("test-images", &idx(8, &[2, 10, 10], &grey[400..]));
     files.config.binarize = Binarize::Dynamic;
     let data = files.load().unwrap();
-    let draw = |grey: &[u8], mut stream: dgm_core::random::Stream| -> Vec<f32> {
-        grey.iter().map(|&v| f32::from(u8::from(stream.uniform() * 255.0 < f32::from(v)))).collect()
+    let draw = |grey: &[u8], mut stream: dgm_core::random::Stream| -> Vec<f64> {
+        grey.iter().map(|&v| f64::from(u8::from(stream.uniform() * 255.0 < f32::from(v)))).collect()
     };
     let whole = draw(&grey[..500], Seed(1).stream("binarize", 3));
     let read = data.train.target.read(&[4, 0, 2, 4], 3).unwrap();

@@ -1,7 +1,7 @@
 //! Images with labels → a data set: which of the two is the target, which the condition, and how many levels.
 
 use dgm_core::random::Seed;
-use dgm_models::{ConditionSpec, DataSpec, Values};
+use dgm_models::{ConditionSpec, DataSpec, Scale, Values};
 use serde::{Deserialize, Serialize};
 
 use super::store::{ReadRow, Store, View};
@@ -167,16 +167,16 @@ impl ImageSet {
         // One mean and one deviation for all pixels: a pixel that hardly ever changes would explode by its own. The
         // columns of a table have each their own units.
         let table = real && height == 1;
-        let statistics = |field: &Field| -> Result<(Vec<f32>, Vec<f32>)> {
-            let (mean, std) = field.mean_and_std(!table)?;
-            let repeat = |value: Vec<f32>| if table { value } else { value.repeat(field.width()) };
-            Ok((repeat(mean), repeat(std)))
+        let statistics = |field: &Field| -> Result<Scale> {
+            let scale = field.scale_of(!table)?;
+            let repeat = |value: Vec<f64>| if table { value } else { value.repeat(field.width()) };
+            let Scale { mean, mean_rest, std } = scale;
+            Ok(Scale { mean: repeat(mean), mean_rest: repeat(mean_rest), std: repeat(std) })
         };
         let levels = if binarize == Binarize::None { self.levels } else { 2 };
         let (shape, values) = match declared.target {
             Target::Image if real || dequantize != Dequantize::None => {
-                let (mean, std) = statistics(&train.target)?;
-                (self.shape, Values::Real { mean, std })
+                (self.shape, Values::Real(statistics(&train.target)?))
             }
             Target::Image => (self.shape, Values::Levels(levels)),
             Target::Label => ([1, 1, 1], Values::Levels(self.classes)),
@@ -184,12 +184,10 @@ impl ImageSet {
         let condition = match (declared.condition, &train.condition) {
             (_, None) => None,
             (Condition::Image, Some(field)) => {
-                let (mean, std) = statistics(field)?;
-                Some(ConditionSpec { mean, std, classes: None, told: 0 })
+                Some(ConditionSpec { scale: statistics(field)?, classes: None, told: 0 })
             }
             (Condition::None | Condition::Label, Some(field)) => Some(ConditionSpec {
-                mean: vec![0.0; field.width()],
-                std: vec![1.0; field.width()],
+                scale: Scale::identity(field.width()),
                 classes: (declared.condition == Condition::Label).then_some(self.classes),
                 told: augment.told_width(),
             }),
@@ -197,7 +195,7 @@ impl ImageSet {
         let spec = DataSpec { shape, values, condition };
         let transforms = declared.transforms.sentences(self.levels);
         let Self { name, fingerprint, .. } = self;
-        Ok(Dataset { name, spec, train, validation, test, fingerprint, transforms, entropy: None, vocabulary: None })
+        Ok(Dataset { transforms, ..Dataset::new(name, spec, [train, validation, test], fingerprint) })
     }
 
     /// One split, with the random steps of `draw`.
@@ -213,7 +211,7 @@ impl ImageSet {
             }
             match binarize {
                 Binarize::None => {}
-                Binarize::Threshold => field = field.then(Step::Threshold((self.levels / 2) as f32)),
+                Binarize::Threshold => field = field.then(Step::Threshold((self.levels / 2) as f64)),
                 Binarize::Dynamic => field = field.then(Step::Binarize { scale: (self.levels - 1) as f32 }),
             }
             match dequantize {
@@ -253,7 +251,7 @@ impl ImageSet {
 struct NoNumbers;
 
 impl ReadRow for NoNumbers {
-    fn append(&self, _: usize, _: &mut Vec<f32>) -> Result<()> {
+    fn append(&self, _: usize, _: &mut Vec<f64>) -> Result<()> {
         Ok(())
     }
 }

@@ -107,8 +107,9 @@ macro_rules! registry {
         ///
         /// Files that are missing or broken, values that are not what the source expects, and splits without examples.
         pub fn load(config: &DataConfig, seed: Seed) -> Result<Dataset> {
-            let dataset = match config { $(DataConfig::$variant(config) => config.load(seed),)+ }?;
+            let mut dataset = match config { $(DataConfig::$variant(config) => config.load(seed),)+ }?;
             dataset.check()?;
+            dataset.standardize();
             Ok(dataset)
         }
     };
@@ -177,9 +178,32 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// Training, validation and test of this description, with nothing else to say of them.
+    pub fn new(name: impl Into<String>, spec: DataSpec, splits: [Split; 3], fingerprint: String) -> Self {
+        let [train, validation, test] = splits;
+        Self {
+            name: name.into(),
+            spec,
+            train,
+            validation,
+            test,
+            fingerprint,
+            transforms: Vec::new(),
+            entropy: None,
+            vocabulary: None,
+        }
+    }
+
     /// What one token is, where the targets are tokens of a text.
     pub fn tokens(&self) -> Option<Unit> {
         self.test.tokens.map(|tokens| tokens.unit)
+    }
+
+    /// From here on a batch holds real numbers without their units, which the description has.
+    fn standardize(&mut self) {
+        for split in [&mut self.train, &mut self.validation, &mut self.test] {
+            split.standardize(&self.spec);
+        }
     }
 
     /// Every split has examples.

@@ -31,7 +31,7 @@ pub struct Header {
 /// What the numbers have to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// Finite in f32.
+    /// Finite.
     Finite,
     /// Whole numbers below the value of a key of `[data]`.
     Below {
@@ -51,6 +51,8 @@ pub enum Numbers {
     Words(Vec<u16>),
     /// Any other.
     Floats(Vec<f32>),
+    /// Numbers of 64 bits, and whole ones that 32 bits would round.
+    Doubles(Vec<f64>),
 }
 
 impl Header {
@@ -168,7 +170,8 @@ pub fn read_data(
     let mut numbers = match expected {
         Expected::Below { bound: ..=256, .. } => Numbers::Bytes(Vec::new()),
         Expected::Below { bound: ..=65_536, .. } => Numbers::Words(Vec::new()),
-        _ => Numbers::Floats(Vec::new()),
+        _ if header.element.fits_f32() => Numbers::Floats(Vec::new()),
+        _ => Numbers::Doubles(Vec::new()),
     };
     let limit = if keep { total.min(STREAM_ABOVE) } else { total };
     let mut seen = 0;
@@ -177,7 +180,7 @@ pub fn read_data(
         let mut wrong = None;
         header.element.decode(bytes, |number| {
             let fits = match expected {
-                Expected::Finite => (number as f32).is_finite(),
+                Expected::Finite => number.is_finite(),
                 Expected::Below { bound, .. } => number >= 0.0 && number < bound as f64 && number.fract() == 0.0,
             };
             if !fits && wrong.is_none() {
@@ -189,6 +192,7 @@ pub fn read_data(
                 Numbers::Bytes(numbers) => numbers.push(number as u8),
                 Numbers::Words(numbers) => numbers.push(number as u16),
                 Numbers::Floats(numbers) => numbers.push(number as f32),
+                Numbers::Doubles(numbers) => numbers.push(number),
             }
         });
         wrong.map_or(Ok(()), |(place, number)| {
@@ -219,6 +223,7 @@ pub fn read_data(
         Numbers::Bytes(numbers) => Numbers::Bytes(c_order(&numbers, &header.shape)),
         Numbers::Words(numbers) => Numbers::Words(c_order(&numbers, &header.shape)),
         Numbers::Floats(numbers) => Numbers::Floats(c_order(&numbers, &header.shape)),
+        Numbers::Doubles(numbers) => Numbers::Doubles(c_order(&numbers, &header.shape)),
     })
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::estimate::bits_per_dim;
 use dgm_core::random::Seed;
-use dgm_models::Batch;
+use dgm_models::{Batch, ConditionSpec, DataSpec, Scale, Values};
 
 use super::Unit;
 use super::store::{ReadEpochRow, Store, View};
@@ -20,7 +20,7 @@ const CHUNK: usize = 256;
 pub struct Matrix {
     rows: usize,
     width: usize,
-    values: Vec<f32>,
+    values: Vec<f64>,
 }
 
 impl Matrix {
@@ -29,7 +29,7 @@ impl Matrix {
     /// # Panics
     ///
     /// When there are not rows × width numbers.
-    pub fn new(rows: usize, width: usize, values: Vec<f32>) -> Self {
+    pub fn new(rows: usize, width: usize, values: Vec<f64>) -> Self {
         assert_eq!(rows * width, values.len(), "a matrix of {rows} × {width}");
         Self { rows, width, values }
     }
@@ -45,7 +45,7 @@ impl Matrix {
     }
 
     /// Every number, row by row.
-    pub fn values(&self) -> &[f32] {
+    pub fn values(&self) -> &[f64] {
         &self.values
     }
 
@@ -54,14 +54,10 @@ impl Matrix {
     /// # Panics
     ///
     /// When there is no such row.
-    pub fn row(&self, i: usize) -> &[f32] {
+    pub fn row(&self, i: usize) -> &[f64] {
         &self.values[i * self.width..(i + 1) * self.width]
     }
 
-    /// As a tensor `[rows, width]`, in one upload.
-    fn upload(self, device: &Device) -> Tensor<2> {
-        Tensor::from_data(TensorData::new(self.values, [self.rows, self.width]), device)
-    }
 }
 
 /// Where the rows of a field come from.
@@ -88,7 +84,7 @@ impl Rows {
         }
     }
 
-    fn append(&self, row: usize, epoch: u64, numbers: &mut Vec<f32>) -> Result<()> {
+    fn append(&self, row: usize, epoch: u64, numbers: &mut Vec<f64>) -> Result<()> {
         match self {
             Self::Stored(view) => view.append(row, numbers)?,
             Self::OfEpoch(reader) => reader.append(row, epoch, numbers),
@@ -104,6 +100,8 @@ pub struct Field {
     rows: Rows,
     steps: Vec<Step>,
     draw: Draw,
+    /// The units of real numbers, which travel to a model without them.
+    scale: Option<Arc<Scale>>,
 }
 
 impl Default for Field {
@@ -116,7 +114,7 @@ impl Default for Field {
 impl From<Matrix> for Field {
     /// Numbers in memory, as they are: the way in for data that no source reads.
     fn from(matrix: Matrix) -> Self {
-        Self::new(View::new(Store::floats(matrix.width, matrix.values)))
+        Self::new(View::new(Store::doubles(matrix.width, matrix.values)))
     }
 }
 
@@ -132,7 +130,7 @@ impl Field {
     }
 
     fn of(rows: Rows) -> Self {
-        Self { rows, steps: Vec::new(), draw: Draw::default() }
+        Self { rows, steps: Vec::new(), draw: Draw::default(), scale: None }
     }
 
     /// One more step, after those that are there.
@@ -167,7 +165,7 @@ impl Field {
         self.steps.iter().any(|step| matches!(step, Step::Dequantize))
     }
 
-    /// These rows as they are in this epoch.
+    /// These rows as they are in this epoch, in their own units.
     ///
     /// A random step's numbers are named by (seed, purpose, epoch) and the row, so they do not depend on which other rows
     /// are read, nor in what order.
@@ -202,39 +200,66 @@ impl Field {
         self.read(&(0..self.len()).collect::<Vec<_>>(), epoch)
     }
 
+    /// These rows as a batch holds them, `[rows, width]`, in one upload: real numbers standardised.
+    fn upload(&self, rows: &[usize], epoch: u64, device: &Device) -> Result<Tensor<2>> {
+        let read = self.read(rows, epoch)?;
+        let values = match &self.scale {
+            Some(scale) => scale.standardize(&read.values),
+            None => read.values.iter().map(|&value| value as f32).collect(),
+        };
+        Ok(Tensor::from_data(TensorData::new(values, [read.rows, read.width]), device))
+    }
+
     /// Mean and standard deviation of each number over the rows of epoch 0, or of all numbers together where `pooled`.
     ///
-    /// A deviation is 1 where all numbers are the same, so that nothing is divided by zero.
-    pub(super) fn mean_and_std(&self, pooled: bool) -> Result<(Vec<f32>, Vec<f32>)> {
+    /// A standard deviation is 1 where all numbers are the same, so that nothing is divided by zero. Both are computed from
+    /// differences to the first number, so that an offset changes neither the standard deviation nor (x − mean) / std.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read any more.
+    pub(super) fn scale_of(&self, pooled: bool) -> Result<Scale> {
         let width = self.width();
         let groups = if pooled { 1 } else { width };
-        let mut first: Vec<Option<f32>> = vec![None; groups];
+        let mut first: Vec<Option<f64>> = vec![None; groups];
         let mut varies = vec![false; groups];
         let mut sums = vec![0.0f64; groups];
         self.each(
             |group, value| {
-                varies[group] |= *first[group].get_or_insert(value) != value;
-                sums[group] += f64::from(value);
+                let origin = *first[group].get_or_insert(value);
+                varies[group] |= origin != value;
+                sums[group] += value - origin;
             },
             groups,
         )?;
         let n = (self.len() * width / groups.max(1)) as f64;
-        let means: Vec<f64> = sums.iter().map(|sum| sum / n).collect();
+        let origins: Vec<f64> = first.iter().map(|first| first.unwrap_or(0.0)).collect();
+        let offsets: Vec<f64> = sums.iter().map(|sum| if *sum == 0.0 { 0.0 } else { sum / n }).collect();
         let mut squares = vec![0.0f64; groups];
-        self.each(|group, value| squares[group] += (f64::from(value) - means[group]).powi(2), groups)?;
-        let group = |group: usize| match first[group] {
-            None => (0.0, 1.0),
-            Some(first) if !varies[group] => (first, 1.0),
-            Some(_) => {
-                let std = (squares[group] / n).sqrt().max(f64::from(f32::MIN_POSITIVE));
-                (means[group] as f32, std as f32)
-            }
-        };
-        Ok((0..groups).map(group).unzip())
+        self.each(|group, value| squares[group] += (value - origins[group] - offsets[group]).powi(2), groups)?;
+        let mut scale = Scale::default();
+        for group in 0..groups {
+            let (origin, offset) = (origins[group], offsets[group]);
+            let std = match varies[group] {
+                true => (squares[group] / n).sqrt().max(f64::MIN_POSITIVE),
+                false => 1.0,
+            };
+            let mean = origin + offset;
+            // What the sum lost (Knuth's two-sum); next to nothing is nothing.
+            let back = mean - origin;
+            let rest = (origin - (mean - back)) + (offset - back);
+            scale.mean.push(mean);
+            scale.mean_rest.push(if rest.abs() > std * 2f64.powi(-50) { rest } else { 0.0 });
+            scale.std.push(std);
+        }
+        if scale.mean_rest.iter().all(|&rest| rest == 0.0) {
+            scale.mean_rest.clear();
+        }
+        Ok(scale)
     }
 
     /// Calls `f` with every number and its group: its place in the row, modulo `groups`.
-    fn each(&self, mut f: impl FnMut(usize, f32), groups: usize) -> Result<()> {
+    fn each(&self, mut f: impl FnMut(usize, f64), groups: usize) -> Result<()> {
         for start in (0..self.len()).step_by(CHUNK) {
             let rows: Vec<usize> = (start..self.len().min(start + CHUNK)).collect();
             let part = self.read(&rows, 0)?;
@@ -337,6 +362,16 @@ impl Split {
         bits_per_dim(nats, self.mean_scored())
     }
 
+    /// The units of this description are those of the numbers: a batch holds them standardised.
+    pub(super) fn standardize(&mut self, spec: &DataSpec) {
+        if let Values::Real(scale) = &spec.values {
+            self.target.scale = Some(Arc::new(scale.clone()));
+        }
+        if let (Some(ConditionSpec { scale, .. }), Some(field)) = (&spec.condition, &mut self.condition) {
+            field.scale = Some(Arc::new(scale.clone()));
+        }
+    }
+
     /// What is drawn anew every epoch is drawn by this seed from now on.
     pub(crate) fn redraw(&mut self, seed: Seed) {
         let fields = [Some(&mut self.target), self.condition.as_mut(), self.mask.as_mut()];
@@ -369,7 +404,7 @@ impl Split {
     ///
     /// When a row does not exist.
     pub fn batch(&self, rows: &[usize], epoch: u64, device: &Device) -> Result<Batch> {
-        let part = |field: &Field| -> Result<_> { Ok(field.read(rows, epoch)?.upload(device)) };
+        let part = |field: &Field| field.upload(rows, epoch, device);
         Ok(Batch {
             target: part(&self.target)?,
             condition: self.condition.as_ref().map(part).transpose()?,

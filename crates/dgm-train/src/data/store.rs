@@ -22,7 +22,7 @@ pub(super) trait ReadRow: Debug + Send + Sync {
     /// # Errors
     ///
     /// A row that cannot be read (any more).
-    fn append(&self, row: usize, numbers: &mut Vec<f32>) -> Result<()>;
+    fn append(&self, row: usize, numbers: &mut Vec<f64>) -> Result<()>;
 }
 
 /// Rows that may be others in each epoch.
@@ -38,7 +38,7 @@ pub(super) trait ReadEpochRow: Debug + Send + Sync {
     /// # Panics
     ///
     /// When there is no such row.
-    fn append(&self, row: usize, epoch: u64, numbers: &mut Vec<f32>);
+    fn append(&self, row: usize, epoch: u64, numbers: &mut Vec<f64>);
 
     /// The same with what is drawn anew every epoch drawn by this seed.
     fn drawn_by(&self, seed: Seed) -> Arc<dyn ReadEpochRow>;
@@ -59,6 +59,7 @@ enum Numbers {
     Bytes(Arc<Vec<u8>>),
     Words(Arc<Vec<u16>>),
     Floats(Arc<Vec<f32>>),
+    Doubles(Arc<Vec<f64>>),
     /// Eight numbers a byte, the first in its highest bit; a row begins with a byte.
     Bits(Arc<Vec<u8>>),
     Elsewhere(Arc<dyn ReadRow>),
@@ -75,7 +76,12 @@ impl Store {
         Self { rows: numbers.len() / width.max(1), width, stride: width, numbers: Numbers::Words(Arc::new(numbers)) }
     }
 
-    /// Rows of any numbers.
+    /// Rows of any numbers of 64 bits.
+    pub(super) fn doubles(width: usize, numbers: Vec<f64>) -> Self {
+        Self { rows: numbers.len() / width.max(1), width, stride: width, numbers: Numbers::Doubles(Arc::new(numbers)) }
+    }
+
+    /// Rows of any numbers of 32 bits.
     pub(super) fn floats(width: usize, numbers: Vec<f32>) -> Self {
         Self { rows: numbers.len() / width.max(1), width, stride: width, numbers: Numbers::Floats(Arc::new(numbers)) }
     }
@@ -105,16 +111,17 @@ impl Store {
     /// # Panics
     ///
     /// When there is no such row.
-    pub(super) fn append(&self, row: usize, out: &mut Vec<f32>) -> Result<()> {
+    pub(super) fn append(&self, row: usize, out: &mut Vec<f64>) -> Result<()> {
         assert!(row < self.rows, "Store::append: row {row} of {}", self.rows);
         let place = row * self.stride..row * self.stride + self.width;
         match &self.numbers {
-            Numbers::Bytes(numbers) => out.extend(numbers[place].iter().map(|&byte| f32::from(byte))),
-            Numbers::Words(numbers) => out.extend(numbers[place].iter().map(|&word| f32::from(word))),
-            Numbers::Floats(numbers) => out.extend_from_slice(&numbers[place]),
+            Numbers::Bytes(numbers) => out.extend(numbers[place].iter().map(|&byte| f64::from(byte))),
+            Numbers::Words(numbers) => out.extend(numbers[place].iter().map(|&word| f64::from(word))),
+            Numbers::Floats(numbers) => out.extend(numbers[place].iter().map(|&number| f64::from(number))),
+            Numbers::Doubles(numbers) => out.extend_from_slice(&numbers[place]),
             Numbers::Bits(numbers) => {
                 let bytes = &numbers[row * self.stride..][..self.width.div_ceil(8)];
-                let bits = bytes.iter().flat_map(|&byte| (0..8).rev().map(move |bit| f32::from(byte >> bit & 1)));
+                let bits = bytes.iter().flat_map(|&byte| (0..8).rev().map(move |bit| f64::from(byte >> bit & 1)));
                 out.extend(bits.take(self.width));
             }
             Numbers::Elsewhere(reader) => reader.append(row, out)?,
@@ -192,7 +199,7 @@ impl View {
     /// # Panics
     ///
     /// When there is no such row.
-    pub(super) fn append(&self, row: usize, out: &mut Vec<f32>) -> Result<()> {
+    pub(super) fn append(&self, row: usize, out: &mut Vec<f64>) -> Result<()> {
         self.store.append(self.place(row), out)
     }
 }
@@ -222,6 +229,11 @@ pub struct Element {
 impl Element {
     /// An unsigned byte.
     pub const BYTE: Self = Self { kind: Kind::Unsigned, size: 1, big_endian: false };
+
+    /// Whether 32 bits hold every such number.
+    pub(super) fn fits_f32(self) -> bool {
+        self.size <= if self.kind == Kind::Float { 4 } else { 2 }
+    }
 
     /// Calls `each` with every number that lies in `bytes`; whole numbers beyond 2⁵³ are rounded.
     pub fn decode(self, bytes: &[u8], mut each: impl FnMut(f64)) {
@@ -274,7 +286,7 @@ fn state(metadata: &Metadata) -> (u64, Option<SystemTime>) {
 }
 
 impl ReadRow for FileRows {
-    fn append(&self, row: usize, numbers: &mut Vec<f32>) -> Result<()> {
+    fn append(&self, row: usize, numbers: &mut Vec<f64>) -> Result<()> {
         let cannot = |error: io::Error| Error::run(format!("{}: cannot be read any more: {error}", self.name));
         // Asked each time: a file that is written anew would be read half old, half new.
         if state(&self.file.metadata().map_err(cannot)?) != self.state {
@@ -288,8 +300,8 @@ impl ReadRow for FileRows {
         let mut bytes = vec![0; size];
         read_at(&self.file, &mut bytes, self.offset + row as u64 * size as u64).map_err(cannot)?;
         match self.element {
-            Element { kind: Kind::Unsigned, size: 1, .. } => numbers.extend(bytes.iter().map(|&byte| f32::from(byte))),
-            element => element.decode(&bytes, |number| numbers.push(number as f32)),
+            Element { kind: Kind::Unsigned, size: 1, .. } => numbers.extend(bytes.iter().map(|&byte| f64::from(byte))),
+            element => element.decode(&bytes, |number| numbers.push(number)),
         }
         Ok(())
     }

@@ -114,7 +114,7 @@ impl Running {
 }
 
 /// Calls `f` with each row of a field as it is in epoch 0.
-fn each_row(field: &Field, mut f: impl FnMut(usize, &[f32])) -> Result<()> {
+fn each_row(field: &Field, mut f: impl FnMut(usize, &[f64])) -> Result<()> {
     for start in (0..field.len()).step_by(CHUNK) {
         let rows: Vec<usize> = (start..field.len().min(start + CHUNK)).collect();
         let part = field.read(&rows, 0)?;
@@ -124,7 +124,7 @@ fn each_row(field: &Field, mut f: impl FnMut(usize, &[f32])) -> Result<()> {
 }
 
 /// Calls `f` with each row of the targets as it is in epoch 0, and whether each of its numbers is scored.
-fn each_target(split: &Split, mut f: impl FnMut(&[f32], &dyn Fn(usize) -> bool)) -> Result<()> {
+fn each_target(split: &Split, mut f: impl FnMut(&[f64], &dyn Fn(usize) -> bool)) -> Result<()> {
     let Some(mask) = &split.mask else { return each_row(&split.target, |_, row| f(row, &|_| true)) };
     for start in (0..split.len()).step_by(CHUNK) {
         let rows: Vec<usize> = (start..split.len().min(start + CHUNK)).collect();
@@ -135,7 +135,7 @@ fn each_target(split: &Split, mut f: impl FnMut(&[f32], &dyn Fn(usize) -> bool))
 }
 
 /// The class of a condition in one-hot form.
-fn class_of(one_hot: &[f32]) -> Option<usize> {
+fn class_of(one_hot: &[f64]) -> Option<usize> {
     one_hot.iter().position(|&one| one == 1.0)
 }
 
@@ -154,7 +154,7 @@ impl Summary {
             shape: spec.shape,
             levels: match spec.values {
                 Values::Levels(levels) => Some(levels),
-                Values::Real { .. } => None,
+                Values::Real(_) => None,
             },
             condition_width: spec.condition_width(),
             condition_classes: spec.condition.as_ref().and_then(|condition| condition.classes),
@@ -171,7 +171,7 @@ impl SplitSummary {
     fn of(name: &'static str, split: &Split, spec: &DataSpec) -> Result<Self> {
         let levels = match spec.values {
             Values::Levels(levels) => levels,
-            Values::Real { .. } => 0,
+            Values::Real(_) => 0,
         };
         let mut used = vec![0usize; levels];
         let singly = levels == 0 && spec.event() <= MOST_SHOWN;
@@ -179,12 +179,12 @@ impl SplitSummary {
         let mut all = Running::NONE;
         each_target(split, |row, scored| {
             for (_, &x) in row.iter().enumerate().filter(|(place, _)| scored(*place)) {
-                all.add(f64::from(x));
+                all.add(x);
                 if let Some(count) = used.get_mut(x as usize) {
                     *count += 1;
                 }
             }
-            numbers.iter_mut().zip(row).for_each(|(number, &x)| number.add(f64::from(x)));
+            numbers.iter_mut().zip(row).for_each(|(number, &x)| number.add(x));
         })?;
         let classes = spec.condition.as_ref().and_then(|condition| condition.classes);
         let mut counts = classes.map(|classes| vec![0usize; classes]);
@@ -193,7 +193,7 @@ impl SplitSummary {
             each_row(field, |_, row| {
                 let counted = counts.as_mut().zip(class_of(row)).and_then(|(counts, class)| counts.get_mut(class));
                 counted.into_iter().for_each(|count| *count += 1);
-                row.iter().for_each(|&x| conditions.add(f64::from(x)));
+                row.iter().for_each(|&x| conditions.add(x));
             })?;
         }
         let label = levels > 0 && spec.shape == [1, 1, 1];
@@ -330,7 +330,7 @@ impl Order {
 ///
 /// # Errors
 /// A file that cannot be read any more.
-pub fn first_examples(split: &Split, spec: &DataSpec, n: usize) -> Result<(usize, Vec<Option<Vec<f32>>>)> {
+pub fn first_examples(split: &Split, spec: &DataSpec, n: usize) -> Result<(usize, Vec<Option<Vec<f64>>>)> {
     let order = Order::of(spec, n);
     let target = |row: usize| split.target.read(&[row], 0).map(|read| read.values().to_vec());
     let classes = spec.condition.as_ref().and_then(|condition| condition.classes).unwrap_or(1);

@@ -179,15 +179,13 @@ impl SyntheticConfig {
         let values = match distribution.levels() {
             Some(levels) => Values::Levels(levels),
             None => {
-                let (mean, std) = train.target.mean_and_std(false)?;
-                Values::Real { mean, std }
+                Values::Real(train.target.scale_of(false)?)
             }
         };
         let condition = match &train.condition {
             None => None,
             Some(field) => {
-                let (mean, std) = field.mean_and_std(false)?;
-                Some(ConditionSpec { mean, std, classes: None, told: 0 })
+                Some(ConditionSpec { scale: field.scale_of(false)?, classes: None, told: 0 })
             }
         };
         let name = match self.kind {
@@ -196,17 +194,9 @@ impl SyntheticConfig {
             Kind::Normal => "synthetic/normal",
             Kind::Conditional => "synthetic/conditional",
         };
-        Ok(Dataset {
-            name: name.into(),
-            spec: DataSpec { shape: [1, height, width], values, condition },
-            train,
-            validation,
-            test,
-            fingerprint: fingerprint.finish(),
-            transforms: Vec::new(),
-            entropy: Some(distribution.entropy()),
-            vocabulary: None,
-        })
+        let spec = DataSpec { shape: [1, height, width], values, condition };
+        let dataset = Dataset::new(name, spec, [train, validation, test], fingerprint.finish());
+        Ok(Dataset { entropy: Some(distribution.entropy()), ..dataset })
     }
 }
 

@@ -15,9 +15,9 @@ fn distribution(config: &SyntheticConfig) -> Distribution {
 }
 
 /// Every row of a field.
-fn rows(field: &Field) -> Vec<Vec<f32>> {
+fn rows(field: &Field) -> Vec<Vec<f64>> {
     let all = field.read_all(0).unwrap();
-    all.values().chunks(field.width()).map(<[f32]>::to_vec).collect()
+    all.values().chunks(field.width()).map(<[f64]>::to_vec).collect()
 }
 
 fn data(config: &SyntheticConfig) -> Dataset {
@@ -25,7 +25,7 @@ fn data(config: &SyntheticConfig) -> Dataset {
 }
 
 /// log p of a target given its condition, written down anew; of a normal with one factor by Sherman and Morrison.
-fn log_prob(distribution: &Distribution, x: &[f32], condition: &[f32]) -> f64 {
+fn log_prob(distribution: &Distribution, x: &[f64], condition: &[f64]) -> f64 {
     let log_normal = |x: f64, mean: f64, log_std: f64| {
         -0.5 * (2.0 * std::f64::consts::PI).ln() - log_std - 0.5 * ((x - mean) / log_std.exp()).powi(2)
     };
@@ -52,7 +52,7 @@ fn log_prob(distribution: &Distribution, x: &[f32], condition: &[f32]) -> f64 {
             -0.5 * (n * (2.0 * std::f64::consts::PI).ln() + log_det + square)
         }
         Distribution::Conditional { mean, spread } => {
-            let c = to_f64(condition.to_vec());
+            let c = condition.to_vec();
             x.iter()
                 .zip(mean.iter().zip(spread))
                 .map(|(x, (a, b))| log_normal(f64::from(*x), 2.0 * dot(a, &c).sin(), -1.0 + 0.5 * dot(b, &c)))
@@ -75,7 +75,7 @@ fn entropies_are_those_of_enumeration() {
         let event = config.event();
         let (mut total, mut entropy) = (0.0, 0.0);
         for index in 0..levels.pow(event as u32) {
-            let x: Vec<f32> = (0..event).map(|d| (index / levels.pow(d as u32) % levels) as f32).collect();
+            let x: Vec<f64> = (0..event).map(|d| (index / levels.pow(d as u32) % levels) as f64).collect();
             let log_p = log_prob(&distribution, &x, &[]);
             if log_p > f64::NEG_INFINITY {
                 total += log_p.exp();
@@ -147,7 +147,7 @@ fn the_shapes_and_values_are_as_the_keys_say() {
     assert!(rows(&set.train.target).concat().iter().all(|x| x.fract() == 0.0 && (0.0..4.0).contains(x)));
     let set = data_of("kind = \"conditional\"\ninputs = 3");
     assert_eq!((set.spec.shape, set.spec.condition.unwrap().width()), ([1, 1, 1], 3));
-    assert!(matches!(set.spec.values, Values::Real { .. }));
+    assert!(matches!(set.spec.values, Values::Real(_)));
     // 0 and 1 are never, and always, 1.
     let set = data_of("kind = \"bernoulli\"\nsize = [1, 2]\nprobabilities = [0.0, 1.0]\ntrain = 500");
     assert!(rows(&set.train.target).iter().all(|x| x == &[0.0, 1.0]));

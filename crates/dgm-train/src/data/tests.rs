@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use dgm_models::Values;
+use dgm_models::{ConditionSpec, Scale, Values};
 
 use super::*;
 
@@ -26,8 +26,8 @@ pub(super) fn all(field: &Field) -> Matrix {
 }
 
 /// Numbers in memory as a field.
-fn table(width: usize, numbers: &[f32]) -> Field {
-    Field::new(store::View::new(store::Store::floats(width, numbers.to_vec())))
+fn table(width: usize, numbers: &[f64]) -> Field {
+    Field::new(store::View::new(store::Store::doubles(width, numbers.to_vec())))
 }
 
 fn digits(target: Target, condition: Condition) -> Dataset {
@@ -54,12 +54,12 @@ fn a_label_given_an_image_and_an_image_given_a_label() {
     let condition = data.spec.condition.unwrap();
     assert_eq!((condition.width(), condition.classes), (64, None));
     // Every pixel has the mean of all, so a pixel that is constant (the first) does not explode.
-    assert!(condition.mean.iter().all(|&mean| mean == condition.mean[0]));
-    assert!((condition.mean[0] - 4.9).abs() < 0.1 && (condition.std[0] - 6.0).abs() < 0.2, "{condition:?}");
+    assert!(condition.scale.mean.iter().all(|&mean| mean == condition.scale.mean[0]));
+    assert!((condition.scale.mean[0] - 4.9).abs() < 0.1 && (condition.scale.std[0] - 6.0).abs() < 0.2, "{condition:?}");
 
     let data = digits(Target::Image, Condition::Label);
     let condition = data.spec.condition.unwrap();
-    assert_eq!((condition.width(), condition.classes, condition.std[3]), (10, Some(10), 1.0));
+    assert_eq!((condition.width(), condition.classes, condition.scale.std[3]), (10, Some(10), 1.0));
     assert_eq!(all(&data.train.condition.unwrap()).row(2), [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
 }
 
@@ -72,13 +72,18 @@ fn a_batch_holds_its_rows() {
     let condition = batch.condition.unwrap();
     assert_eq!(condition.dims(), [2, 64]);
     let rows = all(&data.train.condition.unwrap());
-    assert_eq!(condition.into_data().try_to_vec::<f32>().unwrap(), [rows.row(3), rows.row(1)].concat());
+    // Standardised: (x − mean) / std in f64, rounded once.
+    let Some(ConditionSpec { scale, .. }) = data.spec.condition else { unreachable!() };
+    let expected: Vec<f32> =
+        [rows.row(3), rows.row(1)].concat().iter().map(|x| ((x - scale.mean[0]) / scale.std[0]) as f32).collect();
+    assert_eq!(condition.into_data().try_to_vec::<f32>().unwrap(), expected);
 }
 
 #[test]
 fn a_constant_has_a_deviation_of_one() {
-    let statistics = |width, numbers: &[f32], pooled| {
-        let (mean, std) = table(width, numbers).mean_and_std(pooled).unwrap();
+    let statistics = |width, numbers: &[f64], pooled| {
+        let Scale { mean, std, mean_rest } = table(width, numbers).scale_of(pooled).unwrap();
+        assert!(mean_rest.is_empty());
         (mean, std)
     };
     assert_eq!(statistics(1, &[3.1; 7], false), (vec![3.1], vec![1.0]));
@@ -86,6 +91,23 @@ fn a_constant_has_a_deviation_of_one() {
     assert_eq!(statistics(2, &[0.0, 7.0, 4.0, 7.0], false), (vec![2.0, 7.0], vec![2.0, 1.0]));
     assert_eq!(statistics(2, &[0.0, 0.0, 4.0, 4.0], true), (vec![2.0], vec![2.0]));
     assert_eq!(statistics(2, &[], true), (vec![0.0], vec![1.0]));
+}
+
+#[test]
+fn an_offset_changes_neither_the_deviation_nor_a_standardised_number() {
+    let small: Vec<f64> = (0..50u32).map(|i| f64::from(i * i * 31 % 97) / 64.0).collect();
+    let reference = table(1, &small).scale_of(false).unwrap();
+    let standardised = reference.standardize(&small);
+    for offset in [1.0, -3e5, 1.7e9, 1e12, -1e12] {
+        let moved: Vec<f64> = small.iter().map(|x| x + offset).collect();
+        let scale = table(1, &moved).scale_of(false).unwrap();
+        assert_eq!(scale.std, reference.std, "{offset}");
+        assert_eq!(scale.standardize(&moved), standardised, "{offset}");
+    }
+    // What 64 bits cannot say of the mean alone.
+    let scale = table(1, &[1e15, 1e15 + 1.0, 1e15 + 1.0]).scale_of(false).unwrap();
+    let mean = scale.mean_rest[0] + (scale.mean[0] - 1e15);
+    assert!((mean - 2.0 / 3.0).abs() < 1e-15, "{scale:?}");
 }
 
 #[test]

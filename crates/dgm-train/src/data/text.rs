@@ -287,17 +287,10 @@ impl TextConfig {
         let transforms = self.sentences(&text, [&train, &validation, &test]);
         let name = self.path.file_stem().map_or_else(|| "text".into(), |stem| stem.to_string_lossy().into_owned());
         let shape = [1, 1, self.width()];
-        Ok(Dataset {
-            name,
-            spec: DataSpec { shape, values: Values::Levels(text.vocabulary.len()), condition: None },
-            train: self.split(train),
-            validation: self.split(validation),
-            test: self.split(test),
-            fingerprint: text.fingerprint,
-            transforms,
-            entropy: None,
-            vocabulary: Some(text.vocabulary),
-        })
+        let spec = DataSpec { shape, values: Values::Levels(text.vocabulary.len()), condition: None };
+        let splits = [train, validation, test].map(|passages| self.split(passages));
+        let dataset = Dataset::new(name, spec, splits, text.fingerprint);
+        Ok(Dataset { transforms, vocabulary: Some(text.vocabulary), ..dataset })
     }
 
     /// The examples of training, validation and test.

@@ -47,12 +47,12 @@ fn error((folder, config): (TempDir, TextConfig)) -> String {
 
 /// One row of a split in an epoch: the symbols that are given, and those that are scored. What is neither is padding, and
 /// stands behind them.
-fn example(split: &Split, row: usize, epoch: u64) -> (Vec<f32>, Vec<f32>) {
+fn example(split: &Split, row: usize, epoch: u64) -> (Vec<f64>, Vec<f64>) {
     let target = split.target.read(&[row], epoch).unwrap().values().to_vec();
     let Some(mask) = &split.mask else { return (vec![], target) };
     let mask = mask.read(&[row], epoch).unwrap().values().to_vec();
     assert_eq!(mask.len(), target.len());
-    let ones = |mask: &[f32]| mask.iter().filter(|&&one| one == 1.0).count();
+    let ones = |mask: &[f64]| mask.iter().filter(|&&one| one == 1.0).count();
     let given = mask.iter().position(|&one| one == 1.0).unwrap_or(mask.len());
     let end = given + ones(&mask);
     assert_eq!(ones(&mask[given..end]), end - given, "{mask:?}");
@@ -62,12 +62,12 @@ fn example(split: &Split, row: usize, epoch: u64) -> (Vec<f32>, Vec<f32>) {
 }
 
 /// What is scored in an epoch, in the order of the rows.
-fn scored(split: &Split, epoch: u64) -> Vec<f32> {
+fn scored(split: &Split, epoch: u64) -> Vec<f64> {
     (0..split.len()).flat_map(|row| example(split, row, epoch).1).collect()
 }
 
-fn symbols(range: std::ops::Range<u8>) -> Vec<f32> {
-    range.map(f32::from).collect()
+fn symbols(range: std::ops::Range<u8>) -> Vec<f64> {
+    range.map(f64::from).collect()
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn every_symbol_is_scored_once_given_those_before_it() {
         assert_eq!(set.spec.shape, [1, 1, length + context]);
         for (split, [first, end]) in [(&set.validation, [0, 26]), (&set.train, [26, 230]), (&set.test, [230, 256])] {
             let n = end - first;
-            let expected: Vec<f32> = (first..end).map(|symbol| symbol as f32).collect();
+            let expected: Vec<f64> = (first..end).map(|symbol| symbol as f64).collect();
             assert_eq!(scored(split, 0), expected, "length {length}, context {context}");
             let tokens = split.tokens.unwrap();
             assert_eq!((tokens.scored, tokens.unit), (n as u64, Unit::Bytes));
@@ -116,9 +116,9 @@ fn every_symbol_is_scored_once_given_those_before_it() {
             for row in 0..split.len() {
                 let (given, scored) = example(split, row, 0);
                 let start = first + row * length;
-                assert_eq!(scored[0], start as f32);
+                assert_eq!(scored[0], start as f64);
                 // Nothing stands before the text.
-                let expected: Vec<f32> = (start.saturating_sub(context)..start).map(|symbol| symbol as f32).collect();
+                let expected: Vec<f64> = (start.saturating_sub(context)..start).map(|symbol| symbol as f64).collect();
                 assert_eq!(given, expected, "length {length}, context {context}, row {row}");
                 assert!(scored.len() == length || row + 1 == split.len());
             }
@@ -194,7 +194,10 @@ fn the_shift_follows_the_seed() {
 /// The text of each line of a split, given and scored.
 fn lines(config: &TextConfig, split: &Split) -> Vec<(String, String)> {
     let vocabulary = vocabulary_of(config);
-    let text = |levels: Vec<f32>| String::from_utf8(vocabulary.decode(&levels)).unwrap();
+    let text = |levels: Vec<f64>| {
+        let levels: Vec<f32> = levels.into_iter().map(|level| level as f32).collect();
+        String::from_utf8(vocabulary.decode(&levels)).unwrap()
+    };
     (0..split.len()).map(|row| example(split, row, 0)).map(|(given, scored)| (text(given), text(scored))).collect()
 }
 

@@ -139,7 +139,7 @@ pub(super) enum Step {
         classes: usize,
     },
     /// 1 from this value on, otherwise 0.
-    Threshold(f32),
+    Threshold(f64),
     /// 1 with probability value / scale.
     Binarize {
         /// The highest value.
@@ -186,7 +186,7 @@ impl Step {
 
     /// Makes the step on the numbers from `start` on, which are those of row `row`. One number of the stream for each
     /// number of the row, whatever its value, so that a row's draws depend on nothing but its place.
-    pub(super) fn apply(&self, numbers: &mut Vec<f32>, start: usize, row: usize, stream: Option<&Stream>) {
+    pub(super) fn apply(&self, numbers: &mut Vec<f64>, start: usize, row: usize, stream: Option<&Stream>) {
         let width = numbers.len() - start;
         let from = |words: u64| {
             let mut stream = stream.cloned().unwrap_or_else(|| Seed(0).stream("", 0));
@@ -202,21 +202,22 @@ impl Step {
             Self::OneHot { classes } => {
                 let class = numbers.get(start).map_or(usize::MAX, |&class| class as usize);
                 numbers.truncate(start);
-                numbers.extend((0..*classes).map(|place| f32::from(u8::from(place == class))));
+                numbers.extend((0..*classes).map(|place| f64::from(u8::from(place == class))));
             }
             Self::Threshold(least) => {
-                numbers[start..].iter_mut().for_each(|number| *number = f32::from(u8::from(*number >= *least)));
+                numbers[start..].iter_mut().for_each(|number| *number = f64::from(u8::from(*number >= *least)));
             }
             Self::Binarize { scale } => {
                 let uniforms = from(width as u64).uniforms(width);
                 for (number, u) in numbers[start..].iter_mut().zip(uniforms) {
-                    *number = f32::from(u8::from(u * scale < *number));
+                    // In 32 bits, as the uniform number is: levels are exact in them.
+                    *number = f64::from(u8::from(u * scale < *number as f32));
                 }
             }
             Self::Dequantize => {
                 let uniforms = from(width as u64).uniforms(width);
                 for (number, u) in numbers[start..].iter_mut().zip(uniforms) {
-                    *number = below_next(*number, u);
+                    *number = f64::from(below_next(*number as f32, u));
                 }
             }
             Self::Augment { augment, shape } => {

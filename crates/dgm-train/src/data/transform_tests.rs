@@ -1,7 +1,7 @@
 //! Tests of the transforms on images of a few pixels, and through the digits.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use dgm_models::Values;
+use dgm_models::{Scale, Values};
 
 use super::super::tests::all;
 use super::super::{DataConfig, Dataset, DigitsConfig, load};
@@ -30,7 +30,7 @@ fn dequantised_levels_stay_in_their_unit() {
     let mut noise = 0.0;
     for (level, real) in levels.values().iter().zip(real.values()) {
         assert!(real >= level && *real < level + 1.0, "{level} became {real}");
-        noise += f64::from(real - level);
+        noise += real - level;
     }
     let n = levels.values().len() as f64;
     assert!((noise / n - 0.5).abs() < 5.0 * (1.0 / 12.0 / n).sqrt(), "{}", noise / n);
@@ -41,9 +41,9 @@ fn dequantised_levels_stay_in_their_unit() {
     let other = load(&DataConfig::Digits(config), Seed(4)).unwrap();
     assert_eq!(all(&other.validation.target), all(&data.validation.target));
     // One mean for all pixels, as they are dequantised: half a level above that of the levels.
-    let Values::Real { mean, std } = &data.spec.values else { panic!("{:?}", data.spec.values) };
-    let expected = levels.values().iter().map(|&level| f64::from(level)).sum::<f64>() / n + noise / n;
-    assert!(mean.len() == 64 && mean.iter().all(|&mean| (f64::from(mean) - expected).abs() < 1e-5), "{mean:?}");
+    let Values::Real(Scale { mean, std, .. }) = &data.spec.values else { panic!("{:?}", data.spec.values) };
+    let expected = levels.values().iter().sum::<f64>() / n + noise / n;
+    assert!(mean.len() == 64 && mean.iter().all(|&mean| (mean - expected).abs() < 1e-9), "{mean:?}");
     assert!(std.iter().all(|&deviation| deviation == std[0] && (deviation - 6.0).abs() < 0.2));
     assert!(
         data.transforms[0].starts_with("pixels dequantised: the density is that of x + u"),

@@ -30,7 +30,7 @@ pub struct Band {
     /// Images in a row.
     pub columns: usize,
     /// `[event]` each, levels; `None` leaves the place empty.
-    pub cells: Vec<Option<Vec<f32>>>,
+    pub cells: Vec<Option<Vec<f64>>>,
 }
 
 impl Band {
@@ -43,7 +43,7 @@ impl Band {
 ///
 /// # Errors
 /// Targets that are not images, or a file that cannot be written.
-pub fn write_png(path: &Path, images: &[Vec<f32>], spec: &DataSpec) -> Result<()> {
+pub fn write_png(path: &Path, images: &[Vec<f64>], spec: &DataSpec) -> Result<()> {
     // Classes take turns, so a column a class where there are classes.
     let square = (images.len() as f64).sqrt().ceil() as usize;
     let classes = spec.condition.as_ref().and_then(|condition| condition.classes);
@@ -86,7 +86,7 @@ pub fn write_bands(path: &Path, bands: &[Band], spec: &DataSpec) -> Result<()> {
                 for x in 0..width {
                     let level = |channel: usize| {
                         let value = image.get((channel * height + y) * width + x).copied().unwrap_or(0.0);
-                        let light = (255.0 * value / (levels as f32 - 1.0)).round().clamp(0.0, 255.0) as u8;
+                        let light = (255.0 * value / (levels as f64 - 1.0)).round().clamp(0.0, 255.0) as u8;
                         if ink { 255 - light } else { light }
                     };
                     // One channel stands for all three.
@@ -118,7 +118,7 @@ fn zoom(height: usize, width: usize) -> usize {
 }
 
 /// Whether grey images are drawn as ink: a third of their pixels are 0.
-fn is_ink<'a>(images: impl Iterator<Item = &'a Vec<f32>>) -> bool {
+fn is_ink<'a>(images: impl Iterator<Item = &'a Vec<f64>>) -> bool {
     let (zeros, all) =
         images.flatten().fold((0usize, 0usize), |(zeros, all), &x| (zeros + usize::from(x == 0.0), all + 1));
     3 * zeros >= all
@@ -169,7 +169,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bands.png");
         // Red 10 … 13, green 20 … 23, blue 30 … 33.
-        let image: Vec<f32> = [10.0, 20.0, 30.0].into_iter().flat_map(|c| (0..4).map(move |i| c + i as f32)).collect();
+        let image: Vec<f64> = [10.0, 20.0, 30.0].into_iter().flat_map(|c| (0..4).map(move |i| c + i as f64)).collect();
         let bands = [
             Band { columns: 2, cells: vec![Some(image.clone()), None] },
             Band { columns: 1, cells: vec![Some(vec![0.0; 12])] },
@@ -189,7 +189,7 @@ mod tests {
         let spec = DataSpec { shape: [1, 2, 2], values: Values::Levels(256), condition: None };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("one.png");
-        let first = |image: &[f32]| {
+        let first = |image: &[f64]| {
             write_png(&path, &[image.to_vec()], &spec).unwrap();
             let (width, pixels) = read(&path, 128);
             pixels[width + 1][0]
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_table_is_not_an_image() {
-        let values = Values::Real { mean: vec![0.0], std: vec![1.0] };
+        let values = Values::Real(dgm_models::Scale::identity(1));
         let spec = DataSpec { shape: [1, 1, 1], values, condition: None };
         assert!(write_png(Path::new("x.png"), &[vec![0.0]], &spec).unwrap_err().to_string().contains(".csv"));
     }

@@ -5,32 +5,23 @@
 use super::*;
 use crate::data::{Field, Matrix, Split};
 use crate::report::progress::Window;
-use dgm_models::{ConditionSpec, Values};
+use dgm_models::{ConditionSpec, Scale, Values};
 
 const ROWS: usize = 64;
 
 /// y given x with y = sin x; the targets of the rows `bad` are NaN.
 fn dataset(bad: &[usize]) -> Dataset {
     let split = |n: usize, bad: &[usize]| {
-        let x: Vec<f32> = (0..n).map(|i| (i * 37 % n) as f32 / n as f32 * 6.0 - 3.0).collect();
-        let y = x.iter().enumerate().map(|(i, x)| if bad.contains(&i) { f32::NAN } else { x.sin() }).collect();
+        let x: Vec<f64> = (0..n).map(|i| (i * 37 % n) as f64 / n as f64 * 6.0 - 3.0).collect();
+        let y = x.iter().enumerate().map(|(i, x)| if bad.contains(&i) { f64::NAN } else { x.sin() }).collect();
         Split::new(Matrix::new(n, 1, y).into(), Some(Field::from(Matrix::new(n, 1, x))))
     };
-    Dataset {
-        name: "sine".into(),
-        spec: DataSpec {
-            shape: [1, 1, 1],
-            values: Values::Real { mean: vec![0.0], std: vec![1.0] },
-            condition: Some(ConditionSpec { mean: vec![0.0], std: vec![1.0], classes: None, told: 0 }),
-        },
-        train: split(ROWS, bad),
-        validation: split(32, &[]),
-        test: split(32, &[]),
-        fingerprint: String::new(),
-        transforms: vec![],
-        entropy: None,
-        vocabulary: None,
-    }
+    let spec = DataSpec {
+        shape: [1, 1, 1],
+        values: Values::Real(Scale::identity(1)),
+        condition: Some(ConditionSpec { scale: Scale::identity(1), classes: None, told: 0 }),
+    };
+    Dataset::new("sine", spec, [split(ROWS, bad), split(32, &[]), split(32, &[])], String::new())
 }
 
 fn config(training: &str) -> Config {

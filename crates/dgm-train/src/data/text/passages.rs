@@ -34,10 +34,10 @@ impl Symbols {
         }
     }
 
-    fn append(&self, places: Range<usize>, numbers: &mut Vec<f32>) {
+    fn append(&self, places: Range<usize>, numbers: &mut Vec<f64>) {
         match self {
-            Self::Bytes(symbols) => numbers.extend(symbols[places].iter().map(|&symbol| f32::from(symbol))),
-            Self::Words(symbols) => numbers.extend(symbols[places].iter().map(|&symbol| f32::from(symbol))),
+            Self::Bytes(symbols) => numbers.extend(symbols[places].iter().map(|&symbol| f64::from(symbol))),
+            Self::Words(symbols) => numbers.extend(symbols[places].iter().map(|&symbol| f64::from(symbol))),
         }
     }
 }
@@ -178,7 +178,7 @@ impl ReadEpochRow for Targets {
         self.0.width
     }
 
-    fn append(&self, row: usize, epoch: u64, numbers: &mut Vec<f32>) {
+    fn append(&self, row: usize, epoch: u64, numbers: &mut Vec<f64>) {
         let end = numbers.len() + self.0.width;
         self.0.symbols.append(self.0.passage(row, epoch).symbols, numbers);
         numbers.resize(end, 0.0);
@@ -198,7 +198,7 @@ impl ReadEpochRow for Masks {
         self.0.width
     }
 
-    fn append(&self, row: usize, epoch: u64, numbers: &mut Vec<f32>) {
+    fn append(&self, row: usize, epoch: u64, numbers: &mut Vec<f64>) {
         let start = numbers.len();
         let Passage { symbols, given } = self.0.passage(row, epoch);
         numbers.resize(start + given, 0.0);
