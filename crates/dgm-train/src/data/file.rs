@@ -8,6 +8,7 @@ use std::path::Path;
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
+use super::encoding::{self, Choice};
 use super::store::STREAM_ABOVE;
 use crate::error::{Error, Result};
 
@@ -157,18 +158,23 @@ impl<'a> Source<'a> {
         Ok(bytes)
     }
 
-    /// The file as text, without a byte order mark.
+    /// The file as text in UTF-8, without a byte order mark; UTF-16 is recognised.
     ///
     /// # Errors
     ///
-    /// As [`read_whole`](Self::read_whole), and bytes that are not UTF-8.
+    /// As [`read_whole`](Self::read_whole), other kinds of files, and bytes that are not UTF-8.
     pub fn read_text(&mut self) -> Result<String> {
-        let text = String::from_utf8(self.read_whole()?).map_err(|error| {
-            let valid = error.utf8_error().valid_up_to();
-            let line = 1 + error.as_bytes().iter().take(valid).filter(|&&byte| byte == b'\n').count();
-            Error::input(format!("{}:{line}: found bytes that are not UTF-8; expected a text file", self.name))
-        })?;
-        Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+        self.read_text_as(Choice::Recognised)
+    }
+
+    /// As [`read_text`](Self::read_text), where a key may say the encoding.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_text`](Self::read_text).
+    pub fn read_text_as(&mut self, choice: Choice) -> Result<String> {
+        let bytes = self.read_whole()?;
+        encoding::decode(&self.name, bytes, choice)
     }
 }
 

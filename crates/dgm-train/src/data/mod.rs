@@ -8,6 +8,7 @@ mod augment;
 pub mod catalogue;
 pub mod csv;
 mod digits;
+pub mod encoding;
 pub mod fetch;
 pub mod file;
 mod folder;

@@ -357,7 +357,7 @@ fn a_byte_that_cannot_be_seen_is_escaped() {
 #[test]
 fn what_is_no_text_is_named() {
     let text = error(file(b"one\ntwo\nthr\xffee\n", Unit::Characters, 1));
-    assert!(text.starts_with("text.txt:3: found bytes that are not UTF-8"), "{text}");
+    assert!(text.starts_with("text.txt:3: found the byte 0x"), "{text}");
     let text = error(file(b"0123456789", Unit::Characters, 9));
     let expected =
         "text.txt: found 10 symbols, 8 of them for the training part; expected one window of data.length = 9";
