@@ -243,7 +243,7 @@ fn a_run_resumed_on_another_kind_of_cpu_says_that_it_is_equal_to_rounding_only()
     provenance["cpu"] = "aarch64 SVE".into();
     std::fs::write(&file, provenance.to_string()).unwrap();
     let expected = format!(
-        "run: the run began on another kind of CPU (aarch64 SVE; this one is {}): it goes on equal to rounding, not bit for bit",
+        "run: the run began on another kind of CPU (aarch64 SVE; this one is {}): it resumes equal to rounding, not bit for bit",
         cpu_kind()
     );
     assert_eq!(warnings("plain"), [format!("warning: {expected}")]);
