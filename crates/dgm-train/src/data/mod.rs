@@ -23,6 +23,7 @@ mod split;
 pub mod store;
 pub mod summary;
 mod synthetic;
+pub mod table;
 mod text;
 mod transfer;
 mod transform;
