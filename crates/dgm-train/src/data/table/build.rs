@@ -16,6 +16,9 @@ const FEW: usize = 4096;
 /// Bytes of a word, on average, from which on many different ones are free text.
 const LONG: usize = 24;
 
+/// 2^53: whole numbers below it have all their digits in 64-bit floats.
+pub(super) const EXACT: f64 = 9_007_199_254_740_992.0;
+
 /// What all columns are read with.
 pub(super) struct Reading<'a> {
     pub(super) style: Style,
@@ -139,7 +142,8 @@ impl Builder {
             let value = |&code: &u32| values.get(code as usize).copied().flatten().unwrap_or(f64::NAN);
             let values = Values { values: rows.iter().map(value).collect(), format, open, wrong: false };
             self.cells = Building::Values(Box::new(values));
-        } else if full || (coded.words.bytes() > LONG * coded.words.len() && 2 * coded.words.len() > coded.codes.len()) {
+        } else if full || (coded.words.bytes() > LONG * coded.words.len() && 2 * coded.words.len() > coded.codes.len())
+        {
             let missing: Vec<bool> = coded.words.iter().map(|word| reading.missing.contains(word)).collect();
             let count = coded.codes.iter().filter(|&&code| missing.get(code as usize) == Some(&true)).count();
             self.cells = Building::Text(count);
@@ -147,13 +151,7 @@ impl Builder {
     }
 
     /// The column that the cells make.
-    pub(super) fn finish(
-        self,
-        name: Option<String>,
-        index: usize,
-        reading: &Reading<'_>,
-        lines: &Lines,
-    ) -> Built {
+    pub(super) fn finish(self, name: Option<String>, index: usize, reading: &Reading<'_>, lines: &Lines) -> Built {
         let mut odd = self.odd;
         let (mut open, mut day_first) = (false, None);
         let (kind, cells, missing) = match self.cells {
@@ -170,7 +168,7 @@ impl Builder {
                 (kind, Cells::Values(values), without - odd.min(without))
             }
             Building::Words(coded) => {
-                let (kind, levels, missing, undecided) = coded.finish(reading, self.day_first, lines, &mut odd);
+                let (kind, levels, missing, undecided) = (*coded).finish(reading, self.day_first, lines, &mut odd);
                 open = undecided;
                 (kind, levels.map_or(Cells::None, |levels| Cells::Levels(Box::new(levels))), missing)
             }
@@ -184,7 +182,9 @@ impl Builder {
 /// The type of a column of these numbers; NaN: none.
 fn kind_of(values: &[f64], format: Option<DateFormat>) -> Kind {
     match format {
-        None if values.iter().all(|value| value.is_nan() || value.fract() == 0.0) => Kind::Integer,
+        None if values.iter().all(|value| value.is_nan() || (value.fract() == 0.0 && value.abs() < EXACT)) => {
+            Kind::Integer
+        }
         None => Kind::Number,
         Some(format) if !format.has_date() => Kind::Time(format),
         Some(format) if format.has_time() => Kind::DateTime(format),
@@ -258,7 +258,7 @@ impl Coded {
 
     /// The type, the levels in order, the number of missing cells, and whether day and month could be the other way round.
     fn finish(
-        mut self: Box<Self>,
+        mut self,
         reading: &Reading<'_>,
         day_first: Option<bool>,
         lines: &Lines,

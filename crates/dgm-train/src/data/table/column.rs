@@ -6,7 +6,7 @@ use super::number;
 /// What the cells of a column are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Whole numbers.
+    /// Whole numbers, of which 64-bit floats keep every digit (up to 2^53).
     Integer,
     /// Real numbers.
     Number,
@@ -90,6 +90,9 @@ impl Odd {
     }
 }
 
+/// Most values of a grid.
+const MOST_GRID: usize = 100;
+
 /// A column.
 #[derive(Clone, Debug)]
 pub struct Column {
@@ -105,7 +108,7 @@ pub struct Column {
     pub odd: Option<Box<Odd>>,
     /// All its values are the same one.
     pub constant: bool,
-    /// It numbers the rows: whole numbers, each once, in ascending order, one after the other or from 0 or 1 on.
+    /// It numbers the rows: whole numbers in ascending order, most of which follow each other, or under the name of an index.
     pub identifier: bool,
     pub(super) cells: Cells,
 }
@@ -224,8 +227,37 @@ impl Column {
         let rows = self.rows();
         let numbers = || (0..rows).filter_map(|row| self.number(row));
         let steps = || numbers().zip(numbers().skip(1)).map(|(a, b)| b - a);
-        let unnamed = self.index == 0 && self.name.as_deref() == Some("");
-        let from_start = self.number(0).is_some_and(|first| first == 0.0 || first == 1.0);
-        rows > 2 && steps().all(|step| step > 0.0) && (unnamed || from_start || steps().all(|step| step == 1.0))
+        let name = self.name.as_deref().map(str::to_ascii_lowercase);
+        let named = match name.as_deref() {
+            // As pandas and R write an index.
+            Some("" | "unnamed: 0" | "rownames") => self.index == 0,
+            Some(name) => name == "id" || name == "index" || name.ends_with("_id"),
+            None => false,
+        };
+        // Where rows were taken out, most numbers still follow each other.
+        rows > 2
+            && steps().all(|step| step > 0.0)
+            && (named || 2 * steps().filter(|&step| step == 1.0).count() > rows - 1)
+    }
+
+    /// The step between the values of a column of numbers that have few different values (3 to 100, each in ten rows on
+    /// average) at equal distances, a few of them left out: a grid rather than a continuous quantity.
+    pub fn grid(&self) -> Option<f64> {
+        let Cells::Levels(levels) = &self.cells else { return None };
+        let values = &levels.values;
+        let present = levels.codes.iter().filter(|&&code| code != NONE).count();
+        if !(matches!(self.kind, Kind::Integer | Kind::Number)
+            && (3..=MOST_GRID).contains(&values.len())
+            && 10 * values.len() <= present)
+        {
+            return None;
+        }
+        let steps = || values.windows(2).filter_map(|pair| Some(pair.last()? - pair.first()?));
+        let step = steps().reduce(f64::min)?;
+        let whole = |distance: f64| (distance / step - (distance / step).round()).abs() < 1e-6;
+        let places = (values.last()? - values.first()?) / step;
+        // 0.3 - 0.2 is not 0.1 to the last digit.
+        let step = format!("{step:.9e}").parse().ok()?;
+        (steps().all(whole) && places < 2.0 * values.len() as f64).then_some(step)
     }
 }

@@ -156,7 +156,7 @@ impl Date {
         let padded = digits == [2, 2];
         // Two digits of a year: `31.12.24`, `1/2/24`; but `1.2.10` is a version.
         let short = year_digits == 2 && (separator == '/' || (separator == '.' && padded));
-        if !digits.into_iter().all(small) || !(year_digits == 4 || short) || parts.iter().any(|&part| part == 0) {
+        if !digits.into_iter().all(small) || !(year_digits == 4 || short) || parts.contains(&0) {
             return None;
         }
         let year = match (short, year) {
@@ -167,7 +167,8 @@ impl Date {
         };
         let date = Self { year_first, separator, padded, short, year: i32::try_from(year).ok()?, parts };
         // It has to be a date in one of the orders.
-        let valid = [Order::YearFirst, Order::DayFirst, Order::MonthFirst].iter().any(|&order| date.days(order).is_some());
+        let valid =
+            [Order::YearFirst, Order::DayFirst, Order::MonthFirst].iter().any(|&order| date.days(order).is_some());
         (valid && year > 0).then_some((date, rest))
     }
 

@@ -1,10 +1,9 @@
 //! How a table is written: what the keys of `[data]` say, and what was recognised.
 
+use serde::de::Visitor;
 use serde::de::value::{BoolDeserializer, StrDeserializer};
-use serde::de::{Error as _, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::number::Style;
 use crate::data::encoding::TextEncoding;
 
 /// What stands between two cells.
@@ -158,7 +157,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Auto<T> {
                 if text == "auto" {
                     return Ok(Auto::Auto);
                 }
-                let value = T::deserialize(StrDeserializer::<E>::new(text));
+                let value = T::deserialize(StrDeserializer::<serde::de::value::Error>::new(text));
                 value.map(Auto::Set).map_err(|error| E::custom(format!("{error}, or \"auto\"")))
             }
 
@@ -166,7 +165,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Auto<T> {
                 T::deserialize(BoolDeserializer::<E>::new(value)).map(Auto::Set)
             }
         }
-        deserializer.deserialize_any(Either(std::marker::PhantomData)).map_err(D::Error::custom)
+        deserializer.deserialize_any(Either(std::marker::PhantomData))
     }
 }
 
@@ -208,10 +207,6 @@ pub struct Dialect {
 }
 
 impl Dialect {
-    pub(super) fn style(&self) -> Style {
-        Style { decimal: self.decimal, thousands: self.thousands }
-    }
-
     /// The options that say all this: with them the same table is read again without recognising anything.
     pub fn options(&self, missing_values: Vec<String>) -> Options {
         Options {

@@ -2,8 +2,8 @@
 
 /// The usual ones, in order: of spreadsheets, R, pandas, databases and UCI's files.
 const USUAL: [&str; 22] = [
-    "", "#N/A", "#NA", "-", "-NaN", "-nan", ".", "<NA>", "?", "N/A", "NA", "NAN", "NULL", "NaN", "NaT", "None", "Null", "n/a",
-    "nan", "nil", "null", "\\N",
+    "", "#N/A", "#NA", "-", "-NaN", "-nan", ".", "<NA>", "?", "N/A", "NA", "NAN", "NULL", "NaN", "NaT", "None", "Null",
+    "n/a", "nan", "nil", "null", "\\N",
 ];
 
 /// The usual markers and those of the configuration.

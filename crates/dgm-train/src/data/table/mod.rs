@@ -44,6 +44,7 @@ impl Table {
     /// # Errors
     ///
     /// A file that cannot be read or is no text, rows with different numbers of cells, and a table without rows.
+    #[allow(dead_code)]
     pub(crate) fn open(path: &Path, key: &str, options: &Options, fingerprint: &mut Fingerprint) -> Result<Self> {
         let open = || Source::open(path, key, "a table");
         read::read(open, options, &mut |text| fingerprint.update(text.as_bytes()))
@@ -121,7 +122,8 @@ impl Table {
     /// How to leave a column out.
     fn exclude(&self, column: &Column) -> String {
         let name = column.name.as_ref().filter(|name| !name.is_empty());
-        let alone = name.filter(|name| self.columns.iter().filter(|other| other.name.as_ref() == Some(name)).count() == 1);
+        let alone =
+            name.filter(|name| self.columns.iter().filter(|other| other.name.as_ref() == Some(name)).count() == 1);
         match alone {
             Some(name) => format!("leave the column out: data.exclude = [{name:?}]"),
             None => format!("leave the column out: data.exclude = [{}]", column.index),
@@ -130,4 +132,8 @@ impl Table {
 }
 
 #[cfg(test)]
+mod property_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod types_tests;

@@ -26,9 +26,9 @@ impl Style {
             (Point, T::Space),
             (Comma, T::Space),
         ];
-        let styles = styles.into_iter().filter(|(decimal, thousands)| {
-            options.decimal.allows(*decimal) && options.thousands.allows(*thousands)
-        });
+        let styles = styles
+            .into_iter()
+            .filter(|(decimal, thousands)| options.decimal.allows(*decimal) && options.thousands.allows(*thousands));
         let mut styles: Vec<_> = styles.map(|(decimal, thousands)| Self { decimal, thousands }).collect();
         // Who writes commas between cells writes points in numbers: "1,234" in quotes is a thousand.
         let sure = Self { decimal: Point, thousands: T::Comma };

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::build::EXACT;
 use super::column::{Column, Kind};
 use super::{Table, number};
 
@@ -128,14 +129,18 @@ fn profile_column(table: &Table, column: &Column) -> Profile {
         if numbers.std < 1e-12 * numbers.mean.abs() {
             wrong.push("the values differ by less than their digits can tell: subtract an offset from them".to_owned());
         }
-        if let Some(step) = grid(column, present) {
+        if let Some(step) = column.grid().filter(|_| column.kind == Kind::Number) {
             wrong.push(format!(
                 "{} different values, {} apart: a grid rather than a continuous quantity",
                 distinct.unwrap_or(0),
                 number::write(step)
             ));
         }
-        if column.kind == Kind::Integer && numbers.max.max(-numbers.min) > 9_007_199_254_740_992.0 {
+        let largest = numbers.max.max(-numbers.min);
+        if column.kind == Kind::Number
+            && (EXACT..1e20).contains(&largest)
+            && sorted.iter().all(|value| value.fract() == 0.0)
+        {
             wrong.push("whole numbers above 2^53 are rounded to 64-bit floats".to_owned());
         }
     }
@@ -162,20 +167,6 @@ fn profile_column(table: &Table, column: &Column) -> Profile {
         top,
         looks_wrong: wrong,
     }
-}
-
-/// The step of real numbers that have few different values at equal distances, many rows each.
-fn grid(column: &Column, present: usize) -> Option<f64> {
-    if column.kind != Kind::Number {
-        return None;
-    }
-    let levels: Vec<f64> = column.levels().iter().filter_map(|level| level.parse().ok()).collect();
-    let steps = || levels.windows(2).filter_map(|pair| Some(pair.last()? - pair.first()?));
-    let step = steps().reduce(f64::min)?;
-    let whole = |distance: f64| (distance / step - (distance / step).round()).abs() < 1e-6;
-    let span = levels.last()? - levels.first()?;
-    (levels.len() > 2 && 10 * levels.len() <= present && steps().all(whole) && span / step < 2.0 * levels.len() as f64)
-        .then_some(step)
 }
 
 /// Whether a word names a month beside digits, as `31-Dec-2024` does.

@@ -178,7 +178,8 @@ fn pass(
     let mut names = plan.names.clone();
     let mut notes = vec![format!("delimiter {}", plan.delimiter.name())];
     notes.extend(plan.notes.iter().cloned());
-    let named = |names: &Option<Vec<String>>| names.as_ref().and_then(|names| names.last()).is_some_and(|n| !n.is_empty());
+    let named =
+        |names: &Option<Vec<String>>| names.as_ref().and_then(|names| names.last()).is_some_and(|n| !n.is_empty());
     let mut left_out = 0;
     while builders.len() > 1 && builders.last().is_some_and(Builder::is_bare) && !named(&names) {
         builders.pop();
@@ -208,7 +209,10 @@ fn pass(
         columns.push(column);
     }
     // Later numbers may show what stands between thousands.
-    if !evidence.is_empty() && hints.evidence.is_empty() && sniff(&sample.0, sample.1, options, &evidence).style != plan.style {
+    if !evidence.is_empty()
+        && hints.evidence.is_empty()
+        && sniff(&sample.0, sample.1, options, &evidence).style != plan.style
+    {
         hints.evidence = evidence;
         again = true;
     }
@@ -269,7 +273,9 @@ fn not_a_table(name: &str, text: &str) -> Result<()> {
     let start = text.get(..2048).unwrap_or(text).trim_start();
     let has = |what: &str| start.get(..what.len()).is_some_and(|start| start.eq_ignore_ascii_case(what));
     let what = match () {
-        () if has("<!doctype html") || has("<html") => "an HTML page; download the file itself, not the page that shows it",
+        () if has("<!doctype html") || has("<html") => {
+            "an HTML page; download the file itself, not the page that shows it"
+        }
         () if has("<?xml") => "an XML document; in Python: pandas.read_xml(FILE).to_csv(\"table.csv\", index=False)",
         () if start.starts_with("{\"") || start.starts_with("[{") || start.starts_with("[[") => {
             "JSON; in Python: pandas.read_json(FILE).to_csv(\"table.csv\", index=False), with lines=True where each line is a \

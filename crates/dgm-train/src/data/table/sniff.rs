@@ -91,16 +91,17 @@ impl Sample {
             all += 1.0;
             typed += type_of_any_style(cell);
         }
-        let typed = if all > 0.0 { typed / all } else { 0.0 };
+        // Nobody leaves a column empty but the last: blanks in a row are one delimiter.
+        let row = |index| self.rows.iter().all(|row: &Row| row.cells.get(index).is_none_or(String::is_empty));
+        let hollow = (0..self.width.saturating_sub(1)).any(row);
+        let typed = if all > 0.0 && !hollow { typed / all } else { 0.0 };
         ((self.share.min(0.95) * 20.0).round() as u32, (typed * 10.0f64).round() as u32)
     }
 
     /// The cells of a column below the first row, or with it.
     fn column<'a>(&'a self, index: usize, with_first: bool) -> impl Iterator<Item = &'a str> + use<'a> {
         let rows = self.rows.iter().skip(usize::from(!with_first));
-        rows.filter(|row| row.cells.len() == self.width)
-            .filter_map(move |row| row.cells.get(index))
-            .map(String::as_str)
+        rows.filter(|row| row.cells.len() == self.width).filter_map(move |row| row.cells.get(index)).map(String::as_str)
     }
 }
 
@@ -111,7 +112,9 @@ fn type_of_any_style(cell: &str) -> f64 {
     }
     let any = |thousands: [Thousands; 2]| {
         thousands.into_iter().any(|thousands| {
-            [Decimal::Point, Decimal::Comma].into_iter().any(|decimal| Style { decimal, thousands }.parse(cell).is_some())
+            [Decimal::Point, Decimal::Comma]
+                .into_iter()
+                .any(|decimal| Style { decimal, thousands }.parse(cell).is_some())
         })
     };
     match () {
@@ -135,16 +138,19 @@ pub(super) fn sniff(text: &str, whole: bool, options: &Options, evidence: &Evide
     };
     let missing = Missing::new(&options.missing_values);
     let (mut style, mut open) = recognise_style(&sample, false, options, &missing, evidence);
-    let verdict = header_verdict(&sample, style, &missing);
+    let verdict = is_header(&sample, style, &missing);
     let above = || names_above(&sample, style);
     let first = sample.rows.first();
     let own = || first.and_then(|row| names_of(&row.cells, &sample));
-    let (names, first_row) = match (options.header.set(), verdict) {
-        (Some(false), _) => (None, false),
-        (_, Verdict::Sure) => (own(), true),
-        (given, verdict) => match above() {
+    let given = options.header.set();
+    // Who says that there is a header may mean the comment above numbers.
+    let wordy = first.is_some_and(|row| row.cells.iter().all(|cell| style.parse(cell).is_none()));
+    let (names, first_row) = match given {
+        Some(false) => (None, false),
+        _ if verdict || (given == Some(true) && wordy) => (own(), true),
+        _ => match above() {
             Some(names) => (Some(names), false),
-            None if given == Some(true) || verdict == Verdict::Likely => (own(), true),
+            None if given == Some(true) => (own(), true),
             None => (None, false),
         },
     };
@@ -170,7 +176,9 @@ pub(super) fn sniff(text: &str, whole: bool, options: &Options, evidence: &Evide
     if open {
         let (as_comma, other) = ("`1,234` is read as 1.234", "`1,234` is read as 1234");
         let said = if style.decimal == Decimal::Comma { as_comma } else { other };
-        notes.push(format!("no cell tells decimal commas from commas between thousands: {said}; set data.decimal if not"));
+        notes.push(format!(
+            "no cell tells decimal commas from commas between thousands: {said}; set data.decimal if not"
+        ));
     }
     let width_line = sample.rows.iter().find(|row| row.cells.len() == sample.width).map_or(1, |row| row.line);
     let (delimiter, width) = (sample.delimiter, sample.width);
@@ -213,15 +221,20 @@ fn recognise_delimiter(text: &str, whole: bool, comment: &Comment) -> Sample {
     let sample = |delimiter| Sample::new(text, whole, delimiter, comment);
     // Dates with times are one column, not two that a space divides.
     let lines = text.split(['\n', '\r']).map(str::trim);
-    let lines = lines.filter(|line| !line.is_empty() && (comment.start().is_empty() || !line.starts_with(comment.start())));
+    let lines =
+        lines.filter(|line| !line.is_empty() && (comment.start().is_empty() || !line.starts_with(comment.start())));
     let mut lines = lines.skip(1).take(ROWS).peekable();
-    let one = lines.peek().is_some() && lines.all(|line| Stamp::parse(line).is_some());
+    let one = lines.peek().is_some() && lines.all(|line| !line.contains(',') && Stamp::parse(line).is_some());
     // Of equal ones the last is the best.
-    let candidates = [Whitespace, Comma, Pipe, Semicolon, Tab].into_iter().filter(|&delimiter| !one || delimiter == Tab);
+    let candidates =
+        [Whitespace, Comma, Pipe, Semicolon, Tab].into_iter().filter(|&delimiter| !one || delimiter == Tab);
     // One sample at a time: each takes more memory than the text.
     let candidates = candidates.filter_map(|delimiter| {
         let sample = sample(delimiter);
-        (sample.width > 1 && sample.share >= 0.5).then(|| (sample.quality(), delimiter))
+        let quality = sample.quality();
+        // Lines of prose have the same number of words now and then.
+        let prose = delimiter == Whitespace && sample.share < 0.9 && quality.1 < 5;
+        (sample.width > 1 && sample.share >= 0.5 && !prose).then_some((quality, delimiter))
     });
     if let Some((_, best)) = candidates.max_by_key(|(quality, _)| *quality) {
         return sample(best);
@@ -280,23 +293,14 @@ fn recognise_style(
 }
 
 /// Whether the first row is a header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    /// It has words where the columns below have numbers or dates.
-    Sure,
-    /// All are words, and it has others than the rows below.
-    Likely,
-    No,
-}
-
-fn header_verdict(sample: &Sample, style: Style, missing: &Missing<'_>) -> Verdict {
+fn is_header(sample: &Sample, style: Style, missing: &Missing<'_>) -> bool {
     let typed = |cell: &str| style.parse(cell).is_some() || Stamp::parse(cell).is_some();
-    let Some(first) = sample.rows.first().map(|row| &row.cells) else { return Verdict::No };
+    let Some(first) = sample.rows.first().map(|row| &row.cells) else { return false };
     let width = sample.width;
     if first.len() != width && !(first.len() == width + 1 && first.last().is_some_and(String::is_empty)) {
         // One name less than cells, as R writes row names.
         let names = first.len() + 1 == width && first.iter().all(|cell| !typed(cell) && !missing.contains(cell));
-        return if names && sample.share >= 0.5 && sample.rows.len() > 1 { Verdict::Sure } else { Verdict::No };
+        return names && sample.rows.len() > 1;
     }
     let (mut yes, mut no, mut typed_columns) = (0, 0, 0);
     for (index, name) in first.iter().take(width).enumerate() {
@@ -316,15 +320,13 @@ fn header_verdict(sample: &Sample, style: Style, missing: &Missing<'_>) -> Verdi
         }
     }
     if yes > no || counts(first) && !sample.rows.get(1).is_some_and(|row| counts(&row.cells)) {
-        return Verdict::Sure;
+        return true;
     }
     let distinct = first.iter().take(width).collect::<HashSet<_>>().len() == width;
-    let others = || (0..width).all(|index| sample.column(index, false).all(|cell| first.get(index).is_none_or(|n| n != cell)));
+    let others =
+        || (0..width).all(|index| sample.column(index, false).all(|cell| first.get(index).is_none_or(|n| n != cell)));
     let words = first.iter().take(width).all(|cell| !missing.contains(cell) && !typed(cell));
-    match typed_columns == 0 && sample.rows.len() > 1 && distinct && words && others() {
-        true => Verdict::Likely,
-        false => Verdict::No,
-    }
+    typed_columns == 0 && sample.rows.len() > 1 && distinct && words && others()
 }
 
 /// Names that count: 0, 1, … after an empty cell, or years in a row after words.
