@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use dgm_core::random::Seed;
 use serde::{Deserialize, Serialize};
 
+use super::fraction::{part as part_of, tenth};
 use super::file::{Fingerprint, Source, stays_on_disk};
 use super::images::{self, ImageSet, Images};
 use super::npy::{self, Expected, Header, Numbers};
@@ -29,8 +30,9 @@ images::source! {
         /// Examples for validation. Default: those at the end of `train`.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub validation: Option<String>,
-        /// Examples for the test.
-        pub test: String,
+        /// Examples for the test. Default: the tenth at the end of `train`, before anything else is taken from it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub test: Option<String>,
         /// Labels of `train`, whole numbers.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub train_labels: Option<String>,
@@ -90,6 +92,12 @@ pub enum Layout {
     ChannelsFirst,
 }
 
+/// All but the last examples, and so many at the end.
+fn cut(images: &Images, last: usize) -> (Images, Images) {
+    let kept = images.len().saturating_sub(last);
+    (images.range(0, kept), images.range(kept, usize::MAX))
+}
+
 /// One array of examples.
 struct Part {
     /// Channels, rows and columns.
@@ -104,7 +112,7 @@ impl NpyConfig {
         let arrays = [
             ("train", Some(&mut self.train)),
             ("validation", self.validation.as_mut()),
-            ("test", Some(&mut self.test)),
+            ("test", self.test.as_mut()),
             ("train_labels", self.train_labels.as_mut()),
             ("validation_labels", self.validation_labels.as_mut()),
             ("test_labels", self.test_labels.as_mut()),
@@ -153,7 +161,7 @@ impl NpyConfig {
             let what = "the array of the labels, because data.target or data.condition is the label";
             require(self.train_labels.is_some(), "train_labels", what)?;
             require(self.validation_labels.is_some() || self.validation.is_none(), "validation_labels", what)?;
-            require(self.test_labels.is_some(), "test_labels", what)?;
+            require(self.test_labels.is_some() || self.test.is_none(), "test_labels", what)?;
         }
         Ok(())
     }
@@ -168,15 +176,17 @@ impl NpyConfig {
             None => None,
             Some(array) => Some(part(array, &self.validation_labels, ["validation", "validation_labels"])?),
         };
-        let test = part(&self.test, &self.test_labels, ["test", "test_labels"])?;
-        for (key, name, other) in [("test", &self.test, Some(&test))].into_iter().chain([(
-            "validation",
-            self.validation.as_ref().unwrap_or(&self.test),
-            validation.as_ref(),
-        )]) {
-            let Some(other) = other.filter(|other| (other.shape, other.levels) != (train.shape, train.levels)) else {
+        let test = match &self.test {
+            None => None,
+            Some(array) => Some(part(array, &self.test_labels, ["test", "test_labels"])?),
+        };
+        for (key, name, other) in
+            [("test", &self.test, &test), ("validation", &self.validation, &validation)]
+        {
+            let (Some(name), Some(other)) = (name, other) else { continue };
+            if (other.shape, other.levels) == (train.shape, train.levels) {
                 continue;
-            };
+            }
             return Err(Error::input(format!(
                 "data.{key}: {name} holds {}; expected {} as in {}; give arrays of one data set",
                 other.describe(),
@@ -184,13 +194,14 @@ impl NpyConfig {
                 self.train
             )));
         }
-        let (train, validation, Part { shape, levels, .. }) = match validation {
-            Some(validation) => (train.images.range(0, usize::MAX), validation.images, train),
-            None => {
-                let n = train.images.len();
-                let kept = n.saturating_sub(self.validation_size.unwrap_or(n / 6));
-                (train.images.range(0, kept), train.images.range(kept, usize::MAX), train)
-            }
+        let Part { shape, levels, images: train } = train;
+        let (train, test) = match test {
+            Some(test) => (train, test.images),
+            None => cut(&train, part_of(train.len(), tenth())),
+        };
+        let (train, validation) = match validation {
+            Some(validation) => (train, validation.images),
+            None => cut(&train, self.validation_size.unwrap_or(train.len() / 6)),
         };
         let declared = self.declared();
         if levels.is_none() && (self.binarize != Binarize::None || self.dequantize != Dequantize::None) {
@@ -217,7 +228,7 @@ impl NpyConfig {
             interleaved: self.layout == Layout::ChannelsLast,
             train: train.range(0, self.train_limit.unwrap_or(usize::MAX)),
             validation,
-            test: test.images.range(0, self.test_limit.unwrap_or(usize::MAX)),
+            test: test.range(0, self.test_limit.unwrap_or(usize::MAX)),
             fingerprint: fingerprint.finish(),
         };
         let mut dataset =

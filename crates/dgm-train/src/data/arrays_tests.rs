@@ -32,8 +32,8 @@ impl Files {
         let mut config = self.config.clone();
         let NpyConfig { train, test, validation, train_labels, test_labels, .. } = &mut config;
         let place = |name: &mut String| *name = self.folder.path().join(&*name).display().to_string();
-        [train, test].into_iter().for_each(place);
-        [validation, train_labels, test_labels].into_iter().flatten().for_each(place);
+        place(train);
+        [test, validation, train_labels, test_labels].into_iter().flatten().for_each(place);
         config.validate().unwrap();
         load(&DataConfig::Npy(config), Seed(1))
     }
@@ -47,6 +47,17 @@ impl Files {
 
 fn le(numbers: &[f32]) -> Vec<u8> {
     numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+}
+
+#[test]
+fn without_a_test_array_the_end_of_the_examples_is_the_test() {
+    let mut files = Files::new();
+    files.config.test = None;
+    files.write("train.npy", "<f8", "(30, 1)", &(0..30).flat_map(|i| f64::from(i).to_le_bytes()).collect::<Vec<_>>());
+    let data = files.load().unwrap();
+    assert_eq!(all(&data.test.target).values(), [27.0, 28.0, 29.0]);
+    assert_eq!(all(&data.validation.target).values(), [23.0, 24.0, 25.0, 26.0]);
+    assert_eq!(data.train.len(), 23);
 }
 
 #[test]
@@ -178,7 +189,7 @@ fn binarised_mnist_is_unpacked() {
     let config = NpyConfig {
         train: array("train.npy"),
         validation: Some(array("valid.npy")),
-        test: array("test.npy"),
+        test: Some(array("test.npy")),
         packed: true,
         shape: Some([28, 28]),
         ..Files::new().config

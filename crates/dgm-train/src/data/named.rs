@@ -105,7 +105,7 @@ impl NamedConfig {
         NpyConfig {
             train: array("x_train"),
             validation: None,
-            test: array("x_test"),
+            test: Some(array("x_test")),
             train_labels: Some(array("y_train")),
             validation_labels: None,
             test_labels: Some(array("y_test")),

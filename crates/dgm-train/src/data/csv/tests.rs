@@ -246,8 +246,8 @@ fn errors_name_line_and_column() {
     let many: String = (0..60).map(|i| format!("{i}.5,{}\n", i * i)).collect();
     assert_eq!(
         error(&format!("{many}7,bad\n"), same),
-        "t.csv:61: column 1: found \"bad\"; expected a number as in the rest of the column; if it stands for a missing value, set \
-         data.missing_values = [\"bad\"]; if the column holds words, name it in data.categorical; to do without it, in data.exclude"
+        "t.csv:61: column 1: found \"bad\"; expected a finite number, as in nearly all rows; fix the cell, set data.missing_values = \
+         [\"bad\"] if it stands for a missing value, or leave the column out: data.exclude = [1]"
     );
     assert!(error(&format!("{many}7,1e999\n"), same).starts_with("t.csv:61: column 1: found \"1e999\""));
     // Following the advice leads on.
