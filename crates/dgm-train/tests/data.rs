@@ -118,15 +118,12 @@ fn a_file_that_is_read_row_by_row_gives_the_same_run_and_may_not_change() {
     let text = String::from_utf8(output.stderr).unwrap();
     let last = text.lines().last().unwrap_or_default();
     assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(last.starts_with("error: x.npy: the file was changed while it is in use;"), "{text}");
+    assert!(last.starts_with("error: ") && last.contains("x.npy: the file was changed while it is in use;"), "{text}");
     // It cannot go on with that file, and says so.
     let resumed = run(folder.path(), &["--resume", "changed"]);
     let text = String::from_utf8(resumed.stderr).unwrap();
     assert_eq!(resumed.status.code(), Some(2));
-    assert!(
-        text.starts_with("error: x.npy: found 872 bytes of data; expected 38400 for 600 × 8 × 8: cut short"),
-        "{text}"
-    );
+    assert!(text.contains("x.npy: found 872 bytes of data; expected 38400 for 600 × 8 × 8: cut short"), "{text}");
 }
 
 /// Pixels as floats from 0 to 1: each refusal says what makes levels of them, and that trains.
@@ -146,15 +143,15 @@ fn floats_from_0_to_1_become_levels_as_the_messages_say() {
         ["--config", "x.toml", "--quiet", "--out", "run"].into_iter().chain(sets).collect::<Vec<_>>()
     };
     let text = common::run_fails(folder.path(), &args(&[]), 2);
-    let advice = "the data hold real numbers; use \"normal\", or for pixels from 0 to 1 set data.levels = 256, data.scale = \
-                  255 and data.binarize = \"dynamic\"";
+    let advice = "the data hold real numbers; use \"normal\", or make levels of pixels: set data.levels = 256 (and data.scale = \
+                  255, if they are from 0 to 1) and data.binarize = \"dynamic\"";
     assert!(text.ends_with(advice), "{text}");
     let text = common::run_fails(folder.path(), &args(&["data.levels=256"]), 2);
     assert!(text.ends_with("for pixels from 0 to 1 set data.scale = 255, else leave data.levels out"), "{text}");
     let text = common::run_fails(folder.path(), &args(&["data.binarize=dynamic"]), 2);
     assert!(text.contains("data.levels = 256 and data.scale = 255"), "{text}");
     let text = common::run_fails(folder.path(), &args(&["model.likelihood=beta_binomial"]), 2);
-    assert!(text.ends_with("or for pixels from 0 to 1 set data.levels = 256 and data.scale = 255"), "{text}");
+    assert!(text.ends_with("set data.levels = 256 (and data.scale = 255, if they are from 0 to 1)"), "{text}");
 
     run_ok(folder.path(), &args(&["data.levels=256", "data.scale=255", "data.binarize=dynamic"]));
     let transforms = &json(&folder.path().join("run/result.json"))["transforms"];

@@ -335,11 +335,19 @@ impl NpyConfig {
             (&[_, height, width], _, _) => Ok([1, height, width]),
             (&[_, height, width, c], Layout::ChannelsLast, _) if channels(c) => Ok([c, height, width]),
             (&[_, c, height, width], Layout::ChannelsFirst, _) if channels(c) => Ok([c, height, width]),
-            _ => Err(Error::input(format!(
-                "{name}: found an array {}; expected [n], [n, numbers], [n, height, width] or [n, height, width, channels] with \
-                 1 or 3 channels (data.layout says where these are)",
-                header.dimensions()
-            ))),
+            (shape, layout, _) => {
+                let advice = match (shape, layout) {
+                    (&[_, c, _, _], Layout::ChannelsLast) if channels(c) => "set data.layout = \"channels_first\"",
+                    (&[_, _, _, c], Layout::ChannelsFirst) if channels(c) => "set data.layout = \"channels_last\"",
+                    ([_, _, _, 4], _) => "save array[..., :3], without the alpha channel",
+                    _ => "save a reshaped array",
+                };
+                Err(Error::input(format!(
+                    "{name}: found an array {}; expected [n], [n, numbers], [n, height, width] or [n, height, width, \
+                     channels] with 1 or 3 channels; {advice}",
+                    header.dimensions()
+                )))
+            }
         }
     }
 
@@ -348,7 +356,8 @@ impl NpyConfig {
             let header = npy::read_header(source)?;
             if !matches!(header.shape[..], [_] | [_, 1]) {
                 return Err(Error::input(format!(
-                    "{}: found an array {}; expected [n], one label an example",
+                    "{}: found an array {}; expected [n], one label an example; of one-hot rows save numpy.argmax(labels, \
+                     axis=1)",
                     source.name(),
                     header.dimensions()
                 )));

@@ -100,6 +100,7 @@ fn colours_become_planes() {
     assert_eq!(all(&data.test.target).values(), [9.0, 6.0, 8.0, 5.0, 7.0, 4.0]);
     files.write("train.npy", "|u1", "(2, 3, 1, 2)", &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
     assert!(files.error().contains("found an array 2 × 3 × 1 × 2; expected [n], [n, numbers]"), "{}", files.error());
+    assert!(files.error().ends_with("; set data.layout = \"channels_first\""), "{}", files.error());
     files.write("test.npy", "|u1", "(1, 3, 1, 2)", &[1, 2, 3, 4, 5, 6]);
     files.config.layout = Layout::ChannelsFirst;
     let data = files.load().unwrap();

@@ -428,6 +428,12 @@ fn folders_that_make_no_data_set_are_refused() {
     assert!(folder.error().ends_with(advice), "{}", folder.error());
     folder.config.path = folder.folder.path().join("around/archive");
     assert_eq!(folder.load().unwrap().spec.condition.unwrap().classes, Some(2));
+    for part in ["seg_pred", "seg_test", "seg_train"] {
+        ["a", "b"].iter().for_each(|class| folder.write(&format!("seg/{part}/{class}/1.png"), &grey([2, 3], 1)));
+    }
+    folder.config.path = folder.folder.path().join("seg");
+    let advice = "; set data.path = \"seg/seg_train\" and data.test_path = \"seg/seg_test\"";
+    assert!(folder.error().ends_with(advice), "{}", folder.error());
     folder.config.path = folder.folder.path().join("set");
     fs::create_dir(folder.folder.path().join("set/none")).unwrap();
     assert!(folder.error().starts_with("set/none: found no file"), "{}", folder.error());

@@ -273,7 +273,12 @@ fn read_header<const N: usize>(source: &mut Source<'_>, what: &str) -> Result<He
     };
     if [zero_0, zero_1] != [0, 0] {
         let found = format!("{zero_0:02x} {zero_1:02x} {kind:02x} {dimensions:02x}");
-        return Err(fail(format!("starts with {found}; expected 00 00 08 {N:02x}, say, an IDX file; give {what}")));
+        let advice = match &magic[..] {
+            b"\x93NUM" => "it is an array of NumPy: set data.source = \"npy\"".to_owned(),
+            [b'P', b'K', ..] | [b'B', b'Z', b'h', _] | b"\xfd7zX" => "unpack it and name the unpacked file".to_owned(),
+            _ => format!("give {what}"),
+        };
+        return Err(fail(format!("starts with {found}; expected 00 00 08 {N:02x}, say, an IDX file; {advice}")));
     }
     let Some(element) = element(kind) else {
         return Err(fail(format!(

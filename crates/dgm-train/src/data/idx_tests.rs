@@ -205,6 +205,8 @@ fn errors_say_what_was_found_and_expected() {
         ),
         (idx(8, &[6], &data), "found IDX data with 1 dimensions; expected 3; give the IDX file with the train images"),
         (idx(8, &[6, 0, 2], &data), "the header says 6 × 0 × 2; expected sizes of at least 1"),
+        (b"PK\x03\x04".to_vec(), "an IDX file; unpack it and name the unpacked file"),
+        (b"\x93NUMPY\x01\0".to_vec(), "an IDX file; it is an array of NumPy: set data.source = \"npy\""),
         (b"col_a,col_b\n1,2\n".to_vec(), "starts with 63 6f 6c 5f; expected 00 00 08 03, say, an IDX file"),
         (idx(8, &[1 << 30, 1 << 30, 1], &data), "found 12 bytes of data; expected 1152921504606846976 for "),
         (gzip(&idx(8, &[1 << 29, 1 << 30, 1], &data)), "found 12 bytes of data; expected 576460752303423488 for "),

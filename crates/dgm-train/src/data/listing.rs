@@ -134,7 +134,7 @@ impl Files {
         for (class, folder) in folders.iter().enumerate() {
             let (deeper, images) = entries(folder)?;
             if let Some(deeper) = deeper.first() {
-                return Err(too_deep(root, key, folder, deeper, folders.len()));
+                return Err(too_deep(root, key, folder, deeper, &folders));
             }
             if images.is_empty() && !empty {
                 let folder = folder.display();
@@ -233,16 +233,19 @@ impl Files {
 }
 
 /// The message for a folder of folders where images of one class are expected.
-fn too_deep(root: &Path, key: &str, folder: &Path, deeper: &Path, classes: usize) -> Error {
+fn too_deep(root: &Path, key: &str, folder: &Path, deeper: &Path, folders: &[PathBuf]) -> Error {
     let (class, shown) = (name_of(folder), folder.display());
-    // A folder around all classes, as archives have it.
-    let advice = if classes == 1 {
-        format!("if its folders are the classes, set data.{key} = \"{shown}\"")
-    } else {
-        format!(
+    let called = |what: &str| folders.iter().find(|folder| name_of(folder).to_lowercase().contains(what));
+    let advice = match (folders, called("train"), called("test")) {
+        // A folder around all classes, as archives have it.
+        ([_], _, _) => format!("if its folders are the classes, set data.{key} = \"{shown}\""),
+        (_, Some(train), Some(test)) if key == "path" => {
+            format!("set data.path = \"{}\" and data.test_path = \"{}\"", train.display(), test.display())
+        }
+        _ => format!(
             "move its images up into {class}, or set data.{key} to the folder whose folders are the classes (\"{shown}\", \
              say)"
-        )
+        ),
     };
     Error::input(format!(
         "data.{key}: {} has the folder {class} and in it the folder {}; expected images alone in the folder of a class; \

@@ -109,10 +109,11 @@ macro_rules! registry {
             pub(crate) fn advice(&self, spec: &DataSpec, error: &ModelError) -> &'static str {
                 match (self, &spec.values, error) {
                     (Self::Npy(_), Values::Real(_), ModelError::Likelihood { likelihood: "bernoulli", .. }) => {
-                        ", or for pixels from 0 to 1 set data.levels = 256, data.scale = 255 and data.binarize = \"dynamic\""
+                        ", or make levels of pixels: set data.levels = 256 (and data.scale = 255, if they are from 0 to 1) and \
+                         data.binarize = \"dynamic\""
                     }
                     (Self::Npy(_), Values::Real(_), ModelError::Likelihood { .. }) => {
-                        ", or for pixels from 0 to 1 set data.levels = 256 and data.scale = 255"
+                        ", or make levels of pixels: set data.levels = 256 (and data.scale = 255, if they are from 0 to 1)"
                     }
                     _ => "",
                 }

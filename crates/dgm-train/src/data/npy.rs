@@ -260,6 +260,9 @@ fn advice(number: f64, bound: usize, key: &str, scale: f64) -> String {
     if key != "levels" {
         return "number the labels from 0 on".into();
     }
+    if scale != 1.0 && number.fract() == 0.0 && (0.0..bound as f64).contains(&number) {
+        return "leave data.scale out: the numbers may be levels as they are".into();
+    }
     if scale != 1.0 {
         return "set another data.scale, or leave data.levels and data.scale out, so that the numbers are real".into();
     }
@@ -294,6 +297,9 @@ fn c_order<T: Copy>(numbers: &[T], shape: &[usize]) -> Vec<T> {
     ordered
 }
 
+/// What to do about texts.
+const TEXTS: &str = "these are texts; number them with numpy.unique(array, return_inverse=True)[1]";
+
 /// NumPy's name of a type, such as `<f4`, as an element, and whether it is a truth value. The error is advice.
 fn element(descr: &str) -> std::result::Result<(Element, bool), &'static str> {
     let mut characters = descr.chars();
@@ -303,6 +309,7 @@ fn element(descr: &str) -> std::result::Result<(Element, bool), &'static str> {
         Some('<') => false,
         Some('>') => true,
         Some('|') if size == 1 => false,
+        _ if kind == Some('S') => return Err(TEXTS),
         _ if kind == Some('O') => return Err("an array of Python objects is no array of numbers"),
         _ => return Err("convert it with array.astype('float32')"),
     };
@@ -311,6 +318,8 @@ fn element(descr: &str) -> std::result::Result<(Element, bool), &'static str> {
         (Some('u'), 1 | 2 | 4 | 8) => (Kind::Unsigned, false),
         (Some('i'), 1 | 2 | 4 | 8) => (Kind::Signed, false),
         (Some('f'), 2 | 4 | 8) => (Kind::Float, false),
+        (Some('U' | 'S'), _) => return Err(TEXTS),
+        (Some('M' | 'm'), _) => return Err("these are times; convert them with array.astype('int64')"),
         _ => return Err("convert it with array.astype('float32')"),
     };
     Ok((Element { kind, size, big_endian }, boolean))

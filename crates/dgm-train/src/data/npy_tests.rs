@@ -125,6 +125,10 @@ fn errors_say_what_was_found_and_expected() {
         ),
         ("{'descr': '<f16', 'fortran_order': False, 'shape': (1,), }", "convert it with array.astype('float32')"),
         (
+            "{'descr': '<U5', 'fortran_order': False, 'shape': (1,), }",
+            "these are texts; number them with numpy.unique(array, return_inverse=True)[1]",
+        ),
+        (
             "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }",
             "an array of Python objects is no array of numbers",
         ),
