@@ -8,7 +8,8 @@ use crate::files::write_atomic;
 use crate::report::tell;
 use crate::train::checkpoint::{Checkpoint, Progress};
 use crate::train::checkpoints::Checkpoints;
-use crate::train::{initial_model, restore};
+use crate::train::go_on::{GOES_ON, continued};
+use crate::train::{AT_END, initial_model, restore};
 use burn::module::Module;
 use burn::tensor::Device;
 use dgm_models::{AnyModel, DataSpec, Ensemble};
@@ -60,8 +61,20 @@ pub struct Provenance {
     /// What the levels stand for, where they are symbols of a text: to write texts, the text itself is not needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vocabulary: Option<Vocabulary>,
+    /// The run at whose best weights it began, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<StartedFrom>,
     /// Seconds since 1970 when the run began.
     pub began: u64,
+}
+
+/// The run at whose best weights another begins: fine-tuning.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartedFrom {
+    /// Its folder, as an absolute path.
+    pub run: PathBuf,
+    /// SHA-256 of the weights, as in its `result.json`.
+    pub weights_sha256: String,
 }
 
 impl RunFolder {
@@ -153,7 +166,13 @@ impl RunFolder {
     ///
     /// # Errors
     /// A folder that cannot be written.
-    pub fn describe(&self, config: &Config, dataset: &Dataset, backend: &Backend) -> Result<()> {
+    pub fn describe(
+        &self,
+        config: &Config,
+        dataset: &Dataset,
+        backend: &Backend,
+        from: Option<StartedFrom>,
+    ) -> Result<()> {
         let provenance = Provenance {
             version: env!("CARGO_PKG_VERSION").into(),
             burn: "0.22.1".into(),
@@ -167,6 +186,7 @@ impl RunFolder {
             transforms: dataset.transforms.clone(),
             entropy: dataset.entropy,
             vocabulary: dataset.vocabulary.clone(),
+            from,
             began: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
         };
         if self.path.join("config.toml").exists() {
@@ -331,6 +351,19 @@ impl RunFolder {
         )))
     }
 
+    /// The newest checkpoint as this configuration takes it, whose end may be a later one than the checkpoint knows of, and what there is
+    /// to say about that; `None` before the first. See [`continued`].
+    ///
+    /// # Errors
+    /// A damaged checkpoint, keys that may not differ and do, an end before what is done already.
+    pub(crate) fn continued(&self, config: &Config, examples: usize) -> Result<Option<(Checkpoint, Vec<String>)>> {
+        let Some(checkpoint) = self.checkpoints().newest()? else { return Ok(None) };
+        let file = self.checkpoints().after(checkpoint.progress.step);
+        self.check_unchanged(config, &checkpoint, &file)?;
+        let before = checkpoint.config(&file.display().to_string())?;
+        continued(checkpoint, config, &before, examples, &self.path.display().to_string()).map(Some)
+    }
+
     /// The best model of the run, ready to evaluate, from the folder alone.
     ///
     /// # Errors
@@ -392,11 +425,16 @@ impl RunFolder {
             bytes => bytes.map_err(|error| Error::run(format!("{}: cannot be read: {error}", path.display())))?,
         };
         let (step, restored) = from.map_or((0, 0), |progress| (progress.step, progress.restored));
+        let complete = from.is_some_and(|progress| progress.complete);
         // Bytes that are no text, and a line that a crash cut short, are no lines.
         let text = String::from_utf8_lossy(&bytes);
         let keep = |line: &&str| {
             let value: Option<serde_json::Value> = serde_json::from_str(line).ok().filter(|_| line.ends_with('\n'));
             value.is_some_and(|value| {
+                // A run that goes on beyond its end has no such line.
+                if !complete && value[AT_END] == true {
+                    return false;
+                }
                 let later = value["restored"].as_u64().is_some_and(|times| times > restored);
                 value["step"].as_u64().is_some_and(|at| at <= step) && !later
             })
@@ -418,6 +456,20 @@ impl RunFolder {
         synced.map_err(|error| Error::run(format!("{}: cannot be written: {error}", path.display())))
     }
 
+    /// Takes a file away, where it is there.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub(crate) fn remove(&self, name: &str) -> Result<()> {
+        let path = self.path.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(Error::run(format!("{}: cannot be removed: {error}", path.display())))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Writes a value as indented JSON.
     ///
     /// # Errors
@@ -431,17 +483,18 @@ impl RunFolder {
     }
 }
 
-/// The keys that differ and may not: what a run may be given anew when it goes on or is evaluated changes no weights. Data may move:
-/// their fingerprint says whether they are the same.
+/// The keys that differ and may not: what a run may be given anew changes no weights that it has, only how far it goes on. Data may
+/// move: their fingerprint says whether they are the same.
 pub(crate) fn changed(config: &Config, other: &Config) -> Vec<String> {
-    const MAY: [&str; 4] =
-        ["training.checkpoint_every", "training.keep_checkpoints", "training.max_minutes", "evaluation"];
+    const MAY: [&str; 3] = ["training.checkpoint_every", "training.keep_checkpoints", "evaluation"];
     let paths = path_keys(config);
-    let may = |key: &String| {
-        let within = |may: &str| key.strip_prefix(may).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        paths.contains(key) || MAY.into_iter().any(within)
-    };
+    let may = |key: &String| paths.contains(key) || MAY.into_iter().chain(GOES_ON).any(|may| is_within(key, may));
     config.differences(other).into_iter().filter(|key| !may(key)).collect()
+}
+
+/// Whether a key is this one, or one of the table that this one is.
+pub(crate) fn is_within(key: &str, table: &str) -> bool {
+    key.strip_prefix(table).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// The keys that are paths of the data, with dots.

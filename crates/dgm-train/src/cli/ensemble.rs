@@ -21,7 +21,7 @@ pub(super) fn train(job: &Job, members: &[Config], args: &TrainArgs, stop: &Stop
                 tell(format_args!("member {} of {}, seed {}: {what}", index + 1, members.len(), config.seed));
             }
         };
-        if is_done(&folder)? {
+        if is_done(&folder, config, job.dataset.train.len())? {
             told("complete");
             continue;
         }
@@ -34,12 +34,26 @@ pub(super) fn train(job: &Job, members: &[Config], args: &TrainArgs, stop: &Stop
     evaluated(job, Some(Members::read(&job.folder, members.len())?)).map(Some)
 }
 
+/// Whether every member was; the members that are there have the configurations that the ensemble's makes them.
+///
+/// # Errors
+/// A member whose configuration is another, or whose new end lies before what it has done.
+pub(super) fn are_done(ensemble: &RunFolder, members: &[Config], examples: usize) -> Result<bool> {
+    check(ensemble, members)?;
+    let mut done = true;
+    for (index, config) in members.iter().enumerate() {
+        done &= is_done(&ensemble.member(index), config, examples)?;
+    }
+    Ok(done)
+}
+
 /// Whether a member was trained to its end and evaluated.
-fn is_done(folder: &RunFolder) -> Result<bool> {
-    if !folder.path().join("config.toml").is_file() || !folder.path().join("result.json").is_file() {
+fn is_done(folder: &RunFolder, config: &Config, examples: usize) -> Result<bool> {
+    if !folder.path().join("config.toml").is_file() {
         return Ok(false);
     }
-    Ok(folder.checkpoints().newest()?.is_some_and(|checkpoint| checkpoint.progress.complete))
+    let complete = folder.continued(config, examples)?.is_some_and(|(checkpoint, _)| checkpoint.progress.complete);
+    Ok(complete && folder.path().join("result.json").is_file())
 }
 
 /// What a member starts from: the data and the backend of the ensemble, in its own folder.
@@ -52,9 +66,14 @@ fn member_job(job: &Job, folder: RunFolder, config: &Config, log_format: LogForm
     }
     let lock = folder.lock()?;
     let from = match begun {
-        true => where_it_stands(&folder, config, log_format)?,
+        true => {
+            let from = where_it_stands(&folder, config, dataset.train.len(), log_format)?;
+            // The figures of an earlier end are not those of this one; with them the member would count as trained.
+            folder.remove("result.json")?;
+            from
+        }
         false => {
-            folder.describe(config, &dataset, &backend)?;
+            folder.describe(config, &dataset, &backend, None)?;
             None
         }
     };
@@ -62,7 +81,7 @@ fn member_job(job: &Job, folder: RunFolder, config: &Config, log_format: LogForm
 }
 
 /// The members that are there have the configurations that the ensemble's makes them.
-pub(super) fn check(ensemble: &RunFolder, members: &[Config]) -> Result<()> {
+fn check(ensemble: &RunFolder, members: &[Config]) -> Result<()> {
     for (index, config) in members.iter().enumerate() {
         let folder = ensemble.member(index);
         if !folder.path().join("config.toml").is_file() {

@@ -6,6 +6,7 @@ mod data_fetch;
 mod data_inspect;
 mod ensemble;
 mod evaluate;
+mod fine_tune;
 mod output;
 mod sample;
 mod sample_text;
@@ -52,7 +53,8 @@ struct TrainArgs {
     /// flex, ndarray, wgpu, wgpu:cpu, cuda: see `dgm-train backends` [default: flex; with --resume the run's]
     #[arg(long)]
     backend: Option<String>,
-    /// Change a value of the configuration, as in --set training.epochs=5; with --resume: where the data are now
+    /// Change a value of the configuration, as in --set training.epochs=5; with --resume: how far it goes on
+    /// (training.epochs, max_minutes, early_stopping, ensemble), and where the data are now
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
     /// The seed, in place of the configuration's
@@ -61,9 +63,12 @@ struct TrainArgs {
     /// Output folder [default: runs/<configuration>-<time>]
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Go on with the run in this folder, from its last checkpoint; with --config only if that is the run's own
+    /// Go on with the run in this folder, from its last checkpoint, or beyond its end: --set training.epochs=400
     #[arg(long, value_name = "RUN", conflicts_with = "out")]
     resume: Option<PathBuf>,
+    /// Begin a new run at the best weights of the run in this folder, which has the same [model]: fine-tuning
+    #[arg(long, value_name = "RUN", conflicts_with = "resume")]
+    from: Option<PathBuf>,
     /// No progress, only the results
     #[arg(long)]
     quiet: bool,

@@ -2,7 +2,7 @@
 
 use super::output::say;
 use super::signals::Stop;
-use super::{TrainArgs, ensemble};
+use super::{TrainArgs, ensemble, fine_tune};
 use crate::backend::Backend;
 use crate::config::{Config, ConfigFile, Missing};
 use crate::data::{self, Dataset};
@@ -12,15 +12,16 @@ use crate::evaluate::{self, Members, Results};
 use crate::report::grid;
 use crate::report::progress::{self, LogFormat};
 use crate::report::tell;
-use crate::run_folder::{Lock, RunFolder, listed, path_keys};
+use crate::run_folder::{Lock, RunFolder, is_within, listed, path_keys};
 use crate::train::checkpoint::Checkpoint;
+use crate::train::go_on::GOES_ON;
 use crate::train::{Ending, Trainer, initial_model, optimizer};
 use chrono::Utc;
 use dgm_core::random::Seed;
 use dgm_models::Model;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What training starts from, checked.
 pub(super) struct Job {
@@ -111,6 +112,10 @@ fn new(args: &TrainArgs, path: &Path) -> Result<Job> {
         Error::input(format!("{place}{error}"))
     })?;
     optimizer::check(&config.optimizer, &model, |key| file.place_of(&args.assignments(), &["optimizer", key]))?;
+    let start = match &args.from {
+        Some(run) => Some(fine_tune::begin(run, &config, &dataset, &backend.device)?),
+        None => None,
+    };
     let stem = path.file_stem().map_or("run".into(), |stem| stem.to_string_lossy().into_owned());
     let out = args.out.clone().unwrap_or_else(|| default_folder(&stem));
     let folder = match config.members() {
@@ -118,42 +123,82 @@ fn new(args: &TrainArgs, path: &Path) -> Result<Job> {
         None => RunFolder::create(&out)?,
     };
     let lock = folder.lock()?;
-    folder.describe(&config, &dataset, &backend)?;
-    Ok(Job { config, dataset, backend, folder, from: None, _lock: lock })
+    let (weights, started_from) = start.unzip();
+    let from = match weights {
+        // On disk before the folder is a run: it never begins anywhere else.
+        Some(weights) => {
+            let (device, eager, stop) = (backend.device.clone(), backend.is_eager(), &AtomicBool::new(false));
+            let trainer = Trainer { config: &config, dataset: &dataset, device, eager, folder: &folder, stop };
+            trainer.begin_at(weights)?;
+            folder.checkpoints().newest()?
+        }
+        None => {
+            // Of a run with --from that was killed before it was one.
+            folder.remove("checkpoint/step-0.dgm")?;
+            None
+        }
+    };
+    folder.describe(&config, &dataset, &backend, started_from)?;
+    Ok(Job { config, dataset, backend, folder, from, _lock: lock })
 }
 
 fn resumed(args: &TrainArgs, run: &Path) -> Result<Job> {
     let folder = RunFolder::open(run)?;
     let lock = folder.lock()?;
     let own = folder.config()?;
-    let config = match &args.config {
-        Some(path) => ConfigFile::open(path)?.config(&args.assignments(), Missing::Refused)?,
-        None => folder.config_with_moved_data(&args.overrides)?,
-    };
-    if let Some(path) = &args.config {
-        let (name, paths) = (path.display(), path_keys(&own));
-        let other: Vec<String> = config.differences(&own).into_iter().filter(|key| !paths.contains(key)).collect();
-        if !other.is_empty() {
-            return Err(Error::input(format!(
-                "{}: the run began with another configuration than {name}, in {}; leave out --config to go on as it \
-                 began, or begin a new run with --out",
-                run.display(),
-                listed(&other)
-            )));
-        }
-    }
-    folder.check_members(&config)?;
+    folder.check_members(&own)?;
+    let config = given_anew(args, &folder, &own)?;
     let backend = Backend::open(args.backend.as_ref().unwrap_or(&folder.provenance()?.backend))?;
     let dataset = folder.dataset(&config)?;
     let from = match config.members() {
-        Some(members) => ensemble::check(&folder, &members).map(|()| None)?,
-        None => where_it_stands(&folder, &config, args.log_format)?,
+        Some(members) => {
+            // Each member writes its own configuration when its turn comes.
+            if !ensemble::are_done(&folder, &members, dataset.train.len())? && config != own {
+                folder.write_config(&config)?;
+            }
+            None
+        }
+        None => where_it_stands(&folder, &config, dataset.train.len(), args.log_format)?,
     };
-    // Evaluated again, a run stays as it is; trained on, it finds its data where they are now.
-    if config != own && !from.as_ref().is_some_and(|checkpoint| checkpoint.progress.complete) {
-        folder.write_config(&config)?;
-    }
     Ok(Job { config, dataset, backend, folder, from, _lock: lock })
+}
+
+/// The configuration that a run goes on with: its own, with a later end or with data that have moved.
+fn given_anew(args: &TrainArgs, folder: &RunFolder, own: &Config) -> Result<Config> {
+    let run = folder.path().display();
+    let config = match &args.config {
+        Some(path) => ConfigFile::open(path)?.config(&args.assignments(), Missing::Refused)?,
+        None if args.overrides.is_empty() => return Ok(own.clone()),
+        None => folder.config_file()?.config(&args.overrides, Missing::Refused)?,
+    };
+    let paths = path_keys(own);
+    let may = |key: &String| paths.contains(key) || GOES_ON.into_iter().any(|may| is_within(key, may));
+    let other: Vec<String> = config.differences(own).into_iter().filter(|key| !may(key)).collect();
+    if !other.is_empty() {
+        return Err(Error::input(match &args.config {
+            Some(path) => format!(
+                "{run}: the run began with another configuration than {}, in {}; leave out --config to go on as it began, or \
+                 begin a new run with --out",
+                path.display(),
+                listed(&other)
+            ),
+            None => format!(
+                "{run}: a run goes on with the configuration that it began with; --set may change {}; found {}; leave that out, or \
+                 begin a new run with --config and --out (with --from {run} at this run's weights)",
+                GOES_ON.into_iter().chain(paths.iter().map(String::as_str)).collect::<Vec<_>>().join(", "),
+                listed(&other)
+            ),
+        }));
+    }
+    let [before, now] = [own, &config].map(|config| config.members().map_or(1, |members| members.len()));
+    let problem = match (before, now) {
+        (1, 2..) => "found the run of one model, which does not become an ensemble",
+        (2.., _) if now < before => "found more members than that",
+        _ => return Ok(config),
+    };
+    Err(Error::input(format!(
+        "{run}: training.ensemble is {now}: {problem} ({before}); leave it at {before}, or begin a new run with --config and --out"
+    )))
 }
 
 /// The checkpoint from which a run of one model goes on, after a look at whether it may, and with everything after it taken away.
@@ -161,15 +206,29 @@ fn resumed(args: &TrainArgs, run: &Path) -> Result<Job> {
 pub(super) fn where_it_stands(
     folder: &RunFolder,
     config: &Config,
+    examples: usize,
     log_format: LogFormat,
 ) -> Result<Option<Checkpoint>> {
-    let run = folder.path().display();
-    let from = folder.checkpoints().newest()?;
-    if from.is_none() {
+    let run = folder.path().display().to_string();
+    let found = folder.continued(config, examples)?;
+    if found.is_none() {
+        if let Some(from) = folder.provenance()?.from {
+            return Err(Error::input(format!(
+                "{run}: the run began at the weights of {}, and its checkpoints are gone; begin a new run with --config, --from and \
+                 --out",
+                from.run.display()
+            )));
+        }
         warn(log_format, &format!("{run}: there is no checkpoint: the run begins again"));
     }
-    if let Some(checkpoint) = &from {
-        folder.check_unchanged(config, checkpoint, &folder.checkpoints().after(checkpoint.progress.step))?;
+    let (from, notes) = found.unzip();
+    notes.iter().flatten().for_each(|note| warn(log_format, note));
+    // Evaluated again, a run stays as it is. What goes on is first told how far: killed from here on, it is found so.
+    if !from.as_ref().is_some_and(|checkpoint| checkpoint.progress.complete) {
+        if *config != folder.config()? {
+            folder.write_config(config)?;
+        }
+        folder.checkpoints().restore_best_before_end()?;
     }
     folder.checkpoints().tidy()?;
     folder.cut_metrics(from.as_ref().map(|checkpoint| &checkpoint.progress))?;

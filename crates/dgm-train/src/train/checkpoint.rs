@@ -41,6 +41,10 @@ pub struct Progress {
     pub window: Window,
     /// What a plateau schedule has seen; at its start for every other schedule.
     pub plateau: PlateauState,
+    /// Of a complete run whose end asked for an evaluation or a window that was not due: what stood here before. A run that goes on
+    /// beyond its end goes on from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_end: Option<Box<Progress>>,
 }
 
 /// The best validation so far.
@@ -75,6 +79,7 @@ impl Default for Progress {
             rate_factor: 1.0,
             window: Window::default(),
             plateau: PlateauState::default(),
+            before_end: None,
         }
     }
 }

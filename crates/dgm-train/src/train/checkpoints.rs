@@ -1,7 +1,8 @@
 //! The checkpoints of a run: the newest few to go on from, and the best by validation.
 
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Best, Checkpoint};
 use crate::error::{Error, Result};
+use crate::files::{rename_synced, write_atomic};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,36 @@ impl Checkpoints {
     /// The checkpoint with the lowest validation loss: the weights that are evaluated.
     pub fn best(&self) -> PathBuf {
         self.folder.join("best.dgm")
+    }
+
+    /// The best checkpoint before the evaluation that only the end of training asked for, where that one was better.
+    fn best_before_end(&self) -> PathBuf {
+        self.folder.join("best-before-end.dgm")
+    }
+
+    /// Keeps a copy of the best checkpoint, if it is this one, for a run that goes on beyond its end.
+    ///
+    /// # Errors
+    /// The folder cannot be read or written, or the best checkpoint is damaged.
+    pub(crate) fn keep_best_before_end(&self, best: Option<Best>) -> Result<()> {
+        let path = self.best();
+        // After a crash the best may be that of the end already, and its predecessor is kept already.
+        if best.is_none() || !path.exists() || Checkpoint::read(&path)?.progress.best != best {
+            return Ok(());
+        }
+        let bytes = fs::read(&path).map_err(|error| self.unusable(&error))?;
+        write_atomic(&self.best_before_end(), &bytes)
+    }
+
+    /// Makes the best checkpoint from before the end the best again, where there is one.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub(crate) fn restore_best_before_end(&self) -> Result<()> {
+        match rename_synced(&self.best_before_end(), &self.best()) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(self.unusable(&error)),
+            _ => Ok(()),
+        }
     }
 
     /// The checkpoint after this many steps: everything that is needed to go on from there.

@@ -2,6 +2,7 @@
 
 pub mod checkpoint;
 pub mod checkpoints;
+pub(crate) mod go_on;
 mod gradients;
 mod meter;
 mod muon;
@@ -70,6 +71,17 @@ struct State {
     meter: Meter,
 }
 
+/// Marks the lines of `metrics.jsonl` that only the end of training asked for.
+pub(crate) const AT_END: &str = "at_end";
+
+impl State {
+    /// Where training stands, with the window that is not reported yet.
+    fn progress_now(&self) -> Result<Progress> {
+        let window = self.meter.window().map_err(|(what, value)| Error::run(format!("{what} is {value}")))?;
+        Ok(Progress { window, ..self.progress.clone() })
+    }
+}
+
 impl Trainer<'_> {
     /// Trains to the end, or until somebody stops it. `from`: the checkpoint to go on from.
     ///
@@ -132,11 +144,14 @@ impl Trainer<'_> {
                 state = self.after_nonfinite(state, &Fault::at(&plan, step, "a sum of weights", value, &[]), report)?;
                 continue;
             }
+            // What only the end asks for is taken back where a run goes on beyond it.
+            let open_window = if due.extra_window { Some(state.progress_now()?.window) } else { None };
             if due.window {
-                self.close_window(&mut state, &plan, report)?;
+                self.close_window(&mut state, &plan, due.extra_window, report)?;
             }
+            let mut before_end = if due.extra_evaluation { Some(state.progress_now()?) } else { None };
             if due.evaluation {
-                let nats = self.validate(&mut state, &plan, report)?;
+                let nats = self.validate(&mut state, &plan, due.extra_evaluation, report)?;
                 if !nats.is_finite() {
                     let fault = Fault::at(&plan, step, "the validation loss", nats, &[]);
                     state = self.after_nonfinite(state, &fault, report)?;
@@ -147,6 +162,10 @@ impl Trainer<'_> {
             let early = stopping.is_some_and(|stopping| state.progress.evaluations_since_best >= stopping.patience);
             state.progress.complete = due.last || due.time_is_up || early;
             if state.progress.complete {
+                if let Some(window) = open_window {
+                    before_end = Some(Progress { window, ..before_end.unwrap_or_else(|| state.progress.clone()) });
+                }
+                state.progress.before_end = before_end.map(Box::new);
                 self.save(&state)?;
                 report.end(match (due.last, early) {
                     (true, _) => "done",
@@ -165,15 +184,16 @@ impl Trainer<'_> {
         Ok(Ending::Complete)
     }
 
+    /// The first checkpoint of a run that begins at these weights: before its first step.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub(crate) fn begin_at(&self, weights: AnyModel) -> Result<()> {
+        self.save(&self.state_of(weights))
+    }
+
     fn start(&self, from: Option<&Checkpoint>) -> Result<State> {
-        let plain = initial_model(self.config, &self.dataset.spec, &self.device)?;
-        let mut state = State {
-            average: self.config.training.ema_decay.map(|_| plain.clone()),
-            optimizer: optimizer::build(&self.config.optimizer, &plain),
-            model: optimizer::freeze(&self.config.optimizer, plain).train(),
-            progress: Progress::default(),
-            meter: Meter::default(),
-        };
+        let mut state = self.state_of(initial_model(self.config, &self.dataset.spec, &self.device)?);
         if let Some(checkpoint) = from {
             self.restore(&mut state, checkpoint).map_err(|error| {
                 let path = self.folder.checkpoints().after(checkpoint.progress.step);
@@ -181,6 +201,16 @@ impl Trainer<'_> {
             })?;
         }
         Ok(state)
+    }
+
+    fn state_of(&self, plain: AnyModel) -> State {
+        State {
+            average: self.config.training.ema_decay.map(|_| plain.clone()),
+            optimizer: optimizer::build(&self.config.optimizer, &plain),
+            model: optimizer::freeze(&self.config.optimizer, plain).train(),
+            progress: Progress::default(),
+            meter: Meter::default(),
+        }
     }
 
     fn restore(&self, state: &mut State, checkpoint: &Checkpoint) -> Result<()> {
@@ -194,8 +224,8 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// Writes down the means of the steps since the last report.
-    fn close_window(&self, state: &mut State, plan: &Plan, report: &mut dyn Report) -> Result<()> {
+    /// Writes down the means of the steps since the last report. `extra`: only the end of training asks for them.
+    fn close_window(&self, state: &mut State, plan: &Plan, extra: bool, report: &mut dyn Report) -> Result<()> {
         let meter = std::mem::take(&mut state.meter);
         let Some(means) = meter.means() else { return Ok(()) };
         let examples_per_second = meter.examples_per_second();
@@ -219,14 +249,16 @@ impl Trainer<'_> {
         if let Some(line) = line.as_object_mut() {
             line.extend(terms.iter().map(|(name, nats)| ((*name).to_string(), json!(nats))));
             line.extend(self.dataset.train.nats_per_token(nats).map(|nats| ("nats_per_token".into(), json!(nats))));
+            line.extend(extra.then(|| (AT_END.into(), json!(true))));
         }
         self.written(self.folder.append_metrics(&line), step)?;
         report.train(&progress::Window { step, nats, terms, learning_rate, examples_per_second });
         Ok(())
     }
 
-    /// The validation loss; where it is the lowest so far, the weights are kept as the best.
-    fn validate(&self, state: &mut State, plan: &Plan, report: &mut dyn Report) -> Result<f64> {
+    /// The validation loss; where it is the lowest so far, the weights are kept as the best. `extra`: only the end of training asks
+    /// for it.
+    fn validate(&self, state: &mut State, plan: &Plan, extra: bool, report: &mut dyn Report) -> Result<f64> {
         let model = state.average.clone().unwrap_or_else(|| state.model.valid());
         let nats = evaluate::validation_loss(&model, self.config, &self.dataset.validation, &self.device)?;
         if !nats.is_finite() {
@@ -238,6 +270,9 @@ impl Trainer<'_> {
         let better = progress.best.is_none_or(|best| nats < best.nats);
         progress.evaluations_since_best = if better { 0 } else { progress.evaluations_since_best + 1 };
         if better {
+            if extra {
+                self.written(self.folder.checkpoints().keep_best_before_end(progress.best), step)?;
+            }
             progress.best = Some(Best { step, nats });
             let config = self.config.to_toml()?.into_bytes();
             let sections = vec![("config".into(), config), ("model".into(), bytes_of(&model)?)];
@@ -257,6 +292,7 @@ impl Trainer<'_> {
             line.extend(
                 self.dataset.validation.nats_per_token(nats).map(|nats| ("nats_per_token".into(), json!(nats))),
             );
+            line.extend(extra.then(|| (AT_END.into(), json!(true))));
         }
         self.written(self.folder.append_metrics(&line), step)?;
         report.validation(epoch, nats, better);
@@ -282,8 +318,7 @@ impl Trainer<'_> {
         if let Some(average) = &state.average {
             sections.push(("average".into(), bytes_of(average)?));
         }
-        let window = state.meter.window().map_err(|(what, value)| Error::run(format!("{what} is {value}")))?;
-        let checkpoint = Checkpoint { progress: Progress { window, ..state.progress.clone() }, sections };
+        let checkpoint = Checkpoint { progress: state.progress_now()?, sections };
         // Whoever goes on from the checkpoint relies on the lines before it.
         let synced = self.folder.sync_metrics();
         let write = || self.folder.checkpoints().write(&checkpoint, self.config.training.keep_checkpoints);

@@ -51,6 +51,9 @@ impl Order {
 pub(super) struct Due {
     pub(super) window: bool,
     pub(super) evaluation: bool,
+    /// The window and the evaluation, where only the end of training asks for them.
+    pub(super) extra_window: bool,
+    pub(super) extra_evaluation: bool,
     pub(super) checkpoint: bool,
     pub(super) interrupt: bool,
     pub(super) time_is_up: bool,
@@ -70,9 +73,13 @@ impl Due {
         let last = step >= plan.steps;
         let time_is_up = training.max_minutes.is_some_and(|minutes| progress.seconds >= 60.0 * minutes);
         let ends = last || time_is_up;
+        let window = step.is_multiple_of(training.report_every) || step.is_multiple_of(an_epoch);
+        let evaluation = training.evaluate_every.is_due(step, an_epoch);
         Self {
-            window: ends || step.is_multiple_of(training.report_every) || step.is_multiple_of(an_epoch),
-            evaluation: ends || training.evaluate_every.is_due(step, an_epoch),
+            window: ends || window,
+            evaluation: ends || evaluation,
+            extra_window: ends && !window,
+            extra_evaluation: ends && !evaluation,
             checkpoint: training.checkpoint_every.is_due(step, an_epoch, since_saved.as_secs_f64()),
             interrupt: stop.load(Ordering::Relaxed),
             time_is_up,
@@ -87,7 +94,7 @@ impl Due {
 
     /// Whether there is anything to do but the next step.
     pub(super) fn any(&self) -> bool {
-        let Self { window, evaluation, checkpoint, interrupt, time_is_up, last } = *self;
+        let Self { window, evaluation, checkpoint, interrupt, time_is_up, last, .. } = *self;
         window || evaluation || checkpoint || interrupt || time_is_up || last
     }
 }

@@ -11,7 +11,7 @@ use burn::store::ModuleRecord;
 use burn::store::burn_pack::{Reader, Scalar};
 use burn::tensor::{Bytes, DType, Tensor};
 use dgm_models::AnyModel;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// What Burn calls the rank of a parameter in an optimiser's record, after the parameter's id.
 const RANK: &str = ".__rank";
@@ -38,6 +38,30 @@ pub fn weights(model: AnyModel, bytes: &[u8]) -> Result<AnyModel> {
     }
     let record = ModuleRecord::from_bytes(bytes).map_err(|error| foreign(error.to_string()))?;
     model.try_load_record(record).map_err(|error| foreign(error.to_string()))
+}
+
+/// The first parameter whose name or shape is not that of the weights in these bytes, in words.
+///
+/// # Errors
+/// Bytes that are no weights.
+pub(crate) fn other_shape(model: &AnyModel, bytes: &[u8]) -> Result<Option<String>> {
+    let shapes = |bytes: Bytes| -> std::result::Result<BTreeMap<String, Vec<usize>>, String> {
+        let tensors = Reader::from_bytes(bytes).and_then(Reader::into_tensors).map_err(|error| error.to_string())?;
+        let named = tensors.into_iter().map(|tensor| {
+            let (name, _, shape, _, _) = tensor.into_parts().map_err(|error| error.to_string())?;
+            Ok((name, shape.to_vec()))
+        });
+        named.collect()
+    };
+    let foreign = |what: String| Error::input(format!("the weights cannot be read: {what}"));
+    let own = model.clone().into_record().into_bytes().map_err(|error| foreign(error.to_string()))?;
+    let (own, other) = (shapes(own).map_err(foreign)?, shapes(Bytes::from_bytes_vec(bytes.to_vec())).map_err(foreign)?);
+    let names: BTreeSet<&String> = own.keys().chain(other.keys()).collect();
+    let shown = |shape: Option<&Vec<usize>>| shape.map_or("missing".into(), |shape| format!("{shape:?}"));
+    let differing = names.into_iter().find(|name| own.get(*name) != other.get(*name));
+    Ok(differing.map(|name| {
+        format!("the parameter {name} is {} there and {} here", shown(other.get(name)), shown(own.get(name)))
+    }))
 }
 
 /// The optimiser with the state from bytes, for the parameters of `model`, whose weights are restored already.

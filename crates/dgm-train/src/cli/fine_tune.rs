@@ -1,0 +1,92 @@
+//! `--from RUN`: a new run that begins at the best weights of another.
+
+use crate::config::Config;
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::run_folder::{Provenance, RunFolder, StartedFrom, listed};
+use crate::train::checkpoint::Checkpoint;
+use crate::train::{initial_model, restore, weights_sha256};
+use burn::tensor::Device;
+use dgm_models::{AnyModel, ConditionSpec, DataSpec, Values};
+use std::path::{Path, absolute};
+
+/// The model of the new run with the best weights of the other, and what its provenance says of that.
+///
+/// # Errors
+/// No such run, an ensemble, another `[model]`, or data of another form.
+pub(super) fn begin(
+    run: &Path,
+    config: &Config,
+    dataset: &Dataset,
+    device: &Device,
+) -> Result<(AnyModel, StartedFrom)> {
+    let refuse = |what: String| Error::input(format!("--from {}: {what}", run.display()));
+    let folder = RunFolder::open(run)?;
+    let (theirs, provenance) = (folder.config()?, folder.provenance()?);
+    if config.members().is_some() {
+        return Err(refuse(
+            "found training.ensemble above 1; expected one model to begin there; leave training.ensemble out".into(),
+        ));
+    }
+    if theirs.members().is_some() {
+        return Err(refuse(format!(
+            "found an ensemble; expected the run of one model; name a member of it: --from {}",
+            folder.member(0).path().display()
+        )));
+    }
+    let differ: Vec<String> =
+        config.differences(&theirs).into_iter().filter(|key| crate::run_folder::is_within(key, "model")).collect();
+    if !differ.is_empty() {
+        return Err(refuse(format!(
+            "its [model] is another, in {}; set them as in {}, or leave out --from",
+            listed(&differ),
+            run.join("config.toml").display()
+        )));
+    }
+    if let Some(what) = other_data(&provenance, dataset) {
+        return Err(refuse(format!(
+            "its data have another form: {what}; give data of the same form, or leave out --from"
+        )));
+    }
+    let path = folder.checkpoints().best();
+    // Looked at as `evaluate` looks at it.
+    folder.best_model(&theirs, &provenance.spec, device)?;
+    let own = initial_model(config, &dataset.spec, device)?;
+    let checkpoint = Checkpoint::read(&path)?;
+    let bytes = checkpoint.section("model")?;
+    if let Some(what) = restore::other_shape(&own, bytes)? {
+        return Err(refuse(format!("{what}; give data and a [model] of the same form, or leave out --from")));
+    }
+    let model = restore::weights(own, bytes)?;
+    let run = absolute(run).unwrap_or_else(|_| run.into());
+    let from = StartedFrom { run, weights_sha256: weights_sha256([&model]) };
+    Ok((model, from))
+}
+
+/// How the data of a run differ from these in what weights mean; their means and standard deviations may be others.
+fn other_data(theirs: &Provenance, ours: &Dataset) -> Option<String> {
+    let (one, other) = (&theirs.spec, &ours.spec);
+    let values = |spec: &DataSpec| match spec.values {
+        Values::Levels(levels) => format!("{levels} levels"),
+        Values::Real { .. } => "real numbers".into(),
+    };
+    let condition = |condition: &Option<ConditionSpec>| match condition {
+        None => "no condition".into(),
+        Some(ConditionSpec { classes: Some(classes), told, .. }) if *told > 0 => {
+            format!("a label of {classes} classes and {told} numbers of augmentation as condition")
+        }
+        Some(ConditionSpec { classes: Some(classes), .. }) => format!("a label of {classes} classes as condition"),
+        Some(condition) => format!("a condition of {} numbers", condition.width()),
+    };
+    let form = |spec: &DataSpec| {
+        let [channels, rows, columns] = spec.shape;
+        format!("targets of {channels} × {rows} × {columns} numbers, {}, {}", values(spec), condition(&spec.condition))
+    };
+    let (theirs_form, ours_form) = (form(one), form(other));
+    if theirs_form != ours_form {
+        return Some(format!("found {theirs_form}; here {ours_form}"));
+    }
+    (theirs.vocabulary != ours.vocabulary)
+        .then(|| "its text has other characters than this one, so that a level stands for another (data.unit = \"bytes\" has the \
+                  same for every text)".into())
+}
