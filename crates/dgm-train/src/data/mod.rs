@@ -47,7 +47,7 @@ pub use images::{Condition, Target};
 pub use named::{FashionMnistConfig, MnistConfig, NamedConfig};
 pub use split::{Field, Matrix, Split, Tokens};
 pub use synthetic::{Kind, SyntheticConfig};
-pub use text::{Examples, TextConfig, Unit, Vocabulary};
+pub use text::{Examples, Newlines, TextConfig, Unit, Vocabulary};
 pub use transform::{Binarize, Dequantize};
 
 /// Sees, and may change, the path that a key of `[data]` has.
