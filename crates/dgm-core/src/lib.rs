@@ -35,3 +35,5 @@ pub mod optim;
 pub mod random;
 pub mod schedule;
 mod special;
+#[cfg(all(test, feature = "flex"))]
+mod testing;

@@ -86,7 +86,7 @@ proptest! {
             [coins, to_host(jensen_shannon::categorical(a, b))].concat()
         };
         for (one, other) in both(&a, &b).into_iter().zip(both(&b, &a)) {
-            prop_assert!((0.0..=std::f64::consts::LN_2 + 1e-6).contains(&one), "{one}");
+            prop_assert!((0.0..=std::f64::consts::LN_2 + tolerance(COLUMNS + 4, 1.0)).contains(&one), "{one}");
             prop_assert!((one - other).abs() <= 1e-6 * (1e-3 + one), "{one} {other}");
         }
         for value in both(&a, &a) {
@@ -116,8 +116,9 @@ proptest! {
             losses.chunks_exact(64 / k).map(|losses| -losses.iter().sum::<f64>() / losses.len() as f64).collect::<Vec<_>>()
         };
         let (one, eight, all) = (bound(1), bound(8), bound(64));
+        let allowed = tolerance(64 + 8, 60.0);
         for i in 0..2 {
-            prop_assert!(one[i] <= eight[i] + 1e-4 && eight[i] <= all[i] + 1e-4, "{} {} {}", one[i], eight[i], all[i]);
+            prop_assert!(one[i] <= eight[i] + allowed && eight[i] <= all[i] + allowed, "{} {} {}", one[i], eight[i], all[i]);
         }
     }
 
@@ -127,7 +128,7 @@ proptest! {
         let floored: f64 = to_host(FreeBits { nats, group: 1 }.floor(kl.clone())).iter().sum::<f64>() / ROWS as f64;
         let means = to_host(kl.mean_dim(0));
         let expected: f64 = means.iter().map(|mean| mean.max(nats)).sum();
-        prop_assert!((floored - expected).abs() <= 1e-5 * (1.0 + expected), "{floored} {expected}");
+        prop_assert!((floored - expected).abs() <= tolerance(ROWS + COLUMNS + 4, 1.0 + expected), "{floored} {expected}");
     }
 
     #[test]
@@ -175,12 +176,14 @@ proptest! {
         };
         let (loss, gradient) = run(&padding(0.0));
         for (row, loss) in loss.iter().enumerate() {
-            let expected: f64 = a[row * COLUMNS..row * COLUMNS + lengths[row]].iter().map(|a| -0.5 * a).sum();
-            prop_assert!((loss - expected).abs() < 1e-4, "{loss} {expected}");
+            let scored = &a[row * COLUMNS..row * COLUMNS + lengths[row]];
+            let expected: f64 = scored.iter().map(|a| -0.5 * a).sum();
+            let allowed = tolerance(COLUMNS, scored.iter().map(|a| a.abs()).sum());
+            prop_assert!((loss - expected).abs() <= allowed, "{loss} {expected}");
         }
         for (gradient, &kept) in gradient.iter().zip(&mask) {
             let expected = if kept == 1.0 { -0.5 / ROWS as f64 } else { 0.0 };
-            prop_assert!((gradient - expected).abs() < 1e-7, "{gradient} {expected}");
+            prop_assert!((gradient - expected).abs() <= tolerance(4, 1.0 / ROWS as f64), "{gradient} {expected}");
         }
         for garbage in [1e30, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             let (other_loss, other_gradient) = run(&padding(garbage));

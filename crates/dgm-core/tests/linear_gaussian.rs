@@ -5,7 +5,7 @@
 mod common;
 
 use burn::tensor::{Device, Tensor};
-use common::{places, to_host, to_tensor};
+use common::{places, to_host, to_tensor, tolerance};
 use dgm_core::density::Normal;
 use dgm_core::divergence::kl;
 use dgm_core::estimate::{Mean, importance_weighted};
@@ -200,12 +200,19 @@ fn sigma_points() -> Vec<f64> {
         .collect()
 }
 
-/// Every number is within 1e-4 nats of its example's.
+/// By how much a log-weight of about this size may be off: sums over the latent numbers in the mean of each observed one, over the
+/// observed ones and three times the latent ones in the log-densities, and a dozen operations; the terms are of 2 nats or less each
+/// before they cancel, but for few.
+fn allowed(expected: f64) -> f64 {
+    tolerance(LATENT + OBSERVED + 3 * LATENT + 12, 2.0 * (OBSERVED + 2 * LATENT) as f64 + expected.abs())
+}
+
+/// Every number is its example's within rounding.
 fn assert_each(what: &str, found: Vec<f64>, expected: &[f64]) {
     let each = found.len() / expected.len();
     for (i, found) in found.into_iter().enumerate() {
         let expected = expected[i / each];
-        assert!((found - expected).abs() < 1e-4, "{what}, number {i}: {found}, expected {expected}");
+        assert!((found - expected).abs() <= allowed(expected), "{what}, number {i}: {found}, expected {expected}");
     }
 }
 
@@ -253,13 +260,16 @@ fn with_the_true_posterior_every_weight_is_the_likelihood() {
             }
             let estimates = importance_weighted(k, 7, |c| model.log_weights(model.sample(c, 4), &model.q(c))).unwrap();
             for (estimate, log_p) in estimates.iter().zip(&log_p) {
-                assert!((estimate.log_prob - log_p).abs() < 1e-4, "{estimate:?} {log_p}, {what}");
-                assert!((estimate.effective_sample_size / k as f64 - 1.0).abs() < 1e-4, "{estimate:?}, {what}");
+                assert!((estimate.log_prob - log_p).abs() <= allowed(*log_p), "{estimate:?} {log_p}, {what}");
+                let relative = estimate.effective_sample_size / k as f64 - 1.0;
+                assert!(relative.abs() <= allowed(*log_p), "{estimate:?}, {what}");
             }
             // The encoder has nothing to learn, and DReG says so at every draw; the score in IWAE's gradient has noise.
             let size = |slopes: &Vec<f64>| slopes.iter().fold(0.0f64, |top, slope| top.max(slope.abs()));
             let [mean, log_var, _] = model.gradients(model.dreg(z()));
-            assert!(size(&mean) < 1e-4 && size(&log_var) < 1e-4, "{} {}, {what}", size(&mean), size(&log_var));
+            // A residual of 2 weighs 8 in a gradient, of 8 observed numbers.
+            let zero = allowed(8.0 * OBSERVED as f64);
+            assert!(size(&mean) <= zero && size(&log_var) <= zero, "{} {}, {what}", size(&mean), size(&log_var));
             let [mean, log_var, _] = model.gradients(model.iwae(z()));
             assert!(size(&mean) > 0.1 && size(&log_var) > 0.1, "{} {}, {what}", size(&mean), size(&log_var));
         }
@@ -339,7 +349,7 @@ fn the_bounds_stand_in_their_order() {
         let elbo = to_host(model.sampled_elbo(z).neg());
         // The same numbers at k = 1.
         for (elbo, one) in elbo.iter().zip(bound(1)) {
-            assert!((elbo - one).abs() < 1e-4, "{elbo} {one} on {}", place.name);
+            assert!((elbo - one).abs() <= allowed(one), "{elbo} {one} on {}", place.name);
         }
         let [eight, all] = [bound(8), bound(64)];
         for (i, log_p) in x.iter().map(log_evidence).enumerate() {

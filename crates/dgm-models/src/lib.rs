@@ -4,6 +4,10 @@
 //! [`Generate`] draws, [`Density`] scores, [`Represent`] encodes; [`Train`] turns a batch into a loss. Configurations
 //! are plain data ([`ModelConfig`]); one and a [`DataSpec`] make a model.
 
+// Files of tests that other crates' tests share name this crate as they do.
+#[cfg(test)]
+extern crate self as dgm_models;
+
 pub mod data;
 pub mod ensemble;
 pub mod likelihood;

@@ -52,7 +52,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::data::{ConditionSpec, DataSpec, Scale, Values};
-    use crate::registry::ModelConfig;
+    use crate::registry::{AnyModel, ModelConfig};
+    use crate::testing::rounding::{rounding, tolerance};
     use burn::tensor::{Device, TensorData};
     use dgm_core::random::Seed;
 
@@ -94,19 +95,21 @@ mod tests {
         assert_eq!(joint.dims(), [3, 3]);
         let expected = [0.0, 0.5, 2000.0].map(|x: f64| [0, 1, 2].map(|y| log_prior[y] - (y as f64 + 1.0) * x));
         for (found, expected) in joint.clone().into_data().iter::<f64>().zip(expected.iter().flatten()) {
-            assert!((found - expected).abs() <= 1e-6 * expected.abs(), "{found} {expected}");
+            // A logarithm, a product and a sum of numbers of one sign.
+            assert!((found - expected).abs() <= tolerance(3, *expected), "{found} {expected}");
         }
         // Far below the smallest f32 nothing underflows: the sum is that of its largest term.
         let marginal = host(log_marginal(joint));
         let at_half: f64 = prior.iter().zip([1.0, 2.0, 3.0]).map(|(p, factor)| p * (-factor * 0.5f64).exp()).sum();
         for (found, expected) in marginal.iter().zip([0.0, at_half.ln(), 0.5f64.ln() - 2000.0]) {
-            assert!((found - expected).abs() <= 1e-6 * expected.abs().max(1.0), "{found} {expected}");
+            // Those three, and then a shift, three exponentials, their sum and its logarithm.
+            assert!((found - expected).abs() <= tolerance(12, expected.abs().max(1.0)), "{found} {expected}");
         }
         // What follows the label stays where it is.
         let told = Some(Tensor::from_floats([[1.0], [0.0], [0.0]], &Device::flex()));
         let told = Batch { condition: told, ..Batch::new(x) };
         let told = host(log_marginal(log_joint(&ByHand, &log_prior, &told, &mut noise)));
-        assert!((told[0] - 10.0).abs() < 1e-5 && told[1..] == marginal[1..], "{told:?} {marginal:?}");
+        assert!((told[0] - 10.0).abs() <= tolerance(12, 10.0) && told[1..] == marginal[1..], "{told:?} {marginal:?}");
     }
 
     #[test]
@@ -139,15 +142,21 @@ mod tests {
                 ..Batch::new(Tensor::from_data(TensorData::new(all, [81, 4]), &Device::flex()))
             };
             let prior = log_prior(&[5, 0, 2]);
-            let joint = log_joint(model.as_model(), &prior, &batch, &mut Seed(0).stream("noise", 0));
+            let joint = |model: &AnyModel| log_joint(model.as_model(), &prior, &batch, &mut Seed(0).stream("noise", 0));
+            let probabilities = |joint: Tensor<2>| joint.into_data().iter::<f64>().map(f64::exp).collect::<Vec<_>>();
+            // Conditionals of targets that begin alike are computed in sums of other groups, of 6 places of 8 channels and
+            // more; each is normalised to its levels and a dozen operations.
+            let allowed: f64 = rounding(64, |moves| probabilities(joint(&moves.weights(&model)))).into_iter().sum();
+            let allowed = allowed + tolerance(4 * (3 + 12), 1.0);
+            let joint = joint(&model);
             let total: f64 = host(log_marginal(joint.clone())).into_iter().map(f64::exp).sum();
-            assert!((total - 1.0).abs() < 1e-6, "Σ p = {total}");
+            assert!((total - 1.0).abs() <= allowed, "Σ p = {total} ± {allowed:e}");
             // And Σ_x p(x, y) is p(y).
             let sums = joint.into_data().iter::<f64>().enumerate().fold([0.0; 3], |mut sums, (i, log_p)| {
                 sums[i % 3] += log_p.exp();
                 sums
             });
-            assert!(sums.iter().zip(&prior).all(|(sum, log_p)| (sum - log_p.exp()).abs() < 1e-6), "{sums:?}");
+            assert!(sums.iter().zip(&prior).all(|(sum, log_p)| (sum - log_p.exp()).abs() <= allowed), "{sums:?}");
         }
     }
 }

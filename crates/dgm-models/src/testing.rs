@@ -1,5 +1,7 @@
 //! What tests of several modules use.
 
+pub(crate) mod rounding;
+
 use burn::tensor::Device;
 
 /// Every backend of the build; wgpu where this machine has an adapter.

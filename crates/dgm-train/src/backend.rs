@@ -151,6 +151,29 @@ mod wgpu {
     }
 }
 
+/// The kind of this CPU: the widest instruction set that the kernels choose by. The same build adds up in the same order, to the same
+/// bits, on CPUs of one kind; on another kind results are equal to rounding.
+pub fn cpu_kind() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f") {
+            "x86_64 AVX-512"
+        } else if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            "x86_64 AVX2+FMA"
+        } else {
+            "x86_64 SSE"
+        }
+    }
+    #[cfg(target_arch = "aarch64")]
+    {
+        "aarch64 NEON"
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    {
+        std::env::consts::ARCH
+    }
+}
+
 /// What this build has and what this machine offers. Opens every device, to learn its name.
 pub fn offers() -> Vec<Offer> {
     let mut offers = Vec::new();

@@ -12,12 +12,18 @@ pub mod config;
 pub mod data;
 pub mod draw;
 pub mod error;
+pub mod recipe;
 pub mod evaluate;
 pub mod files;
 pub mod report;
 pub mod run_folder;
 pub mod shipped;
 pub mod train;
+
+// What tests of several modules use.
+#[cfg(test)]
+#[path = "../../dgm-models/src/testing/rounding.rs"]
+mod rounding;
 
 /// Runs the README's example as a test.
 #[cfg(doctest)]

@@ -1,8 +1,8 @@
 //! The folder of a run: all that is needed to go on, to repeat or to explain.
 
-use crate::backend::Backend;
+use crate::backend::{Backend, cpu_kind};
 use crate::config::{Config, ConfigFile, Missing};
-use crate::data::{self, Dataset, Vocabulary};
+use crate::data::{self, Dataset, Names, Vocabulary};
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
 use crate::report::tell;
@@ -42,6 +42,9 @@ pub struct Provenance {
     pub backend: String,
     /// The adapter that the backend runs on.
     pub adapter: String,
+    /// The kind of the CPU, as [`cpu_kind`] names it; runs of older versions did not write it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<String>,
     /// The seed.
     pub seed: u64,
     /// The name of the data.
@@ -52,6 +55,12 @@ pub struct Provenance {
     pub examples: [usize; 3],
     /// The data as the model sees them.
     pub spec: DataSpec,
+    /// What columns and classes are called.
+    #[serde(default)]
+    pub names: Names,
+    /// What is odd about the data, so that a figure may mislead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// What was done to the data that changes what their likelihood means.
     #[serde(default)]
     pub transforms: Vec<String>,
@@ -178,11 +187,14 @@ impl RunFolder {
             burn: "0.22.1".into(),
             backend: backend.name.clone(),
             adapter: backend.adapter(),
+            cpu: Some(cpu_kind().into()),
             seed: config.seed,
             data: dataset.name.clone(),
             data_sha256: dataset.fingerprint.clone(),
             examples: [dataset.train.len(), dataset.validation.len(), dataset.test.len()],
             spec: dataset.spec.clone(),
+            names: dataset.names.clone(),
+            warnings: dataset.warnings.clone(),
             transforms: dataset.transforms.clone(),
             entropy: dataset.entropy,
             vocabulary: dataset.vocabulary.clone(),

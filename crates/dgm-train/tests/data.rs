@@ -129,6 +129,46 @@ fn a_file_that_is_read_row_by_row_gives_the_same_run_and_may_not_change() {
     );
 }
 
+/// Pixels as floats from 0 to 1: each refusal says what makes levels of them, and that trains.
+#[test]
+fn floats_from_0_to_1_become_levels_as_the_messages_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (60, 4, 4), }";
+    let mut bytes = b"\x93NUMPY\x01\x00v\x00".to_vec();
+    bytes.extend(format!("{header:<117}\n").bytes());
+    bytes.extend((0..960u32).flat_map(|i| ((i * i % 256) as f32 / 255.0).to_le_bytes()));
+    std::fs::write(folder.path().join("x.npy"), bytes).unwrap();
+    let config = "[data]\nsource = \"npy\"\ntrain = \"x.npy\"\ntest = \"x.npy\"\n[model]\nkind = \"vae\"\nlatent = 2\n\
+                  hidden = [8]\nlikelihood = \"bernoulli\"\n[training]\nepochs = 1\n";
+    std::fs::write(folder.path().join("x.toml"), config).unwrap();
+    let args = |keys: &[&'static str]| {
+        let sets = keys.iter().flat_map(|key| ["--set", key]);
+        ["--config", "x.toml", "--quiet", "--out", "run"].into_iter().chain(sets).collect::<Vec<_>>()
+    };
+    let text = common::run_fails(folder.path(), &args(&[]), 2);
+    let advice = "the data hold real numbers; use \"normal\", or for pixels from 0 to 1 set data.levels = 256, data.scale = \
+                  255 and data.binarize = \"dynamic\"";
+    assert!(text.ends_with(advice), "{text}");
+    let text = common::run_fails(folder.path(), &args(&["data.levels=256"]), 2);
+    assert!(text.ends_with("for pixels from 0 to 1 set data.scale = 255, else leave data.levels out"), "{text}");
+    let text = common::run_fails(folder.path(), &args(&["data.binarize=dynamic"]), 2);
+    assert!(text.contains("data.levels = 256 and data.scale = 255"), "{text}");
+    let text = common::run_fails(folder.path(), &args(&["model.likelihood=beta_binomial"]), 2);
+    assert!(text.ends_with("or for pixels from 0 to 1 set data.levels = 256 and data.scale = 255"), "{text}");
+
+    run_ok(folder.path(), &args(&["data.levels=256", "data.scale=255", "data.binarize=dynamic"]));
+    let transforms = &json(&folder.path().join("run/result.json"))["transforms"];
+    assert_eq!(transforms[0], "numbers times 255 are the levels");
+    for (out, keys) in [
+        ("levels", &["data.levels=256", "data.scale=255", "model.likelihood=beta_binomial"][..]),
+        ("real", &["model.likelihood=normal"]),
+    ] {
+        let mut args = args(keys);
+        args[4] = out;
+        run_ok(folder.path(), &args);
+    }
+}
+
 #[test]
 fn a_model_that_is_told_of_variations_is_scored_and_drawn_as_if_nothing_was_varied() {
     let folder = tempfile::tempdir().unwrap();

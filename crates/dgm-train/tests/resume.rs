@@ -5,6 +5,7 @@
 mod common;
 
 use common::{dgm, json, metrics, run_fails, run_ok, weights};
+use dgm_train::backend::cpu_kind;
 use dgm_train::train::checkpoints::Checkpoints;
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -205,6 +206,53 @@ fn resume_with_a_configuration_wants_the_run_s_own() {
     let other = [&config[..], &["--resume", "run", "--seed", "3", "--set", "model.dropout=0.1"]].concat();
     let text = run_fails(folder.path(), &other, 2);
     assert!(text.contains("seed") && text.contains("model.dropout") && !text.contains("epochs"), "{text}");
+}
+
+#[test]
+fn weights_do_not_depend_on_the_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let images: [(&str, &[&str]); 2] =
+        [("pixelcnn.toml", &["--set", "model.channels=16"]), ("transformer.toml", &["--set", "model.channels=16"])];
+    for (config, sizes) in MODELS.into_iter().chain(images) {
+        let [one, several] = ["1", "3"].map(|threads| {
+            let out = format!("{config}-{threads}");
+            let args = ["--config", config, "--out", &out, "--quiet", "--set", "training.epochs=1"];
+            let output = dgm(folder.path()).env("RAYON_NUM_THREADS", threads).args(args).args(sizes).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            weights(&folder.path().join(out))
+        });
+        assert_eq!(one, several, "{config}");
+    }
+}
+
+#[test]
+fn a_run_resumed_on_another_kind_of_cpu_says_that_it_is_equal_to_rounding_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let set = ["--set", "training.epochs=1", "--set", "model.hidden=[8]", "--quiet"];
+    run_ok(folder.path(), &[&["--config", "conditional.toml", "--out", "run"], &set[..]].concat());
+    let file = folder.path().join("run/provenance.json");
+    let mut provenance = json(&file);
+    assert_eq!(provenance["cpu"], cpu_kind());
+    let warnings = |format: &str| {
+        let output = common::run(folder.path(), &["--resume", "run", "--quiet", "--log-format", format]);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{text}");
+        text.lines().filter(|line| line.contains("warning")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(warnings("plain").is_empty());
+    provenance["cpu"] = "aarch64 SVE".into();
+    std::fs::write(&file, provenance.to_string()).unwrap();
+    let expected = format!(
+        "run: the run began on another kind of CPU (aarch64 SVE; this one is {}): it resumes equal to rounding, not bit for bit",
+        cpu_kind()
+    );
+    assert_eq!(warnings("plain"), [format!("warning: {expected}")]);
+    let [line] = &warnings("json")[..] else { panic!("one line") };
+    assert_eq!(serde_json::from_str::<serde_json::Value>(line).unwrap()["message"], expected);
+    // Runs of older versions do not say where they began.
+    provenance.as_object_mut().unwrap().remove("cpu");
+    std::fs::write(&file, provenance.to_string()).unwrap();
+    assert!(warnings("plain").is_empty());
 }
 
 #[cfg(unix)]

@@ -248,6 +248,7 @@ mod tests {
         use crate::density::Normal;
         use crate::estimate::Mean;
         use crate::random::Seed;
+        use crate::testing::tolerance;
         use burn::tensor::Device;
 
         #[test]
@@ -256,7 +257,8 @@ mod tests {
             let value = log_mean_exp(Tensor::from_floats(rows, &Device::flex()));
             for (value, row) in value.into_data().iter::<f64>().zip(rows) {
                 let expected = running(&row.map(f64::from)).value();
-                assert!((value - expected).abs() < 1e-5, "{value} {expected}");
+                // A shift, three exponentials, their sum, its logarithm and the shift again.
+                assert!((value - expected).abs() <= tolerance(3 + 5, expected), "{value} {expected}");
             }
         }
 
@@ -284,11 +286,13 @@ mod tests {
         fn the_true_posterior_gives_log_p_with_one_sample() {
             // p(z | x) = N(x/2, 1/2): every weight is p(x).
             for k in [1, 200] {
+                // Three log-densities of a few nats each, of four operations.
+                let allowed = tolerance(12, 12.0);
                 let estimates = importance_weighted(k, 64, log_weights(0.5, 0.5, 1)).unwrap();
                 for (estimate, x) in estimates.iter().zip(X) {
-                    assert!((estimate.log_prob - log_normal(x, 2.0)).abs() < 1e-5, "{estimate:?}");
-                    assert!((estimate.effective_sample_size - k as f64).abs() < 1e-3);
-                    assert!(k == 1 || estimate.standard_error < 1e-6);
+                    assert!((estimate.log_prob - log_normal(x, 2.0)).abs() <= allowed, "{estimate:?}");
+                    assert!((estimate.effective_sample_size - k as f64).abs() <= allowed * k as f64);
+                    assert!(k == 1 || estimate.standard_error <= allowed);
                 }
             }
         }

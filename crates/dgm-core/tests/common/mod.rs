@@ -3,9 +3,13 @@
 
 pub(crate) mod formulas;
 pub(crate) mod objective_literals;
+#[path = "../../src/testing.rs"]
+pub(crate) mod testing;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::random::Seed;
+#[allow(unused_imports)]
+pub(crate) use testing::tolerance;
 
 /// A device under its name; `exact` where elementary functions are those of the host's libm or as good.
 pub(crate) struct Place {

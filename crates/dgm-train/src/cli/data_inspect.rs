@@ -3,9 +3,12 @@
 use super::InspectArgs;
 use super::output::say;
 use crate::config::{Config, ConfigFile, Missing, ModelConfig};
+use crate::data::guess::{self, Proposal, Wishes};
 use crate::data::summary::{Order, Summary, first_examples};
+use crate::data::table::{Profile, Table, profile};
 use crate::data::{self, DataConfig, Dataset};
 use crate::error::{Error, Result, did_you_mean};
+use crate::report::columns;
 use crate::report::grid::{self, Band};
 use crate::shipped;
 use serde::Serialize;
@@ -20,30 +23,70 @@ const WINDOWS: usize = 3;
 #[derive(Serialize)]
 struct Inspection {
     #[serde(flatten)]
-    summary: Summary,
+    summary: Option<Summary>,
+    /// How a table is written, as it was recognised.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    recognised: Vec<String>,
+    /// Rows of a table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<usize>,
+    /// The columns of a table.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    columns: Vec<Profile>,
+    /// For data without a configuration: the table that describes them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<String>,
     /// The first training examples, where they are text.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     windows: Vec<String>,
 }
 
 pub(super) fn run(args: &InspectArgs) -> Result<ExitCode> {
-    let config = config_of(args)?;
+    let bare = is_bare(&args.config);
+    if bare && !args.overrides.is_empty() {
+        return Err(Error::input(format!(
+            "--set: {} is inspected by itself, without a configuration; write one with dgm-train new --data {}",
+            args.config.display(),
+            args.config.display()
+        )));
+    }
+    let proposal = bare.then(|| guess::proposal(&args.config, &Wishes::default())).transpose()?;
+    let proposed = proposal.as_ref().map(Proposal::toml);
+    // A table by itself has no target yet: its columns say what there is.
+    if let Some(Proposal { table: Some(table), .. }) = &proposal {
+        return bare_table(args, table, proposed);
+    }
+    let config = match &proposed {
+        Some(data) => {
+            let text = format!("{data}\n[model]\nkind = \"vae\"\n");
+            ConfigFile::of_text(text, args.config.display().to_string()).config(&seeds(args), Missing::Refused)?
+        }
+        None => config_of(args)?,
+    };
     let dataset = data::of_run(&config)?;
     let image = grid::is_image(&dataset.spec);
     if let Some(out) = &args.out {
         check_out(out, image)?;
     }
-    let inspection = Inspection { summary: Summary::of(&dataset)?, windows: windows(&dataset)? };
+    let table = dataset.table.as_deref();
+    let inspection = Inspection {
+        summary: Some(Summary::of(&dataset)?),
+        recognised: table.map_or(Vec::new(), |table| table.notes().to_vec()),
+        rows: table.map(Table::rows),
+        columns: table.map_or(Vec::new(), profile),
+        data: proposed,
+        windows: windows(&dataset)?,
+    };
     if let Some(out) = &args.out {
         write_sheet(out, &dataset, usize::from(args.n))?;
     }
     if args.json {
-        let text = serde_json::to_string_pretty(&inspection)
-            .map_err(|error| Error::run(format!("the summary cannot be written as JSON: {error}")))?;
-        say(text)?;
-        return Ok(ExitCode::SUCCESS);
+        return print_json(&inspection);
     }
-    say(inspection.summary.text().trim_end())?;
+    say(inspection.summary.as_ref().map_or(String::new(), Summary::text).trim_end())?;
+    if let Some(table) = table {
+        say(format_args!("\n{}", columns::text(table).trim_end()))?;
+    }
     if !inspection.windows.is_empty() {
         say("\nfirst examples")?;
         inspection.windows.iter().try_for_each(|window| say(format_args!("  {window}")))?;
@@ -60,7 +103,51 @@ pub(super) fn run(args: &InspectArgs) -> Result<ExitCode> {
         None if image => say("\nfor a picture of the first examples: --out examples.png")?,
         None => {}
     }
+    inspection.data.map_or(Ok(()), |data| paste(args, &data))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether this names data, and not a configuration.
+fn is_bare(path: &Path) -> bool {
+    path.is_dir() || path.is_file() && path.extension().is_none_or(|extension| extension != "toml")
+}
+
+/// What a table holds that no configuration describes yet.
+fn bare_table(args: &InspectArgs, table: &Table, data: Option<String>) -> Result<ExitCode> {
+    if let Some(out) = &args.out {
+        return check_out(out, false).map(|()| ExitCode::SUCCESS);
+    }
+    if args.json {
+        return print_json(&Inspection {
+            summary: None,
+            recognised: table.notes().to_vec(),
+            rows: Some(table.rows()),
+            columns: profile(table),
+            data,
+            windows: Vec::new(),
+        });
+    }
+    say(columns::text(table).trim_end())?;
+    data.map_or(Ok(()), |data| paste(args, &data))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The table `[data]` to paste, and how to have the whole configuration written.
+fn paste(args: &InspectArgs, data: &str) -> Result<()> {
+    let path = args.config.display();
+    say(format_args!("\nfor a configuration, or all of it with dgm-train new --data {path}\n\n{}", data.trim_end()))
+}
+
+fn print_json(inspection: &Inspection) -> Result<ExitCode> {
+    let text = serde_json::to_string_pretty(inspection)
+        .map_err(|error| Error::run(format!("the summary cannot be written as JSON: {error}")))?;
+    say(text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What `--seed` changes.
+fn seeds(args: &InspectArgs) -> Vec<String> {
+    args.seed.map(|seed| format!("seed={seed}")).into_iter().collect()
 }
 
 /// The configuration of a file, of a shipped one, or of a source by itself.
@@ -84,8 +171,7 @@ fn config_of(args: &InspectArgs) -> Result<Config> {
         let kind = ModelConfig::KINDS.first().copied().unwrap_or_default();
         file.text.push_str(&format!("\n[model]\nkind = \"{kind}\"\n"));
     }
-    let mut overrides = args.overrides.clone();
-    overrides.extend(args.seed.map(|seed| format!("seed={seed}")));
+    let overrides = [&args.overrides[..], &seeds(args)].concat();
     file.config(&overrides, Missing::Refused)
 }
 

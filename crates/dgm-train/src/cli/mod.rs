@@ -7,6 +7,7 @@ mod data_inspect;
 mod ensemble;
 mod evaluate;
 mod fine_tune;
+mod new;
 mod output;
 mod sample;
 mod sample_text;
@@ -38,6 +39,8 @@ enum Command {
     Evaluate(EvaluateArgs),
     /// Draw from a run's best checkpoint
     Sample(SampleArgs),
+    /// Write a complete configuration for your own data: dgm-train new --data prices.csv --target price
+    New(NewArgs),
     /// List what this build has and what this machine offers
     Backends,
     /// Look at data sets, and get them
@@ -115,9 +118,9 @@ struct SampleArgs {
     /// The seed, in place of the run's
     #[arg(long)]
     seed: Option<u64>,
-    /// The class to draw, for models conditioned on a label [default: all in turn]
-    #[arg(long)]
-    label: Option<usize>,
+    /// The class to sample, by name or number, for models conditioned on a label [default: all in turn]
+    #[arg(long, value_name = "CLASS")]
+    label: Option<String>,
     /// Below 1 likely values become likelier; 1 draws from the model itself (this and what follows: autoregressive models)
     #[arg(long, value_name = "T", default_value_t = 1.0, value_parser = temperature)]
     temperature: f64,
@@ -154,9 +157,23 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 #[derive(Args, Debug)]
+struct NewArgs {
+    /// A table (CSV), an array (NPY, NPZ), a text, a folder of pictures, or a folder of IDX files
+    #[arg(long, value_name = "FILE")]
+    data: PathBuf,
+    /// The column of a table to predict, by name or index; several are separated by commas [default: all numbers, as a density]
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    target: Vec<String>,
+    /// Where to write the configuration [default: the name of the data with .toml]
+    #[arg(long, value_name = "FILE.toml")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
 struct InspectArgs {
-    /// A configuration file ([data] is enough), a shipped one's name, or a source's name (its keys come with --set)
-    #[arg(value_name = "CONFIG_OR_SOURCE")]
+    /// A file or folder of data by itself, a configuration ([data] is enough), a shipped one's name, or a source's name (its keys
+    /// come with --set)
+    #[arg(value_name = "DATA_OR_CONFIG")]
     config: PathBuf,
     /// Change a value of the configuration, as in --set data.condition=label; paths are relative to the current folder
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -184,6 +201,7 @@ pub fn main() -> ExitCode {
         None => train::run(&cli.train),
         Some(Command::Evaluate(args)) => evaluate::run(&args),
         Some(Command::Sample(args)) => sample::run(&args),
+        Some(Command::New(args)) => new::run(&args),
         Some(Command::Backends) => backends::run(),
         Some(Command::Data(command)) => data::run(&command),
     };

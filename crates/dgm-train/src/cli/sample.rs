@@ -3,12 +3,12 @@
 use super::output::say;
 use super::{SampleArgs, sample_text};
 use crate::backend::Backend;
-use crate::data::{DataConfig, Split, TextConfig, Vocabulary, picture_as};
+use crate::data::{DataConfig, Names, Split, TextConfig, Vocabulary, picture_as};
 use crate::draw::{Beginning, Wanted, draw, needs_examples};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, did_you_mean};
 use crate::files::write_atomic;
 use crate::report::tell;
-use crate::report::{grid, progress};
+use crate::report::{grid, progress, rows};
 use crate::run_folder::{Provenance, RunFolder};
 use dgm_core::random::Seed;
 use dgm_models::autoregressive::sampling::Choice;
@@ -51,7 +51,8 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
     // Conditions that are not labels come from the test split; nothing else needs the data.
     let conditions = if needs_examples(spec) { folder.dataset(&config)?.test } else { Split::default() };
     let n = args.n.unwrap_or(DRAWS) as usize;
-    let wanted = Wanted { n, label: args.label, choice: choice(args), beginning, seed };
+    let label = args.label.as_deref().map(|label| class_of(label, &provenance)).transpose()?;
+    let wanted = Wanted { n, label, choice: choice(args), beginning, seed };
     let bar = progress::counter((n * spec.event()) as u64, "numbers drawn");
     let drawn = draw(&model, &conditions, &wanted, &backend.device, &mut |numbers| bar.inc(numbers))?;
     bar.finish_and_clear();
@@ -60,13 +61,24 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
     } else {
         // Of lines nothing was learnt of what stands behind their end.
         let end = provenance.vocabulary.as_ref().and_then(Vocabulary::end).map(|end| end as f64);
-        let whole = |x: &[f64]| x.iter().position(|&level| Some(level) == end).map_or(x.len(), |place| place + 1);
-        let line = |x: &Vec<f64>| x.iter().take(whole(x)).map(f64::to_string).collect::<Vec<_>>().join(",");
-        let lines: Vec<String> = drawn.iter().map(line).collect();
-        write_atomic(&path, (lines.join("\n") + "\n").as_bytes())?;
+        let whole = |x: &Vec<f64>| x.iter().position(|&level| Some(level) == end).map_or(x.len(), |place| place + 1);
+        let drawn: Vec<Vec<f64>> = drawn.iter().map(|x| x.iter().take(whole(x)).copied().collect()).collect();
+        write_atomic(&path, &rows::csv(&drawn, &provenance.names, &conditions)?)?;
     }
     say(format_args!("{} samples in {}", drawn.len(), path.display()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The class that `--label` names.
+fn class_of(label: &str, provenance: &Provenance) -> Result<usize> {
+    let Names { classes, .. } = &provenance.names;
+    provenance.names.class(label).ok_or_else(|| {
+        let near = did_you_mean(label, classes.iter().map(String::as_str));
+        Error::input(match classes.is_empty() {
+            true => format!("--label {label}: expected the number of a class, from 0 on"),
+            false => format!("--label {label}: there is no such class{near} (classes: {})", classes.join(", ")),
+        })
+    })
 }
 
 /// How draws are shown.

@@ -3,7 +3,7 @@
 use super::output::say;
 use super::signals::Stop;
 use super::{TrainArgs, ensemble, fine_tune};
-use crate::backend::Backend;
+use crate::backend::{Backend, cpu_kind};
 use crate::config::{Config, ConfigFile, Missing};
 use crate::data::{self, Dataset};
 use crate::draw::{Wanted, draw};
@@ -105,11 +105,14 @@ pub(super) fn evaluated(job: &Job, members: Option<Members>) -> Result<Results> 
 fn new(args: &TrainArgs, path: &Path) -> Result<Job> {
     let backend = Backend::open(args.backend.as_deref().unwrap_or("flex"))?;
     let file = ConfigFile::open(path)?;
-    let config = file.config(&args.assignments(), Missing::Refused)?;
-    let dataset = data::of_run(&config)?;
+    let mut config = file.config(&args.assignments(), Missing::Refused)?;
+    let mut dataset = data::of_run(&config)?;
+    if let Some(resolved) = dataset.resolved.take() {
+        config.data = resolved;
+    }
     let model = initial_model(&config, &dataset.spec, &backend.device).map_err(|error| {
         let place = error.key().map_or(String::new(), |key| file.place_of(&args.assignments(), &["model", key]));
-        Error::input(format!("{place}{error}"))
+        Error::input(format!("{place}{error}{}", config.data.advice(&dataset.spec, &error)))
     })?;
     optimizer::check(&config.optimizer, &model, |key| file.place_of(&args.assignments(), &["optimizer", key]))?;
     let start = match &args.from {
@@ -148,7 +151,8 @@ fn resumed(args: &TrainArgs, run: &Path) -> Result<Job> {
     let own = folder.config()?;
     folder.check_members(&own)?;
     let config = given_anew(args, &folder, &own)?;
-    let backend = Backend::open(args.backend.as_ref().unwrap_or(&folder.provenance()?.backend))?;
+    let provenance = folder.provenance()?;
+    let backend = Backend::open(args.backend.as_ref().unwrap_or(&provenance.backend))?;
     let dataset = folder.dataset(&config)?;
     let from = match config.members() {
         Some(members) => {
@@ -160,6 +164,14 @@ fn resumed(args: &TrainArgs, run: &Path) -> Result<Job> {
         }
         None => where_it_stands(&folder, &config, dataset.train.len(), args.log_format)?,
     };
+    if let Some(cpu) = provenance.cpu.filter(|cpu| backend.is_eager() && cpu != cpu_kind()) {
+        let text = format!(
+            "{}: the run began on another kind of CPU ({cpu}; this one is {}): it resumes equal to rounding, not bit for bit",
+            run.display(),
+            cpu_kind()
+        );
+        warn(args.log_format, &text);
+    }
     Ok(Job { config, dataset, backend, folder, from, _lock: lock })
 }
 
@@ -167,7 +179,11 @@ fn resumed(args: &TrainArgs, run: &Path) -> Result<Job> {
 fn given_anew(args: &TrainArgs, folder: &RunFolder, own: &Config) -> Result<Config> {
     let run = folder.path().display();
     let config = match &args.config {
-        Some(path) => ConfigFile::open(path)?.config(&args.assignments(), Missing::Refused)?,
+        Some(path) => {
+            let mut config = ConfigFile::open(path)?.config(&args.assignments(), Missing::Refused)?;
+            config.data.adopt(&own.data);
+            config
+        }
         None if args.overrides.is_empty() => return Ok(own.clone()),
         None => folder.config_file()?.config(&args.overrides, Missing::Refused)?,
     };

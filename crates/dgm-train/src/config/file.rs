@@ -34,6 +34,11 @@ impl ConfigFile {
         Self { text, name, folder: None }
     }
 
+    /// The text of a file that is yet to be written to this folder.
+    pub(crate) fn to_be(text: String, name: String, folder: &Path) -> Self {
+        Self { text, name, folder: Some(absolute(folder).unwrap_or_else(|_| folder.into())) }
+    }
+
     /// Reads a file; where there is none of this name, it is the shipped configuration of that name.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use super::file::{Fingerprint, Source, stays_on_disk};
 use super::images::{self, ImageSet, Images};
 use super::npy::{self, Expected, Header, Numbers};
 use super::npz;
-use super::store::{FileRows, Store, View};
+use super::store::{FileRows, ReadRow, Store, View};
 use super::transform::{Binarize, Dequantize};
 use super::{Dataset, VisitPath};
 use crate::config::{Invalid, require};
@@ -19,8 +19,8 @@ images::source! {
     /// The keys of `source = "npy"`.
     ///
     /// An array is named by its file, `"x.npy"`, or inside an archive, `"data.npz:x"`; relative paths are relative to
-    /// the configuration's folder. The first index is the example: `[n, numbers]`, `[n, height, width]`, or `[n, height, width, channels]`
-    /// with 1 or 3 channels.
+    /// the configuration's folder. The first index is the example: `[n]`, `[n, numbers]`, `[n, height, width]`, or
+    /// `[n, height, width, channels]` with 1 or 3 channels.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
     pub struct NpyConfig {
@@ -63,6 +63,9 @@ images::source! {
         /// numbers are real.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub levels: Option<usize>,
+        /// Numbers times this are the levels: 255 for pixels from 0 to 1 with `levels = 256`. Default: 1.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub scale: Option<f64>,
         /// Number of classes. Default: 10.
         #[serde(default = "ten")]
         pub classes: usize,
@@ -126,6 +129,10 @@ impl NpyConfig {
             "levels",
             "a whole number from 2 to 65536",
         )?;
+        let scaled = self.scale.is_none_or(|scale| scale > 0.0 && scale.is_finite());
+        require(scaled, "scale", "a number above 0")?;
+        let levels = self.scale.is_none() || (self.levels.is_some() && !self.packed);
+        require(levels, "scale", "left out, unless data.levels says how many levels the numbers have")?;
         require((2..=65_536).contains(&self.classes), "classes", "a whole number from 2 to 65536")?;
         let at_least_1 = |value: Option<usize>, key| {
             require(value.is_none_or(|value| value >= 1), key, "a whole number of at least 1")
@@ -189,7 +196,8 @@ impl NpyConfig {
         if levels.is_none() && (self.binarize != Binarize::None || self.dequantize != Dequantize::None) {
             let key = if self.binarize != Binarize::None { "binarize" } else { "dequantize" };
             return Err(Error::input(format!(
-                "data.{key}: the numbers of {} are real; expected levels; set data.levels, or leave data.{key} out",
+                "data.{key}: the numbers of {} are real; expected levels; set data.levels (with pixels from 0 to 1: \
+                 data.levels = 256 and data.scale = 255), or leave data.{key} out",
                 self.train
             )));
         }
@@ -205,13 +213,24 @@ impl NpyConfig {
             shape,
             levels: levels.unwrap_or(0),
             classes: self.classes,
+            class_names: Vec::new(),
             interleaved: self.layout == Layout::ChannelsLast,
             train: train.range(0, self.train_limit.unwrap_or(usize::MAX)),
             validation,
             test: test.images.range(0, self.test_limit.unwrap_or(usize::MAX)),
             fingerprint: fingerprint.finish(),
         };
-        if levels.is_some() { set.dataset(&declared, seed) } else { set.real_dataset(&declared, seed) }
+        let mut dataset =
+            if levels.is_some() { set.dataset(&declared, seed) } else { set.real_dataset(&declared, seed) }?;
+        if let Some(scale) = self.scale {
+            dataset.transforms.insert(0, format!("numbers times {scale} are the levels"));
+        }
+        Ok(dataset)
+    }
+
+    /// What numbers are multiplied by.
+    fn scale(&self) -> f64 {
+        self.scale.unwrap_or(1.0)
     }
 
     /// Examples of one size with their labels, every value checked.
@@ -227,8 +246,8 @@ impl NpyConfig {
             let shape = self.image_shape(&header, source.name())?;
             let expected = match levels {
                 // Eight numbers a byte.
-                Some(_) if self.packed => Expected::Below { bound: 256, key: "levels" },
-                Some(bound) => Expected::Below { bound, key: "levels" },
+                Some(_) if self.packed => Expected::Below { bound: 256, key: "levels", scale: 1.0 },
+                Some(bound) => Expected::Below { bound, key: "levels", scale: self.scale() },
                 None => Expected::Finite,
             };
             let streamed = stays_on_disk(source, self.stream, header.bytes())?;
@@ -245,7 +264,9 @@ impl NpyConfig {
             fingerprint.update(format!("{} {:?}", header.dimensions(), header.element).as_bytes());
             let numbers = npy::read_data(source, &header, expected, !streamed, |bytes| fingerprint.update(bytes))?;
             let store = match (on_disk, numbers) {
-                (Some(reader), _) => Store::elsewhere(rows, width, reader),
+                (Some(rows_on_disk), _) => {
+                    Store::elsewhere(rows, width, Scaled { rows: rows_on_disk, scale: self.scale() })
+                }
                 (None, Numbers::Bytes(numbers)) if self.packed => Store::bits(shape.iter().product(), width, numbers),
                 (None, Numbers::Bytes(numbers)) => Store::bytes(width, numbers),
                 (None, Numbers::Words(numbers)) => Store::words(width, numbers),
@@ -286,7 +307,7 @@ impl NpyConfig {
 
     /// Channels, rows and columns of one example.
     fn image_shape(&self, header: &Header, name: &str) -> Result<[usize; 3]> {
-        let numbers = header.shape.get(1).map_or(0, |&width| if self.packed { width.saturating_mul(8) } else { width });
+        let numbers = header.shape.get(1).map_or(1, |&width| if self.packed { width.saturating_mul(8) } else { width });
         let channels = |channels: usize| matches!(channels, 1 | 3);
         let fits = |[height, width]: [usize; 2]| match self.packed {
             // The last byte may be filled up.
@@ -294,7 +315,7 @@ impl NpyConfig {
             false => height.checked_mul(width) == Some(numbers),
         };
         match (&header.shape[..], self.layout, self.shape) {
-            ([_, _], _, None) => Ok([1, 1, numbers]),
+            ([_] | [_, _], _, None) => Ok([1, 1, numbers]),
             ([_, _], _, Some([height, width])) if fits([height, width]) => Ok([1, height, width]),
             ([_, _], _, Some([height, width])) => Err(Error::input(format!(
                 "data.shape is [{height}, {width}], but an example of {name} has {numbers} numbers; expected a height and \
@@ -304,7 +325,7 @@ impl NpyConfig {
             (&[_, height, width, c], Layout::ChannelsLast, _) if channels(c) => Ok([c, height, width]),
             (&[_, c, height, width], Layout::ChannelsFirst, _) if channels(c) => Ok([c, height, width]),
             _ => Err(Error::input(format!(
-                "{name}: found an array {}; expected [n, numbers], [n, height, width] or [n, height, width, channels] with \
+                "{name}: found an array {}; expected [n], [n, numbers], [n, height, width] or [n, height, width, channels] with \
                  1 or 3 channels (data.layout says where these are)",
                 header.dimensions()
             ))),
@@ -321,7 +342,7 @@ impl NpyConfig {
                     header.dimensions()
                 )));
             }
-            let expected = Expected::Below { bound: self.classes, key: "classes" };
+            let expected = Expected::Below { bound: self.classes, key: "classes", scale: 1.0 };
             fingerprint.update(format!("{} {:?}", header.dimensions(), header.element).as_bytes());
             let numbers = npy::read_data(source, &header, expected, true, |bytes| fingerprint.update(bytes))?;
             Ok(View::new(match numbers {
@@ -351,6 +372,24 @@ fn file_and_member(array: &str) -> (&str, Option<&str>) {
     const ARCHIVE: &str = ".npz";
     let colon = array.find(".npz:").map(|dot| dot + ARCHIVE.len());
     colon.and_then(|colon| array.split_at_checked(colon)).map_or((array, None), |(file, rest)| (file, rest.get(1..)))
+}
+
+/// Rows of a file whose numbers times `scale` are levels but for rounding, which was checked; 1 leaves them as they are.
+#[derive(Debug)]
+struct Scaled {
+    rows: FileRows,
+    scale: f64,
+}
+
+impl ReadRow for Scaled {
+    fn append(&self, row: usize, numbers: &mut Vec<f64>) -> Result<()> {
+        let before = numbers.len();
+        self.rows.append(row, numbers)?;
+        if self.scale != 1.0 {
+            numbers.iter_mut().skip(before).for_each(|number| *number = (*number * self.scale).round());
+        }
+        Ok(())
+    }
 }
 
 /// Calls `f` with the content of an array and the file that it is in.

@@ -56,7 +56,10 @@ fn a_table_of_real_numbers() {
     files.write("test.npy", "<f8", "(1, 2)", &[0.25f64.to_le_bytes(), 7f64.to_le_bytes()].concat());
     let data = files.load().unwrap();
     assert_eq!((data.train.len(), data.validation.len(), data.test.len(), data.spec.shape), (5, 1, 1, [1, 1, 2]));
-    assert_eq!(data.spec.values, Values::Real(Scale { mean: vec![4.0, 5.0], std: vec![8f64.sqrt(), 1.0], ..Scale::default() }));
+    assert_eq!(
+        data.spec.values,
+        Values::Real(Scale { mean: vec![4.0, 5.0], std: vec![8f64.sqrt(), 1.0], ..Scale::default() })
+    );
     assert_eq!(
         (all(&data.validation.target).row(0), all(&data.test.target).row(0)),
         (&[9.5, -1.0][..], &[0.25, 7.0][..])
@@ -85,7 +88,7 @@ fn colours_become_planes() {
     assert_eq!(all(&data.train.target).row(1), [7.0, 10.0, 8.0, 11.0, 9.0, 12.0]);
     assert_eq!(all(&data.test.target).values(), [9.0, 6.0, 8.0, 5.0, 7.0, 4.0]);
     files.write("train.npy", "|u1", "(2, 3, 1, 2)", &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
-    assert!(files.error().contains("found an array 2 × 3 × 1 × 2; expected [n, numbers]"), "{}", files.error());
+    assert!(files.error().contains("found an array 2 × 3 × 1 × 2; expected [n], [n, numbers]"), "{}", files.error());
     files.write("test.npy", "|u1", "(1, 3, 1, 2)", &[1, 2, 3, 4, 5, 6]);
     files.config.layout = Layout::ChannelsFirst;
     let data = files.load().unwrap();
@@ -115,7 +118,8 @@ fn labels_belong_to_their_examples() {
     files.config.classes = 2;
     assert_eq!(
         files.error(),
-        "labels.npy: found 2 in example 0; expected whole numbers from 0 to 1 (data.classes = 2); set data.classes"
+        "labels.npy: found 2 in example 0; expected whole numbers from 0 to 1 (data.classes = 2); set data.classes = 3 \
+         at least"
     );
     files.config.classes = 3;
     files.write("labels.npy", "|u1", "(3,)", &[0, 0, 0]);
@@ -186,4 +190,65 @@ fn binarised_mnist_is_unpacked() {
     let first = data.train.target.read(&[0], 0).unwrap();
     let on: Vec<usize> = (0..784).filter(|&place| first.values()[place] == 1.0).collect();
     assert_eq!(on[..10], [64, 65, 66, 93, 94, 120, 121, 122, 148, 149]);
+}
+
+#[test]
+fn single_numbers_are_examples() {
+    let files = Files::new();
+    files.write("train.npy", "<f8", "(12,)", &(0..12).flat_map(|i| f64::from(i).to_le_bytes()).collect::<Vec<u8>>());
+    // numpy.array([0.5, -2], "<f2")
+    files.write("test.npy", "<f2", "(2,)", &[0x00, 0x38, 0x00, 0xc0]);
+    let data = files.load().unwrap();
+    assert_eq!((data.spec.shape, data.train.len(), data.validation.len(), data.test.len()), ([1, 1, 1], 10, 2, 2));
+    assert_eq!(all(&data.test.target).values(), [0.5, -2.0]);
+    let Values::Real(scale) = &data.spec.values else { panic!() };
+    // Mean and variance of 0, …, 9.
+    assert_eq!(scale.mean, [4.5]);
+    assert!((scale.std[0] - 8.25f64.sqrt()).abs() < 1e-6, "{:?}", scale.std);
+    files.write("test.npy", "<f4", "()", &le(&[1.0]));
+    let expected = "test.npy: found one number, an array without dimensions; expected examples [n] or [n, …]; save them as \
+                    one array with numpy.save(file, numpy.stack(examples))";
+    assert_eq!(files.error(), expected);
+}
+
+#[test]
+fn pixels_from_0_to_1_are_levels() {
+    let mut files = Files::new();
+    let bytes: Vec<u8> = (0..=255).collect();
+    files.write("train.npy", "|u1", "(64, 2, 2)", &bytes);
+    files.write("test.npy", "|u1", "(1, 2, 2)", &[0, 255, 128, 7]);
+    let expected = files.load().unwrap();
+    files.config.levels = Some(256);
+    files.config.scale = Some(255.0);
+    let halves: Vec<u8> = (0..=255).flat_map(|v| half::f16::from_f64(f64::from(v) / 255.0).to_le_bytes()).collect();
+    let singles: Vec<u8> = (0..=255).flat_map(|v| (v as f32 / 255.0).to_le_bytes()).collect();
+    let doubles: Vec<u8> = (0..=255).flat_map(|v| f64::from(v as f32 / 255.0).to_le_bytes()).collect();
+    files.write("test.npy", "<f4", "(1, 2, 2)", &le(&[0.0, 1.0, 128.0 / 255.0, 7.0 / 255.0]));
+    for (descr, data) in [("<f2", halves), ("<f4", singles), ("<f8", doubles)] {
+        files.write("train.npy", descr, "(64, 2, 2)", &data);
+        for stream in [false, true] {
+            files.config.stream = stream;
+            let found = files.load().unwrap();
+            assert_eq!(
+                (&found.spec, all(&found.train.target)),
+                (&expected.spec, all(&expected.train.target)),
+                "{descr}"
+            );
+            assert_eq!(all(&found.test.target), all(&expected.test.target), "{descr}");
+            assert_eq!(found.transforms, ["numbers times 255 are the levels"]);
+        }
+    }
+    // Interpolated ones are none.
+    files.write("test.npy", "<f4", "(1, 2, 2)", &le(&[0.0, 1.0, 0.5, 0.0]));
+    let expected = "test.npy: found 0.5 in example 0, times data.scale 127.5; expected whole numbers from 0 to 255 \
+                    (data.levels = 256); set another data.scale, or leave data.levels and data.scale out, so that the \
+                    numbers are real";
+    assert_eq!(files.error(), expected);
+    files.config.scale = None;
+    let advice = "found 0.003921568859368563 in example 0; expected whole numbers from 0 to 255 (data.levels = 256); for \
+                  pixels from 0 to 1 set data.scale = 255, else leave data.levels out";
+    assert!(files.error().ends_with(advice), "{}", files.error());
+    files.config.levels = None;
+    files.config.scale = Some(255.0);
+    assert_eq!(files.config.validate().unwrap_err().key, "scale");
 }

@@ -63,6 +63,7 @@ impl DigitsConfig {
             shape: [1, 8, 8],
             levels: 17,
             classes: 10,
+            class_names: Vec::new(),
             interleaved: false,
             train: all.range(0, TRAIN),
             validation: all.range(TRAIN, VALIDATION),

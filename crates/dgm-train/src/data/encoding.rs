@@ -15,6 +15,9 @@ use crate::error::{Error, Result};
 pub struct TextEncoding(&'static Encoding);
 
 impl TextEncoding {
+    /// UTF-8, the usual one.
+    pub const UTF_8: Self = Self(UTF_8);
+
     /// The encoding of this name, in upper or lower case.
     pub fn named(label: &str) -> Option<Self> {
         Encoding::for_label_no_replacement(label.as_bytes()).map(Self)

@@ -5,15 +5,12 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
 
-use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use super::encoding::{self, Choice};
+use super::gzip::{GZIP, Gzip};
 use super::store::STREAM_ABOVE;
 use crate::error::{Error, Result};
-
-/// The first bytes of a gzip file.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// A file that is being read, decompressed on the way.
 pub struct Source<'a> {
@@ -53,12 +50,7 @@ impl<'a> Source<'a> {
     pub fn from_bytes(name: &str, bytes: &'a [u8]) -> Self {
         let name = name.to_owned();
         if bytes.starts_with(&GZIP) {
-            return Self {
-                reader: Box::new(MultiGzDecoder::new(bytes)),
-                name,
-                length: None,
-                container: Container::Gzip,
-            };
+            return Self { reader: Box::new(Gzip::new(bytes)), name, length: None, container: Container::Gzip };
         }
         Self { reader: Box::new(bytes), name, length: Some(bytes.len() as u64), container: Container::Plain }
     }
@@ -93,12 +85,7 @@ impl<'a> Source<'a> {
         let mut buffered = BufReader::new(file);
         let start = buffered.fill_buf().map_err(|error| fail(format!("{name} cannot be read: {error}")))?;
         if start.starts_with(&GZIP) {
-            return Ok(Self {
-                reader: Box::new(MultiGzDecoder::new(buffered)),
-                name,
-                length: None,
-                container: Container::Gzip,
-            });
+            return Ok(Self { reader: Box::new(Gzip::new(buffered)), name, length: None, container: Container::Gzip });
         }
         Ok(Self { reader: Box::new(buffered), name, length: Some(metadata.len()), container: Container::Plain })
     }

@@ -1,4 +1,4 @@
-//! `source = "images"`: a folder of PNG and JPEG files, with a folder for each class or without classes.
+//! `source = "images"`: a folder of images, with a folder for each class or without classes.
 
 use std::fs;
 use std::io::Read;
@@ -13,9 +13,10 @@ use sha2::{Digest, Sha256};
 use super::file::Fingerprint;
 use super::fraction::{part, tenth};
 use super::images::{self, ImageSet, Images};
+use super::listing::{Files, Listing};
 pub use super::picture::Resize;
 use super::picture::{self, Changes, Picture};
-use super::store::{Store, View};
+use super::store::{FileState, ReadRow, STREAM_ABOVE, Store, View};
 use super::{Dataset, VisitPath};
 use crate::config::{Invalid, require};
 use crate::error::{Error, Result};
@@ -25,9 +26,10 @@ images::source! {
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
     pub struct FolderConfig {
-        /// A folder of images, or of folders of images, one for each class: the labels are 0, 1, … in the order of their names.
+        /// A folder of images, or of folders of images, one for each class: the labels are 0, 1, … in the order of their names,
+        /// of numbers where all names are whole numbers. Folders `train`, `val` and `test` inside it are the splits.
         pub path: PathBuf,
-        /// The same for the test, with the same classes. Default: a part of `path` is for the test.
+        /// The same for the test, with classes of training. Default: `test` inside `path`, else a part of `path`.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub test_path: Option<PathBuf>,
         /// 1: grey, 3: colour.
@@ -47,6 +49,10 @@ images::source! {
         /// The part of the training images for validation, drawn by the seed. Default: 0.1.
         #[serde(default = "tenth")]
         pub validation_fraction: f64,
+        /// Whether images stay on disk and are decoded when they are asked for, as those whose pixels take more than 2 GiB
+        /// always do. Default: false.
+        #[serde(default)]
+        pub stream: bool,
     }
 }
 
@@ -59,9 +65,6 @@ const MOST_NAMED: usize = 5;
 
 /// Bytes of one file: 256 MiB, those of the largest picture without any compression.
 const MOST_FILE_BYTES: u64 = 256 << 20;
-
-/// Bytes of all pixels together, which are kept in memory: 4 GiB.
-const MOST_BYTES: usize = 4 << 30;
 
 impl FolderConfig {
     pub(super) fn visit_paths(&mut self, visit: &mut VisitPath<'_>) -> Result<()> {
@@ -83,45 +86,24 @@ impl FolderConfig {
     }
 
     pub(super) fn load(&self, seed: Seed) -> Result<Dataset> {
-        let files = Files::list(&self.path, "path")?;
-        let test_files = self.test_path.as_ref().map(|path| Files::list(path, "test_path")).transpose()?;
-        if let Some(test) = &test_files {
-            test.check_classes(&files)?;
-        }
-        if self.declared().needs_labels() && files.classes.is_empty() {
-            return Err(Error::input(format!(
-                "data.path: {} has images beside no folder; expected a folder for each class, because data.target or \
-                 data.condition is the label; sort the images into folders",
-                self.path.display()
-            )));
-        }
-        // One class has probability 1: there would be nothing to learn.
-        if self.declared().needs_labels()
-            && let [class] = &files.classes[..]
-        {
-            return Err(Error::input(format!(
-                "data.path: {} has one folder, {class}; expected two classes at least, because data.target or \
-                 data.condition is the label; add a class, or do without labels",
-                self.path.display()
-            )));
-        }
+        let listing = Listing::of(&self.path, self.test_path.as_deref(), self.declared().needs_labels())?;
         let mut fingerprint = Fingerprint::default();
         let mut notes = Notes::default();
         // Where no file can be decoded any size will do: each of them is refused.
-        let size = self.size.or_else(|| self.first_size(&files)).unwrap_or([1, 1]);
-        self.check_bytes(files.paths.len() + test_files.as_ref().map_or(0, |files| files.paths.len()), size)?;
-        let all = self.read(&files, size, &mut fingerprint, &mut notes)?;
-        let test = match &test_files {
-            Some(files) => Some(self.read(files, size, &mut fingerprint, &mut notes)?),
-            None => None,
-        };
-        let [train, validation, test] = self.split(all, test, seed);
+        let size = self.size.or_else(|| self.first_size(&listing.train)).unwrap_or([1, 1]);
+        let streamed = self.streams(listing.len(), size);
+        let mut read = |files: &Files| self.read(files, size, streamed, &mut fingerprint, &mut notes);
+        let all = read(&listing.train)?;
+        let validation = listing.validation.as_ref().map(&mut read).transpose()?;
+        let test = listing.test.as_ref().map(&mut read).transpose()?;
+        let [train, validation, test] = self.split(all, validation, test, seed);
         let [height, width] = size;
         let set = ImageSet {
             name: self.path.file_name().map_or_else(|| "images".into(), |name| name.to_string_lossy().into_owned()),
             shape: [self.channels, height, width],
             levels: self.levels,
-            classes: files.classes.len().max(1),
+            classes: listing.train.classes.len().max(1),
+            class_names: listing.train.classes,
             interleaved: true,
             train,
             validation,
@@ -129,13 +111,13 @@ impl FolderConfig {
             fingerprint: fingerprint.finish(),
         };
         let mut dataset = set.dataset(&self.declared(), seed)?;
-        let read = notes.sentences(self, size);
+        let read = listing.notes.into_iter().chain(notes.sentences(self, size));
         dataset.transforms.splice(0..0, read);
         Ok(dataset)
     }
 
-    /// Training, validation and test.
-    fn split(&self, all: Images, test: Option<Images>, seed: Seed) -> [Images; 3] {
+    /// Training, validation and test; what has no folder of its own is drawn from `all`.
+    fn split(&self, all: Images, validation: Option<Images>, test: Option<Images>, seed: Seed) -> [Images; 3] {
         let order = seed.stream("images.split", 0).permutation(all.len());
         let select = |rows: &[usize]| Images {
             pixels: all.pixels.select(rows),
@@ -148,8 +130,14 @@ impl FolderConfig {
                 (rest, select(test))
             }
         };
-        let (validation, train) = rest.split_at(part(rest.len(), self.validation_fraction));
-        [select(train), select(validation), test]
+        let (train, validation) = match validation {
+            Some(validation) => (rest, validation),
+            None => {
+                let (validation, train) = rest.split_at(part(rest.len(), self.validation_fraction));
+                (train, select(validation))
+            }
+        };
+        [select(train), validation, test]
     }
 
     /// Rows and columns of the first file that can be decoded.
@@ -158,42 +146,43 @@ impl FolderConfig {
         picture.map(|(_, picture, _)| [picture.height, picture.width])
     }
 
-    /// Whether the pixels of `n` images of this size fit into memory, before any is kept there.
-    fn check_bytes(&self, n: usize, [height, width]: [usize; 2]) -> Result<()> {
-        let bytes = n.saturating_mul(height * width * self.channels);
-        if bytes <= MOST_BYTES {
-            return Ok(());
-        }
-        Err(Error::input(format!(
-            "data.path: {n} images of {height} × {width} pixels with {} channels take {:.1} GiB; expected at most {} GiB, \
-             because all are kept in memory; set a smaller data.size and data.resize, or take images out",
-            self.channels,
-            bytes as f64 / f64::from(1 << 30),
-            MOST_BYTES >> 30
-        )))
+    /// Whether `n` images of this size stay on disk.
+    fn streams(&self, n: usize, [height, width]: [usize; 2]) -> bool {
+        self.stream || n.saturating_mul(height * width * self.channels) as u64 > STREAM_ABOVE
     }
 
-    /// Decodes all files.
+    /// Decodes all files, whose pixels stay on disk where they are `streamed`.
     fn read(
         &self,
         files: &Files,
         size: [usize; 2],
+        streamed: bool,
         fingerprint: &mut Fingerprint,
         notes: &mut Notes,
     ) -> Result<Images> {
-        let decoded = in_parallel(files.paths.len(), |index| self.decode(&files.paths[index].1, size));
-        let mut wrong = Vec::new();
+        let decoded = in_parallel(files.paths.len(), |index| self.decode(&files.paths[index].1, size, !streamed));
+        let (mut wrong, mut misfits) = (Vec::new(), 0);
         let event = size[0] * size[1] * self.channels;
-        let mut pixels = Vec::with_capacity(event * decoded.iter().filter(|one| one.is_ok()).count());
+        let kept = if streamed { 0 } else { decoded.iter().filter(|one| one.is_ok()).count() };
+        let mut pixels = Vec::with_capacity(event * kept);
+        let mut states = Vec::new();
         for (one, (_, path)) in decoded.into_iter().zip(&files.paths) {
             match one {
                 Ok(one) => {
                     fingerprint.update(&one.digest);
                     notes.add(one.changes, one.resized);
-                    pixels.extend(one.pixels);
+                    match one.pixels {
+                        Some(new) => pixels.extend(new),
+                        None => states.push((path.clone(), one.state)),
+                    }
                 }
                 Err(what) => {
-                    wrong.push(format!("{}: {what}", path.strip_prefix(&files.root).unwrap_or(path).display()))
+                    misfits += usize::from(matches!(what, Wrong::Size(_)));
+                    wrong.push(format!(
+                        "{}: {}",
+                        path.strip_prefix(&files.root).unwrap_or(path).display(),
+                        what.text()
+                    ));
                 }
             }
         }
@@ -202,12 +191,25 @@ impl FolderConfig {
                 0 => String::new(),
                 more => format!("; and {more} more"),
             };
+            let [height, width] = size;
+            let mut advice = Vec::new();
+            if misfits > 0 {
+                advice.push(match self.size {
+                    Some(_) => "set data.resize = \"cover\" to bring all to data.size".to_owned(),
+                    None => format!("set data.size = [{height}, {width}], say, and data.resize = \"cover\""),
+                });
+            }
+            if misfits < wrong.len() {
+                let which = if misfits > 0 { "the others" } else { "them" };
+                advice.push(format!("fix or convert {which}, or take them out"));
+            }
             return Err(Error::input(format!(
-                "{}: {} of {} files cannot be used: {}{more}; mend them or take them out",
+                "{}: {} of {} files cannot be used: {}{more}; {}",
                 files.root.display(),
                 wrong.len(),
                 files.paths.len(),
-                wrong[..wrong.len().min(MOST_NAMED)].join("; ")
+                wrong[..wrong.len().min(MOST_NAMED)].join("; "),
+                advice.join("; ")
             )));
         }
         let labels = (!files.classes.is_empty()).then(|| {
@@ -220,7 +222,11 @@ impl FolderConfig {
         if let Some(labels) = &labels {
             (0..labels.rows()).for_each(|row| fingerprint.update(&files.paths[row].0.to_le_bytes()));
         }
-        Ok(Images { pixels: View::new(Store::bytes(event, pixels)), labels: labels.map(View::new) })
+        let pixels = match streamed {
+            true => Store::elsewhere(states.len(), event, ImageRows { config: self.clone(), size, files: states }),
+            false => Store::bytes(event, pixels),
+        };
+        Ok(Images { pixels: View::new(pixels), labels: labels.map(View::new) })
     }
 
     /// A file's bytes and what they show, in the size that it has.
@@ -230,18 +236,46 @@ impl FolderConfig {
         Ok((bytes, picture, changes))
     }
 
-    /// One file in this size. What cannot be brought to it is an error at once, so that no pixels are kept in vain.
-    fn decode(&self, path: &Path, size: [usize; 2]) -> std::result::Result<Decoded, String> {
-        let (bytes, picture, changes) = self.picture(path)?;
+    /// The pixels of a picture in this size, and whether it had another.
+    fn fit(&self, picture: Picture, size: [usize; 2]) -> std::result::Result<(Vec<u8>, bool), Wrong> {
         let resized = [picture.height, picture.width] != size;
         let mut picture = picture.resized(self.resize, size).map_err(|what| match self.size {
-            Some(_) => what,
-            None => format!("{what} as in the first file; set data.size and data.resize"),
+            Some(_) => Wrong::Size(what),
+            None => Wrong::Size(format!("{what} as in the first file")),
         })?;
         if self.levels < 256 {
             picture.pixels.iter_mut().for_each(|v| *v = (usize::from(*v) * self.levels / 256) as u8);
         }
-        Ok(Decoded { pixels: picture.pixels, digest: Sha256::digest(&bytes).into(), changes, resized })
+        Ok((picture.pixels, resized))
+    }
+
+    /// One file in this size. What cannot be brought to it is an error at once, so that no pixels are kept in vain.
+    fn decode(&self, path: &Path, size: [usize; 2], keep: bool) -> std::result::Result<Decoded, Wrong> {
+        // Asked before it is read: what is changed from then on is noticed.
+        let state = FileState::of(path).map_err(|error| Wrong::File(format!("cannot be read: {error}")))?;
+        let (bytes, picture, changes) = self.picture(path).map_err(Wrong::File)?;
+        let (pixels, resized) = self.fit(picture, size)?;
+        Ok(Decoded { pixels: keep.then_some(pixels), state, digest: Sha256::digest(&bytes).into(), changes, resized })
+    }
+}
+
+/// Images that are decoded when they are asked for, from files that stay as they were.
+#[derive(Debug)]
+struct ImageRows {
+    config: FolderConfig,
+    size: [usize; 2],
+    files: Vec<(PathBuf, FileState)>,
+}
+
+impl ReadRow for ImageRows {
+    fn append(&self, row: usize, numbers: &mut Vec<f64>) -> Result<()> {
+        let (path, state) = &self.files[row];
+        let cannot = |what: String| Error::run(format!("{}: cannot be read any more: {what}", path.display()));
+        state.check(&path.display().to_string(), FileState::of(path).map_err(|error| cannot(error.to_string()))?)?;
+        let (_, picture, _) = self.config.picture(path).map_err(cannot)?;
+        let (pixels, _) = self.config.fit(picture, self.size).map_err(|wrong| cannot(wrong.text()))?;
+        numbers.extend(pixels.into_iter().map(f64::from));
+        Ok(())
     }
 }
 
@@ -288,9 +322,27 @@ fn read_file(path: &Path) -> std::result::Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
+/// What is wrong with a file.
+#[derive(Debug)]
+enum Wrong {
+    /// It is damaged, or no image.
+    File(String),
+    /// It has another size.
+    Size(String),
+}
+
+impl Wrong {
+    fn text(self) -> String {
+        let (Self::File(text) | Self::Size(text)) = self;
+        text
+    }
+}
+
 /// One file, decoded.
 struct Decoded {
-    pixels: Vec<u8>,
+    /// `None`: they stay on disk.
+    pixels: Option<Vec<u8>>,
+    state: FileState,
     digest: [u8; 32],
     changes: Changes,
     resized: bool,
@@ -299,6 +351,8 @@ struct Decoded {
 /// How many images were changed on the way in, and how.
 #[derive(Default)]
 struct Notes {
+    turned: usize,
+    inked: usize,
     narrowed: usize,
     composited: usize,
     greyed: usize,
@@ -308,6 +362,8 @@ struct Notes {
 
 impl Notes {
     fn add(&mut self, changes: Changes, resized: bool) {
+        self.turned += usize::from(changes.turned);
+        self.inked += usize::from(changes.inked);
         self.narrowed += usize::from(changes.narrowed);
         self.composited += usize::from(changes.composited);
         self.greyed += usize::from(changes.greyed);
@@ -324,6 +380,8 @@ impl Notes {
             Resize::Cover => format!("cut to the sides' ratio of {height} × {width}, then means over areas"),
         };
         let mut counted = vec![
+            (self.turned, "turned as their EXIF orientation says".to_owned()),
+            (self.inked, "from CMYK to colour: (255 − C) (255 − K) / 255, without colour profiles".to_owned()),
             (self.narrowed, "of 16 bits a channel: the upper 8 are kept".to_owned()),
             (self.composited, "with alpha put on black".to_owned()),
             (self.greyed, "from colour to grey: Rec. 601 luma, rounded".to_owned()),
@@ -344,101 +402,6 @@ impl Notes {
         }
         sentences
     }
-}
-
-/// The files of a folder in the order of their names, class by class.
-struct Files {
-    root: PathBuf,
-    /// Names of the classes; empty: there are none.
-    classes: Vec<String>,
-    /// Class and path.
-    paths: Vec<(u16, PathBuf)>,
-}
-
-impl Files {
-    fn list(root: &Path, key: &str) -> Result<Self> {
-        let shown = root.display();
-        let advice = format!(
-            "put a folder of PNG or JPEG images there, or set data.{key} to where it is, as with --set data.{key}=PATH"
-        );
-        if !root.is_dir() {
-            let found = if root.exists() { "is a file, not a folder" } else { "is not there" };
-            return Err(Error::input(format!("data.{key}: {shown} {found}; {advice}")));
-        }
-        let (folders, files) = entries(root)?;
-        if let (Some(folder), Some(file)) = (folders.first(), files.first()) {
-            return Err(Error::input(format!(
-                "data.{key}: {shown} has the folder {} and the file {} side by side; expected images, or a folder of \
-                 images for each class; take one of them out",
-                name_of(folder),
-                name_of(file)
-            )));
-        }
-        // Labels travel in 16 bits.
-        if folders.len() > 65_536 {
-            return Err(Error::input(format!(
-                "data.{key}: {shown} has {} folders; expected at most 65536",
-                folders.len()
-            )));
-        }
-        let mut paths: Vec<(u16, PathBuf)> = files.into_iter().map(|path| (0, path)).collect();
-        for (class, folder) in folders.iter().enumerate() {
-            let (deeper, images) = entries(folder)?;
-            if let Some(deeper) = deeper.first() {
-                let deeper = deeper.display();
-                return Err(Error::input(format!(
-                    "{deeper}: found a folder; expected images of the class alone; move it"
-                )));
-            }
-            if images.is_empty() {
-                let folder = folder.display();
-                return Err(Error::input(format!(
-                    "{folder}: found no file; expected images of the class; take it out"
-                )));
-            }
-            paths.extend(images.into_iter().map(|path| (class as u16, path)));
-        }
-        if paths.is_empty() {
-            return Err(Error::input(format!("data.{key}: {shown} is empty; {advice}")));
-        }
-        Ok(Self { root: root.to_owned(), classes: folders.iter().map(|folder| name_of(folder)).collect(), paths })
-    }
-
-    /// The classes are those of the training images.
-    fn check_classes(&self, train: &Self) -> Result<()> {
-        if self.classes == train.classes {
-            return Ok(());
-        }
-        let lacking =
-            |in_one: &Self, other: &Self| in_one.classes.iter().find(|class| !other.classes.contains(class)).cloned();
-        let (class, with, without) = match lacking(self, train) {
-            Some(class) => (class, self, train),
-            None => (lacking(train, self).unwrap_or_default(), train, self),
-        };
-        Err(Error::input(format!(
-            "data.test_path: {} has a folder {class}, which {} has not; expected the same classes in both",
-            with.root.display(),
-            without.root.display()
-        )))
-    }
-}
-
-fn name_of(path: &Path) -> String {
-    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
-}
-
-/// Folders and files in the order of their names, without those whose names begin with a dot.
-fn entries(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
-    let failed = |error: std::io::Error| Error::input(format!("{}: cannot be read: {error}", folder.display()));
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        if !name_of(&path).starts_with('.') {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    Ok(paths.into_iter().partition(|path| path.is_dir()))
 }
 
 /// `f` of 0 .. n, in that order, on all cores.

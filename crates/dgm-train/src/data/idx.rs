@@ -1,6 +1,6 @@
 //! `source = "idx"`: images and labels in the container of MNIST, plain or gzip.
 //!
-//! An IDX file is `00 00 type ndim`, then ndim sizes as big-endian 32-bit numbers, then the data.
+//! An IDX file is `00 00 type ndim`, then ndim sizes as big-endian 32-bit numbers, then the data, big-endian too.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file::{Fingerprint, Source, stays_on_disk};
 use super::images::{self, ImageSet, Images};
-use super::store::{Element, FileRows, STREAM_ABOVE, Store, View};
+use super::store::{Element, FileRows, Kind, STREAM_ABOVE, Store, View};
 use super::{Dataset, VisitPath};
 use crate::config::{Invalid, require};
 use crate::error::{Error, Result};
@@ -119,6 +119,7 @@ impl IdxConfig {
             shape: [1, height, width],
             levels: self.levels,
             classes: self.classes,
+            class_names: Vec::new(),
             interleaved: false,
             train: train.range(0, self.train_limit.map_or(kept, |limit| limit.min(kept))),
             validation: train.range(kept, usize::MAX),
@@ -139,23 +140,15 @@ impl IdxConfig {
         let what =
             format!("the IDX file with the {part} images (MNIST's {}-images-idx3-ubyte.gz, say)", file_part(part));
         let mut source = Source::open(images, &format!("{part}_images"), &what)?;
-        let ([n, height, width], total) = read_header::<3>(&mut source, &what)?;
+        let Header { sizes: [n, height, width], element, total } = read_header::<3>(&mut source, &what)?;
         let event = height * width;
         let streamed = stays_on_disk(&source, self.stream, total)?;
         // Opened before it is looked through: what is changed from then on is noticed.
-        let rows = streamed.then(|| FileRows::open(images, header::<3>() as u64, event, Element::BYTE)).transpose()?;
-        let pixels = read_data(&mut source, [n, height, width], total, !streamed, |first, bytes| {
+        let rows = streamed.then(|| FileRows::open(images, header_length::<3>() as u64, event, element)).transpose()?;
+        let levels = Bound { values: self.levels, what: "value", of: "in image", key: "levels" };
+        let pixels = read_data(&mut source, [n, height, width], element, total, !streamed, |first, bytes, values| {
             fingerprint.update(bytes);
-            match bytes.iter().position(|&value| usize::from(value) >= self.levels) {
-                None => Ok(()),
-                Some(place) => Err(Error::input(format!(
-                    "{}: found the value {} in image {}; expected values below data.levels = {}; raise data.levels",
-                    images.display(),
-                    bytes[place],
-                    (first + place as u64) / event as u64,
-                    self.levels
-                ))),
-            }
+            levels.check(images, element, first, event as u64, bytes, values)
         })?;
         let pixels =
             View::new(rows.map_or_else(|| Store::bytes(event, pixels), |rows| Store::elsewhere(n, event, rows)));
@@ -164,21 +157,18 @@ impl IdxConfig {
         };
         let what =
             format!("the IDX file with the {part} labels (MNIST's {}-labels-idx1-ubyte.gz, say)", file_part(part));
-        let ([count], labels) = read::<1>(&mut Source::open(path, &format!("{part}_labels"), &what)?, &what)?;
-        fingerprint.update(&labels);
+        let mut source = Source::open(path, &format!("{part}_labels"), &what)?;
+        let Header { sizes: [count], element, total } = read_header::<1>(&mut source, &what)?;
+        let classes = Bound { values: self.classes, what: "label", of: "of example", key: "classes" };
+        let labels = read_data(&mut source, [count], element, total, true, |first, bytes, values| {
+            fingerprint.update(bytes);
+            classes.check(path, element, first, 1, bytes, values)
+        })?;
         if count != n {
             return Err(Error::input(format!(
                 "{}: found {count} labels; expected {n}, one for each image of {}; give files that belong together",
                 path.display(),
                 images.display()
-            )));
-        }
-        if let Some(place) = labels.iter().position(|&label| usize::from(label) >= self.classes) {
-            return Err(Error::input(format!(
-                "{}: found the label {} of example {place}; expected labels below data.classes = {}; raise data.classes",
-                path.display(),
-                labels[place],
-                self.classes
             )));
         }
         Ok(([height, width], Images { pixels, labels: Some(View::new(Store::bytes(1, labels))) }))
@@ -190,30 +180,92 @@ fn file_part(part: &str) -> &str {
     if part == "test" { "t10k" } else { part }
 }
 
-/// Reads an IDX file of unsigned bytes with `N` dimensions, none of them 0, into memory. `what` says in messages what
-/// should be there.
-///
-/// Sizes that a header only claims cost nothing: memory grows with what the file holds.
-///
-/// # Errors
-///
-/// Anything else than such a file.
-pub fn read<const N: usize>(source: &mut Source<'_>, what: &str) -> Result<([usize; N], Vec<u8>)> {
-    let (sizes, total) = read_header::<N>(source, what)?;
-    Ok((sizes, read_data(source, sizes, total, true, |_, _| Ok(()))?))
+/// What the numbers of a file have to be.
+struct Bound {
+    /// They are below this.
+    values: usize,
+    /// What they are called, and where they are.
+    what: &'static str,
+    of: &'static str,
+    /// The key of `[data]` that sets the bound.
+    key: &'static str,
+}
+
+impl Bound {
+    /// Whether all numbers that lie in `bytes` are whole and in range; they are appended to `values`. `first` is the place of
+    /// the first one, `event` how many belong to one example.
+    fn check(
+        &self,
+        path: &Path,
+        element: Element,
+        first: u64,
+        event: u64,
+        bytes: &[u8],
+        values: &mut Vec<u8>,
+    ) -> Result<()> {
+        if element == Element::BYTE && bytes.iter().all(|&value| usize::from(value) < self.values) {
+            values.extend_from_slice(bytes);
+            return Ok(());
+        }
+        let (mut wrong, mut place) = (None, first);
+        element.decode(bytes, |number| {
+            let fits = number >= 0.0 && number < self.values as f64 && number.fract() == 0.0;
+            if !fits && wrong.is_none() {
+                wrong = Some((place, number));
+            }
+            place += 1;
+            values.push(number as u8);
+        });
+        let Some((place, number)) = wrong else { return Ok(()) };
+        let Self { values, what, of, key } = self;
+        let advice = if number.fract() == 0.0 && (0.0..256.0).contains(&number) {
+            format!("expected {what}s below data.{key} = {values}; raise data.{key}")
+        } else {
+            format!(
+                "expected whole numbers from 0 to {} (data.{key} = {values}); save the array with numpy.save and take \
+                 data.source = \"npy\", which reads any numbers",
+                values - 1
+            )
+        };
+        let example = place / event;
+        Err(Error::input(format!("{}: found the {what} {number} {of} {example}; {advice}", path.display())))
+    }
+}
+
+/// What the header says.
+struct Header<const N: usize> {
+    sizes: [usize; N],
+    element: Element,
+    /// Bytes of data.
+    total: u64,
 }
 
 /// Bytes of a header with `N` dimensions.
-const fn header<const N: usize>() -> usize {
+const fn header_length<const N: usize>() -> usize {
     4 + 4 * N
 }
 
-/// The sizes, and the number of bytes of data that they stand for.
-fn read_header<const N: usize>(source: &mut Source<'_>, what: &str) -> Result<([usize; N], u64)> {
+/// How the numbers of a file lie there, by the third byte of its header.
+fn element(kind: u8) -> Option<Element> {
+    let (kind, size) = match kind {
+        0x08 => (Kind::Unsigned, 1),
+        0x09 => (Kind::Signed, 1),
+        0x0b => (Kind::Signed, 2),
+        0x0c => (Kind::Signed, 4),
+        0x0d => (Kind::Float, 4),
+        0x0e => (Kind::Float, 8),
+        _ => return None,
+    };
+    Some(Element { kind, size, big_endian: size > 1 })
+}
+
+/// The sizes, none of them 0, the type, and the number of bytes of data that they stand for. `what` says in messages what
+/// should be there.
+fn read_header<const N: usize>(source: &mut Source<'_>, what: &str) -> Result<Header<N>> {
     let name = source.name().to_owned();
     let fail = |message: String| Error::input(format!("{name}: {message}"));
 
-    let header = header::<N>();
+    let header = header_length::<N>();
     let magic = source.read(4)?;
     let [zero_0, zero_1, kind, dimensions] = magic[..] else {
         let found = magic.len();
@@ -221,11 +273,14 @@ fn read_header<const N: usize>(source: &mut Source<'_>, what: &str) -> Result<([
     };
     if [zero_0, zero_1] != [0, 0] {
         let found = format!("{zero_0:02x} {zero_1:02x} {kind:02x} {dimensions:02x}");
-        return Err(fail(format!("starts with {found}; expected 00 00 08 {N:02x}, an IDX file; give {what}")));
+        return Err(fail(format!("starts with {found}; expected 00 00 08 {N:02x}, say, an IDX file; give {what}")));
     }
-    if kind != 8 {
-        return Err(fail(format!("found IDX data of type {kind:02x}; expected 08, unsigned bytes; convert the file")));
-    }
+    let Some(element) = element(kind) else {
+        return Err(fail(format!(
+            "found IDX data of type {kind:02x}; expected 08, 09, 0b, 0c, 0d or 0e, whole numbers or floats: damaged; fetch it \
+             again"
+        )));
+    };
     if usize::from(dimensions) != N {
         return Err(fail(format!("found IDX data with {dimensions} dimensions; expected {N}; give {what}")));
     }
@@ -244,20 +299,24 @@ fn read_header<const N: usize>(source: &mut Source<'_>, what: &str) -> Result<([
     if sizes.contains(&0) {
         return Err(fail(format!("the header says {shape}; expected sizes of at least 1; give {what}")));
     }
-    let total = sizes.iter().try_fold(1u64, |total, &size| total.checked_mul(size as u64));
+    let total = sizes.iter().try_fold(element.size as u64, |total, &size| total.checked_mul(size as u64));
     let Some(total) = total.filter(|&total| total < u64::MAX) else {
         return Err(fail(format!("the header says {shape}, more than memory can hold: damaged; fetch it again")));
     };
-    Ok((sizes, total))
+    Ok(Header { sizes, element, total })
 }
 
-/// The data: all of it, no more and no less, in memory where `keep`, each part shown to `look` with its place.
+/// The data: all of it, no more and no less. Each part is shown to `look` with the place of its first number; what that
+/// appends to the list is kept in memory where `keep`.
+///
+/// Sizes that a header only claims cost nothing: memory grows with what the file holds.
 fn read_data<const N: usize>(
     source: &mut Source<'_>,
     sizes: [usize; N],
+    element: Element,
     total: u64,
     keep: bool,
-    look: impl FnMut(u64, &[u8]) -> Result<()>,
+    mut look: impl FnMut(u64, &[u8], &mut Vec<u8>) -> Result<()>,
 ) -> Result<Vec<u8>> {
     let shape = sizes.map(|size| size.to_string()).join(" × ");
     let name = source.name().to_owned();
@@ -267,7 +326,7 @@ fn read_data<const N: usize>(
     };
     let long = || fail(format!("found more than the {total} bytes of data that {shape} needs; fetch it again"));
     if let Some(length) = source.length() {
-        let found = length.saturating_sub(header::<N>() as u64);
+        let found = length.saturating_sub(header_length::<N>() as u64);
         if found < total {
             return Err(short(found));
         }
@@ -277,7 +336,14 @@ fn read_data<const N: usize>(
     }
     // A compressed file does not say how much it holds.
     let limit = if keep { total.min(STREAM_ABOVE) } else { total };
-    let (data, found) = source.pass(limit, keep, look)?;
+    let mut data = Vec::new();
+    let (_, found) = source.pass(limit, false, |place, bytes| {
+        look(place / element.size as u64, bytes, &mut data)?;
+        if !keep {
+            data.clear();
+        }
+        Ok(())
+    })?;
     if found < limit {
         return Err(short(found));
     }

@@ -192,10 +192,20 @@ fn errors_say_what_was_found_and_expected() {
             gzip(&idx(8, &[6, 1, 2], &[0; 13])),
             "found more than the 12 bytes of data that 6 × 1 × 2 needs; fetch it again",
         ),
-        (idx(11, &[6, 1, 2], &data), "found IDX data of type 0b; expected 08, unsigned bytes; convert the file"),
+        (idx(11, &[6, 1, 2], &data), "found 12 bytes of data; expected 24 for 6 × 1 × 2: cut short; fetch it again"),
+        (idx(10, &[6, 1, 2], &data), "found IDX data of type 0a; expected 08, 09, 0b, 0c, 0d or 0e, whole numbers or"),
+        (
+            idx(9, &[6, 1, 2], &[255; 12]),
+            "found the value -1 in image 0; expected whole numbers from 0 to 255 (data.levels = 256); save the array with \
+             numpy.save and take data.source = \"npy\", which reads any numbers",
+        ),
+        (
+            idx(13, &[6, 1, 2], &0.5f32.to_be_bytes().repeat(12)),
+            "found the value 0.5 in image 0; expected whole numbers",
+        ),
         (idx(8, &[6], &data), "found IDX data with 1 dimensions; expected 3; give the IDX file with the train images"),
         (idx(8, &[6, 0, 2], &data), "the header says 6 × 0 × 2; expected sizes of at least 1"),
-        (b"col_a,col_b\n1,2\n".to_vec(), "starts with 63 6f 6c 5f; expected 00 00 08 03, an IDX file"),
+        (b"col_a,col_b\n1,2\n".to_vec(), "starts with 63 6f 6c 5f; expected 00 00 08 03, say, an IDX file"),
         (idx(8, &[1 << 30, 1 << 30, 1], &data), "found 12 bytes of data; expected 1152921504606846976 for "),
         (gzip(&idx(8, &[1 << 29, 1 << 30, 1], &data)), "found 12 bytes of data; expected 576460752303423488 for "),
         (
@@ -244,6 +254,64 @@ fn errors_say_what_was_found_and_expected() {
     assert_eq!(files.error(), expected);
     files.config.train_images = files.folder.path().to_owned();
     assert!(files.error().contains("is a folder, not a file"), "{}", files.error());
+}
+
+#[test]
+fn numbers_of_other_types_are_read_where_they_are_levels_and_classes() {
+    let mut files = Files::new();
+    let expected = files.load().unwrap();
+    let pixels = [0u8, 10, 20, 30, 40, 50, 60, 127, 128, 200, 255, 0];
+    let labels = [0u8, 1, 2, 3, 4, 5];
+    let words = |values: &[u8]| values.iter().flat_map(|&v| i16::from(v).to_be_bytes()).collect::<Vec<u8>>();
+    let longs = |values: &[u8]| values.iter().flat_map(|&v| i32::from(v).to_be_bytes()).collect::<Vec<u8>>();
+    let floats = |values: &[u8]| values.iter().flat_map(|&v| f32::from(v).to_be_bytes()).collect::<Vec<u8>>();
+    let doubles = |values: &[u8]| values.iter().flat_map(|&v| f64::from(v).to_be_bytes()).collect::<Vec<u8>>();
+    for (kind, of_pixels, of_labels) in [
+        (8, pixels.to_vec(), labels.to_vec()),
+        (11, words(&pixels), words(&labels)),
+        (12, longs(&pixels), longs(&labels)),
+        (13, floats(&pixels), floats(&labels)),
+        (14, doubles(&pixels), doubles(&labels)),
+    ] {
+        files.write("train-images", &idx(kind, &[6, 1, 2], &of_pixels));
+        files.write("train-labels", &gzip(&idx(kind, &[6], &of_labels)));
+        files.write("test-images", &idx(8, &[2, 1, 2], &[0, 255, 255, 0]));
+        for stream in [false, true] {
+            files.config.stream = stream;
+            let found = files.load().unwrap();
+            assert_eq!(all(&found.train.target), all(&expected.train.target), "{kind}");
+            assert_eq!(all(&found.validation.condition.unwrap()).row(0)[5], 1.0, "{kind}");
+        }
+    }
+    files.config.stream = false;
+    // Signed bytes, and a number beyond all levels.
+    files.write("train-labels", &idx(9, &[6], &labels));
+    files.load().unwrap();
+    files.write("train-labels", &idx(11, &[6], &300i16.to_be_bytes().repeat(6)));
+    assert!(
+        files.error().starts_with("train-labels: found the label 300 of example 0; expected whole numbers from 0 to 9")
+    );
+}
+
+#[test]
+fn gzip_files_of_members_and_zeros_are_read() {
+    let files = Files::new();
+    let expected = files.load().unwrap();
+    let whole = idx(8, &[6, 1, 2], &[0, 10, 20, 30, 40, 50, 60, 127, 128, 200, 255, 0]);
+    let (first, second) = whole.split_at(20);
+    for file in [[gzip(first), gzip(second)].concat(), [&gzip(&whole)[..], &[0; 512]].concat()] {
+        files.write("train-images", &file);
+        let found = files.load().unwrap();
+        assert_eq!(
+            (found.fingerprint, all(&found.train.target)),
+            (expected.fingerprint.clone(), all(&expected.train.target))
+        );
+    }
+    files.write("train-images", &[&gzip(&whole)[..], b"<html>"].concat());
+    let message = files.error();
+    let expected =
+        "train-images: the gzip file is damaged (something else follows the compressed data); fetch it again";
+    assert_eq!(message, expected);
 }
 
 #[test]

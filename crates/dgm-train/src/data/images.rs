@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::store::{ReadRow, Store, View};
 use super::transform::{Binarize, Dequantize, Draw, Step, Transforms};
-use super::{Dataset, Field, Split};
+use super::{Dataset, Field, Names, Split};
 use crate::config::{Invalid, require};
 use crate::error::{Error, Result};
 
@@ -124,6 +124,8 @@ pub(super) struct ImageSet {
     pub(super) levels: usize,
     /// Labels are whole numbers below this.
     pub(super) classes: usize,
+    /// What the labels stand for, in their order; empty where it is not known.
+    pub(super) class_names: Vec<String>,
     /// Whether the channels of a pixel are stored side by side, and not one plane after the other.
     pub(super) interleaved: bool,
     pub(super) train: Images,
@@ -168,7 +170,11 @@ impl ImageSet {
         // columns of a table have each their own units.
         let table = real && height == 1;
         let statistics = |field: &Field| -> Result<Scale> {
-            let scale = field.scale_of(!table)?;
+            let name = &self.name;
+            let scale = field.scale_of(!table, &|number| match table {
+                true => format!("{name}: number {number} of the examples"),
+                false => format!("{name}: the pixels"),
+            })?;
             let repeat = |value: Vec<f64>| if table { value } else { value.repeat(field.width()) };
             let Scale { mean, mean_rest, std } = scale;
             Ok(Scale { mean: repeat(mean), mean_rest: repeat(mean_rest), std: repeat(std) })
@@ -194,8 +200,10 @@ impl ImageSet {
         };
         let spec = DataSpec { shape, values, condition };
         let transforms = declared.transforms.sentences(self.levels);
-        let Self { name, fingerprint, .. } = self;
-        Ok(Dataset { transforms, ..Dataset::new(name, spec, [train, validation, test], fingerprint) })
+        let Self { name, fingerprint, class_names, .. } = self;
+        let labelled = declared.needs_labels() && !class_names.is_empty();
+        let names = Names { classes: if labelled { class_names } else { Vec::new() }, ..Names::default() };
+        Ok(Dataset { names, transforms, ..Dataset::new(name, spec, [train, validation, test], fingerprint) })
     }
 
     /// One split, with the random steps of `draw`.

@@ -13,9 +13,13 @@ pub mod fetch;
 pub mod file;
 mod folder;
 mod fraction;
+pub mod guess;
+mod gzip;
 pub mod idx;
 mod images;
+mod listing;
 mod named;
+pub mod names;
 pub mod npy;
 pub mod npz;
 mod picture;
@@ -23,14 +27,16 @@ mod split;
 pub mod store;
 pub mod summary;
 mod synthetic;
+pub mod table;
 mod text;
 mod transfer;
 mod transform;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use dgm_core::random::Seed;
-use dgm_models::DataSpec;
+use dgm_models::{DataSpec, ModelError, Values};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::config::{Config, Invalid};
@@ -38,14 +44,17 @@ use crate::error::{Error, Result};
 
 pub use arrays::{Layout, NpyConfig};
 pub use augment::{Augment, Orientation};
-pub use csv::{Column, CsvConfig, Delimiter};
+pub use csv::{ColumnRef, Conditions, CsvConfig, Missing};
 pub use digits::DigitsConfig;
 pub(crate) use file::Fingerprint;
 pub use folder::{FolderConfig, Resize, picture_as};
 pub use idx::IdxConfig;
 pub use images::{Condition, Target};
 pub use named::{FashionMnistConfig, MnistConfig, NamedConfig};
+pub use names::{ColumnKind, ColumnSpec, Names};
 pub use split::{Field, Matrix, Split, Tokens};
+use table::Table;
+
 pub use synthetic::{Kind, SyntheticConfig};
 pub use text::{Examples, Newlines, TextConfig, Unit, Vocabulary};
 pub use transform::{Binarize, Dequantize};
@@ -96,6 +105,19 @@ macro_rules! registry {
                 match self { $(Self::$variant(config) => config.visit_paths(visit),)+ }
             }
 
+            /// What else can be done about a model that does not fit the data of this source.
+            pub(crate) fn advice(&self, spec: &DataSpec, error: &ModelError) -> &'static str {
+                match (self, &spec.values, error) {
+                    (Self::Npy(_), Values::Real(_), ModelError::Likelihood { likelihood: "bernoulli", .. }) => {
+                        ", or for pixels from 0 to 1 set data.levels = 256, data.scale = 255 and data.binarize = \"dynamic\""
+                    }
+                    (Self::Npy(_), Values::Real(_), ModelError::Likelihood { .. }) => {
+                        ", or for pixels from 0 to 1 set data.levels = 256 and data.scale = 255"
+                    }
+                    _ => "",
+                }
+            }
+
             /// Whether the values are in range.
             pub(crate) fn validate(&self) -> std::result::Result<(), Invalid> {
                 match self { $(Self::$variant(config) => config.validate(),)+ }
@@ -129,6 +151,13 @@ registry! {
 }
 
 impl DataConfig {
+    /// What this leaves to be recognised is what was recognised for `other`.
+    pub(crate) fn adopt(&mut self, other: &Self) {
+        if let (Self::Csv(mine), Self::Csv(other)) = (self, other) {
+            mine.adopt(other);
+        }
+    }
+
     /// The keys that are paths.
     pub(crate) fn path_keys(&self) -> Vec<&'static str> {
         let mut keys = Vec::new();
@@ -169,6 +198,14 @@ pub struct Dataset {
     pub test: Split,
     /// SHA-256 over the uncompressed sources, in hexadecimal.
     pub fingerprint: String,
+    /// What columns and classes are called.
+    pub names: Names,
+    /// The table behind the examples, where there is one.
+    pub table: Option<Arc<Table>>,
+    /// What is odd about the data, so that a figure may mislead, a sentence each; named beside each figure.
+    pub warnings: Vec<String>,
+    /// The configuration with everything that was recognised written out, where there is something to recognise.
+    pub resolved: Option<DataConfig>,
     /// What was done to the examples that changes what their likelihood means, a sentence each; named beside each figure.
     pub transforms: Vec<String>,
     /// Entropy of the distribution that the examples were drawn from, in nats an example, where it is known: no model's
@@ -189,6 +226,10 @@ impl Dataset {
             validation,
             test,
             fingerprint,
+            names: Names::default(),
+            table: None,
+            warnings: Vec::new(),
+            resolved: None,
             transforms: Vec::new(),
             entropy: None,
             vocabulary: None,

@@ -29,7 +29,7 @@ pub struct Header {
 }
 
 /// What the numbers have to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Expected {
     /// Finite.
     Finite,
@@ -39,7 +39,21 @@ pub enum Expected {
         bound: usize,
         /// The key that sets it.
         key: &'static str,
+        /// What they are multiplied by before; 1 leaves them as they are.
+        scale: f64,
     },
+}
+
+/// What the multiple of a number of this type stands for, where it is a whole number but for rounding.
+fn scaled(number: f64, scale: f64, element: Element) -> f64 {
+    let multiple = number * scale;
+    if scale == 1.0 {
+        return multiple;
+    }
+    // Numbers of 64 bits often come out of 32.
+    let rounding = if element.kind == Kind::Float && element.size == 2 { 2f64.powi(-10) } else { 2f64.powi(-22) };
+    let whole = multiple.round();
+    if (multiple - whole).abs() <= (whole.max(1.0) * rounding).min(0.25) { whole } else { multiple }
 }
 
 /// Numbers in memory, as small as they may be.
@@ -120,15 +134,21 @@ pub fn read_header(source: &mut Source<'_>) -> Result<Header> {
     })?;
     let (element, boolean) = element(&descr).map_err(|advice| {
         fail(format!(
-            "found numbers of type {descr:?}; expected bool, whole numbers or floats of 32 or 64 bits; {advice}"
+            "found numbers of type {descr:?}; expected bool, whole numbers or floats of 16, 32 or 64 bits; {advice}"
         ))
     })?;
 
     let header = Header { shape, element, boolean, fortran_order, offset };
     let dimensions = header.dimensions();
     if header.shape.is_empty() || header.shape.contains(&0) {
-        let shape = if header.shape.is_empty() { "one number".into() } else { dimensions };
-        return Err(fail(format!("the header says {shape}; expected an array with sizes of at least 1")));
+        return Err(fail(match header.shape.is_empty() {
+            true => "found one number, an array without dimensions; expected examples [n] or [n, …]; save them as one array \
+                     with numpy.save(file, numpy.stack(examples))"
+                .into(),
+            false => format!(
+                "the header says {dimensions}; expected sizes of at least 1; save an array that has examples and numbers"
+            ),
+        }));
     }
     let total = header.shape.iter().try_fold(element.size as u64, |total, &size| total.checked_mul(size as u64));
     let Some(total) = total.filter(|&total| total < i64::MAX as u64) else {
@@ -178,13 +198,16 @@ pub fn read_data(
     let (_, found) = source.pass(limit, false, |_, bytes| {
         look(bytes);
         let mut wrong = None;
-        header.element.decode(bytes, |number| {
-            let fits = match expected {
-                Expected::Finite => number.is_finite(),
-                Expected::Below { bound, .. } => number >= 0.0 && number < bound as f64 && number.fract() == 0.0,
+        header.element.decode(bytes, |found| {
+            let (number, fits) = match expected {
+                Expected::Finite => (found, found.is_finite()),
+                Expected::Below { bound, scale, .. } => {
+                    let number = scaled(found, scale, header.element);
+                    (number, number >= 0.0 && number < bound as f64 && number.fract() == 0.0)
+                }
             };
             if !fits && wrong.is_none() {
-                wrong = Some((seen, number));
+                wrong = Some((seen, found));
             }
             seen += 1;
             match &mut numbers {
@@ -200,15 +223,16 @@ pub fn read_data(
             let example =
                 if header.fortran_order { place % rows } else { place / (header.count() / rows.max(1)).max(1) };
             let expected = match expected {
-                Expected::Finite => "finite numbers; take out or fill in what is missing".into(),
-                Expected::Below { bound, key } => {
-                    format!(
-                        "whole numbers from 0 to {} (data.{key} = {bound}); set data.{key}",
-                        bound.saturating_sub(1)
-                    )
+                Expected::Finite => "; expected finite numbers; take out or fill in what is missing".into(),
+                Expected::Below { bound, key, scale } => {
+                    let times =
+                        if scale == 1.0 { String::new() } else { format!(", times data.scale {}", number * scale) };
+                    let advice = advice(number, bound, key, scale);
+                    let most = bound.saturating_sub(1);
+                    format!("{times}; expected whole numbers from 0 to {most} (data.{key} = {bound}); {advice}")
                 }
             };
-            Err(Error::input(format!("{name}: found {number} in example {example}; expected {expected}")))
+            Err(Error::input(format!("{name}: found {number} in example {example}{expected}")))
         })
     })?;
     let more = found == limit && !source.read(1)?.is_empty();
@@ -225,6 +249,26 @@ pub fn read_data(
         Numbers::Floats(numbers) => Numbers::Floats(c_order(&numbers, &header.shape)),
         Numbers::Doubles(numbers) => Numbers::Doubles(c_order(&numbers, &header.shape)),
     })
+}
+
+/// What to do about a number that is not a whole one below the value of a key.
+fn advice(number: f64, bound: usize, key: &str, scale: f64) -> String {
+    let multiple = number * scale;
+    if multiple >= bound as f64 && multiple < 65_536.0 && multiple.fract() == 0.0 {
+        return format!("set data.{key} = {} at least", multiple + 1.0);
+    }
+    if key != "levels" {
+        return "number the labels from 0 on".into();
+    }
+    if scale != 1.0 {
+        return "set another data.scale, or leave data.levels and data.scale out, so that the numbers are real".into();
+    }
+    match number > 0.0 && number < 1.0 {
+        true => {
+            format!("for pixels from 0 to 1 set data.scale = {}, else leave data.levels out", bound.saturating_sub(1))
+        }
+        false => "leave data.levels out, so that the numbers are real".into(),
+    }
 }
 
 /// Numbers in Fortran order → in C order.
@@ -266,7 +310,7 @@ fn element(descr: &str) -> std::result::Result<(Element, bool), &'static str> {
         (Some('b'), 1) => (Kind::Unsigned, true),
         (Some('u'), 1 | 2 | 4 | 8) => (Kind::Unsigned, false),
         (Some('i'), 1 | 2 | 4 | 8) => (Kind::Signed, false),
-        (Some('f'), 4 | 8) => (Kind::Float, false),
+        (Some('f'), 2 | 4 | 8) => (Kind::Float, false),
         _ => return Err("convert it with array.astype('float32')"),
     };
     Ok((Element { kind, size, big_endian }, boolean))

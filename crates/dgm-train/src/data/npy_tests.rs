@@ -23,6 +23,7 @@ fn read(bytes: &[u8], expected: Expected) -> Result<(Header, Numbers)> {
 fn floats(bytes: &[u8]) -> Vec<f32> {
     match read(bytes, Expected::Finite).unwrap().1 {
         Numbers::Floats(numbers) => numbers,
+        Numbers::Doubles(numbers) => numbers.into_iter().map(|number| number as f32).collect(),
         other => panic!("{other:?}"),
     }
 }
@@ -33,7 +34,7 @@ fn error(bytes: &[u8]) -> String {
     message
 }
 
-const BELOW_8: Expected = Expected::Below { bound: 8, key: "levels" };
+const BELOW_8: Expected = Expected::Below { bound: 8, key: "levels", scale: 1.0 };
 
 #[test]
 fn numbers_are_those_that_numpy_wrote() {
@@ -55,7 +56,7 @@ fn numbers_are_those_that_numpy_wrote() {
     assert_eq!(floats(&bytes), [1.0, 256.0, 65535.0]);
     bytes[6] = 3;
     assert_eq!(
-        read(&bytes, Expected::Below { bound: 65536, key: "levels" }).unwrap().1,
+        read(&bytes, Expected::Below { bound: 65536, key: "levels", scale: 1.0 }).unwrap().1,
         Numbers::Words(vec![1, 256, 65535])
     );
     // Every type in both orders of bytes.
@@ -70,6 +71,9 @@ fn numbers_are_those_that_numpy_wrote() {
         (">u8", &(1u64 << 40).to_be_bytes()[..], (1u64 << 40) as f32),
         (">f4", &0.1f32.to_be_bytes()[..], 0.1),
         ("<f8", &0.1f64.to_le_bytes()[..], 0.1),
+        // numpy.array([-0.333], "<f2").tobytes() is 54 b5, -0.3330078125.
+        ("<f2", &[0x54, 0xb5], -0.333_007_8),
+        (">f2", &[0xb5, 0x54], -0.333_007_8),
         (">f8", &(-0.1f64).to_be_bytes()[..], -0.1),
         ("|b1", &[1], 1.0),
     ] {
@@ -107,13 +111,19 @@ fn errors_say_what_was_found_and_expected() {
             "whose shape is not a tuple of whole numbers",
         ),
         ("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }", "whose shape is not a tuple of whole numbers"),
-        ("{'descr': '<f4', 'fortran_order': False, 'shape': (), }", "the header says one number; expected an array"),
-        ("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 0), }", "the header says 2 × 0; expected an array"),
+        (
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (), }",
+            "found one number, an array without dimensions; expected examples [n]",
+        ),
+        (
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 0), }",
+            "the header says 2 × 0; expected sizes of at least 1",
+        ),
         (
             "{'descr': '<c8', 'fortran_order': False, 'shape': (1,), }",
             "found numbers of type \"<c8\"; expected bool, whole numbers or floats",
         ),
-        ("{'descr': '<f2', 'fortran_order': False, 'shape': (1,), }", "convert it with array.astype('float32')"),
+        ("{'descr': '<f16', 'fortran_order': False, 'shape': (1,), }", "convert it with array.astype('float32')"),
         (
             "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }",
             "an array of Python objects is no array of numbers",
@@ -155,7 +165,8 @@ fn errors_say_what_was_found_and_expected() {
     let message = read(&bytes, BELOW_8).unwrap_err().to_string();
     assert_eq!(
         message,
-        "a.npy: found 0.5 in example 0; expected whole numbers from 0 to 7 (data.levels = 8); set data.levels"
+        "a.npy: found 0.5 in example 0; expected whole numbers from 0 to 7 (data.levels = 8); for pixels from 0 to 1 set \
+         data.scale = 7, else leave data.levels out"
     );
     for number in [8u8, 255] {
         let bytes = npy("{'descr': '|u1', 'fortran_order': False, 'shape': (3, 2), }", &[0, 1, 7, 7, 7, number]);
@@ -243,7 +254,7 @@ fn binarised_mnist_is_as_numpy_reads_it() {
         let mut source = Source::open(&path, "train", "").unwrap();
         let header = read_header(&mut source).unwrap();
         assert_eq!((&header.shape[..], header.fortran_order), (&[rows, 98][..], true));
-        let expected = Expected::Below { bound: 256, key: "levels" };
+        let expected = Expected::Below { bound: 256, key: "levels", scale: 1.0 };
         let Numbers::Bytes(bytes) = read_data(&mut source, &header, expected, true, |_| ()).unwrap() else { panic!() };
         assert_eq!(bytes.iter().map(|byte| byte.count_ones()).sum::<u32>(), ones);
         let on = |row: usize| -> Vec<usize> {

@@ -34,6 +34,30 @@ pub(super) fn with_member<T>(
     with_archive_member(&archive, &name, member, f)
 }
 
+/// The names of the arrays in the archive of a file.
+///
+/// # Errors
+///
+/// A file that cannot be opened or is no such archive.
+pub(super) fn names(path: &Path) -> Result<Vec<String>> {
+    let name = path.display().to_string();
+    let file = File::open(path).map_err(|error| Error::input(format!("{name}: cannot be opened: {error}")))?;
+    let mut buffer = vec![0; RECOMMENDED_BUFFER_SIZE];
+    let archive = ZipArchive::from_file(file, &mut buffer).map_err(|error| no_archive(&name, &error))?;
+    let mut buffer = vec![0; RECOMMENDED_BUFFER_SIZE];
+    let mut entries = archive.entries(&mut buffer);
+    let mut names = Vec::new();
+    while let Some(entry) = entries.next_entry().map_err(|error| no_archive(&name, &error))? {
+        names.push(array_name(&String::from_utf8_lossy(entry.file_path().as_ref())).to_owned());
+    }
+    Ok(names)
+}
+
+/// An entry's name without the ending that NumPy gives it.
+fn array_name(path: &str) -> &str {
+    path.strip_suffix(".npy").unwrap_or(path)
+}
+
 /// As for a file, with the archive's bytes; `name` names it in messages.
 ///
 /// # Errors
@@ -68,7 +92,7 @@ fn with_archive_member<R: ReaderAt, T>(
     let (mut found, mut names) = (None, Vec::new());
     while let Some(entry) = entries.next_entry().map_err(|error| no_archive(name, &error))? {
         let path = String::from_utf8_lossy(entry.file_path().as_ref()).into_owned();
-        let array = path.strip_suffix(".npy").unwrap_or(&path);
+        let array = array_name(&path);
         if member.is_none_or(|member| member == array || member == path) && found.is_none() {
             found = Some((entry.wayfinder(), entry.compression_method(), entry.flags().is_encrypted()));
         }

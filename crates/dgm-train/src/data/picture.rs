@@ -1,14 +1,26 @@
-//! PNG and JPEG files → pictures of eight bits, one or three channels, of the size that is wanted.
+//! Image files → pictures of eight bits, one or three channels, of the size that is wanted.
 
-use std::io::Cursor;
+use std::io::{Cursor, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use png::{ColorType, Transformations};
+use image::codecs::bmp::BmpDecoder;
+use image::codecs::gif::GifDecoder;
+use image::codecs::png::PngDecoder;
+use image::codecs::tiff::TiffDecoder;
+use image::codecs::webp::WebPDecoder;
+use image::metadata::Orientation;
+use image::{
+    ColorType, DynamicImage, ExtendedColorType, GrayImage, ImageDecoder, ImageError, ImageFormat, ImageResult,
+};
+use image::{Limits, RgbImage};
 use serde::{Deserialize, Serialize};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
+
+/// The formats that are read, in messages.
+pub(super) const FORMATS: &str = "PNG, JPEG, WebP, BMP, GIF or TIFF";
 
 /// The longest side of a picture.
 const MOST_SIDE: usize = 16_384;
@@ -16,11 +28,23 @@ const MOST_SIDE: usize = 16_384;
 /// Pixels of a picture: 64 Mi.
 const MOST_PIXELS: usize = 1 << 26;
 
-/// Deflate makes at most 1032 bytes out of one.
-const DEFLATE_RATIO: usize = 1032;
+/// Bytes of a pixel at most, while it is decoded: four channels of 16 bits.
+const PIXEL_BYTES: usize = 8;
+
+/// Memory that a decoder may take whatever the file's length, for tables and metadata: 1 MiB.
+const DECODER_BYTES: usize = 1 << 20;
+
+/// Deflate makes at most 1032 bytes out of one, and up to eight pixels lie in a byte.
+const DEFLATE_PIXELS_A_BYTE: usize = 8 * 1032;
 
 /// The shortest code of a JPEG's block of 8 × 8 pixels has one bit.
 const JPEG_PIXELS_A_BYTE: usize = 8 * 64;
+
+/// LZW makes at most as many pixels out of a code as its table of 12 bits has entries.
+const GIF_PIXELS_A_BYTE: usize = 4096 * 8 / 12 + 1;
+
+/// Run lengths of a BMP: up to 255 pixels in two bytes.
+const BMP_PIXELS_A_BYTE: usize = 128;
 
 /// How pictures come to one size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +64,10 @@ pub enum Resize {
 /// What was changed on the way to eight bits and the channels that are wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Changes {
+    /// Turned or mirrored as its EXIF data say.
+    pub(super) turned: bool,
+    /// Amounts of ink became light.
+    pub(super) inked: bool,
     /// 16 bits a channel became 8.
     pub(super) narrowed: bool,
     /// What can be seen through was put on black.
@@ -66,20 +94,37 @@ type Decoded = std::result::Result<(Picture, Changes), String>;
 /// # Errors
 /// What is wrong with it, in words that follow the file's name.
 pub(super) fn decode(bytes: &[u8], channels: usize) -> Decoded {
-    let (picture, mut changes) = if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
-        decode_png(bytes)?
-    } else if bytes.starts_with(&[0xff, 0xd8, 0xff]) {
-        // Should the decoder ever panic on a damaged file, that file is the one to name.
-        let decoded = catch_unwind(AssertUnwindSafe(|| decode_jpeg(bytes)));
-        decoded.unwrap_or_else(|_| Err("damaged JPEG".into()))?
-    } else if bytes.is_empty() {
-        return Err("empty".into());
-    } else {
-        return Err("not a PNG or JPEG".into());
-    };
+    // Should a decoder ever panic on a damaged file, that file is the one to name.
+    let decoded = catch_unwind(AssertUnwindSafe(|| decode_any(bytes)));
+    let (picture, mut changes) = decoded.unwrap_or_else(|_| Err("damaged".into()))?;
     changes.greyed = channels == 1 && picture.channels == 3;
     changes.coloured = channels == 3 && picture.channels == 1;
     Ok((picture.with_channels(channels), changes))
+}
+
+fn decode_any(bytes: &[u8]) -> Decoded {
+    let file = || Cursor::new(bytes);
+    let most = |pixels_a_byte: usize| bytes.len().saturating_mul(pixels_a_byte);
+    match image::guess_format(bytes) {
+        Ok(ImageFormat::Jpeg) => decode_jpeg(bytes),
+        Ok(ImageFormat::Png) => {
+            let most = most(DEFLATE_PIXELS_A_BYTE);
+            let decoded = read("PNG", PngDecoder::with_limits(file(), limits(most)), most)?;
+            if png_is_whole(bytes) { Ok(decoded) } else { Err("the PNG is cut short".into()) }
+        }
+        // A picture of one colour takes no more bytes the larger it is.
+        Ok(ImageFormat::WebP) if !webp_is_whole(bytes) => Err("the WebP is cut short".into()),
+        Ok(ImageFormat::WebP) => read("WebP", WebPDecoder::new(file()), usize::MAX),
+        Ok(ImageFormat::Bmp) => read("BMP", BmpDecoder::new(file()), most(BMP_PIXELS_A_BYTE)),
+        Ok(ImageFormat::Gif) => read("GIF", GifDecoder::new(file()), most(GIF_PIXELS_A_BYTE)),
+        Ok(ImageFormat::Tiff) => read("TIFF", TiffDecoder::new(file()), most(DEFLATE_PIXELS_A_BYTE)),
+        _ if bytes.is_empty() => Err("empty".into()),
+        _ => Err(match bytes.get(4..12) {
+            Some(b"ftypheic" | b"ftypheix" | b"ftypmif1" | b"ftypmsf1") => "a HEIC picture; convert it to JPEG".into(),
+            Some(b"ftypavif") => "an AVIF picture; convert it to PNG".into(),
+            _ => format!("not a {FORMATS}"),
+        }),
+    }
 }
 
 /// Sizes that a header claims, before anything is allocated: `most` is what a file of this length can hold.
@@ -101,40 +146,80 @@ fn check_size(width: usize, height: usize, most: usize) -> std::result::Result<(
     Ok(())
 }
 
-fn decode_png(bytes: &[u8]) -> Decoded {
-    let wrong = |error: png::DecodingError| match error {
-        png::DecodingError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            "the PNG is cut short".to_owned()
+/// The memory of a decoder whose file can hold `most` pixels.
+fn limits(most: usize) -> Limits {
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some((most.min(MOST_PIXELS) * PIXEL_BYTES + DECODER_BYTES) as u64);
+    limits
+}
+
+/// What a decoder of this format makes of a file that can hold `most` pixels.
+fn read(format: &str, decoder: ImageResult<impl ImageDecoder>, most: usize) -> Decoded {
+    let wrong = |error: ImageError| match error {
+        ImageError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
+            format!("the {format} is cut short")
         }
-        error => format!("damaged PNG ({})", error.to_string().replace('\n', " ")),
+        ImageError::Unsupported(error) => {
+            format!("a {format} of a kind that is not read ({}); convert it to PNG", one_line(&error.to_string()))
+        }
+        error => match one_line(&error.to_string()) {
+            text if text.to_lowercase().contains("unexpected end of file") => format!("the {format} is cut short"),
+            text => format!("damaged {format} ({text})"),
+        },
     };
-    let limits = png::Limits { bytes: 8 * MOST_PIXELS };
-    let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), limits);
-    decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
-    let header = decoder.read_header_info().map_err(wrong)?;
-    let (width, height) = (header.width as usize, header.height as usize);
-    // Up to eight pixels lie in one byte.
-    check_size(width, height, bytes.len().saturating_mul(8 * DEFLATE_RATIO))?;
-    let narrowed = header.bit_depth == png::BitDepth::Sixteen;
-    let mut reader = decoder.read_info().map_err(wrong)?;
-    let (kind, _) = reader.output_color_type();
-    let size = reader.output_buffer_size().ok_or("too large")?;
-    let mut pixels = vec![0; size];
-    reader.next_frame(&mut pixels).map_err(wrong)?;
-    reader.finish().map_err(wrong)?;
-    let (channels, alpha) = match kind {
-        ColorType::Grayscale => (1, false),
-        ColorType::GrayscaleAlpha => (1, true),
-        ColorType::Rgb => (3, false),
-        ColorType::Rgba => (3, true),
-        ColorType::Indexed => return Err("damaged PNG (its palette is missing)".into()),
+    let mut decoder = decoder.map_err(wrong)?;
+    let (width, height) = decoder.dimensions();
+    check_size(width as usize, height as usize, most)?;
+    if matches!(decoder.color_type(), ColorType::Rgb32F | ColorType::Rgba32F) {
+        return Err(format!(
+            "a {format} with floating-point pixels; expected 8 or 16 bits a channel; convert it to PNG"
+        ));
+    }
+    decoder.set_limits(limits(most)).map_err(wrong)?;
+    // Metadata that cannot be read say nothing of the pixels.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let inked = matches!(decoder.original_color_type(), ExtendedColorType::Cmyk8 | ExtendedColorType::Cmyk16);
+    let image = DynamicImage::from_decoder(decoder).map_err(wrong)?;
+    eight_bits(image, orientation, inked)
+}
+
+/// Without line breaks and other control characters.
+fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
+/// The picture as a person sees it, eight bits a channel and nothing to be seen through.
+fn eight_bits(mut image: DynamicImage, orientation: Orientation, inked: bool) -> Decoded {
+    image.apply_orientation(orientation);
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    let (channels, alpha) = (usize::from(image.color().channel_count()), image.color().has_alpha());
+    let channels = channels - usize::from(alpha);
+    let mut narrowed = false;
+    let mut upper = |wide: Vec<u16>| {
+        narrowed = true;
+        wide.into_iter().map(|v| (v >> 8) as u8).collect()
+    };
+    let mut pixels = match image {
+        DynamicImage::ImageLuma8(image) => image.into_raw(),
+        DynamicImage::ImageLumaA8(image) => image.into_raw(),
+        DynamicImage::ImageRgb8(image) => image.into_raw(),
+        DynamicImage::ImageRgba8(image) => image.into_raw(),
+        DynamicImage::ImageLuma16(image) => upper(image.into_raw()),
+        DynamicImage::ImageLumaA16(image) => upper(image.into_raw()),
+        DynamicImage::ImageRgb16(image) => upper(image.into_raw()),
+        DynamicImage::ImageRgba16(image) => upper(image.into_raw()),
+        other => {
+            return Err(format!("pixels of type {:?}; expected 8 or 16 bits a channel; convert it", other.color()));
+        }
     };
     // A picture may have an alpha channel that hides nothing.
     let composited = alpha && pixels.chunks_exact(channels + 1).any(|pixel| pixel.last() != Some(&255));
     if alpha {
         pixels = on_black(&pixels, channels);
     }
-    Ok((Picture { channels, height, width, pixels }, Changes { narrowed, composited, ..Changes::default() }))
+    let turned = orientation != Orientation::NoTransforms;
+    let changes = Changes { turned, inked, narrowed, composited, ..Changes::default() };
+    Ok((Picture { channels, height, width, pixels }, changes))
 }
 
 /// Each channel times alpha / 255, rounded; without the alpha.
@@ -148,13 +233,34 @@ fn on_black(pixels: &[u8], channels: usize) -> Vec<u8> {
     opaque
 }
 
+/// Whether the file goes on to its last chunk, which stands behind the pixels. A chunk is its length, its name, so many
+/// bytes and their checksum.
+fn png_is_whole(bytes: &[u8]) -> bool {
+    let mut rest = bytes.get(8..).unwrap_or_default();
+    while let Some((&[a, b, c, d, name @ ..], _)) = rest.split_first_chunk::<8>() {
+        let Some(next) = rest.get(12 + u32::from_be_bytes([a, b, c, d]) as usize..) else { return false };
+        if &name == b"IEND" {
+            return true;
+        }
+        rest = next;
+    }
+    false
+}
+
+/// Whether the file is as long as its header says, which stands behind four letters and counts from its own end.
+fn webp_is_whole(bytes: &[u8]) -> bool {
+    let length = bytes.get(4..).and_then(|rest| rest.first_chunk());
+    length.is_some_and(|length| bytes.len() as u64 >= 8 + u64::from(u32::from_le_bytes(*length)))
+}
+
+/// The decoder is called without `image`, which takes damaged scans for grey areas.
 fn decode_jpeg(bytes: &[u8]) -> Decoded {
     if !jpeg_is_whole(bytes) {
         return Err("the JPEG is cut short or damaged".into());
     }
     let wrong = |error: zune_jpeg::errors::DecodeErrors| {
-        let text = format!("{error:?}").replace('\n', " ");
-        format!("damaged JPEG, or one of a kind that cannot be read ({})", text.trim_matches('"'))
+        let text = one_line(&format!("{error:?}"));
+        format!("damaged JPEG, or one of a kind that is not read ({}); convert it to PNG", text.trim_matches('"'))
     };
     let options = DecoderOptions::default()
         .set_strict_mode(true)
@@ -164,24 +270,20 @@ fn decode_jpeg(bytes: &[u8]) -> Decoded {
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     decoder.decode_headers().map_err(wrong)?;
     let info = decoder.info().ok_or("damaged JPEG")?;
-    let (width, height) = (usize::from(info.width), usize::from(info.height));
-    check_size(width, height, bytes.len().saturating_mul(JPEG_PIXELS_A_BYTE))?;
-    let channels = match decoder.input_colorspace() {
-        Some(ColorSpace::Luma) => 1,
-        Some(ColorSpace::YCbCr | ColorSpace::RGB) => 3,
-        other => {
-            let found = other.map_or_else(|| "of no known colours".into(), |space| format!("in {space:?}"));
-            return Err(format!("a JPEG {found}; expected grey, YCbCr or RGB; convert it"));
-        }
-    };
-    if channels == 1 {
+    check_size(info.width.into(), info.height.into(), bytes.len().saturating_mul(JPEG_PIXELS_A_BYTE))?;
+    let space = decoder.input_colorspace();
+    let inked = matches!(space, Some(ColorSpace::CMYK | ColorSpace::YCCK));
+    if space == Some(ColorSpace::Luma) {
         decoder.set_options(options.jpeg_set_out_colorspace(ColorSpace::Luma));
     }
+    let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
     let pixels = decoder.decode().map_err(wrong)?;
-    if pixels.len() != width * height * channels {
-        return Err("damaged JPEG".into());
-    }
-    Ok((Picture { channels, height, width, pixels }, Changes::default()))
+    let (width, height) = (info.width.into(), info.height.into());
+    let image = match space {
+        Some(ColorSpace::Luma) => GrayImage::from_raw(width, height, pixels).map(DynamicImage::from),
+        _ => RgbImage::from_raw(width, height, pixels).map(DynamicImage::from),
+    };
+    eight_bits(image.ok_or("damaged JPEG")?, orientation.unwrap_or(Orientation::NoTransforms), inked)
 }
 
 /// Whether the file goes on to the marker of its end. The decoder does not miss the end of the last rows.

@@ -1,7 +1,7 @@
 //! Tests of decoding: files written here, cut and damaged.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use png::BitDepth;
+use png::{BitDepth, ColorType};
 
 use super::*;
 
@@ -140,6 +140,9 @@ fn jpegs_in_grey_and_colour() {
 fn a_file_cut_anywhere_is_an_error() {
     let noise: Vec<u8> = (0..48u32).map(|i| (i * i * 31 % 251) as u8).collect();
     for file in [
+        sample(WEBP_LOSSLESS),
+        sample(WEBP_LOSSY),
+        sample(BMP_24),
         png_file(ColorType::Rgb, BitDepth::Eight, [4, 4], &noise),
         jpeg_file(&[&[124, 86, 182], &[200, 128, 128], &[17, 3, 240]]),
         jpeg_file(&[&[10], &[200]]),
@@ -204,7 +207,9 @@ fn crc(bytes: &[u8]) -> u32 {
 #[test]
 fn what_is_no_image_is_named() {
     assert_eq!(decode(b"", 1).unwrap_err(), "empty");
-    assert_eq!(decode(b"GIF89a", 1).unwrap_err(), "not a PNG or JPEG");
+    assert_eq!(decode(b"hello", 1).unwrap_err(), "not a PNG, JPEG, WebP, BMP, GIF or TIFF");
+    assert_eq!(decode(b"GIF89a", 1).unwrap_err(), "the GIF is cut short");
+    assert_eq!(decode(b"\0\0\0\x18ftypheic\0\0\0\0", 1).unwrap_err(), "a HEIC picture; convert it to JPEG");
 }
 
 fn picture(height: usize, width: usize, pixels: &[u8]) -> Picture {
@@ -246,3 +251,192 @@ fn the_mean_stays_whatever_the_size() {
         assert!((mean(&resized.pixels) - mean(&pixels)).abs() < 0.5, "{size:?}");
     }
 }
+
+/// The bytes of a sample.
+fn sample(hex: &str) -> Vec<u8> {
+    (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect()
+}
+
+/// Two rows of three colours.
+const COLOURS: [u8; 18] = [255, 0, 0, 0, 255, 0, 0, 0, 255, 10, 20, 30, 200, 100, 50, 255, 255, 255];
+
+/// The same, turned clockwise: three rows of two.
+const TURNED: [u8; 18] = [10, 20, 30, 255, 0, 0, 200, 100, 50, 0, 255, 0, 255, 255, 255, 0, 0, 255];
+
+#[test]
+fn other_formats_without_loss() {
+    for (name, file) in [
+        ("WebP", WEBP_LOSSLESS),
+        ("BMP", BMP_24),
+        ("TIFF", TIFF_RGB),
+        ("TIFF, LZW", TIFF_LZW),
+        ("TIFF, deflate", TIFF_DEFLATE),
+    ] {
+        let (picture, changes) = decode(&sample(file), 3).expect(name);
+        assert_eq!((picture.height, picture.width, changes), (2, 3, Changes::default()), "{name}");
+        assert_eq!(picture.pixels, COLOURS, "{name}");
+    }
+    for (name, file) in [("BMP", BMP_BITS), ("TIFF", TIFF_BITS), ("TIFF, fax", TIFF_FAX)] {
+        assert_eq!(pixels(&sample(file), 1), [255, 0, 255, 0, 0, 255], "{name}");
+    }
+    let palette = [10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120, 70, 80, 90, 40, 50, 60];
+    assert_eq!(pixels(&sample(BMP_PALETTE), 3), palette);
+    // The second frame is of one colour.
+    let (picture, changes) = decode(&sample(GIF_TWO_FRAMES), 3).unwrap();
+    assert_eq!((picture.pixels, changes), (palette.to_vec(), Changes::default()));
+    let (picture, changes) = decode(&sample(GIF_SEEN_THROUGH), 3).unwrap();
+    assert_eq!((&picture.pixels[..9], changes.composited), (&[10, 20, 30, 0, 0, 0, 70, 80, 90][..], true));
+
+    let (picture, changes) = decode(&sample(TIFF_16), 1).unwrap();
+    assert_eq!((picture.pixels, changes.narrowed), (vec![0x12, 0xff, 0], true));
+    // 255 · 128 / 255 and 10 · 51 / 255.
+    let (picture, changes) = decode(&sample(WEBP_ALPHA), 3).unwrap();
+    assert_eq!((&picture.pixels[..12], changes.composited), (&[255, 0, 0, 0, 128, 0, 0, 0, 0, 2, 4, 6][..], true));
+    let error = decode(&sample(TIFF_FLOAT), 1).unwrap_err();
+    assert!(
+        error.starts_with("a TIFF of a kind that is not read") && error.ends_with("; convert it to PNG"),
+        "{error}"
+    );
+}
+
+#[test]
+fn lossy_webp() {
+    // By Pillow: (201, 100, 52) and (21, 40, 159).
+    let line = pixels(&sample(WEBP_LOSSY), 3);
+    for (x, expected) in [(0, [201, 100, 52]), (15, [21, 40, 159])] {
+        let found = &line[3 * (8 * 16 + x)..][..3];
+        assert!(found.iter().zip(expected).all(|(a, b)| a.abs_diff(b) <= 1), "{found:?}");
+    }
+}
+
+#[test]
+fn ink_becomes_light() {
+    // (255 - C) (255 - K) / 255 of (0, 0, 0, 0), (255, 0, 0, 0) and (100, 50, 0, 51).
+    let expected = [255, 255, 255, 0, 255, 255, 124, 164, 204];
+    let (picture, changes) = decode(&sample(TIFF_CMYK), 3).unwrap();
+    assert_eq!((picture.pixels, changes.inked), (expected.to_vec(), true));
+    // In JPEG files Adobe writes 255 less the ink, 0: as it is, 2: as YCbCr and K.
+    let adobe = |transform: u8, blocks: &[&[i32]]| {
+        let mut file = jpeg_file(blocks);
+        file.splice(2..2, [&[0xff, 0xee, 0, 14][..], b"Adobe", &[0, 100, 0, 0, 0, 0, transform]].concat());
+        decode(&file, 3).unwrap()
+    };
+    let inks: [&[i32]; 3] = [&[255, 255, 255, 255], &[0, 255, 255, 255], &[155, 205, 255, 204]];
+    let (picture, changes) = adobe(0, &inks);
+    assert!(changes.inked);
+    let first = |picture: &Picture| [0, 8, 16].map(|x| picture.pixels[3 * x..3 * x + 3].to_vec()).concat();
+    assert_eq!(first(&picture), expected);
+    // Grey ink of 55 is the colour 255 - 200 = 55 of YCbCr: 200 · 204 / 255.
+    let (picture, _) = adobe(2, &[&[55, 128, 128, 204], &[0, 128, 128, 255], &[255, 128, 128, 255]]);
+    assert_eq!(first(&picture), [160, 160, 160, 255, 255, 255, 0, 0, 0]);
+}
+
+#[test]
+fn a_picture_is_turned_as_its_exif_data_say() {
+    // Little-endian TIFF with one entry: 0x0112, a number of 16 bits.
+    let exif = |orientation: u8| {
+        let mut exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
+        exif.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
+        exif
+    };
+    let png = |orientation: u8| {
+        let mut file = png_file(ColorType::Grayscale, BitDepth::Eight, [2, 3], &[0, 1, 2, 3, 4, 5]);
+        let chunk = [b"eXIf", &exif(orientation)[..]].concat();
+        let whole = [&(chunk.len() as u32 - 4).to_be_bytes()[..], &chunk, &crc(&chunk).to_be_bytes()].concat();
+        file.splice(33..33, whole);
+        file
+    };
+    // By ImageOps.exif_transpose of Pillow.
+    for (orientation, rows, expected) in [
+        (1, 2, [0, 1, 2, 3, 4, 5]),
+        (2, 2, [2, 1, 0, 5, 4, 3]),
+        (3, 2, [5, 4, 3, 2, 1, 0]),
+        (4, 2, [3, 4, 5, 0, 1, 2]),
+        (5, 3, [0, 3, 1, 4, 2, 5]),
+        (6, 3, [3, 0, 4, 1, 5, 2]),
+        (7, 3, [5, 2, 4, 1, 3, 0]),
+        (8, 3, [2, 5, 1, 4, 0, 3]),
+        (9, 2, [0, 1, 2, 3, 4, 5]),
+    ] {
+        let (picture, changes) = decode(&png(orientation), 1).unwrap();
+        assert_eq!((picture.height, &picture.pixels[..]), (rows, &expected[..]), "{orientation}");
+        assert_eq!(changes.turned, (2..9).contains(&orientation), "{orientation}");
+    }
+    for file in [WEBP_TURNED, TIFF_TURNED] {
+        let (picture, changes) = decode(&sample(file), 3).unwrap();
+        assert_eq!((picture.height, picture.width, changes.turned), (3, 2, true));
+        assert_eq!(picture.pixels, TURNED);
+    }
+    let mut file = jpeg_file(&[&[10], &[200]]);
+    let segment = [b"Exif\0\0", &exif(6)[..]].concat();
+    file.splice(2..2, [&[0xff, 0xe1, 0, segment.len() as u8 + 2][..], &segment].concat());
+    let (picture, changes) = decode(&file, 1).unwrap();
+    assert_eq!((picture.height, picture.width, changes.turned), (16, 8, true));
+    assert_eq!((picture.pixels[0], picture.pixels[127]), (10, 200));
+}
+
+#[test]
+fn damaged_files_of_other_formats_are_errors_or_images() {
+    for sample in [WEBP_LOSSLESS, WEBP_LOSSY, GIF_TWO_FRAMES, BMP_PALETTE, TIFF_LZW, TIFF_FAX, TIFF_CMYK].map(sample) {
+        for place in 0..sample.len() {
+            for flip in [1, 2, 16, 128, 255] {
+                let mut damaged = sample.clone();
+                damaged[place] ^= flip;
+                for file in [&damaged[..], &damaged[..place]] {
+                    match decode(file, 3) {
+                        Ok((picture, _)) => assert_eq!(picture.pixels.len(), picture.height * picture.width * 3),
+                        Err(what) => assert!(!what.contains(char::is_control), "{what:?}"),
+                    }
+                }
+            }
+        }
+    }
+}
+
+// Written by Pillow 13.
+const WEBP_LOSSLESS: &str = "5249464642000000574542505650384c360000002f024000002f40906db341dcebfe32d32093b6c95fff76666d64d236ad87fdf3afb2f31f\
+    68e491acfb06040294b1e2816d22fa1fe305";
+const WEBP_TURNED: &str = "524946467600000057454250565038580a000000080000000200000100005650384c360000002f024000002f40906db341dcebfe32d32093\
+    b6c95fff76666d64d236ad87fdf3afb2f31f68e491acfb06040294b1e2816d22fa1fe305455849461a0000004d4d002a0000000800010112\
+    0003000000010006000000000000";
+const WEBP_ALPHA: &str = "5249464648000000574542505650384c3c0000002f024000102f40906d538979dd5fe61a64d236ed5bff7a666d621a623ab8f56f8920db66\
+    ea639ac69d1e18e76788559b8380844cc9235f44f43f6201";
+const WEBP_LOSSY: &str = "5249464640000000574542505650382034000000d001009d012a1000100000c01225a00274ba01f80003b000fef80fffffbfdf2ffdde6fe8\
+    50fda7aff9ed1ffe3293abe32a6c6800";
+const GIF_TWO_FRAMES: &str = "474946383761030002008100000a141e28323c46505a646e782c00000000030002000008090001041030404080800021f90401000001002c\
+    000000000300020081646e7800000000000000000008070001080c203020003b";
+const GIF_SEEN_THROUGH: &str =
+    "474946383961030002008100000a141e28323c46505a646e7821f90401000001002c0000000003000200000809000104103040408080003b";
+const BMP_24: &str = "424d4e0000000000000036000000280000000300000002000000010018000000000018000000c40e0000c40e000000000000000000001e14\
+    0a3264c8ffffff0000000000ff00ff00ff0000000000";
+const BMP_PALETTE: &str = "424d4e0000000000000046000000280000000300000002000000010008000000000008000000c40e0000c40e000004000000040000001e14\
+    0a003c3228005a504600786e64000302010000010200";
+const BMP_BITS: &str = "424d46000000000000003e000000280000000300000002000000010001000000000008000000c40e0000c40e000002000000020000000000\
+    0000ffffff0020000000a0000000";
+const TIFF_RGB: &str = "49492a00080000000a0000010400010000000300000001010400010000000200000002010300030000008600000003010300010000000100\
+    000006010300010000000200000011010400010000008c000000150103000100000003000000160104000100000002000000170104000100\
+    0000120000001c010300010000000100000000000000080008000800ff000000ff000000ff0a141ec86432ffffff";
+const TIFF_LZW: &str = "49492a001a000000803fc01038141014140f320c8327fc3602000a0000010300010000000300000001010300010000000200000002010300\
+    0300000098000000030103000100000005000000060103000100000002000000110104000100000008000000150103000100000003000000\
+    1601030001000000020000001701040001000000110000001c010300010000000100000000000000080008000800";
+const TIFF_DEFLATE: &str = "49492a0020000000789cfbcfc0c0f01f84b944e44ea418fdffff1f00391a07950a0000010300010000000300000001010300010000000200\
+    000002010300030000009e000000030103000100000008000000060103000100000002000000110104000100000008000000150103000100\
+    0000030000001601030001000000020000001701040001000000180000001c010300010000000100000000000000080008000800";
+const TIFF_16: &str = "49492a0008000000090000010400010000000300000001010400010000000100000002010300010000001000000003010300010000000100\
+    000006010300010000000100000011010400010000007a0000001601040001000000010000001701040001000000060000001c0103000100\
+    00000100000000000000341200ffff00";
+const TIFF_BITS: &str = "49492a0008000000080000010400010000000300000001010400010000000200000003010300010000000100000006010300010000000100\
+    000011010400010000006e0000001601040001000000020000001701040001000000020000001c010300010000000100000000000000a020";
+const TIFF_FAX: &str = "49492a000e00000004128e002002090000010300010000000300000001010300010000000200000002010300010000000100000003010300\
+    0100000004000000060103000100000001000000110104000100000008000000160103000100000002000000170104000100000006000000\
+    1c010300010000000100000000000000";
+const TIFF_CMYK: &str = "49492a00080000000a0000010400010000000300000001010400010000000100000002010300040000008600000003010300010000000100\
+    000006010300010000000500000011010400010000008e000000150103000100000004000000160104000100000001000000170104000100\
+    00000c0000001c010300010000000100000000000000080008000800080000000000ff00000064320033";
+const TIFF_TURNED: &str = "49492a00080000000b0000010400010000000300000001010400010000000200000002010300030000009200000003010300010000000100\
+    0000060103000100000002000000110104000100000098000000120103000100000006000000150103000100000003000000160104000100\
+    0000020000001701040001000000120000001c010300010000000100000000000000080008000800ff000000ff000000ff0a141ec86432ff\
+    ffff";
+const TIFF_FLOAT: &str = "49492a00080000000a0000010400010000000200000001010400010000000100000002010300010000002000000003010300010000000100\
+    00000601030001000000010000001101040001000000860000001601040001000000010000001701040001000000080000001c0103000100\
+    000001000000530103000100000003000000000000000000003f0000803f";

@@ -10,10 +10,26 @@ use dgm_models::{Batch, ConditionSpec, DataSpec, Scale, Values};
 use super::Unit;
 use super::store::{ReadEpochRow, Store, View};
 use super::transform::{Draw, Step};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Rows read at once where all are needed.
 const CHUNK: usize = 256;
+
+/// A standard deviation below so many steps between neighbouring numbers is one of numbers whose rounding a likelihood would
+/// see: it moves a standardised number by up to 1/512.
+const LOST: f64 = 256.0;
+
+/// Numbers whose digits are lost, and how to keep them.
+fn lost(name: &str, mean: f64, std: f64, step: f64) -> Error {
+    let bits = if step > 1e-10 * mean.abs() { 32 } else { 64 };
+    let save = if bits == 32 { " save it in 64 bits (float64), or" } else { "" };
+    Error::input(format!(
+        "{name}: found a standard deviation of {std:e} around a mean of {mean:e}, where {bits}-bit numbers are {step:e} apart; expected at \
+         least {} times that, or the digits that differ are lost;{save} subtract a constant such as {mean:e} from the numbers before they \
+         are written to the file",
+        LOST
+    ))
+}
 
 /// Numbers on the host, row by row.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -81,6 +97,14 @@ impl Rows {
         match self {
             Self::Stored(view) => view.width(),
             Self::OfEpoch(reader) => reader.width(),
+        }
+    }
+
+    /// How far two numbers around 1 are apart at least.
+    fn epsilon(&self) -> f64 {
+        match self {
+            Self::Stored(view) => view.epsilon(),
+            Self::OfEpoch(_) => f64::EPSILON,
         }
     }
 
@@ -215,10 +239,12 @@ impl Field {
     /// A standard deviation is 1 where all numbers are the same, so that nothing is divided by zero. Both are computed from
     /// differences to the first number, so that an offset changes neither the standard deviation nor (x − mean) / std.
     ///
+    /// `name` says what number `i` is called in messages.
+    ///
     /// # Errors
     ///
-    /// A file that cannot be read any more.
-    pub(super) fn scale_of(&self, pooled: bool) -> Result<Scale> {
+    /// A file that cannot be read any more; numbers that are so large beside their spread that their own rounding shows.
+    pub(super) fn scale_of(&self, pooled: bool, name: &dyn Fn(usize) -> String) -> Result<Scale> {
         let width = self.width();
         let groups = if pooled { 1 } else { width };
         let mut first: Vec<Option<f64>> = vec![None; groups];
@@ -245,6 +271,10 @@ impl Field {
                 false => 1.0,
             };
             let mean = origin + offset;
+            let step = self.rows.epsilon() * mean.abs();
+            if varies[group] && std < LOST * step {
+                return Err(lost(&name(group), mean, std, step));
+            }
             // What the sum lost (Knuth's two-sum); next to nothing is nothing.
             let back = mean - origin;
             let rest = (origin - (mean - back)) + (offset - back);

@@ -2,7 +2,7 @@
 //! by row.
 
 use std::fmt::Debug;
-use std::fs::{File, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,6 +23,11 @@ pub(super) trait ReadRow: Debug + Send + Sync {
     ///
     /// A row that cannot be read (any more).
     fn append(&self, row: usize, numbers: &mut Vec<f64>) -> Result<()>;
+
+    /// How far two numbers around 1 are apart at least.
+    fn epsilon(&self) -> f64 {
+        f64::EPSILON
+    }
 }
 
 /// Rows that may be others in each epoch.
@@ -194,6 +199,15 @@ impl View {
         }
     }
 
+    /// How far two numbers around 1 are apart at least.
+    pub(super) fn epsilon(&self) -> f64 {
+        match &self.store.numbers {
+            Numbers::Floats(_) => f64::from(f32::EPSILON),
+            Numbers::Elsewhere(reader) => reader.epsilon(),
+            _ => f64::EPSILON,
+        }
+    }
+
     /// Appends the numbers of row `row`.
     ///
     /// # Panics
@@ -220,7 +234,7 @@ pub enum Kind {
 pub struct Element {
     /// What it is.
     pub kind: Kind,
-    /// Number of bytes: 1, 2, 4 or 8; 4 or 8 for a [`Kind::Float`].
+    /// Number of bytes: 1, 2, 4 or 8; not 1 for a [`Kind::Float`].
     pub size: usize,
     /// Whether the byte with the highest value is the first.
     pub big_endian: bool,
@@ -246,6 +260,7 @@ impl Element {
                     let empty = 64 - 8 * self.size as u32;
                     (((bits << empty) as i64) >> empty) as f64
                 }
+                Kind::Float if self.size == 2 => half::f16::from_bits(bits as u16).to_f64(),
                 Kind::Float if self.size == 4 => f64::from(f32::from_bits(bits as u32)),
                 Kind::Float => f64::from_bits(bits),
             });
@@ -258,8 +273,8 @@ impl Element {
 pub(super) struct FileRows {
     file: File,
     name: String,
-    /// Length and time of the last change when it was opened.
-    state: (u64, Option<SystemTime>),
+    /// How it was when it was opened.
+    state: FileState,
     /// Where the first row begins.
     offset: u64,
     width: usize,
@@ -276,26 +291,52 @@ impl FileRows {
         let name = path.display().to_string();
         let fail = |error: io::Error| Error::input(format!("{name}: cannot be opened: {error}"));
         let file = File::open(path).map_err(fail)?;
-        let state = state(&file.metadata().map_err(fail)?);
+        let state = FileState::from(&file.metadata().map_err(fail)?);
         Ok(Self { file, name, state, offset, width, element })
     }
 }
 
-fn state(metadata: &Metadata) -> (u64, Option<SystemTime>) {
-    (metadata.len(), metadata.modified().ok())
+/// What tells whether a file was changed: its length, and the time of the last change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileState(u64, Option<SystemTime>);
+
+impl From<&Metadata> for FileState {
+    fn from(metadata: &Metadata) -> Self {
+        Self(metadata.len(), metadata.modified().ok())
+    }
+}
+
+impl FileState {
+    /// How a file is now.
+    pub(super) fn of(path: &Path) -> io::Result<Self> {
+        fs::metadata(path).map(|metadata| Self::from(&metadata))
+    }
+
+    /// Whether the file of this name is as it was.
+    ///
+    /// # Errors
+    ///
+    /// It is not.
+    pub(super) fn check(self, name: &str, now: Self) -> Result<()> {
+        if now == self {
+            return Ok(());
+        }
+        Err(Error::run(format!(
+            "{name}: the file was changed while it is in use; expected it as it was at the start; put it back and go on \
+             with --resume"
+        )))
+    }
 }
 
 impl ReadRow for FileRows {
+    fn epsilon(&self) -> f64 {
+        if self.element.fits_f32() { f64::from(f32::EPSILON) } else { f64::EPSILON }
+    }
+
     fn append(&self, row: usize, numbers: &mut Vec<f64>) -> Result<()> {
         let cannot = |error: io::Error| Error::run(format!("{}: cannot be read any more: {error}", self.name));
         // Asked each time: a file that is written anew would be read half old, half new.
-        if state(&self.file.metadata().map_err(cannot)?) != self.state {
-            return Err(Error::run(format!(
-                "{}: the file was changed while it is in use; expected it as it was at the start; put it back and go on \
-                 with --resume",
-                self.name
-            )));
-        }
+        self.state.check(&self.name, FileState::from(&self.file.metadata().map_err(cannot)?))?;
         let size = self.width * self.element.size;
         let mut bytes = vec![0; size];
         read_at(&self.file, &mut bytes, self.offset + row as u64 * size as u64).map_err(cannot)?;

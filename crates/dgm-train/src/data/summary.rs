@@ -5,7 +5,8 @@ use std::fmt::Write;
 use dgm_models::{DataSpec, Values};
 use serde::Serialize;
 
-use super::{Dataset, Field, Split, Unit};
+use super::names::{class_name, column_of};
+use super::{ColumnSpec, Dataset, Field, Names, Split, Unit};
 use crate::error::Result;
 
 /// Rows read at once.
@@ -37,10 +38,20 @@ pub struct Summary {
     pub token: Option<&'static str>,
     /// Training, validation, test.
     pub splits: Vec<SplitSummary>,
+    /// What columns and classes are called.
+    #[serde(skip_serializing_if = "is_unnamed")]
+    pub names: Names,
+    /// What is odd about the data, so that a figure may mislead.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// What was done to the examples that changes what their likelihood means.
     pub transforms: Vec<String>,
     /// Entropy of the distribution that the examples were drawn from, in nats an example, where it is known.
     pub entropy: Option<f64>,
+}
+
+fn is_unnamed(names: &Names) -> bool {
+    *names == Names::default()
 }
 
 fn is_zero(n: &usize) -> bool {
@@ -161,6 +172,8 @@ impl Summary {
             condition_told: spec.condition.as_ref().map_or(0, |condition| condition.told),
             token: dataset.tokens().map(Unit::name),
             splits: splits.map(|(name, split)| SplitSummary::of(name, split, spec)).collect::<Result<_>>()?,
+            names: dataset.names.clone(),
+            warnings: dataset.warnings.clone(),
             transforms: dataset.transforms.clone(),
             entropy: dataset.entropy,
         })
@@ -215,13 +228,14 @@ impl Summary {
     pub fn text(&self) -> String {
         let [channels, rows, columns] = self.shape;
         let values = self.levels.map_or("real numbers".to_owned(), |levels| format!("{levels} levels"));
+        let values = values + &listed(&self.names.target);
         let told = format!("{} numbers that tell how an example was varied", self.condition_told);
         let condition = match (self.condition_width, self.condition_classes, self.condition_told) {
             (0, _, _) => "none".to_owned(),
             (_, Some(classes), 0) => format!("a label, one of {classes} classes"),
             (_, Some(classes), _) => format!("a label, one of {classes} classes, and {told}"),
             (width, None, of_these) if of_these == width => told,
-            (width, None, _) => format!("{width} numbers"),
+            (width, None, _) => format!("{width} numbers{}", listed(&self.names.condition)),
         };
         let mut text = format!(
             "name         {}\ntarget       {channels} × {rows} × {columns} (channels × rows × columns), {values}\n\
@@ -235,6 +249,9 @@ impl Summary {
         }
         if let Some(entropy) = self.entropy {
             let _ = writeln!(text, "entropy      {entropy:.4} nats/example: no model can be better on average");
+        }
+        for warning in &self.warnings {
+            let _ = writeln!(text, "warning      {warning}");
         }
         for (index, transform) in self.transforms.iter().enumerate() {
             let _ = writeln!(text, "{:<12} {transform}", if index == 0 { "transforms" } else { "" });
@@ -260,8 +277,10 @@ impl Summary {
         for split in &self.splits {
             line(split.split, split.examples.to_string(), &split.target, split.levels_used);
             let numbers = split.target_numbers.iter().flatten().filter(|_| self.shape != [1, 1, 1]);
-            numbers.enumerate().for_each(|(i, range)| line(&format!("  number {i}"), String::new(), range, None));
-            if let Some(range) = split.condition.as_ref().filter(|_| self.condition_classes.is_none()) {
+            numbers.enumerate().for_each(|(i, range)| line(&format!("  {}", column_of(&self.names.target, i)), String::new(), range, None));
+            // Columns have units of their own: one range for all of them says nothing.
+            let pooled = self.condition_classes.is_none() && self.names.condition.is_empty();
+            if let Some(range) = split.condition.as_ref().filter(|_| pooled) {
                 line("  condition", String::new(), range, None);
             }
         }
@@ -271,12 +290,15 @@ impl Summary {
             let each = first.len() <= MOST_SHOWN;
             let _ = writeln!(text);
             if each {
-                let classes = (0..first.len()).map(|class| format!(" {class:>6}")).collect::<String>();
-                let _ = writeln!(text, "{:<24}{classes}", "class");
+                let name = |class| format!(" {:>6}", class_name(&self.names.classes, class));
+                let _ = writeln!(text, "{:<24}{}", "class", (0..first.len()).map(name).collect::<String>());
             }
             for (split, counts) in counts {
                 let shown = match each {
-                    true => counts.iter().map(|count| format!(" {count:>6}")).collect::<String>(),
+                    true => {
+                        let width = |class| class_name(&self.names.classes, class).chars().count().max(6);
+                        counts.iter().enumerate().map(|(class, count)| format!(" {count:>0$}", width(class))).collect()
+                    }
                     false => format!(
                         " {} classes with {} to {} examples",
                         counts.len(),
@@ -291,8 +313,15 @@ impl Summary {
     }
 }
 
+/// The names of columns, behind how many there are.
+fn listed(columns: &[ColumnSpec]) -> String {
+    let names: Vec<&str> = columns.iter().take(MOST_SHOWN).map(|column| column.name.as_str()).collect();
+    let more = if columns.len() > MOST_SHOWN { ", …" } else { "" };
+    if names.is_empty() { String::new() } else { format!(": {}{more}", names.join(", ")) }
+}
+
 /// Five digits, without those that say nothing.
-fn short(x: f64) -> String {
+pub(crate) fn short(x: f64) -> String {
     if x == x.trunc() && x.abs() < 1e9 {
         return format!("{x}");
     }

@@ -179,13 +179,13 @@ impl SyntheticConfig {
         let values = match distribution.levels() {
             Some(levels) => Values::Levels(levels),
             None => {
-                Values::Real(train.target.scale_of(false)?)
+                Values::Real(train.target.scale_of(false, &|number| format!("synthetic: number {number}"))?)
             }
         };
         let condition = match &train.condition {
             None => None,
             Some(field) => {
-                Some(ConditionSpec { scale: field.scale_of(false)?, classes: None, told: 0 })
+                Some(ConditionSpec { scale: field.scale_of(false, &|number| format!("synthetic: number {number}"))?, classes: None, told: 0 })
             }
         };
         let name = match self.kind {

@@ -82,7 +82,7 @@ fn a_batch_holds_its_rows() {
 #[test]
 fn a_constant_has_a_deviation_of_one() {
     let statistics = |width, numbers: &[f64], pooled| {
-        let Scale { mean, std, mean_rest } = table(width, numbers).scale_of(pooled).unwrap();
+        let Scale { mean, std, mean_rest } = table(width, numbers).scale_of(pooled, &|_| "x".into()).unwrap();
         assert!(mean_rest.is_empty());
         (mean, std)
     };
@@ -96,16 +96,16 @@ fn a_constant_has_a_deviation_of_one() {
 #[test]
 fn an_offset_changes_neither_the_deviation_nor_a_standardised_number() {
     let small: Vec<f64> = (0..50u32).map(|i| f64::from(i * i * 31 % 97) / 64.0).collect();
-    let reference = table(1, &small).scale_of(false).unwrap();
+    let reference = table(1, &small).scale_of(false, &|_| "x".into()).unwrap();
     let standardised = reference.standardize(&small);
     for offset in [1.0, -3e5, 1.7e9, 1e12, -1e12] {
         let moved: Vec<f64> = small.iter().map(|x| x + offset).collect();
-        let scale = table(1, &moved).scale_of(false).unwrap();
+        let scale = table(1, &moved).scale_of(false, &|_| "x".into()).unwrap();
         assert_eq!(scale.std, reference.std, "{offset}");
         assert_eq!(scale.standardize(&moved), standardised, "{offset}");
     }
     // What 64 bits cannot say of the mean alone.
-    let scale = table(1, &[1e15, 1e15 + 1.0, 1e15 + 1.0]).scale_of(false).unwrap();
+    let scale = table(1, &[1e15, 1e15 + 1.0, 1e15 + 1.0]).scale_of(false, &|_| "x".into()).unwrap();
     let mean = scale.mean_rest[0] + (scale.mean[0] - 1e15);
     assert!((mean - 2.0 / 3.0).abs() < 1e-15, "{scale:?}");
 }

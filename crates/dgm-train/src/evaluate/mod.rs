@@ -7,7 +7,7 @@ mod tokens;
 pub use tokens::TokenFigures;
 
 use crate::config::Config;
-use crate::data::{Dataset, Split};
+use crate::data::{Dataset, Names, Split};
 use crate::error::{Error, Result};
 use crate::train::weights_sha256;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -98,6 +98,15 @@ pub struct Results {
     pub parameters: usize,
     /// SHA-256 over the weights, see [`weights_sha256`].
     pub weights_sha256: String,
+    /// The columns of the target, where they have names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub target: Vec<String>,
+    /// The classes of a label, where they have names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
+    /// What is odd about the data, so that the figures may mislead, a sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// What was done to the data that changes what the figures mean, a sentence each.
     pub transforms: Vec<String>,
     /// Entropy of the distribution that the data were drawn from, in nats an example, where it is known: the mean NLL of
@@ -149,6 +158,9 @@ pub fn evaluate(ensemble: &Ensemble, config: &Config, dataset: &Dataset, device:
         members: None,
         parameters: ensemble.members().map(burn::module::Module::num_params).sum(),
         weights_sha256: weights_sha256(ensemble.members()),
+        target: Names::header(&[&dataset.names.target]),
+        classes: dataset.names.classes.clone(),
+        warnings: dataset.warnings.clone(),
         transforms: dataset.transforms.clone(),
         entropy: dataset.entropy,
     };
@@ -323,6 +335,9 @@ impl Results {
             text.push_str(&format!(
                 "entropy of the data's distribution {entropy:.4} nats/example, the least NLL there is\n"
             ));
+        }
+        for sentence in &self.warnings {
+            text.push_str(&format!("warning: {sentence}\n"));
         }
         for sentence in &self.transforms {
             text.push_str(&format!("transform: {sentence}\n"));

@@ -1,7 +1,9 @@
 //! What people look at: progress while training, pictures after it.
 
+pub mod columns;
 pub mod grid;
 pub mod progress;
+pub mod rows;
 
 use std::fmt::Display;
 use std::io::Write;

@@ -55,8 +55,13 @@ fn matrix<const D: usize>(weight: Tensor<D>) -> Tensor<2> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rounding::{Moves, largest, rounding};
     use burn::optim::{AdjustLrFn, MuonConfig};
     use dgm_core::random::Seed;
+
+    fn host(x: Tensor<2>) -> Vec<f64> {
+        x.into_data().iter::<f64>().collect()
+    }
 
     /// Steps of ours on a weight are those of Burn's on the matrix, for both ways to adjust the learning rate.
     #[test]
@@ -67,16 +72,27 @@ mod tests {
             let config = MuonConfig::new().with_adjust_lr_fn(adjust);
             let (ours, theirs) = (Muon::new(&config, &momentum), config.with_momentum(momentum.clone()).build());
             // Six outputs of two inputs and two taps, and of four inputs.
+            let all = |moves: &mut Moves| {
+                let mut of = |seed: u64| moves.tensor(of(seed).reshape([6, 4]));
+                let (mut expected, mut state) = (of(0), None);
+                let steps = (1..4).flat_map(|step| {
+                    (expected, state) = theirs.step(0.1, expected.clone(), of(step), state.take());
+                    host(expected.clone())
+                });
+                steps.collect::<Vec<f64>>()
+            };
+            // Five iterations of three products of matrices, of sums of six and less.
+            let allowed = largest(&rounding(5 * 3 * 6, all));
+            let expected = all(&mut Moves::none());
             let (mut kernel, mut linear) = (of(0).reshape([6, 2, 2]), of(0).reshape([6, 4]).transpose());
-            let mut expected = of(0).reshape([6, 4]);
-            let (mut of_kernel, mut of_linear, mut of_expected) = (None, None, None);
-            for step in 1..4 {
+            let (mut of_kernel, mut of_linear) = (None, None);
+            for (step, expected) in (1..4).zip(expected.chunks(24)) {
                 (kernel, of_kernel) = ours.step(0.1, kernel, of(step).reshape([6, 2, 2]), of_kernel);
                 (linear, of_linear) = ours.step(0.1, linear, of(step).reshape([6, 4]).transpose(), of_linear);
-                (expected, of_expected) = theirs.step(0.1, expected, of(step).reshape([6, 4]), of_expected);
-                let close = |other: Tensor<2>| -> f32 { (other - expected.clone()).abs().max().into_scalar() };
-                assert!(close(kernel.clone().reshape([6, 4])) < 1e-6, "{adjust:?}, step {step}");
-                assert!(close(linear.clone().transpose()) < 1e-6, "{adjust:?}, step {step}");
+                for found in [kernel.clone().reshape([6, 4]), linear.clone().transpose()] {
+                    let close = host(found).iter().zip(expected).all(|(a, b)| (a - b).abs() <= allowed);
+                    assert!(close, "{adjust:?}, step {step}, allowed {allowed:e}");
+                }
             }
         }
     }

@@ -225,7 +225,9 @@ fn a_group_scales_its_learning_rate_and_the_last_that_matches_counts() {
         seen += usize::from(factor != 1.0);
         for ((start, plain), grouped) in start.into_iter().zip(plain).zip(grouped) {
             let expected = start + factor * (plain - start);
-            assert!((grouped - expected).abs() < 1e-6, "{name}: {grouped}, not {expected}");
+            // The same gradients, and a handful of operations on numbers of these sizes.
+            let allowed = 8.0 * f32::EPSILON * (start.abs() + plain.abs() + grouped.abs());
+            assert!((grouped - expected).abs() <= allowed, "{name}: {grouped}, not {expected}");
             assert!(factor != 0.0 || grouped.to_bits() == start.to_bits(), "{name} is frozen");
         }
     }
@@ -240,7 +242,8 @@ fn a_group_s_weight_decay_reaches_its_weights_and_not_its_biases() {
         for ((start, plain), grouped) in start.into_iter().zip(plain).zip(grouped) {
             // What the decay λ = 0.5 took at the rate 0.1.
             let expected = plain + if decayed { 0.1 * 0.5 * start } else { 0.0 };
-            assert!((grouped - expected).abs() < 1e-6, "{name}: {grouped}, not {expected}");
+            let allowed = 8.0 * f32::EPSILON * (start.abs() + plain.abs() + grouped.abs());
+            assert!((grouped - expected).abs() <= allowed, "{name}: {grouped}, not {expected}");
         }
     }
     // Without a group too: the same step from the same weights differs in the weights alone.

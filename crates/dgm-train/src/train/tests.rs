@@ -5,15 +5,28 @@
 use super::*;
 use crate::data::{Field, Matrix, Split};
 use crate::report::progress::Window;
+use crate::rounding::{Moves, largest, rounding, tolerance};
+use burn::tensor::{Tensor, TensorData};
 use dgm_models::{ConditionSpec, Scale, Values};
 
 const ROWS: usize = 64;
 
 /// y given x with y = sin x; the targets of the rows `bad` are NaN.
 fn dataset(bad: &[usize]) -> Dataset {
-    let split = |n: usize, bad: &[usize]| {
-        let x: Vec<f64> = (0..n).map(|i| (i * 37 % n) as f64 / n as f64 * 6.0 - 3.0).collect();
-        let y = x.iter().enumerate().map(|(i, x)| if bad.contains(&i) { f64::NAN } else { x.sin() }).collect();
+    moved_dataset(bad, &mut Moves::none())
+}
+
+/// The same, with every number moved.
+fn moved_dataset(bad: &[usize], moves: &mut Moves) -> Dataset {
+    let mut moved = |values: Vec<f32>| -> Vec<f64> {
+        let n = values.len();
+        let moved = moves.tensor(Tensor::<1>::from_data(TensorData::new(values, [n]), &Device::flex()));
+        moved.into_data().iter().collect()
+    };
+    let mut split = |n: usize, bad: &[usize]| {
+        let x: Vec<f32> = (0..n).map(|i| (i * 37 % n) as f32 / n as f32 * 6.0 - 3.0).collect();
+        let y = x.iter().enumerate().map(|(i, x)| if bad.contains(&i) { f32::NAN } else { x.sin() }).collect();
+        let (x, y) = (moved(x), moved(y));
         Split::new(Matrix::new(n, 1, y).into(), Some(Field::from(Matrix::new(n, 1, x))))
     };
     let spec = DataSpec {
@@ -183,22 +196,26 @@ fn a_lower_learning_rate_carries_a_run_that_diverges_to_its_end() {
 #[test]
 fn parts_of_a_batch_add_up_to_the_batch() {
     let dataset = dataset(&[]);
-    // Adam does not notice a gradient that is wrong by a factor, nor does clipping; plain descent does.
-    let optimizers = ["kind = \"sgd\"\nlearning_rate = 0.05\nweight_decay = 0", "gradient_clip_norm = 0.5"];
+    // Clipping does not notice a gradient that is wrong by a factor; plain descent does. (Adam does not either, and divides rounding
+    // by gradients that are next to nothing.)
+    let optimizers = ["", "gradient_clip_norm = 0.5"];
     for (batch_size, optimizer) in [64, 60].into_iter().flat_map(|size| optimizers.map(|optimizer| (size, optimizer))) {
-        let with = |more: &str| {
+        let with = |more: &str, dataset: &Dataset| {
             let text = format!(
                 "[data]\nsource = \"digits\"\n[model]\nkind = \"conditional_mlp\"\nhidden = [16]\nlikelihood = \"normal\"\n\
-                 [optimizer]\n{optimizer}\n[training]\nepochs = 30\nbatch_size = {batch_size}\n{more}\n"
+                 [optimizer]\nkind = \"sgd\"\nlearning_rate = 0.05\nweight_decay = 0\n{optimizer}\n\
+                 [training]\nepochs = 30\nbatch_size = {batch_size}\n{more}\n"
             );
-            run(&Config::from_toml(&text, "test", &[]).unwrap(), &dataset, true)
+            weights(&run(&Config::from_toml(&text, "test", &[]).unwrap(), dataset, true).newest())
         };
         // 64 = 4 × 16; 60 leaves a last batch of 4 and parts of 16, 16, 16 and 12.
-        let [whole, parts] = ["", "micro_batch_size = 16"].map(with);
-        let (whole, parts) = (weights(&whole.newest()), weights(&parts.newest()));
+        let [whole, parts] = ["", "micro_batch_size = 16"].map(|more| with(more, &dataset));
         assert!(whole.len() > 60);
+        // Sums over up to 64 examples, of 16 hidden numbers, and a dozen operations of the density and the step.
+        let allowed =
+            rounding(64 + 16 + 12, |moves| with("", &moved_dataset(&[], moves)).into_iter().map(f64::from).collect());
         for (a, b) in whole.iter().zip(&parts) {
-            assert!((a - b).abs() <= 1e-5 * a.abs().max(1.0), "{a} {b}");
+            assert!(f64::from((a - b).abs()) <= largest(&allowed), "{a} {b}, allowed {:e}", largest(&allowed));
         }
         assert_ne!(whole, parts, "the parts are computed apart");
     }
@@ -245,7 +262,8 @@ fn what_is_kept_as_the_best_is_the_moving_average() {
     for (step, decay) in [(2, 2.0 / 11.0), (3, 0.25), (4, 0.25)] {
         let blended = at(step - 1, "average").into_iter().zip(at(step, "model"));
         for ((before, new), average) in blended.zip(at(step, "average")) {
-            assert!((decay * before + (1.0 - decay) * new - average).abs() < 1e-6, "after step {step}");
+            let error = f64::from((decay * before + (1.0 - decay) * new - average).abs());
+            assert!(error <= tolerance(4, f64::from(before.abs() + new.abs())), "after step {step}");
         }
     }
     let best = Checkpoint::read(&kept.best()).unwrap();

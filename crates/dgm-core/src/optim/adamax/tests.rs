@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::excessive_precision)]
 
 use super::*;
+use crate::testing::tolerance;
 use burn::module::{Module, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{TensorData, Tolerance};
@@ -40,7 +41,9 @@ impl Two {
 
     fn assert_close(&self, weight: [f32; 4], bias: [f32; 3], what: &str) {
         println!("{what}");
-        let tolerance = Tolerance::<f32>::relative(1e-6).set_absolute(2e-7);
+        // A subtraction from the weight a step and a dozen operations on its change, which is up to 0.1.
+        let (relative, absolute) = (tolerance(8, 1.0), tolerance(16, 0.1));
+        let tolerance = Tolerance::<f32>::relative(relative as f32).set_absolute(absolute as f32);
         let (found_weight, found_bias) = self.values();
         found_weight.assert_approx_eq::<f32>(&TensorData::new(weight.to_vec(), [2, 2]), tolerance);
         found_bias.assert_approx_eq::<f32>(&TensorData::new(bias.to_vec(), [3]), tolerance);
@@ -134,7 +137,8 @@ fn a_gradient_of_zero_moves_nothing_and_an_extreme_one_moves_by_the_rate() {
     };
     assert_eq!(step([0.0; 4]), [0.0; 4]);
     for (found, expected) in step([1e30, -1e30, 1e-3, -1.0]).into_iter().zip([-0.5, 0.5, -0.5, 0.5]) {
-        assert!((found - expected).abs() < 1e-5, "{found} for {expected}");
+        // 1e-8 is added to the largest gradient so far, of which the smallest here is 1e-3.
+        assert!((found - expected).abs() < 0.5 * 1.1e-5, "{found} for {expected}");
     }
 }
 

@@ -1,0 +1,219 @@
+//! Rows of a table as numbers: what is missing, what is a category, and how each cell enters an example.
+
+use std::sync::Arc;
+
+use super::Missing;
+use super::select::Parts;
+use crate::data::names::{ColumnKind, ColumnSpec};
+use crate::data::store::ReadRow;
+use crate::data::table::{Column, Kind, Table};
+use crate::error::{Error, Result};
+
+/// Digits behind the point that a column of decimals may have; of more, all are written.
+const MOST_DECIMALS: u8 = 9;
+
+/// A column as a part of every example.
+#[derive(Clone, Debug)]
+pub(super) struct Feature {
+    column: usize,
+    pub(super) spec: ColumnSpec,
+    /// Of a category or a label: the number that each of the column's levels has.
+    places: Option<Vec<usize>>,
+}
+
+/// The rows of a table as numbers of these features.
+#[derive(Debug)]
+pub(super) struct TableRows {
+    pub(super) table: Arc<Table>,
+    pub(super) features: Vec<Feature>,
+}
+
+impl ReadRow for TableRows {
+    fn append(&self, row: usize, numbers: &mut Vec<f64>) -> Result<()> {
+        for feature in &self.features {
+            feature.spec.append(feature.value(&self.table, row), numbers);
+        }
+        Ok(())
+    }
+}
+
+impl Feature {
+    /// A number, or the number of a level; `None` where the cell is missing.
+    fn value(&self, table: &Table, row: usize) -> Option<f64> {
+        let column = table.columns().get(self.column)?;
+        match &self.places {
+            Some(places) => places.get(column.level(row)?).map(|&place| place as f64),
+            None => column.number(row),
+        }
+    }
+
+    /// Whether the column is one of numbers, which have units.
+    pub(super) fn has_units(&self) -> bool {
+        self.places.is_none()
+    }
+
+    /// A column of the condition. What is known of its cells is what the training rows hold.
+    pub(super) fn of_condition(table: &Table, column: &Column, categorical: bool, impute: bool, train: &[usize]) -> Result<Self> {
+        let has_missing = impute && column.missing > 0;
+        if !categorical && column.kind != Kind::Category {
+            let name = name_of(column);
+            let values = || train.iter().filter_map(|&row| column.number(row));
+            // From the first, so that a mean of large numbers keeps its digits.
+            let mean = || {
+                let origin = values().next().unwrap_or(0.0);
+                origin + values().map(|value| value - origin).sum::<f64>() / values().count().max(1) as f64
+            };
+            let kind = kind_of(table, column);
+            return Ok(Self {
+                column: column.index,
+                spec: ColumnSpec { name, kind, imputed: has_missing.then(mean) },
+                places: None,
+            });
+        }
+        let mut counts = vec![0usize; column.levels().len()];
+        train.iter().filter_map(|&row| column.level(row)).filter_map(|level| counts.get_mut(level).map(|count| *count += 1)).count();
+        let known = counts.iter().filter(|&&count| count > 0).count();
+        let mut next = 0;
+        let place = |&count: &usize| {
+            next += usize::from(count > 0);
+            if count > 0 { next - 1 } else { known }
+        };
+        let places: Vec<usize> = counts.iter().map(place).collect();
+        let levels = column.levels().iter().zip(&counts).filter(|(_, count)| **count > 0).map(|(level, _)| level.clone());
+        // The first of those that are as frequent.
+        let most = counts.iter().enumerate().rev().max_by_key(|(_, count)| **count).map_or(0, |(level, _)| level);
+        let mode = places.get(most).map_or(0.0, |&place| place as f64);
+        Ok(Self {
+            column: column.index,
+            spec: ColumnSpec {
+                name: name_of(column),
+                kind: ColumnKind::Category { levels: levels.collect() },
+                imputed: has_missing.then_some(mode),
+            },
+            places: Some(places),
+        })
+    }
+
+    /// A column of the target that holds real numbers.
+    pub(super) fn of_target(table: &Table, column: &Column) -> Self {
+        let spec = ColumnSpec { name: name_of(column), kind: kind_of(table, column), imputed: None };
+        Self { column: column.index, spec, places: None }
+    }
+
+    /// The column of a label whose cells are names: all of them are classes.
+    pub(super) fn of_words(column: &Column) -> Self {
+        let spec = ColumnSpec { name: name_of(column), kind: ColumnKind::Label, imputed: None };
+        Self { column: column.index, spec, places: Some((0..column.levels().len()).collect()) }
+    }
+
+    /// The column of a label whose cells are the numbers of classes.
+    pub(super) fn of_labels(column: &Column) -> Self {
+        let spec = ColumnSpec { name: name_of(column), kind: ColumnKind::Label, imputed: None };
+        Self { column: column.index, spec, places: None }
+    }
+}
+
+/// The column's name, also where it has none.
+pub(super) fn name_of(column: &Column) -> String {
+    column.name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| format!("column {}", column.index))
+}
+
+fn kind_of(table: &Table, column: &Column) -> ColumnKind {
+    match column.kind {
+        Kind::Date(format) | Kind::DateTime(format) | Kind::Time(format) => ColumnKind::Time { format },
+        Kind::Integer => ColumnKind::Integer,
+        Kind::Boolean => {
+            let word = |value: f64| {
+                let level = (0..table.rows()).find(|&row| column.number(row) == Some(value));
+                level.and_then(|row| column.word(row)).unwrap_or_default().to_owned()
+            };
+            ColumnKind::Boolean { words: [word(0.0), word(1.0)] }
+        }
+        _ => ColumnKind::Number { decimals: decimals(table, column) },
+    }
+}
+
+/// Digits behind the point, where all cells have few of them.
+fn decimals(table: &Table, column: &Column) -> Option<u8> {
+    let whole = |value: f64, digits: u8| {
+        let scaled = value * 10f64.powi(i32::from(digits));
+        (scaled - scaled.round()).abs() <= 4.0 * f64::EPSILON * scaled.abs()
+    };
+    let mut digits = 0;
+    for value in (0..table.rows()).filter_map(|row| column.number(row)) {
+        while !whole(value, digits) {
+            digits += 1;
+            if digits > MOST_DECIMALS {
+                return None;
+            }
+        }
+    }
+    Some(digits)
+}
+
+/// The rows that may be used, and what was done about those that may not, in words.
+///
+/// # Errors
+/// Cells that are missing, where nothing says what to do about them.
+pub(super) fn kept_rows(table: &Table, parts: &Parts, missing: Missing) -> Result<(Vec<usize>, Vec<String>)> {
+    let is_missing = |index: &usize, row: usize| {
+        table.columns().get(*index).is_some_and(|column| column.number(row).is_none() && column.level(row).is_none())
+    };
+    let used: Vec<&Column> =
+        parts.target.iter().chain(&parts.condition).filter_map(|&index| table.columns().get(index)).collect();
+    let holes = |columns: &[usize]| {
+        let named = columns.iter().filter_map(|&index| table.columns().get(index)).filter(|column| column.missing > 0);
+        named.map(|column| format!("{} {}", name_of(column), column.missing)).collect::<Vec<_>>().join(", ")
+    };
+    let all = 0..table.rows();
+    if used.iter().all(|column| column.missing == 0) {
+        return Ok((all.collect(), Vec::new()));
+    }
+    let without = |columns: &[usize]| -> Vec<usize> {
+        all.clone().filter(|&row| !columns.iter().any(|index| is_missing(index, row))).collect()
+    };
+    let everything = [&parts.target[..], &parts.condition].concat();
+    let dropped = |kept: &[usize], columns: &[usize], what: &str| match table.rows() - kept.len() {
+        0 => None,
+        n => Some(format!(
+            "{n} of {} rows left out: {what} cell is missing (missing cells: {})",
+            table.rows(),
+            holes(columns)
+        )),
+    };
+    match missing {
+        Missing::Error => {
+            let first = all.clone().find_map(|row| {
+                let column = used.iter().find(|column| is_missing(&column.index, row))?;
+                Some((row, *column))
+            });
+            let Some((row, column)) = first else { return Ok((all.collect(), Vec::new())) };
+            Err(Error::input(format!(
+                "{}:{}: {}: the cell is missing (missing cells: {}); expected a value in every cell that is used; set data.missing = \
+                 \"drop\" to leave such rows out, data.missing = \"impute\" to fill in the mean or the most frequent word, or \
+                 name the column in data.exclude",
+                table.name(),
+                table.line(row),
+                column.title(),
+                holes(&everything)
+            )))
+        }
+        Missing::Drop => {
+            let kept = without(&everything);
+            let sentence = dropped(&kept, &everything, "a");
+            Ok((kept, sentence.into_iter().collect()))
+        }
+        Missing::Impute => {
+            let kept = without(&parts.target);
+            let mut sentences: Vec<String> = dropped(&kept, &parts.target, "the target's").into_iter().collect();
+            let filled = holes(&parts.condition);
+            if !filled.is_empty() {
+                sentences.push(format!(
+                    "missing cells of the condition filled in with the mean, or the most frequent word, of the training rows, and one \
+                     more input says which ({filled})"
+                ));
+            }
+            Ok((kept, sentences))
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Columns by index, name or pattern, and the part that each has.
+
+use serde::de::value::SeqAccessDeserializer;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::CsvConfig;
+use crate::data::table::{Column, Kind, Table};
+use crate::error::{Error, Result, did_you_mean};
+
+/// Different words beyond which a column is not a part of the condition by itself: as many numbers of an example.
+const MOST_LEVELS: usize = 1000;
+
+/// A column: its index, from 0 on, its name in the header, or a pattern such as `"sensor_*"` for all that match.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum ColumnRef {
+    /// Index, from 0 on.
+    Index(usize),
+    /// Name in the header, or a pattern with `*`, `?` and `[…]`.
+    Name(String),
+}
+
+impl<'de> Deserialize<'de> for ColumnRef {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = ColumnRef;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("the index of a column (0, 1, …) or its name in quotes")
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, index: i64) -> std::result::Result<ColumnRef, E> {
+                let index = usize::try_from(index);
+                index.map(ColumnRef::Index).map_err(|_| E::custom("the index of a column is at least 0"))
+            }
+
+            fn visit_str<E>(self, name: &str) -> std::result::Result<ColumnRef, E> {
+                Ok(ColumnRef::Name(name.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// The columns of the condition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Conditions {
+    /// All that are neither targets nor excluded, nor number the rows, nor hold free text: `[]`.
+    #[default]
+    Others,
+    /// `"none"`: there is no condition.
+    None,
+    /// These.
+    Columns(Vec<ColumnRef>),
+}
+
+impl Serialize for Conditions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        match self {
+            Self::Others => serializer.collect_seq([(); 0]),
+            Self::None => serializer.serialize_str("none"),
+            Self::Columns(columns) => columns.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Conditions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Conditions;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("a list of columns, or \"none\"")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> std::result::Result<Conditions, E> {
+                match text {
+                    "none" => Ok(Conditions::None),
+                    _ => Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)),
+                }
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, list: A) -> std::result::Result<Conditions, A::Error> {
+                let columns = Vec::<ColumnRef>::deserialize(SeqAccessDeserializer::new(list))?;
+                Ok(if columns.is_empty() { Conditions::Others } else { Conditions::Columns(columns) })
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// The parts that the columns of a table have.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Parts {
+    pub(super) target: Vec<usize>,
+    pub(super) condition: Vec<usize>,
+    /// Columns of numbers whose numbers are names of categories.
+    pub(super) categorical: Vec<usize>,
+    /// What was left out by itself, in words.
+    pub(super) left_out: Vec<String>,
+}
+
+impl CsvConfig {
+    /// The part of each column.
+    ///
+    /// # Errors
+    /// Columns that are not there, that two have the name of, or that have two parts.
+    pub(super) fn parts(&self, table: &Table) -> Result<Parts> {
+        let target = pick(table, &self.target, "target", &[])?;
+        let excluded = pick(table, &self.exclude, "exclude", &target)?;
+        let categorical = pick(table, &self.categorical, "categorical", &[])?;
+        let mut parts = Parts { target, categorical, ..Parts::default() };
+        if let Some(&both) = excluded.iter().find(|index| parts.target.contains(index)) {
+            return Err(twice(table, both, "exclude", "a target"));
+        }
+        match &self.condition {
+            Conditions::None => {}
+            Conditions::Columns(columns) => {
+                parts.condition = pick(table, columns, "condition", &parts.target)?;
+                if let Some(&both) = parts.condition.iter().find(|index| parts.target.contains(index)) {
+                    return Err(twice(table, both, "condition", "a target"));
+                }
+                // What a pattern takes may be excluded again; a column of both lists by name is a slip, and left out.
+                parts.condition.retain(|index| !excluded.contains(index));
+            }
+            Conditions::Others => {
+                let mut other = excluded;
+                for (column, key) in [(&self.split_column, "split_column"), (&self.group_column, "group_column")] {
+                    if let Some(column) = column {
+                        other.push(one(table, column, key)?.index);
+                    }
+                }
+                for column in table.columns() {
+                    let taken = other.contains(&column.index) || parts.target.contains(&column.index);
+                    match why_not(column).filter(|_| !parts.categorical.contains(&column.index)) {
+                        _ if taken => {}
+                        Some(why) => parts.left_out.push(format!(
+                            "{} is not part of the condition: {why}; name it in data.condition to use it, or in data.exclude",
+                            column.title()
+                        )),
+                        None => parts.condition.push(column.index),
+                    }
+                }
+                // Where nothing else is there to condition on, such as in a series of time and value, the numbers of the rows are it.
+                if parts.condition.is_empty() {
+                    let numbers = table.columns().iter().filter(|column| {
+                        column.identifier && !other.contains(&column.index) && !parts.target.contains(&column.index)
+                    });
+                    parts.condition = numbers.map(|column| column.index).collect();
+                    if !parts.condition.is_empty() {
+                        parts.left_out.clear();
+                    }
+                }
+            }
+        }
+        Ok(parts)
+    }
+}
+
+/// Why a column is not a part of the condition unless it is asked for.
+fn why_not(column: &Column) -> Option<String> {
+    match column.kind {
+        _ if column.identifier => Some("it numbers the rows".into()),
+        Kind::Text => Some("it holds free text, with another in almost every row".into()),
+        Kind::Empty => Some("it has no value in any row".into()),
+        Kind::Category if column.levels().len() > MOST_LEVELS => {
+            Some(format!("it has {} different words", column.levels().len()))
+        }
+        _ => None,
+    }
+}
+
+fn twice(table: &Table, index: usize, key: &str, other: &str) -> Error {
+    let title = table.columns().get(index).map_or(index.to_string(), Column::title);
+    Error::input(format!("data.{key}: found {title}, which is {other} too; expected other columns; take it out of one list"))
+}
+
+/// The one column that this means.
+///
+/// # Errors
+/// None, or several.
+pub(super) fn one<'a>(table: &'a Table, column: &ColumnRef, key: &str) -> Result<&'a Column> {
+    let found = pick(table, std::slice::from_ref(column), key, &[])?;
+    match found[..] {
+        [index] => table.columns().get(index).ok_or_else(|| no_column(table, index, key)),
+        _ => Err(Error::input(format!("data.{key}: found a pattern of {} columns; expected one column", found.len()))),
+    }
+}
+
+fn no_column(table: &Table, index: usize, key: &str) -> Error {
+    let last = table.columns().len().saturating_sub(1);
+    Error::input(format!(
+        "data.{key}: found column {index}; expected 0 to {last}, the columns of {}; `dgm-train data inspect FILE` lists them",
+        table.name()
+    ))
+}
+
+/// The indices of columns, each named once; patterns leave `taken` out.
+fn pick(table: &Table, columns: &[ColumnRef], key: &str, taken: &[usize]) -> Result<Vec<usize>> {
+    let names = || table.columns().iter().filter_map(|column| column.name.as_deref());
+    let mut picked = Vec::with_capacity(columns.len());
+    for column in columns {
+        let name = match column {
+            ColumnRef::Index(index) if *index < table.columns().len() => {
+                push(&mut picked, *index, table, key)?;
+                continue;
+            }
+            ColumnRef::Index(index) => return Err(no_column(table, *index, key)),
+            ColumnRef::Name(name) => name,
+        };
+        let has_name = |column: &&Column| column.name.as_deref() == Some(name);
+        let found: Vec<usize> = table.columns().iter().filter(has_name).map(|column| column.index).collect();
+        match found[..] {
+            [index] => push(&mut picked, index, table, key)?,
+            [] => {
+                let pattern = name.contains(['*', '?', '[']).then(|| glob::Pattern::new(name).ok()).flatten();
+                let fits = |column: &&Column| {
+                    let name = column.name.clone().unwrap_or_else(|| column.index.to_string());
+                    pattern.as_ref().is_some_and(|pattern| pattern.matches(&name))
+                };
+                let before = picked.len();
+                let matches = table.columns().iter().filter(fits).map(|column| column.index);
+                let matches: Vec<usize> = matches.filter(|index| !taken.contains(index)).collect();
+                let new: Vec<usize> = matches.iter().copied().filter(|index| !picked.contains(index)).collect();
+                picked.extend(new);
+                if matches.is_empty() && before == picked.len() {
+                    return Err(unknown(table, name, key, names().collect()));
+                }
+            }
+            _ => {
+                let indices = found.iter().map(usize::to_string).collect::<Vec<_>>().join(" and ");
+                return Err(Error::input(format!(
+                    "data.{key}: the columns {indices} of {} are both called `{name}`; expected the index of the one that is meant, such as \
+                     data.{key} = [{}]",
+                    table.name(),
+                    found.first().copied().unwrap_or(0)
+                )));
+            }
+        }
+    }
+    Ok(picked)
+}
+
+fn push(picked: &mut Vec<usize>, index: usize, table: &Table, key: &str) -> Result<()> {
+    if picked.contains(&index) {
+        let title = table.columns().get(index).map_or(index.to_string(), Column::title);
+        return Err(Error::input(format!("data.{key}: found {title} twice; expected it once; take one out")));
+    }
+    picked.push(index);
+    Ok(())
+}
+
+fn unknown(table: &Table, name: &str, key: &str, names: Vec<&str>) -> Error {
+    if names.is_empty() {
+        return Error::input(format!(
+            "data.{key}: found the name `{name}`, but {} has no header; set data.header = true if its first line holds names, or give \
+             the column's index",
+            table.name()
+        ));
+    }
+    let near = did_you_mean(name, names.iter().copied());
+    Error::input(format!(
+        "data.{key}: {} has no column `{name}`{near} (columns: {}); name one of them",
+        table.name(),
+        names.join(", ")
+    ))
+}

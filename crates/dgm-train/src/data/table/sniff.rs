@@ -1,0 +1,362 @@
+//! Recognises how a table is written, from its first part.
+//!
+//! - **Comments**: the sign (`#`, `%` or `//`) that the first line starts with, or `# ` at the start of less than a quarter
+//!   of the lines.
+//! - **Delimiter**: what gives most lines the same number of cells, more than one; then what makes more cells numbers or
+//!   dates; then tab, semicolon, bar, comma and whitespace in this order.
+//! - **Decimal comma, thousands**: what makes numbers of the most columns, plain numbers first.
+//! - **Header**: the first row, where the columns below are numbers or dates and more of its cells are none than are; in a
+//!   table of words alone, where its cells differ from each other and from all below them. Years and the indices 0, 1, …
+//!   after an empty cell are names too. A comment right above the first row with a name for each column is the header of
+//!   a table that has no other, as `numpy.savetxt` writes it.
+
+use std::collections::{HashMap, HashSet};
+
+use super::date::Stamp;
+use super::dialect::{Auto, Comment, Decimal, Delimiter, Options, Thousands};
+use super::lexer::{Lexer, Step};
+use super::missing::Missing;
+use super::number::Style;
+
+/// How a table is to be read.
+pub(super) struct Plan {
+    pub(super) delimiter: Delimiter,
+    pub(super) comment: Comment,
+    pub(super) style: Style,
+    /// Number of cells of a row, and the line of the first such row.
+    pub(super) width: usize,
+    pub(super) width_line: usize,
+    pub(super) names: Option<Vec<String>>,
+    /// The first row holds the names.
+    pub(super) first_row: bool,
+    /// Bytes of a first line `sep=;`.
+    pub(super) skip: usize,
+    /// What was recognised beside the dialect, a sentence each.
+    pub(super) notes: Vec<String>,
+}
+
+/// Cells of numbers that a later part of the file showed, by column: evidence of how numbers are written.
+pub(super) type Evidence = HashMap<usize, Vec<String>>;
+
+struct Row {
+    line: usize,
+    cells: Vec<String>,
+}
+
+/// The rows of a sample, as one delimiter makes them.
+struct Sample {
+    delimiter: Delimiter,
+    rows: Vec<Row>,
+    /// The number of cells that most rows have, and the part of the rows that have it.
+    width: usize,
+    share: f64,
+    /// A comment right above the first row.
+    comment: Option<(usize, String)>,
+}
+
+/// Rows that are looked at to tell delimiters apart.
+const ROWS: usize = 300;
+
+impl Sample {
+    fn new(text: &str, whole: bool, delimiter: Delimiter, comment: &Comment) -> Self {
+        let mut lexer = Lexer::new(delimiter, comment.start());
+        let (mut rows, mut at) = (Vec::new(), 0);
+        loop {
+            let rest = text.get(at..).unwrap_or_default();
+            match lexer.next(rest, whole) {
+                Step::Row(end) => {
+                    let cells = lexer.record.cells(rest).map(str::to_owned).collect();
+                    rows.push(Row { line: lexer.record.line, cells });
+                    at += end;
+                }
+                Step::More(_) | Step::End | Step::Open(_) => break,
+            }
+        }
+        let mut counts: HashMap<usize, usize> = HashMap::new();
+        rows.iter().for_each(|row| *counts.entry(row.cells.len()).or_default() += 1);
+        let first = rows.first().map_or(0, |row| row.cells.len());
+        let most = counts.iter().max_by_key(|&(&width, &count)| (count, width == first));
+        let (width, count) = most.map_or((0, 0), |(&width, &count)| (width, count));
+        let share = count as f64 / rows.len().max(1) as f64;
+        Self { delimiter, rows, width, share, comment: lexer.last_comment.take() }
+    }
+
+    /// How good the delimiter is, the better the larger: how many rows go together, and how many cells are of a type.
+    fn quality(&self) -> (u32, u32) {
+        let (mut all, mut typed) = (0.0, 0.0);
+        for cell in self.rows.iter().take(ROWS).filter(|row| row.cells.len() == self.width).flat_map(|row| &row.cells) {
+            if Missing::new(&[]).contains(cell) {
+                continue;
+            }
+            all += 1.0;
+            typed += type_of_any_style(cell);
+        }
+        let typed = if all > 0.0 { typed / all } else { 0.0 };
+        ((self.share.min(0.95) * 20.0).round() as u32, (typed * 10.0f64).round() as u32)
+    }
+
+    /// The cells of a column below the first row, or with it.
+    fn column<'a>(&'a self, index: usize, with_first: bool) -> impl Iterator<Item = &'a str> + use<'a> {
+        let rows = self.rows.iter().skip(usize::from(!with_first));
+        rows.filter(|row| row.cells.len() == self.width)
+            .filter_map(move |row| row.cells.get(index))
+            .map(String::as_str)
+    }
+}
+
+/// 1 for a number of any style or a date, less for one that spaces divide.
+fn type_of_any_style(cell: &str) -> f64 {
+    if !cell.starts_with(|first: char| first.is_ascii_digit() || "+-.,".contains(first)) {
+        return 0.0;
+    }
+    let any = |thousands: [Thousands; 2]| {
+        thousands.into_iter().any(|thousands| {
+            [Decimal::Point, Decimal::Comma].into_iter().any(|decimal| Style { decimal, thousands }.parse(cell).is_some())
+        })
+    };
+    match () {
+        () if any([Thousands::Point, Thousands::Comma]) || Stamp::parse(cell).is_some() => 1.0,
+        () if any([Thousands::Space, Thousands::Apostrophe]) => 0.8,
+        () => 0.0,
+    }
+}
+
+/// Recognises what the options leave open. `whole`: the sample is all of the text.
+pub(super) fn sniff(text: &str, whole: bool, options: &Options, evidence: &Evidence) -> Plan {
+    let (skip, given) = separator_line(text);
+    let text = text.get(skip..).unwrap_or_default();
+    let comment = match &options.comment {
+        Auto::Set(comment) => comment.clone(),
+        Auto::Auto => recognise_comment(text),
+    };
+    let sample = match options.delimiter.set().or(given) {
+        Some(delimiter) => Sample::new(text, whole, delimiter, &comment),
+        None => recognise_delimiter(text, whole, &comment),
+    };
+    let missing = Missing::new(&options.missing_values);
+    let (mut style, mut open) = recognise_style(&sample, false, options, &missing, evidence);
+    let verdict = header_verdict(&sample, style, &missing);
+    let above = || names_above(&sample, style);
+    let first = sample.rows.first();
+    let own = || first.and_then(|row| names_of(&row.cells, &sample));
+    let (names, first_row) = match (options.header.set(), verdict) {
+        (Some(false), _) => (None, false),
+        (_, Verdict::Sure) => (own(), true),
+        (given, verdict) => match above() {
+            Some(names) => (Some(names), false),
+            None if given == Some(true) || verdict == Verdict::Likely => (own(), true),
+            None => (None, false),
+        },
+    };
+    let first_row = first_row && names.is_some();
+    if !first_row {
+        (style, open) = recognise_style(&sample, true, options, &missing, evidence);
+    }
+    let mut notes = Vec::new();
+    notes.push(match (&names, first, &sample.comment) {
+        (None, ..) => "no header".to_owned(),
+        (Some(_), Some(row), _) if first_row => format!("header in line {}", row.line + usize::from(skip > 0)),
+        (Some(_), _, comment) => {
+            let line = comment.as_ref().map_or(0, |(line, _)| line + usize::from(skip > 0));
+            format!("header in the comment of line {line}")
+        }
+    });
+    if let (Some(row), true) = (first, first_row)
+        && row.cells.len() + 1 == sample.width
+        && names.as_ref().and_then(|names| names.first()).is_some_and(String::is_empty)
+    {
+        notes.push("the header has one name less than the rows have cells: the first column has no name".into());
+    }
+    if open {
+        let (as_comma, other) = ("`1,234` is read as 1.234", "`1,234` is read as 1234");
+        let said = if style.decimal == Decimal::Comma { as_comma } else { other };
+        notes.push(format!("no cell tells decimal commas from commas between thousands: {said}; set data.decimal if not"));
+    }
+    let width_line = sample.rows.iter().find(|row| row.cells.len() == sample.width).map_or(1, |row| row.line);
+    let (delimiter, width) = (sample.delimiter, sample.width);
+    Plan { delimiter, comment, style, width, width_line, names, first_row, skip, notes }
+}
+
+/// Excel's first line `sep=;`: its length with its line end, and what it says.
+fn separator_line(text: &str) -> (usize, Option<Delimiter>) {
+    let Some(rest) = text.strip_prefix("sep=") else { return (0, None) };
+    let delimiter = match rest.chars().next() {
+        Some(',') => Delimiter::Comma,
+        Some(';') => Delimiter::Semicolon,
+        Some('\t') => Delimiter::Tab,
+        Some('|') => Delimiter::Pipe,
+        _ => return (0, None),
+    };
+    let after = rest.get(1..).unwrap_or_default();
+    match after.chars().next() {
+        Some('\r') => (6 + usize::from(after.starts_with("\r\n")), Some(delimiter)),
+        Some('\n') => (6, Some(delimiter)),
+        _ => (0, None),
+    }
+}
+
+fn recognise_comment(text: &str) -> Comment {
+    let lines = || text.split(['\n', '\r']).map(str::trim_start).filter(|line| !line.is_empty());
+    let comment = |line: &str, sign: &str| line.starts_with(sign) && !line.starts_with("#N/A");
+    for sign in ["#", "%", "//"] {
+        let first = lines().next().is_some_and(|line| comment(line, sign));
+        if first && lines().any(|line| !comment(line, sign)) {
+            return Comment::from(sign.to_owned());
+        }
+    }
+    let marked = lines().filter(|line| line.starts_with("# ") || line.starts_with("##") || *line == "#").count();
+    if marked > 0 && 4 * marked < lines().count() { Comment::from("#".to_owned()) } else { Comment::default() }
+}
+
+fn recognise_delimiter(text: &str, whole: bool, comment: &Comment) -> Sample {
+    use Delimiter::*;
+    let sample = |delimiter| Sample::new(text, whole, delimiter, comment);
+    // Dates with times are one column, not two that a space divides.
+    let lines = text.split(['\n', '\r']).map(str::trim);
+    let lines = lines.filter(|line| !line.is_empty() && (comment.start().is_empty() || !line.starts_with(comment.start())));
+    let mut lines = lines.skip(1).take(ROWS).peekable();
+    let one = lines.peek().is_some() && lines.all(|line| Stamp::parse(line).is_some());
+    // Of equal ones the last is the best.
+    let candidates = [Whitespace, Comma, Pipe, Semicolon, Tab].into_iter().filter(|&delimiter| !one || delimiter == Tab);
+    // One sample at a time: each takes more memory than the text.
+    let candidates = candidates.filter_map(|delimiter| {
+        let sample = sample(delimiter);
+        (sample.width > 1 && sample.share >= 0.5).then(|| (sample.quality(), delimiter))
+    });
+    if let Some((_, best)) = candidates.max_by_key(|(quality, _)| *quality) {
+        return sample(best);
+    }
+    // One column: what leaves its lines whole.
+    let whole_lines = [Comma, Semicolon, Pipe].into_iter().map(sample).find(|s| s.width == 1 && s.share == 1.0);
+    whole_lines.unwrap_or_else(|| sample(Tab))
+}
+
+/// The style that makes numbers of most columns, and whether commas are as likely to stand between thousands.
+fn recognise_style(
+    sample: &Sample,
+    with_first: bool,
+    options: &Options,
+    missing: &Missing<'_>,
+    evidence: &Evidence,
+) -> (Style, bool) {
+    let score = |style: Style| {
+        let (mut columns, mut cells) = (0, 0);
+        for index in 0..sample.width {
+            let more = evidence.get(&index).into_iter().flatten().map(String::as_str);
+            let (mut all, mut numbers) = (0, 0);
+            for cell in sample.column(index, with_first).filter(|cell| !missing.contains(cell)).chain(more) {
+                all += 1;
+                numbers += usize::from(style.parse(cell).is_some());
+            }
+            if all > 0 && 20 * numbers >= 19 * all {
+                (columns, cells) = (columns + 1, cells + numbers);
+            }
+        }
+        (columns, cells)
+    };
+    let possible = Style::possible(sample.delimiter, options);
+    let first = possible.first().copied().unwrap_or(Style::PLAIN);
+    // Most tables have plain numbers alone.
+    let odd = |cell: &str| first.parse(cell).is_none() && cell.contains(|c: char| c.is_ascii_digit());
+    let any = (0..sample.width).any(|index| sample.column(index, with_first).any(odd));
+    if !any && evidence.is_empty() {
+        return (first, false);
+    }
+    let mut best = (score(first), first);
+    for &style in possible.iter().skip(1) {
+        let found = score(style);
+        if found > best.0 {
+            best = (found, style);
+        }
+    }
+    let comma = Style { decimal: Decimal::Comma, thousands: Thousands::None };
+    let thousand = Style { decimal: Decimal::Point, thousands: Thousands::Comma };
+    let other = match best.1 {
+        style if style == comma => thousand,
+        style if style == thousand => comma,
+        style => return (style, false),
+    };
+    (best.1, possible.contains(&other) && score(other) == best.0)
+}
+
+/// Whether the first row is a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// It has words where the columns below have numbers or dates.
+    Sure,
+    /// All are words, and it has others than the rows below.
+    Likely,
+    No,
+}
+
+fn header_verdict(sample: &Sample, style: Style, missing: &Missing<'_>) -> Verdict {
+    let typed = |cell: &str| style.parse(cell).is_some() || Stamp::parse(cell).is_some();
+    let Some(first) = sample.rows.first().map(|row| &row.cells) else { return Verdict::No };
+    let width = sample.width;
+    if first.len() != width && !(first.len() == width + 1 && first.last().is_some_and(String::is_empty)) {
+        // One name less than cells, as R writes row names.
+        let names = first.len() + 1 == width && first.iter().all(|cell| !typed(cell) && !missing.contains(cell));
+        return if names && sample.share >= 0.5 && sample.rows.len() > 1 { Verdict::Sure } else { Verdict::No };
+    }
+    let (mut yes, mut no, mut typed_columns) = (0, 0, 0);
+    for (index, name) in first.iter().take(width).enumerate() {
+        let (mut all, mut good) = (0, 0);
+        for cell in sample.column(index, false).filter(|cell| !missing.contains(cell)) {
+            all += 1;
+            good += usize::from(typed(cell));
+        }
+        if all == 0 || 20 * good < 19 * all {
+            continue;
+        }
+        typed_columns += 1;
+        if typed(name) {
+            no += 1;
+        } else if !missing.contains(name) {
+            yes += 1;
+        }
+    }
+    if yes > no || counts(first) && !sample.rows.get(1).is_some_and(|row| counts(&row.cells)) {
+        return Verdict::Sure;
+    }
+    let distinct = first.iter().take(width).collect::<HashSet<_>>().len() == width;
+    let others = || (0..width).all(|index| sample.column(index, false).all(|cell| first.get(index).is_none_or(|n| n != cell)));
+    let words = first.iter().take(width).all(|cell| !missing.contains(cell) && !typed(cell));
+    match typed_columns == 0 && sample.rows.len() > 1 && distinct && words && others() {
+        true => Verdict::Likely,
+        false => Verdict::No,
+    }
+}
+
+/// Names that count: 0, 1, … after an empty cell, or years in a row after words.
+fn counts(cells: &[String]) -> bool {
+    let number = |cell: &String| cell.parse::<i64>().ok();
+    let numbers: Vec<i64> = cells.iter().filter_map(number).collect();
+    let steps = numbers.windows(2).all(|pair| matches!(pair, [a, b] if *b == a.saturating_add(1)));
+    let Some(first) = cells.first().filter(|first| number(first).is_none()) else { return false };
+    let years = numbers.iter().all(|year| (1500..2200).contains(year));
+    let from_zero = first.is_empty() && numbers.len() + 1 == cells.len() && numbers.first() == Some(&0);
+    numbers.len() >= 2 && steps && (from_zero || (years && !first.is_empty()))
+}
+
+/// The names of a header row, one for each cell of the rows below.
+fn names_of(cells: &[String], sample: &Sample) -> Option<Vec<String>> {
+    let mut names = cells.to_vec();
+    let width = sample.width;
+    if names.len() + 1 == width {
+        // Either every row ends with a delimiter, or the first column is R's row names.
+        let ends = sample.column(width - 1, false).all(str::is_empty);
+        names.insert(if ends { names.len() } else { 0 }, String::new());
+    } else if names.len() == width + 1 && names.last().is_some_and(String::is_empty) {
+        names.pop();
+    }
+    (names.len() == width).then_some(names)
+}
+
+/// The names in a comment right above the first row.
+fn names_above(sample: &Sample, style: Style) -> Option<Vec<String>> {
+    let (_, comment) = sample.comment.as_ref()?;
+    let names = Sample::new(comment, true, sample.delimiter, &Comment::default());
+    let names = names.rows.into_iter().next()?.cells;
+    let words = names.iter().all(|name| !name.is_empty() && style.parse(name).is_none());
+    (names.len() == sample.width && words).then_some(names)
+}

@@ -1,0 +1,74 @@
+//! The columns of a table, one a line, for a terminal.
+
+use std::fmt::Write;
+
+use crate::data::summary::short;
+use crate::data::table::{Column, Profile, Table, profile};
+
+/// The longest name and the longest list of words that are shown whole.
+const WIDEST: [usize; 2] = [24, 60];
+
+/// What was recognised, a line for each column, and what looks wrong.
+pub fn text(table: &Table) -> String {
+    let profiles = profile(table);
+    let mut text = format!("{}: {} rows, {} columns\n", table.name(), table.rows(), table.columns().len());
+    for (index, note) in table.notes().iter().enumerate() {
+        let _ = writeln!(text, "{:<12} {note}", if index == 0 { "recognised" } else { "" });
+    }
+    let width = profiles.iter().map(|column| name(column).chars().count()).max().unwrap_or(0).clamp(6, WIDEST[0]);
+    let _ = writeln!(
+        text,
+        "\n{:>3} {:<width$} {:<9} {:>8} {:>9} {:>11} {:>11} {:>11} {:>11} {:>11} {:>11} {:>11}",
+        "#", "column", "type", "missing", "distinct", "min", "25 %", "median", "75 %", "max", "mean", "std"
+    );
+    for (profile, column) in profiles.iter().zip(table.columns()) {
+        let distinct = profile.distinct.map_or_else(|| "many".to_owned(), |n| n.to_string());
+        let start = format!(
+            "{:>3} {:<width$} {:<9} {:>8} {distinct:>9}",
+            profile.index,
+            cut(&name(profile), WIDEST[0]),
+            profile.kind,
+            profile.missing
+        );
+        let _ = writeln!(text, "{start} {}", values(profile, column));
+    }
+    let wrong: Vec<String> = profiles
+        .iter()
+        .flat_map(|column| column.looks_wrong.iter().map(move |what| format!("  {}: {what}", name(column))))
+        .collect();
+    if !wrong.is_empty() {
+        let _ = writeln!(text, "\nlooks wrong\n{}", wrong.join("\n"));
+    }
+    text
+}
+
+/// The numbers of a column, or its most frequent words.
+fn values(profile: &Profile, column: &Column) -> String {
+    let Some(numbers) = profile.numbers else {
+        let words = profile.top.iter().map(|(word, count)| format!("{} ({count})", cut(word, WIDEST[0]))).collect::<Vec<_>>();
+        return cut(&words.join(", "), WIDEST[1]);
+    };
+    let [low, middle, high] = numbers.quartiles;
+    let places = [numbers.min, low, middle, high, numbers.max, numbers.mean];
+    // A date is shown as one; a spread, in its unit.
+    let shown = |value: f64| if profile.unit.is_some() { column.write(value) } else { short(value) };
+    let unit = profile.unit.map_or(String::new(), |unit| format!(" {}", unit.split(' ').next().unwrap_or_default()));
+    let places = places.iter().map(|&value| format!("{:>11}", shown(value))).collect::<Vec<_>>().join(" ");
+    format!("{places} {:>11}{unit}", short(numbers.std))
+}
+
+fn name(profile: &Profile) -> String {
+    match profile.name.as_deref() {
+        None | Some("") => "(no name)".to_owned(),
+        Some(name) => name.to_owned(),
+    }
+}
+
+/// At most so many characters.
+fn cut(text: &str, most: usize) -> String {
+    match text.chars().count() {
+        ..=0 => String::new(),
+        n if n <= most => text.to_owned(),
+        _ => text.chars().take(most.saturating_sub(1)).chain(['…']).collect(),
+    }
+}

@@ -1,0 +1,33 @@
+//! Draws as a CSV file: names above, every number as the table has it.
+
+use crate::data::{Names, Split};
+use crate::error::{Error, Result};
+
+/// A CSV of draws `[n][event]`, each row led by the condition that it was drawn with, where there is one: example `i` of
+/// `conditions` for draw `i`, again and again. Without names it is the numbers alone, with no header.
+///
+/// # Errors
+/// Conditions that cannot be read any more.
+pub fn csv(drawn: &[Vec<f64>], names: &Names, conditions: &Split) -> Result<Vec<u8>> {
+    let cannot = |error: ::csv::Error| Error::run(format!("the samples cannot be written as CSV: {error}"));
+    let mut writer = ::csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
+    let Names { target, condition, classes } = names;
+    if !target.is_empty() {
+        writer.write_record(Names::header(&[condition, target])).map_err(cannot)?;
+    }
+    for (i, x) in drawn.iter().enumerate() {
+        let mut cells = match &conditions.condition {
+            Some(field) if !condition.is_empty() => {
+                let row = field.read(&[i % field.len().max(1)], 0)?;
+                Names::cells(condition, row.row(0), classes)
+            }
+            _ => Vec::new(),
+        };
+        match target.is_empty() {
+            true => cells.extend(x.iter().map(f64::to_string)),
+            false => cells.extend(Names::cells(target, x, classes)),
+        }
+        writer.write_record(&cells).map_err(cannot)?;
+    }
+    writer.into_inner().map_err(|error| Error::run(format!("the samples cannot be written as CSV: {error}")))
+}
