@@ -129,12 +129,16 @@ fn more_patience_and_more_time_go_on() {
     train(folder, "whole", &[&set[..], &["--set", "training.early_stopping={patience=4}"]].concat());
     assert_same(folder, ["whole", "run"]);
 
-    // A microsecond is over after the first step.
-    train(folder, "time", &["--set", "training.epochs=2", "--set", "training.max_minutes=1e-8"]);
-    assert!(metrics(&folder.join("time")).iter().all(|line| line["step"] == 1));
-    resume(folder, "time", &["--set", "training.max_minutes=60"]);
-    train(folder, "timed", &["--set", "training.epochs=2", "--set", "training.max_minutes=60"]);
-    assert_same(folder, ["timed", "time"]);
+    // Less than a microsecond is over after the first step, where neither a window nor, in the first case, an evaluation is due.
+    for (name, every) in [("a", "training.evaluate_every=1"), ("b", "training.evaluate_every={steps=1}")] {
+        let [run, whole] = ["run", "whole"].map(|run| format!("{run}-{name}"));
+        let set = ["--set", "training.epochs=2", "--set", every, "--set"];
+        train(folder, &run, &[&set[..], &["training.max_minutes=1e-8"]].concat());
+        assert!(metrics(&folder.join(&run)).iter().all(|line| line["step"] == 1));
+        resume(folder, &run, &["--set", "training.max_minutes=60"]);
+        train(folder, &whole, &[&set[..], &["training.max_minutes=60"]].concat());
+        assert_same(folder, [&whole, &run]);
+    }
 }
 
 #[test]

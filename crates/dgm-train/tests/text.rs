@@ -67,7 +67,7 @@ fn windows_with_a_context_are_learnt_from() {
     assert_eq!(again["test"], result["test"]);
     std::fs::remove_file(folder.path().join("text.txt")).unwrap();
     let line = run_fails(folder.path(), &["evaluate", "run"], 2);
-    assert!(line.contains("data.path: there is no file text.txt; put a text there"), "{line}");
+    assert!(line.contains("/text.txt; put a text there, or set data.path to where it is"), "{line}");
 }
 
 /// A run that was stopped in the middle of an epoch goes on with the windows of that epoch; with Muon's state of its kernels too.

@@ -56,7 +56,7 @@ pub use split::{Field, Matrix, Split, Tokens};
 use table::Table;
 
 pub use synthetic::{Kind, SyntheticConfig};
-pub use text::{Examples, TextConfig, Unit, Vocabulary};
+pub use text::{Examples, Newlines, TextConfig, Unit, Vocabulary};
 pub use transform::{Binarize, Dequantize};
 
 /// Sees, and may change, the path that a key of `[data]` has.

@@ -1,5 +1,6 @@
 //! `source = "text"`: a text file as windows or lines of bytes or characters.
 
+mod newlines;
 mod passages;
 mod vocabulary;
 
@@ -11,13 +12,16 @@ use dgm_core::random::Seed;
 use dgm_models::{DataSpec, Values};
 use serde::{Deserialize, Serialize};
 
+use self::newlines::{Changed, text_to_lf, to_lf};
 use self::passages::{Cut, Lines, Masks, Passages, Symbols, Targets};
+use super::encoding::{Choice, TextEncoding};
 use super::file::{Fingerprint, Source};
 use super::fraction::{part, tenth};
 use super::{Dataset, Field, Split, Tokens, VisitPath};
 use crate::config::{Invalid, require};
 use crate::error::{Error, Result};
 
+pub use self::newlines::Newlines;
 pub use self::vocabulary::Vocabulary;
 
 /// The keys of `source = "text"`. A relative path is relative to the configuration's folder.
@@ -29,6 +33,12 @@ pub struct TextConfig {
     /// What one symbol is. Default: a character.
     #[serde(default)]
     pub unit: Unit,
+    /// Encoding of the text, such as `"windows-1252"`. Default: UTF-8, or UTF-16 where the file shows that it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<TextEncoding>,
+    /// What becomes of CRLF and CR. Default: they become LF; windows of bytes are the file as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newlines: Option<Newlines>,
     /// What one example is. Default: a window.
     #[serde(default)]
     pub examples: Examples,
@@ -106,6 +116,7 @@ struct Text {
     /// How many symbols are none of the training part.
     unknown: usize,
     layout: Layout,
+    newlines: Changed,
     fingerprint: String,
 }
 
@@ -163,6 +174,8 @@ impl TextConfig {
     pub(super) fn validate(&self) -> std::result::Result<(), Invalid> {
         require((1..=1 << 20).contains(&self.length), "length", "a whole number from 1 to 1048576")?;
         require(self.context <= 1 << 20, "context", "a whole number from 0 to 1048576")?;
+        let named = self.encoding.is_none() || self.unit == Unit::Characters;
+        require(named, "encoding", "left out beside data.unit = \"bytes\", which takes the file as it is")?;
         let lines = self.examples == Examples::Lines;
         let what = "0 beside data.examples = \"lines\": nothing before a line is given";
         require(!lines || self.context == 0, "context", what)?;
@@ -186,14 +199,26 @@ impl TextConfig {
         self.context + self.length
     }
 
+    /// Whether CRLF and CR become LF. Bytes in windows may be any file, also one in which they mean something else.
+    fn takes_newlines(&self) -> bool {
+        match self.newlines {
+            Some(newlines) => newlines == Newlines::Lf,
+            None => self.unit == Unit::Characters || self.examples == Examples::Lines,
+        }
+    }
+
     fn read(&self) -> Result<Text> {
         let mut source = Source::open(&self.path, "path", "a text")?;
         let mut fingerprint = Fingerprint::default();
         // The last line may end without a newline.
         let lines = self.examples == Examples::Lines;
+        let mut newlines = Changed::default();
         let (symbols, vocabulary, unknown, layout) = match self.unit {
             Unit::Bytes => {
                 let mut bytes = source.read_whole()?;
+                if self.takes_newlines() {
+                    newlines = to_lf(&mut bytes);
+                }
                 fingerprint.update(&bytes);
                 if lines && bytes.last().is_some_and(|&last| last != b'\n') {
                     bytes.push(b'\n');
@@ -202,7 +227,10 @@ impl TextConfig {
                 (Symbols::Bytes(Arc::new(bytes)), Vocabulary::bytes(), 0, layout)
             }
             Unit::Characters => {
-                let mut text = source.read_text()?;
+                let mut text = source.read_text_as(Choice::Key(self.encoding))?;
+                if self.takes_newlines() {
+                    (text, newlines) = text_to_lf(text);
+                }
                 fingerprint.update(text.as_bytes());
                 if lines && !text.is_empty() && !text.ends_with('\n') {
                     text.push('\n');
@@ -237,7 +265,7 @@ impl TextConfig {
             }
         };
         let vocabulary = vocabulary.of_lines(lines);
-        Ok(Text { symbols, vocabulary, unknown, layout, fingerprint: fingerprint.finish() })
+        Ok(Text { symbols, vocabulary, unknown, layout, newlines, fingerprint: fingerprint.finish() })
     }
 
     /// Where the parts and the examples of a text of `n` symbols are.
@@ -328,7 +356,7 @@ impl TextConfig {
     fn sentences(&self, text: &Text, parts: [&Passages; 3]) -> Vec<String> {
         let Self { length, context, .. } = self;
         let units = format!("{}s", self.unit.name());
-        let mut sentences = Vec::new();
+        let mut sentences: Vec<String> = text.newlines.sentence().into_iter().collect();
         match &text.layout {
             Layout::Windows(_) if self.context == 0 => sentences.push(format!(
                 "text cut into windows of {length} {units}, each of which begins anew: nothing before its first symbol is \

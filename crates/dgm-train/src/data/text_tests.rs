@@ -18,6 +18,8 @@ fn config(path: PathBuf, unit: Unit, length: usize) -> TextConfig {
         prefix_until: None,
         validation_fraction: 0.1,
         test_fraction: 0.1,
+        encoding: None,
+        newlines: None,
     }
 }
 
@@ -210,7 +212,7 @@ fn a_line_ends_with_its_newline() {
     for unit in [Unit::Characters, Unit::Bytes] {
         // The last one without a newline; empty ones in between.
         let (_folder, mut config) = file(b"one\n\nthree\r\n\r\n\nfour too\neno\n\nof\nfoe", unit, 6);
-        config.examples = Examples::Lines;
+        (config.examples, config.newlines) = (Examples::Lines, Some(Newlines::Keep));
         (config.validation_fraction, config.test_fraction) = (0.2, 0.2);
         let set = data(&config).unwrap();
         assert_eq!(set.spec.shape, [1, 1, 6]);
@@ -407,4 +409,81 @@ fn tiny_shakespeare_has_65_characters() {
     assert_eq!(first(&set.validation), "First Citizen:\\nBefore we proceed any further, hear me speak.\\n\\nAl");
     assert_eq!(first(&set.train), "et, Marcius, that was much. Your hand: most welcome!\\n\\nFirst Serv");
     assert_eq!(first(&set.test), "\\n\\nGREMIO:\\nGood morrow, neighbour Baptista.\\n\\nBAPTISTA:\\nGood morro");
+}
+
+/// What a data set is to a model: its fingerprint, its symbols, and every example of its test.
+fn content(config: &TextConfig) -> (String, Vec<String>, Vec<(Vec<f64>, Vec<f64>)>) {
+    let data = data(config).unwrap();
+    let rows = (0..data.test.len()).map(|row| example(&data.test, row, 0)).collect();
+    (data.fingerprint, data.vocabulary.unwrap().names(), rows)
+}
+
+#[test]
+fn a_text_is_the_same_whatever_system_wrote_it() {
+    let lf = "anna\nbob\n\ncarl\nada\neve\nfrida\ngus\nheidi\nivan\njane\nzoë".repeat(3);
+    let utf_16 =
+        |text: &str| [&[0xff, 0xfe][..], &text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()].concat();
+    for examples in [Examples::Lines, Examples::Windows] {
+        let of = |bytes: &[u8]| {
+            let (folder, config) = file(bytes, Unit::Characters, 16);
+            let config = TextConfig { examples, ..config };
+            let (content, transforms) = (content(&config), data(&config).unwrap().transforms);
+            drop(folder);
+            (content, transforms)
+        };
+        let (plain, unchanged) = of(lf.as_bytes());
+        assert!(!unchanged.iter().any(|sentence| sentence.contains("newlines")), "{unchanged:?}");
+        let (crlf, cr) = (lf.replace('\n', "\r\n"), lf.replace('\n', "\r"));
+        // 11 in each of three parts.
+        for (bytes, said) in [
+            (crlf.clone().into_bytes(), Some("newlines CRLF → LF (33 of them)")),
+            (format!("\u{feff}{crlf}").into_bytes(), Some("newlines CRLF → LF (33 of them)")),
+            (cr.into_bytes(), Some("newlines CR → LF (33 of them)")),
+            (utf_16(&lf), None),
+            (utf_16(&crlf), Some("newlines CRLF → LF (33 of them)")),
+        ] {
+            let (found, transforms) = of(&bytes);
+            assert_eq!(found, plain);
+            let expected: Vec<String> = said.map(str::to_owned).into_iter().chain(unchanged.clone()).collect();
+            assert_eq!(transforms, expected);
+        }
+    }
+}
+
+#[test]
+fn windows_of_bytes_are_the_file_as_it_is_and_newlines_are_kept_where_that_is_said() {
+    let bytes = b"ab\r\n".repeat(40);
+    let levels = |config: &TextConfig, row: usize| example(&data(config).unwrap().train, row, 0).1;
+    let (_folder, raw) = file(&bytes, Unit::Bytes, 4);
+    assert_eq!(levels(&raw, 1), [97.0, 98.0, 13.0, 10.0]);
+    let lf = TextConfig { newlines: Some(Newlines::Lf), ..raw.clone() };
+    assert_eq!(levels(&lf, 1), [98.0, 10.0, 97.0, 98.0]);
+    let lines = TextConfig { examples: Examples::Lines, ..raw.clone() };
+    assert_eq!(levels(&lines, 0), [97.0, 98.0, 10.0]);
+    let kept = TextConfig { newlines: Some(Newlines::Keep), ..lines };
+    assert_eq!(levels(&kept, 0), [97.0, 98.0, 13.0, 10.0]);
+    let (_folder, characters) = file(&bytes, Unit::Characters, 4);
+    let kept = TextConfig { newlines: Some(Newlines::Keep), ..characters };
+    assert_eq!(vocabulary_of(&kept).names(), ["\\n", "\\r", "a", "b"]);
+}
+
+#[test]
+fn an_encoding_is_named_and_another_one_says_what_to_set() {
+    let bytes: Vec<u8> = "d\u{e9}j\u{e0} vu, na\u{ef}ve\n".repeat(20).chars().map(|c| c as u8).collect();
+    let (folder, config) = file(&bytes, Unit::Characters, 8);
+    let message = error((folder, config.clone()));
+    assert!(
+        message.starts_with("text.txt:1: found the byte 0xe9") && message.contains("data.encoding = \"windows-1252\""),
+        "{message}"
+    );
+    let (_folder, config) = file(&bytes, Unit::Characters, 8);
+    let named = TextConfig { encoding: TextEncoding::named("windows-1252"), ..config };
+    let (_other, utf_8) = file("déjà vu, naïve\n".repeat(20).as_bytes(), Unit::Characters, 8);
+    assert_eq!(content(&named), content(&utf_8));
+    let bytes = TextConfig { unit: Unit::Bytes, ..named };
+    let invalid = bytes.validate().unwrap_err();
+    assert_eq!(
+        (invalid.key, &*invalid.expected),
+        ("encoding", "left out beside data.unit = \"bytes\", which takes the file as it is")
+    );
 }

@@ -48,7 +48,8 @@ pub(crate) fn continued(
                 let seconds = progress.seconds;
                 checkpoint.progress = Progress { complete: false, seconds, before_end: None, ..before_end.clone() };
             }
-            (early, _) if training == &before.training => drop(early),
+            // Nobody asked for another end.
+            _ if training == &before.training => {}
             (Some(patience), _) => notes.push(format!(
                 "early stopping has ended the run: {waited} evaluations in a row without a lower validation loss; to go on, raise \
                  training.early_stopping.patience above {waited} (it is {patience})"

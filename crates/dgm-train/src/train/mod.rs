@@ -144,13 +144,12 @@ impl Trainer<'_> {
                 state = self.after_nonfinite(state, &Fault::at(&plan, step, "a sum of weights", value, &[]), report)?;
                 continue;
             }
-            let before_end = match due.extra_window || due.extra_evaluation {
-                true => Some(Box::new(state.progress_now()?)),
-                false => None,
-            };
+            // What only the end asks for is taken back where a run goes on beyond it.
+            let open_window = if due.extra_window { Some(state.progress_now()?.window) } else { None };
             if due.window {
                 self.close_window(&mut state, &plan, due.extra_window, report)?;
             }
+            let mut before_end = if due.extra_evaluation { Some(state.progress_now()?) } else { None };
             if due.evaluation {
                 let nats = self.validate(&mut state, &plan, due.extra_evaluation, report)?;
                 if !nats.is_finite() {
@@ -163,7 +162,10 @@ impl Trainer<'_> {
             let early = stopping.is_some_and(|stopping| state.progress.evaluations_since_best >= stopping.patience);
             state.progress.complete = due.last || due.time_is_up || early;
             if state.progress.complete {
-                state.progress.before_end = before_end;
+                if let Some(window) = open_window {
+                    before_end = Some(Progress { window, ..before_end.unwrap_or_else(|| state.progress.clone()) });
+                }
+                state.progress.before_end = before_end.map(Box::new);
                 self.save(&state)?;
                 report.end(match (due.last, early) {
                     (true, _) => "done",
