@@ -17,15 +17,15 @@ use dgm_models::autoregressive::sampling::{Choice, draw_naively};
 
 /// By how much two ways of computing each output of `run` may differ, where no sum of products in it has more than `terms`.
 ///
-/// A sum of n products is, in any order, the exact sum of products that are moved by at most n·u relatively (Higham 2002,
-/// section 3.5), so each way computes the exact outputs of weights that are moved by that much, and two ways those of weights 2n·u =
-/// n·ε apart. This is the backward error of every layer at once; how much the layers amplify it on the way to the outputs is
-/// measured: `run` goes once through its weights and inputs as they are, and [`DRAWS`] times through ones that are moved
-/// by ±[`MOVE`] each, which is large against all rounding and small enough for a linear response. The largest response of
-/// each output times n·ε / MOVE is the bound.
+/// A sum of n products is, in any order, the exact sum of products that are moved relatively: by n·u at the most (Higham 2002,
+/// section 3.5), by λ·√n·u but with a probability that vanishes with λ (Higham and Mary 2019, "A new approach to probabilistic
+/// rounding error analysis"). With λ = 2 each way computes the exact outputs of weights that are moved by 2·√n·u, and two ways
+/// those of weights 2·√n·ε apart. This is the backward error of every layer at once; how much the layers amplify it on the way to
+/// the outputs is measured: `run` goes once through its weights and inputs as they are, and [`DRAWS`] times through ones that
+/// are moved by ±[`MOVE`] each, which is large against all rounding and small enough for a linear response.
 ///
-/// Signs that are drawn find a typical response, not the largest there is; n·ε in the place of the √n·ε that rounding
-/// typically adds up to makes up for that.
+/// The bound of an output is its largest response times 2·√n·ε / MOVE. The mean of all responses is added to it, for an output
+/// that these few draws move by less than is typical.
 pub(crate) fn rounding(terms: usize, run: impl Fn(&mut Moves) -> Vec<f64>) -> Vec<f64> {
     let still = run(&mut Moves::none());
     let mut largest = vec![0.0f64; still.len()];
@@ -35,7 +35,9 @@ pub(crate) fn rounding(terms: usize, run: impl Fn(&mut Moves) -> Vec<f64>) -> Ve
             *largest = largest.max((moved - still).abs());
         }
     }
-    largest.into_iter().map(|response| tolerance(terms, response / MOVE)).collect()
+    let mean = largest.iter().sum::<f64>() / largest.len() as f64;
+    let relative = 2.0 * (terms as f64).sqrt() * f64::from(f32::EPSILON);
+    largest.into_iter().map(|response| relative * (response + mean) / MOVE).collect()
 }
 
 /// The largest bound of all outputs.

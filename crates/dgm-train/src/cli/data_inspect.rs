@@ -160,7 +160,7 @@ fn config_of(args: &InspectArgs) -> Result<Config> {
             let configs = shipped::CONFIGS.map(|(file, _)| file.trim_end_matches(".toml"));
             let near = did_you_mean(&name, configs.into_iter().chain(DataConfig::SOURCES.iter().copied()));
             return Err(Error::input(format!(
-                "{name}: no such file; expected a configuration, one that ships with the program ({}), or a source ({}){near}",
+                "{name}: no such file; expected a file or folder of data, a configuration, one that ships with the program ({}), or a source ({}){near}",
                 configs.join(", "),
                 DataConfig::SOURCES.join(", ")
             )));

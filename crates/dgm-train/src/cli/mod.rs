@@ -41,9 +41,9 @@ enum Command {
     Sample(SampleArgs),
     /// Write a complete configuration for your own data: dgm-train new --data prices.csv --target price
     New(NewArgs),
-    /// List what this build has and what this machine offers
+    /// List the backends of this build and the devices of this machine
     Backends,
-    /// Look at data sets, and get them
+    /// Inspect and fetch data sets
     #[command(subcommand)]
     Data(data::DataCommand),
 }
@@ -66,10 +66,10 @@ struct TrainArgs {
     /// Output folder [default: runs/<configuration>-<time>]
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Go on with the run in this folder, from its last checkpoint, or beyond its end: --set training.epochs=400
+    /// Resume the run in this folder from its last checkpoint, or beyond its end with --set training.epochs=400
     #[arg(long, value_name = "RUN", conflicts_with = "out")]
     resume: Option<PathBuf>,
-    /// Begin a new run at the best weights of the run in this folder, which has the same [model]: fine-tuning
+    /// Start a new run from the best weights of the run in this folder, which has the same [model] (fine-tuning)
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     from: Option<PathBuf>,
     /// No progress, only the results
@@ -82,12 +82,12 @@ struct TrainArgs {
 
 #[derive(Args, Debug)]
 struct EvaluateArgs {
-    /// The folder that training made
+    /// Run folder
     run: PathBuf,
-    /// Where to compute
+    /// Backend to compute on
     #[arg(long, default_value = "flex")]
     backend: String,
-    /// Importance samples an example, in place of the configuration's (models with latent variables)
+    /// Importance samples per example, in place of the configuration's (models with latent variables)
     #[arg(long, value_name = "K")]
     importance_samples: Option<usize>,
     /// Where the data are now, if they have moved, as in --set data.path=table.csv
@@ -100,46 +100,45 @@ struct EvaluateArgs {
 
 #[derive(Args, Debug)]
 struct SampleArgs {
-    /// The folder that training made
+    /// Run folder
     run: PathBuf,
     /// Where the data are now, if they have moved, as in --set data.path=table.csv
     #[arg(long = "set", value_name = "KEY=PATH")]
     overrides: Vec<String>,
-    /// How many [default: 64, 1 text]
+    /// Number of samples [default: 64; 1 text]
     #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     n: Option<u32>,
-    /// Where to write them: .png for a grid of images, .csv for numbers, .txt for texts [default: samples.png, texts to the
-    /// terminal]
+    /// Output file: .png for a grid of images, .csv for numbers, .txt for texts [default: samples.png; texts to the terminal]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Where to compute
+    /// Backend to compute on
     #[arg(long, default_value = "flex")]
     backend: String,
     /// The seed, in place of the run's
     #[arg(long)]
     seed: Option<u64>,
-    /// The class to sample, by name or number, for models conditioned on a label [default: all in turn]
+    /// Class to sample, by name or number, for models conditioned on a label [default: all in turn]
     #[arg(long, value_name = "CLASS")]
     label: Option<String>,
-    /// Below 1 likely values become likelier; 1 draws from the model itself (this and what follows: autoregressive models)
+    /// Sampling temperature (this and the following options: autoregressive models)
     #[arg(long, value_name = "T", default_value_t = 1.0, value_parser = temperature)]
     temperature: f64,
-    /// Draw each value from the so many most probable ones
+    /// Sample from the K most probable values (top-k)
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     top_k: Option<u32>,
-    /// Draw each value from the most probable ones that have this probability together
+    /// Sample from the most probable values with total probability P (nucleus sampling)
     #[arg(long, value_name = "P", value_parser = share)]
     top_p: Option<f64>,
-    /// A PNG or JPEG whose first rows are given; the rest is drawn
+    /// Image (PNG or JPEG) to complete below its first rows
     #[arg(long, value_name = "IMAGE", requires = "rows")]
     complete: Option<PathBuf>,
-    /// How many of its rows are given
+    /// Number of given rows of the image
     #[arg(long, requires = "complete")]
     rows: Option<usize>,
-    /// What a text begins with
+    /// Beginning of the text
     #[arg(long, value_name = "TEXT", conflicts_with = "complete", allow_hyphen_values = true)]
     prompt: Option<String>,
-    /// Symbols of a text to draw after the prompt [default: 500]
+    /// Number of symbols to sample after the prompt [default: 500]
     #[arg(long, value_name = "SYMBOLS", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     length: Option<u32>,
 }
@@ -193,7 +192,7 @@ struct InspectArgs {
 }
 
 /// Reads the arguments, runs the command and turns an error into its line and exit code: 0 done, 1 failed while running,
-/// 2 an input to mend, 130 interrupted.
+/// 2 invalid input, 130 interrupted.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let log_format = cli.train.log_format;

@@ -33,17 +33,17 @@ pub struct Config {
     /// the seed of the run. The members of an ensemble share it, as no member may learn from another's test examples.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_seed: Option<u64>,
-    /// `[data]`: what is modelled.
+    /// `[data]`: the data set.
     pub data: DataConfig,
-    /// `[model]`: with what.
+    /// `[model]`: the architecture and likelihood.
     pub model: ModelConfig,
-    /// `[objective]`: what is minimised.
+    /// `[objective]`: the training objective.
     pub objective: ObjectiveConfig,
-    /// `[optimizer]`: how.
+    /// `[optimizer]`: optimiser, learning rate and schedule.
     pub optimizer: OptimizerConfig,
-    /// `[training]`: for how long.
+    /// `[training]`: duration, evaluation and checkpoints.
     pub training: TrainingConfig,
-    /// `[evaluation]`: what is reported.
+    /// `[evaluation]`: evaluation after training.
     pub evaluation: EvaluationConfig,
 }
 
@@ -60,7 +60,7 @@ pub struct ObjectiveConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EvaluationConfig {
-    /// Samples an example for the importance-weighted estimate of log p(x); 0: the bound only. Default: 0.
+    /// Samples per example for the importance-weighted estimate of log p(x); 0: the bound only. Default: 0.
     pub importance_samples: usize,
     /// Whether an exact model given the label is also evaluated without it, as the mixture over all labels, which takes as
     /// many times as long as there are labels. Default: yes.

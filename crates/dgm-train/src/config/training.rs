@@ -1,4 +1,4 @@
-//! `[training]`: how long, how often, and what happens when something goes wrong.
+//! `[training]`: duration, evaluation, checkpoints, and handling of non-finite values.
 
 use super::short::{Short, short_or_table};
 use super::{AT_LEAST_1, Invalid, require};
@@ -12,31 +12,31 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub struct TrainingConfig {
     /// Passes over the training split. Default: 100.
     pub epochs: usize,
-    /// Examples a step. Default: 64.
+    /// Examples per step. Default: 64.
     pub batch_size: usize,
-    /// At most so many examples on the device at once: a step adds up the gradients of its parts, which costs memory for
-    /// a part only and is the same step to rounding (dropout draws other masks). Default: the whole step.
+    /// Maximum number of examples on the device at once: a step accumulates the gradients of its micro-batches, equal to the whole
+    /// step's to rounding (dropout draws other masks). Default: `batch_size`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub micro_batch_size: Option<usize>,
     /// Stop when the validation loss has not fallen for some evaluations. Default: never.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<EarlyStopping>,
-    /// Stop after so many minutes of training, those before an interruption included. Default: never.
+    /// Maximum training time in minutes, over all resumed parts. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_minutes: Option<f64>,
     /// Decay rate of the moving average of the weights that is evaluated and kept. Default: no average.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ema_decay: Option<f64>,
-    /// From one evaluation on the validation split to the next: epochs, or `{ steps = 500 }`. Default: 1 epoch.
+    /// Interval between evaluations on the validation split: epochs, or `{ steps = 500 }`. Default: 1 epoch.
     pub evaluate_every: EvaluateEvery,
-    /// Steps from one report of the training loss to the next, in `metrics.jsonl` and on the terminal. Default: 50.
+    /// Steps between reports of the training loss, in `metrics.jsonl` and on the terminal. Default: 50.
     pub report_every: u64,
-    /// From one checkpoint to the next: epochs, or what of `{ epochs, steps, minutes }` comes first. Default: 2 minutes.
+    /// Interval between checkpoints: epochs, or whichever of `{ epochs, steps, minutes }` comes first. Default: 2 minutes.
     pub checkpoint_every: CheckpointEvery,
-    /// So many of the newest checkpoints are kept, besides the best. Default: 2.
+    /// Number of newest checkpoints kept, besides the best. Default: 2.
     pub keep_checkpoints: usize,
-    /// So many models are trained, one after the other, each with its own seed and in a folder of its own, and evaluated as one:
-    /// the mean of their probabilities. Default: one model.
+    /// Number of ensemble members, each trained with its own seed in a folder of its own; evaluated as their mixture. Default: one
+    /// model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ensemble: Option<usize>,
     /// What to do when a loss or a gradient is NaN or infinite. Default: `"stop"`.
@@ -55,9 +55,9 @@ pub struct EarlyStopping {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum EvaluateEvery {
-    /// So many epochs.
+    /// Every number of epochs.
     Epochs(u64),
-    /// So many steps.
+    /// Every number of steps.
     Steps {
         /// The number.
         steps: u64,
@@ -67,13 +67,13 @@ pub enum EvaluateEvery {
 /// `checkpoint_every = 1` or `{ steps = 500, minutes = 10.0 }`: whichever comes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct CheckpointEvery {
-    /// So many epochs.
+    /// Number of epochs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<u64>,
-    /// So many steps.
+    /// Number of steps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,
-    /// So many minutes.
+    /// Number of minutes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub minutes: Option<f64>,
 }
@@ -87,14 +87,14 @@ pub enum NonFinite {
     Stop,
     /// The step changes nothing and training goes on.
     Skip {
-        /// At most so many times in a row. Default: 10.
+        /// Maximum number in a row. Default: 10.
         limit: u64,
     },
     /// Training goes back to the newest checkpoint and on from there with a lower learning rate.
     LowerLrAndRestore {
-        /// At most so many times. Default: 5.
+        /// Maximum number of times. Default: 5.
         limit: u64,
-        /// What the learning rate is multiplied by each time. Default: 0.5.
+        /// Factor on the learning rate each time. Default: 0.5.
         factor: f64,
     },
 }

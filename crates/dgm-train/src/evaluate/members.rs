@@ -1,4 +1,4 @@
-//! Ensembles: how their members are mixed, in words, and what the members reach by themselves.
+//! Ensembles: the mixture's estimator in words, and the results of the single members.
 
 use super::{CLOSED_KL, Results};
 use crate::data::Split;
@@ -10,7 +10,7 @@ use dgm_models::{Density, Ensemble};
 use serde::{Deserialize, Serialize};
 use std::fs;
 
-/// What the members of an ensemble reach by themselves: what mixing is to improve on.
+/// Results of an ensemble's single members, which the mixture is to improve on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Members {
     /// Number of members.
@@ -34,15 +34,15 @@ pub struct MemberFigure {
     pub quantity: String,
     /// What was computed of each member by itself.
     pub estimator: String,
-    /// Mean over members, in nats an example.
+    /// Mean over members, in nats per example.
     pub nats_per_example: f64,
     /// Of that mean, as an estimate of the mean over all seeds: the deviation between members / √members.
     pub standard_error: f64,
-    /// The same in bits a number.
+    /// The same in bits per number.
     pub bits_per_dim: f64,
-    /// The best member's, in nats an example.
+    /// The best member's, in nats per example.
     pub lowest: f64,
-    /// The worst member's, in nats an example.
+    /// The worst member's, in nats per example.
     pub highest: f64,
     /// Number of examples.
     pub examples: usize,

@@ -17,10 +17,10 @@ use dgm_models::{AnyModel, Batch, DataSpec, Ensemble, Model, Values};
 pub use members::{MemberFigure, Members};
 use serde::Serialize;
 
-/// Examples scored at once, where a training step does not have to go in smaller parts.
+/// Evaluation batch size, where `micro_batch_size` is not smaller.
 const AT_ONCE: usize = 256;
 
-/// Samples an example for a reported ELBO: its Monte-Carlo error is then far below the one over examples.
+/// Samples per example for a reported ELBO: its Monte-Carlo error is then far below the one over examples.
 const ELBO_SAMPLES: usize = 32;
 
 /// How the ELBO of a single model is computed.
@@ -68,7 +68,7 @@ impl Accuracy {
     }
 }
 
-/// What is reported of a run: `result.json`.
+/// Results of a run: `result.json`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Results {
     /// On the test split.
@@ -91,7 +91,7 @@ pub struct Results {
     /// Where the target is a label and its likelihood exact: how often the most probable label is the right one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_accuracy: Option<Accuracy>,
-    /// What the members of an ensemble reach by themselves.
+    /// Results of an ensemble's single members.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub members: Option<Members>,
     /// Number of parameters of the model, of all members together.
@@ -109,13 +109,13 @@ pub struct Results {
     pub warnings: Vec<String>,
     /// What was done to the data that changes what the figures mean, a sentence each.
     pub transforms: Vec<String>,
-    /// Entropy of the distribution that the data were drawn from, in nats an example, where it is known: the mean NLL of
+    /// Entropy of the distribution that the data were drawn from, in nats per example, where it is known: the mean NLL of
     /// the true model, which no other is below, short of chance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entropy: Option<f64>,
 }
 
-/// Where a model is scored, with what noise, and how many examples at once.
+/// Device, noise and batch size of an evaluation.
 #[derive(Clone, Copy, Debug)]
 struct Scoring<'a> {
     device: &'a Device,
