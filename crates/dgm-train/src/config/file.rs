@@ -205,7 +205,7 @@ mod tests {
         // The member of an archive stays.
         let npy = file(Some("/a/b"), "source = 'npy'\ntrain = 'd.npz:x.npz:y'\ntest = 'e'");
         let DataConfig::Npy(config) = npy.config(&[], Missing::Allowed).unwrap().data else { panic!() };
-        assert_eq!((&*config.train, &*config.test), ("/a/b/d.npz:x.npz:y", "/a/b/e"));
+        assert_eq!((&*config.train, config.test.as_deref()), ("/a/b/d.npz:x.npz:y", Some("/a/b/e")));
     }
 
     #[cfg(unix)]
