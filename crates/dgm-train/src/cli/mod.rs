@@ -129,7 +129,7 @@ struct SampleArgs {
     /// Sample from the most probable values with total probability P (nucleus sampling)
     #[arg(long, value_name = "P", value_parser = share)]
     top_p: Option<f64>,
-    /// Image (PNG or JPEG) to complete below its first rows
+    /// Image file to complete below its first rows
     #[arg(long, value_name = "IMAGE", requires = "rows")]
     complete: Option<PathBuf>,
     /// Number of given rows of the image
