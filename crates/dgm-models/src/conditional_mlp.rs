@@ -3,7 +3,7 @@
 use crate::autoregressive::{Autoregressive, Steps};
 use crate::data::{Batch, DataSpec};
 use crate::error::{ModelError, chain};
-use crate::layers::{Mlp, Mode, linear, condition_of};
+use crate::layers::{Mlp, Mode, condition_of, linear};
 use crate::likelihood::{Likelihood, LikelihoodKind};
 use crate::traits::{Density, Generate, Model, Train, Weights};
 use burn::module::Module;

@@ -149,7 +149,10 @@ impl DataSpec {
             }
             Values::Real(scale) if !scale.fits(self.event()) => {
                 let (means, stds) = (scale.mean.len(), scale.std.len());
-                return Err(format!("{means} means and {stds} standard deviations above 0 for {} numbers", self.event()));
+                return Err(format!(
+                    "{means} means and {stds} standard deviations above 0 for {} numbers",
+                    self.event()
+                ));
             }
             _ => {}
         }

@@ -130,8 +130,7 @@ mod tests {
     fn the_mixture_over_labels_sums_to_one() {
         // Every image of four pixels of three levels, given nothing and given what a model is told.
         for told in [0, 2] {
-            let condition =
-                ConditionSpec { scale: Scale::identity(3 + told), classes: Some(3), told };
+            let condition = ConditionSpec { scale: Scale::identity(3 + told), classes: Some(3), told };
             let spec = DataSpec { shape: [1, 2, 2], values: Values::Levels(3), condition: Some(condition) };
             let config = serde_json::json!({ "kind": "pixel_cnn", "channels": 8, "layers": 2 });
             let config: ModelConfig = serde_json::from_value(config).unwrap();

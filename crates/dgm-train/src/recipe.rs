@@ -116,8 +116,11 @@ fn images(dataset: &Dataset, batch: usize) -> String {
     let Values::Levels(levels) = dataset.spec.values else { return String::new() };
     let likelihood = match levels {
         2 => "likelihood = \"bernoulli\"    # two levels".to_owned(),
-        3..=32 => "likelihood = \"beta_binomial\"\ncomponents = 3              # of the mixture over ordered levels".into(),
-        _ => "likelihood = \"discretized_logistic\"\ncomponents = 5              # of the mixture over ordered levels".into(),
+        3..=32 => {
+            "likelihood = \"beta_binomial\"\ncomponents = 3              # of the mixture over ordered levels".into()
+        }
+        _ => "likelihood = \"discretized_logistic\"\ncomponents = 5              # of the mixture over ordered levels"
+            .into(),
     };
     let small = rows * columns <= 1024 && grid::is_image(&dataset.spec);
     let batch = batch.min(64);
@@ -238,7 +241,10 @@ mod tests {
 
     #[test]
     fn sizes_follow_the_number_of_examples() {
-        assert_eq!([10, 500, 5000, 50_000, 1_000_000].map(|n| power_of_two(between(n, 64.0, 256.0))), [64, 64, 128, 256, 256]);
+        assert_eq!(
+            [10, 500, 5000, 50_000, 1_000_000].map(|n| power_of_two(between(n, 64.0, 256.0))),
+            [64, 64, 128, 256, 256]
+        );
         // 100 rows in batches of 32 are 4 steps an epoch.
         assert_eq!([epochs(100, 32, 6000.0), epochs(1000, 50, 6000.0), epochs(1 << 20, 256, 6000.0)], [1000, 300, 10]);
     }

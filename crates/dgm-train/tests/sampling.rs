@@ -123,7 +123,10 @@ fn an_image_is_completed_below_the_rows_that_are_given() {
 
     let fails = |args: &[&str]| run_fails(path, &[&["sample", "run"], args].concat(), 2);
     assert!(fails(&["--complete", "image.png", "--rows", "9"]).contains("the images have 8 rows"));
-    assert!(fails(&["--complete", "config.toml", "--rows", "2"]).contains("config.toml: not a PNG, JPEG, WebP, BMP, GIF or TIFF"));
+    assert!(
+        fails(&["--complete", "config.toml", "--rows", "2"])
+            .contains("config.toml: not a PNG, JPEG, WebP, BMP, GIF or TIFF")
+    );
     assert!(fails(&["--complete", "none.png", "--rows", "2"]).contains("none.png: not a file"));
     assert!(fails(&["--prompt", "To be"]).contains("for texts"));
     assert!(fails(&["--out", "drawn.txt"]).contains("not texts"));

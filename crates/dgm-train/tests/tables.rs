@@ -41,7 +41,9 @@ fn a_bare_table_becomes_a_model_and_rows_again() {
     let path = folder.path();
     std::fs::write(path.join("birds.csv"), birds(240)).unwrap();
     let shown = run_ok(path, &["data", "inspect", "birds.csv"]);
-    for part in ["species", "category", "Adelie (80)", "seen", "date", "it numbers the rows", "[data]", "source = \"csv\""] {
+    for part in
+        ["species", "category", "Adelie (80)", "seen", "date", "it numbers the rows", "[data]", "source = \"csv\""]
+    {
         assert!(shown.contains(part), "no `{part}` in {shown}");
     }
     let report = inspected(path, &["birds.csv"]);
@@ -128,7 +130,9 @@ fn published_tables_go_from_file_to_rows_in_three_commands() {
 /// A configuration of a table whose `[data]` has these further lines.
 fn config(folder: &Path, table: &str, data: &str) {
     std::fs::write(folder.join("t.csv"), table).unwrap();
-    let text = format!("[data]\nsource = \"csv\"\npath = \"t.csv\"\n{data}\n[model]\nkind = \"conditional_mlp\"\nhidden = [8]\n");
+    let text = format!(
+        "[data]\nsource = \"csv\"\npath = \"t.csv\"\n{data}\n[model]\nkind = \"conditional_mlp\"\nhidden = [8]\n"
+    );
     std::fs::write(folder.join("c.toml"), text).unwrap();
 }
 
@@ -142,7 +146,10 @@ fn what_people_bring_is_read_or_refused_with_a_way_out() {
     // A constant has no density.
     config(path, &rows(&|i| format!("{},5000\n", f64::from(i * 7 % 60) / 8.0)), "target = [1]");
     let table = run_ok(path, &[&["--config", "c.toml", "--out", "constant"], &FAST[..]].concat());
-    assert!(table.contains("warning: the target `column 1` is 5000 in every training row: a constant has no density"), "{table}");
+    assert!(
+        table.contains("warning: the target `column 1` is 5000 in every training row: a constant has no density"),
+        "{table}"
+    );
 
     // Decimal commas; old Mac line ends with commas and with blanks; UTF-16 with tabs.
     let comma = rows(&|i| format!("{},5;{},25\n", i % 7, i));
@@ -163,7 +170,11 @@ fn what_people_bring_is_read_or_refused_with_a_way_out() {
     config(path, &format!("X1,X1,y\n{}", rows(&|i| format!("{i}.5,{},{}\n", i * i, i % 5))), "target = [\"X1\"]");
     let line = run_fails(path, &["data", "inspect", "c.toml"], 2);
     assert!(line.contains("columns 0 and 1") && line.contains("both called `X1`"), "{line}");
-    config(path, &format!("big,small\n{}", rows(&|i| format!("{}e38,{}e-46\n", 10 + i, 1 + i * i % 9))), "target = [\"big\"]");
+    config(
+        path,
+        &format!("big,small\n{}", rows(&|i| format!("{}e38,{}e-46\n", 10 + i, 1 + i * i % 9))),
+        "target = [\"big\"]",
+    );
     let big = target(&inspected(path, &["c.toml"]));
     assert!((big["std"].as_f64().unwrap() / 1e38 - 17.0).abs() < 1.5, "{big}");
     let small = target(&inspected(path, &["c.toml", "--set", "data.target=[\"small\"]"]));
@@ -180,10 +191,10 @@ fn what_people_bring_is_read_or_refused_with_a_way_out() {
     let report = inspected(path, &["c.toml"]);
     assert_eq!((&report["condition_width"], report["columns"].as_array().unwrap().len()), (&2.into(), 3));
 
-    // A workbook says what it is.
+    // What is no text says what it is.
     std::fs::write(path.join("t.csv"), b"PK\x03\x04 and more").unwrap();
     let line = run_fails(path, &["data", "inspect", "c.toml"], 2);
-    assert!(line.contains("save") && line.contains("CSV"), "{line}");
+    assert!(line.contains("a ZIP archive, not a text; unpack it"), "{line}");
     // Missing cells, and each way out that the message offers.
     let holes = rows(&|i| if i == 9 { "?,81\n".into() } else { format!("{i}.5,{}\n", i * i) });
     config(path, &format!("hp,y\n{holes}"), "target = [\"y\"]");

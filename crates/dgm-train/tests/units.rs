@@ -44,7 +44,7 @@ fn steps(k: i32, c: f64) -> f64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 0, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 40, max_shrink_iters: 0, ..ProptestConfig::default() })]
 
     #[test]
     fn neither_an_offset_nor_a_unit_moves_a_figure(
@@ -64,7 +64,8 @@ proptest! {
 fn unix_seconds_are_scored_as_the_same_times_from_an_origin() {
     let folder = tempfile::tempdir().unwrap();
     let text = |origin: f64| -> String {
-        let row = |i: u32| format!("{},{}\n", f64::from(i * 7 % 120) / 8.0, origin + f64::from(i * i * 31 % 101) - 50.0);
+        let row =
+            |i: u32| format!("{},{}\n", f64::from(i * 7 % 120) / 8.0, origin + f64::from(i * i * 31 % 101) - 50.0);
         (0..120).map(row).collect()
     };
     let [(near, _), (far, _)] = [0.0, 1.7e9].map(|origin| trained(folder.path(), &text(origin)));

@@ -13,8 +13,7 @@ fn device() -> Device {
 }
 
 fn spec(shape: [usize; 3], levels: usize, classes: usize) -> DataSpec {
-    let condition =
-        ConditionSpec { scale: Scale::identity(classes), classes: Some(classes), told: 0 };
+    let condition = ConditionSpec { scale: Scale::identity(classes), classes: Some(classes), told: 0 };
     DataSpec { shape, values: Values::Levels(levels), condition: (classes > 0).then_some(condition) }
 }
 
@@ -302,7 +301,10 @@ fn an_ensemble_of_autoregressive_models_is_drawn_from_number_by_number() {
     assert_drawn(arm, &drawn, None, &Choice::default(), &noise(), largest(&allowed), "three networks");
     assert_stepwise(&members_of, &drawn);
     // Real numbers too, each from a member of its own.
-    let real = DataSpec { values: Values::Real(Scale { mean: vec![1.0; 12], std: vec![2.0; 12], ..Scale::default() }), ..spec.clone() };
+    let real = DataSpec {
+        values: Values::Real(Scale { mean: vec![1.0; 12], std: vec![2.0; 12], ..Scale::default() }),
+        ..spec.clone()
+    };
     let config = serde_json::json!({ "kind": "causal_conv", "channels": 8, "layers": 1, "likelihood": "normal" });
     let members_of = members(config, &real, 3, 0.3);
     let drawn = Ensemble::new(members_of.clone()).unwrap().generate(5, None, &mut noise());

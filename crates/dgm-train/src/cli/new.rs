@@ -26,7 +26,10 @@ pub(super) fn run(args: &NewArgs) -> Result<ExitCode> {
     }
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.is_dir() {
-        return Err(Error::input(format!("{}: there is no such folder to write the configuration to", folder.display())));
+        return Err(Error::input(format!(
+            "{}: there is no such folder to write the configuration to",
+            folder.display()
+        )));
     }
     let data = seen_from(&args.data, folder)?;
     let wishes = Wishes { target: args.target.clone() };
@@ -67,7 +70,9 @@ fn understood(table: &str, folder: &Path) -> Result<Dataset> {
 /// The path of the data as a file in `folder` names it: relative where they are inside the folder.
 fn seen_from(data: &Path, folder: &Path) -> Result<PathBuf> {
     let absolute = |path: &Path| {
-        path.canonicalize().map_err(|error| Error::input(format!("{}: cannot be opened: {error}; give a file or a folder", path.display())))
+        path.canonicalize().map_err(|error| {
+            Error::input(format!("{}: cannot be opened: {error}; give a file or a folder", path.display()))
+        })
     };
     let (data, folder) = (absolute(data)?, absolute(folder)?);
     Ok(data.strip_prefix(&folder).map_or(data.clone(), Path::to_path_buf))

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use dgm_core::random::Seed;
 use serde::{Deserialize, Serialize};
 
-use super::fraction::{part as part_of, tenth};
 use super::file::{Fingerprint, Source, stays_on_disk};
+use super::fraction::{part as part_of, tenth};
 use super::images::{self, ImageSet, Images};
 use super::npy::{self, Expected, Header, Numbers};
 use super::npz;
@@ -180,9 +180,7 @@ impl NpyConfig {
             None => None,
             Some(array) => Some(part(array, &self.test_labels, ["test", "test_labels"])?),
         };
-        for (key, name, other) in
-            [("test", &self.test, &test), ("validation", &self.validation, &validation)]
-        {
+        for (key, name, other) in [("test", &self.test, &test), ("validation", &self.validation, &validation)] {
             let (Some(name), Some(other)) = (name, other) else { continue };
             if (other.shape, other.levels) == (train.shape, train.levels) {
                 continue;

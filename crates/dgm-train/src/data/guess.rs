@@ -152,14 +152,19 @@ fn table(path: &Path, wishes: &Wishes) -> Result<Proposal> {
         }
         holes(&[&target[..], &words].concat()).then_some("drop")
     } else {
-        let picked: Vec<String> = wishes.target.iter().map(|name| name.parse::<usize>().map_or_else(|_| quoted(name), |i| i.to_string())).collect();
+        let picked: Vec<String> = wishes
+            .target
+            .iter()
+            .map(|name| name.parse::<usize>().map_or_else(|_| quoted(name), |i| i.to_string()))
+            .collect();
         lines.push(format!("target = [{}]", picked.join(", ")));
         let is_target = |column: &&&Column| {
             wishes.target.iter().any(|name| column.name.as_deref() == Some(name) || *name == column.index.to_string())
         };
         excluded = columns.iter().filter(|column| !usable(column)).collect();
         excluded.retain(|column| !is_target(&column));
-        let used: Vec<&Column> = columns.iter().filter(|column| !excluded.iter().any(|other| other.index == column.index)).collect();
+        let used: Vec<&Column> =
+            columns.iter().filter(|column| !excluded.iter().any(|other| other.index == column.index)).collect();
         holes(&used).then_some("impute")
     };
     if !excluded.is_empty() {
@@ -177,7 +182,8 @@ fn table(path: &Path, wishes: &Wishes) -> Result<Proposal> {
     }
     match missing.or((!odd.is_empty()).then_some("impute")) {
         Some("drop") => lines.push("missing = \"drop\"   # rows with missing cells are left out".into()),
-        Some(_) => lines.push("missing = \"impute\"   # the training mean or most frequent word, and an input that says so".into()),
+        Some(_) => lines
+            .push("missing = \"impute\"   # the training mean or most frequent word, and an input that says so".into()),
         None => {}
     }
     Ok(Proposal { lines, table: Some(table) })
@@ -242,7 +248,11 @@ fn pictures(path: &Path) -> Result<Proposal> {
         )));
     }
     let mut lines = vec!["source = \"images\"".to_owned(), path_line("path", path)];
-    lines.push(format!("channels = {}            # {}", if colour { 3 } else { 1 }, if colour { "colour" } else { "grey" }));
+    lines.push(format!(
+        "channels = {}            # {}",
+        if colour { 3 } else { 1 },
+        if colour { "colour" } else { "grey" }
+    ));
     let large = sizes.iter().any(|&(height, width)| height.max(width) > 2 * SIDE);
     if sizes.len() > 1 || large {
         lines.push(format!("size = [{SIDE}, {SIDE}]        # rows and columns that all are brought to"));
@@ -285,14 +295,20 @@ fn array(path: &Path) -> Result<Proposal> {
     let mut source = Source::open(path, "train", "an array")?;
     let header = npy::read_header(&mut source)?;
     let mut lines = vec!["source = \"npy\"".to_owned(), path_line("train", path)];
-    lines.push(format!("# {} numbers; the last tenth of the examples is the test, or name another array in `test`", header.dimensions()));
+    lines.push(format!(
+        "# {} numbers; the last tenth of the examples is the test, or name another array in `test`",
+        header.dimensions()
+    ));
     Ok(Proposal { lines, table: None })
 }
 
 fn archive(path: &Path) -> Result<Proposal> {
     let names = super::npz::names(path)?;
     let find = |words: &[&str]| {
-        names.iter().find(|name| words.contains(&name.to_lowercase().as_str())).map(|name| format!("{}:{name}", path.display()))
+        names
+            .iter()
+            .find(|name| words.contains(&name.to_lowercase().as_str()))
+            .map(|name| format!("{}:{name}", path.display()))
     };
     let train = find(&["x_train", "train_x", "train_images", "train", "x", "data", "images"]);
     let Some(train) = train.or(names.first().map(|name| format!("{}:{name}", path.display()))) else {

@@ -202,7 +202,10 @@ mod tests {
     #[test]
     fn a_class_is_meant_by_its_name_or_its_number() {
         let names = Names { classes: ["10", "cat"].map(String::from).to_vec(), ..Names::default() };
-        assert_eq!(["cat", "10", "1", "2", "dog"].map(|text| names.class(text)), [Some(1), Some(0), Some(1), None, None]);
+        assert_eq!(
+            ["cat", "10", "1", "2", "dog"].map(|text| names.class(text)),
+            [Some(1), Some(0), Some(1), None, None]
+        );
         assert_eq!(Names::default().class("7"), Some(7));
     }
 }

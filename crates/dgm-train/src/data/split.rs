@@ -73,7 +73,6 @@ impl Matrix {
     pub fn row(&self, i: usize) -> &[f64] {
         &self.values[i * self.width..(i + 1) * self.width]
     }
-
 }
 
 /// Where the rows of a field come from.

@@ -277,7 +277,9 @@ impl Summary {
         for split in &self.splits {
             line(split.split, split.examples.to_string(), &split.target, split.levels_used);
             let numbers = split.target_numbers.iter().flatten().filter(|_| self.shape != [1, 1, 1]);
-            numbers.enumerate().for_each(|(i, range)| line(&format!("  {}", column_of(&self.names.target, i)), String::new(), range, None));
+            numbers.enumerate().for_each(|(i, range)| {
+                line(&format!("  {}", column_of(&self.names.target, i)), String::new(), range, None)
+            });
             // Columns have units of their own: one range for all of them says nothing.
             let pooled = self.condition_classes.is_none() && self.names.condition.is_empty();
             if let Some(range) = split.condition.as_ref().filter(|_| pooled) {

@@ -178,15 +178,15 @@ impl SyntheticConfig {
         let [height, width] = self.size();
         let values = match distribution.levels() {
             Some(levels) => Values::Levels(levels),
-            None => {
-                Values::Real(train.target.scale_of(false, &|number| format!("synthetic: number {number}"))?)
-            }
+            None => Values::Real(train.target.scale_of(false, &|number| format!("synthetic: number {number}"))?),
         };
         let condition = match &train.condition {
             None => None,
-            Some(field) => {
-                Some(ConditionSpec { scale: field.scale_of(false, &|number| format!("synthetic: number {number}"))?, classes: None, told: 0 })
-            }
+            Some(field) => Some(ConditionSpec {
+                scale: field.scale_of(false, &|number| format!("synthetic: number {number}"))?,
+                classes: None,
+                told: 0,
+            }),
         };
         let name = match self.kind {
             Kind::Bernoulli => "synthetic/bernoulli",

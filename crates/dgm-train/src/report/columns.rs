@@ -45,7 +45,8 @@ pub fn text(table: &Table) -> String {
 /// The numbers of a column, or its most frequent words.
 fn values(profile: &Profile, column: &Column) -> String {
     let Some(numbers) = profile.numbers else {
-        let words = profile.top.iter().map(|(word, count)| format!("{} ({count})", cut(word, WIDEST[0]))).collect::<Vec<_>>();
+        let words =
+            profile.top.iter().map(|(word, count)| format!("{} ({count})", cut(word, WIDEST[0]))).collect::<Vec<_>>();
         return cut(&words.join(", "), WIDEST[1]);
     };
     let [low, middle, high] = numbers.quartiles;

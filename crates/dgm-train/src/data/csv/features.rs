@@ -53,7 +53,13 @@ impl Feature {
     }
 
     /// A column of the condition. What is known of its cells is what the training rows hold.
-    pub(super) fn of_condition(table: &Table, column: &Column, categorical: bool, impute: bool, train: &[usize]) -> Result<Self> {
+    pub(super) fn of_condition(
+        table: &Table,
+        column: &Column,
+        categorical: bool,
+        impute: bool,
+        train: &[usize],
+    ) -> Result<Self> {
         let has_missing = impute && column.missing > 0;
         if !categorical && column.kind != Kind::Category {
             let name = name_of(column);
@@ -71,7 +77,11 @@ impl Feature {
             });
         }
         let mut counts = vec![0usize; column.levels().len()];
-        train.iter().filter_map(|&row| column.level(row)).filter_map(|level| counts.get_mut(level).map(|count| *count += 1)).count();
+        train
+            .iter()
+            .filter_map(|&row| column.level(row))
+            .filter_map(|level| counts.get_mut(level).map(|count| *count += 1))
+            .count();
         let known = counts.iter().filter(|&&count| count > 0).count();
         let mut next = 0;
         let place = |&count: &usize| {
@@ -79,7 +89,8 @@ impl Feature {
             if count > 0 { next - 1 } else { known }
         };
         let places: Vec<usize> = counts.iter().map(place).collect();
-        let levels = column.levels().iter().zip(&counts).filter(|(_, count)| **count > 0).map(|(level, _)| level.clone());
+        let levels =
+            column.levels().iter().zip(&counts).filter(|(_, count)| **count > 0).map(|(level, _)| level.clone());
         // The first of those that are as frequent.
         let most = counts.iter().enumerate().rev().max_by_key(|(_, count)| **count).map_or(0, |(level, _)| level);
         let mode = places.get(most).map_or(0.0, |&place| place as f64);

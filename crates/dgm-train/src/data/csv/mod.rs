@@ -150,7 +150,11 @@ impl CsvConfig {
         require(other(&self.train_rows, &self.test_rows), "train_rows", "a file of row indices beside data.test_rows")?;
         require(other(&self.test_rows, &self.train_rows), "test_rows", "a file of row indices beside data.train_rows")?;
         let either = self.split_column.is_none() || self.train_rows.is_none();
-        require(either, "split_column", "left out beside data.train_rows: one of the two names the rows of each split")?;
+        require(
+            either,
+            "split_column",
+            "left out beside data.train_rows: one of the two names the rows of each split",
+        )?;
         let either = self.group_column.is_none() || self.train_rows.is_none() && self.split_column.is_none();
         require(either, "group_column", "left out where the rows of each split are named: groups are drawn")
     }
@@ -281,7 +285,9 @@ impl CsvConfig {
             matches!(column.kind, Kind::Category | Kind::Boolean) || parts.categorical.contains(&column.index)
         };
         match (columns.iter().find(is_word), &columns[..]) {
-            (None, _) => Ok((columns.into_iter().map(|column| Feature::of_target(table, column)).collect(), Classes::Real)),
+            (None, _) => {
+                Ok((columns.into_iter().map(|column| Feature::of_target(table, column)).collect(), Classes::Real))
+            }
             (Some(_), [column]) => {
                 let levels = column.levels();
                 if !(2..=65_536).contains(&levels.len()) {

@@ -174,7 +174,9 @@ fn why_not(column: &Column) -> Option<String> {
 
 fn twice(table: &Table, index: usize, key: &str, other: &str) -> Error {
     let title = table.columns().get(index).map_or(index.to_string(), Column::title);
-    Error::input(format!("data.{key}: found {title}, which is {other} too; expected other columns; take it out of one list"))
+    Error::input(format!(
+        "data.{key}: found {title}, which is {other} too; expected other columns; take it out of one list"
+    ))
 }
 
 /// The one column that this means.

@@ -165,7 +165,9 @@ fn read_rows(path: &Path, key: &str, mark: u8, taken: &mut [u8], fingerprint: &m
         let index = whole.map(|value| value as usize).filter(|&index| index < rows);
         let (Some(index), Some(place)) = (index, index.and_then(|index| taken.get_mut(index))) else {
             let last = rows.saturating_sub(1);
-            return Err(fail(format!("found {word:?}; expected the index of a row, a whole number from 0 to {last}; take it out, or check data.header")));
+            return Err(fail(format!(
+                "found {word:?}; expected the index of a row, a whole number from 0 to {last}; take it out, or check data.header"
+            )));
         };
         match *place {
             0 => *place = mark,

@@ -86,7 +86,14 @@ fn targets(data: &Dataset) -> Vec<f64> {
 #[test]
 fn a_split_column_and_groups_say_which_rows_stay_together() {
     let text: String = (0..40)
-        .map(|i| format!("{},{i},{},customer{}\n", f64::from(i) / 8.0, ["train", "Val", "test", "train"][i as usize % 4], i / 4))
+        .map(|i| {
+            format!(
+                "{},{i},{},customer{}\n",
+                f64::from(i) / 8.0,
+                ["train", "Val", "test", "train"][i as usize % 4],
+                i / 4
+            )
+        })
         .collect();
     let text = format!("a,y,part,who\n{text}");
     let data = read(&text, |config| {
@@ -175,9 +182,13 @@ fn words_are_categories_with_a_place_for_those_that_training_never_saw() {
 #[test]
 fn words_are_labels_with_their_names() {
     let data = read(CATS, |config| config.target = vec![name("kind")]).unwrap();
-    assert_eq!((data.spec.values, &data.names.classes[..]), (Values::Levels(3), &["cat", "dog", "emu"].map(String::from)[..]));
+    assert_eq!(
+        (data.spec.values, &data.names.classes[..]),
+        (Values::Levels(3), &["cat", "dog", "emu"].map(String::from)[..])
+    );
     // Numbers that are declared to be names, in the order of the numbers.
-    let data = read("1.5,10\n2.5,9\n3.5,10\n4.5,700\n", |config| config.categorical = vec![ColumnRef::Index(1)]).unwrap();
+    let data =
+        read("1.5,10\n2.5,9\n3.5,10\n4.5,700\n", |config| config.categorical = vec![ColumnRef::Index(1)]).unwrap();
     assert_eq!((data.spec.values, data.names.classes.join(" ")), (Values::Levels(3), "9 10 700".into()));
     assert_eq!(
         error(CATS, |config| config.target = vec![name("y"), name("tame")]),
@@ -205,7 +216,8 @@ fn missing_cells_are_refused_left_out_or_filled_in() {
     assert_eq!(targets(&data), [1.0, 2.5, 3.0, 4.0, 6.0, 8.0]);
     assert_eq!(data.transforms.len(), 2, "{:?}", data.transforms);
     let (train, spec) = (all(&data.train.condition.clone().unwrap()), &data.names.condition);
-    let known: Vec<f64> = (0..train.rows()).map(|i| train.row(i)).filter(|row| row[1] == 0.0).map(|row| row[0]).collect();
+    let known: Vec<f64> =
+        (0..train.rows()).map(|i| train.row(i)).filter(|row| row[1] == 0.0).map(|row| row[0]).collect();
     let mean = known.iter().sum::<f64>() / known.len() as f64;
     assert!((spec[0].imputed.unwrap() - mean).abs() < 1e-12, "{spec:?}");
     let rows = [&data.train, &data.validation, &data.test].map(|split| all(&split.condition.clone().unwrap()));
@@ -213,10 +225,17 @@ fn missing_cells_are_refused_left_out_or_filled_in() {
     assert_eq!(filled.map(|row| (row[0] - mean).abs() < 1e-12).collect::<Vec<_>>(), [true]);
     assert_eq!(Names::cells(spec, &[mean, 1.0, 1.0, 0.0, 0.0, 1.0], &[]), ["", ""]);
     // A column that is not used may have them.
-    assert!(read(HOLES, |config| (config.target, config.condition) = (vec![ColumnRef::Index(0)], Conditions::None)).is_err());
+    assert!(
+        read(HOLES, |config| (config.target, config.condition) = (vec![ColumnRef::Index(0)], Conditions::None))
+            .is_err()
+    );
     let used = read("a,b,y\n1,,1\n2,,2.5\n3.5,,3\n", |config| config.target = vec![name("y")]).unwrap();
     assert_eq!(used.spec.condition_width(), 1);
-    assert!(used.warnings[0].contains("`b`) is not part of the condition: it has no value in any row"), "{:?}", used.warnings);
+    assert!(
+        used.warnings[0].contains("`b`) is not part of the condition: it has no value in any row"),
+        "{:?}",
+        used.warnings
+    );
 }
 
 #[test]
@@ -225,12 +244,21 @@ fn what_is_odd_is_a_warning() {
     let warnings = |text: &str| read(text, |config| config.target = vec![name("y")]).unwrap().warnings;
     let text = rows(&|i| format!("{i},{},5000\n", f64::from(i * 7 % 60) / 8.0));
     let found = warnings(&format!("id,a,y\n{text}"));
-    assert!(found[0].starts_with("column 0 (`id`) is not part of the condition: it numbers the rows; name it in"), "{found:?}");
-    assert!(found[1].starts_with("the target `y` is 5000 in every training row: a constant has no density"), "{found:?}");
+    assert!(
+        found[0].starts_with("column 0 (`id`) is not part of the condition: it numbers the rows; name it in"),
+        "{found:?}"
+    );
+    assert!(
+        found[1].starts_with("the target `y` is 5000 in every training row: a constant has no density"),
+        "{found:?}"
+    );
     // A grid, here in steps that binary fractions have not.
     let text = rows(&|i| format!("{},{}\n", f64::from(i * 7 % 60) / 8.0, f64::from(i % 6 + 3) / 10.0));
     let found = warnings(&format!("a,y\n{text}"));
-    assert!(found[0].starts_with("the target `y` takes 6 values in steps of 0.1: a density may put spikes"), "{found:?}");
+    assert!(
+        found[0].starts_with("the target `y` takes 6 values in steps of 0.1: a density may put spikes"),
+        "{found:?}"
+    );
     let text = rows(&|i| format!("{},{}\n", f64::from(i * 7 % 60) / 8.0, f64::from(i * i)));
     assert!(warnings(&format!("a,y\n{text}")).is_empty());
     // A second column with the same cells.
@@ -242,7 +270,10 @@ fn what_is_odd_is_a_warning() {
 #[test]
 fn errors_name_line_and_column() {
     let same = |_: &mut CsvConfig| {};
-    assert!(error("1.5,2\n\n3,nan\n", same).starts_with("t.csv:3: column 1: the cell is missing (missing cells: column 1 1)"));
+    assert!(
+        error("1.5,2\n\n3,nan\n", same)
+            .starts_with("t.csv:3: column 1: the cell is missing (missing cells: column 1 1)")
+    );
     let many: String = (0..60).map(|i| format!("{i}.5,{}\n", i * i)).collect();
     assert_eq!(
         error(&format!("{many}7,bad\n"), same),
@@ -314,7 +345,8 @@ fn errors_name_columns_and_rows() {
             config.test_rows = Some(test.into());
         })
     };
-    let expected = "overlap:2: row 3 is in data.train_rows too; expected rows that are not learnt from; take it out of one file";
+    let expected =
+        "overlap:2: row 3 is in data.train_rows too; expected rows that are not learnt from; take it out of one file";
     assert_eq!(rows("train", "overlap"), expected);
     assert_eq!(
         rows("beyond", "test"),
