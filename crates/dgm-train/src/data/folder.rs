@@ -286,7 +286,7 @@ impl ReadRow for ImageRows {
 /// # Errors
 /// A file that is no picture, or a target that is none.
 pub fn picture_as(path: &Path, spec: &DataSpec) -> Result<(Vec<f32>, [usize; 2], Vec<String>)> {
-    let refuse = |what: String| Error::input(format!("{}: {what}; give another image", path.display()));
+    let refuse = |what: String| Error::input(format!("{}: {what}; give a whole PNG or JPEG", path.display()));
     let ([channels @ (1 | 3), height, width], Values::Levels(levels)) = (spec.shape, &spec.values) else {
         return Err(Error::input(format!("targets of shape {:?} are not images; leave the image out", spec.shape)));
     };
