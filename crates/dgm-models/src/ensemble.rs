@@ -48,14 +48,14 @@ impl Ensemble {
     pub fn new(members: Vec<AnyModel>) -> Result<Self, ModelError> {
         let mut members = members.into_iter();
         let Some(first) = members.next() else {
-            return Err(ModelError::Data("an ensemble of 0 models; expected one at least".into()));
+            return Err(ModelError::Data("an ensemble of 0 models; expected one at least; give one".into()));
         };
         let rest: Vec<AnyModel> = members.collect();
         let spec = first.as_model().spec();
         match rest.iter().position(|member| member.as_model().spec() != spec) {
             None => Ok(Self::of(first, rest)),
             Some(other) => Err(ModelError::Data(format!(
-                "members 0 and {} of an ensemble were built for different data; expected one description of the data",
+                "members 0 and {} of an ensemble were built for different data; expected one description of the data; build them for the same data",
                 other + 1
             ))),
         }

@@ -49,7 +49,7 @@ macro_rules! registry {
             /// # Errors
             /// A value out of its range, or a model that does not fit the data.
             pub fn init(&self, spec: &DataSpec, noise: &mut Stream, device: &Device) -> Result<AnyModel, ModelError> {
-                spec.check().map_err(|what| ModelError::Data(format!("the data's description is wrong: {what}")))?;
+                spec.check().map_err(|what| ModelError::Data(format!("the data's description is wrong: {what}; fix it")))?;
                 match self { $(Self::$model(config) => config.init(spec, noise, device).map(AnyModel::$model),)+ }
             }
         }

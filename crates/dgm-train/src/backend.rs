@@ -81,9 +81,11 @@ fn unknown(name: &str, kind: &str) -> Error {
         Some((known, false, _)) => Error::input(format!(
             "backend \"{known}\" is not in this build, which has {list}; build with `--features {known}`"
         )),
-        Some((known, true, _)) => Error::input(format!("backend \"{name}\": \"{known}\" takes no device number")),
+        Some((known, true, _)) => {
+            Error::input(format!("backend \"{name}\": \"{known}\" takes no device number; write \"{known}\""))
+        }
         None => Error::input(format!(
-            "no backend is called \"{name}\"; this build has {list}{}",
+            "no backend is called \"{name}\"; this build has {list}: name one of them{}",
             did_you_mean(kind, built.iter().copied())
         )),
     }
@@ -93,11 +95,17 @@ fn unknown(name: &str, kind: &str) -> Error {
 fn cuda(index: Option<&str>) -> Result<Device> {
     let found = Device::enumerate(burn::tensor::DeviceType::Cuda).len();
     let index: usize =
-        index.unwrap_or("0").parse().map_err(|_| Error::input("`cuda:` wants a number, as in cuda:0"))?;
-    if index >= found {
-        return Err(Error::input(format!("cuda:{index}: this machine offers {found} CUDA devices, counted from 0")));
+        index.unwrap_or("0").parse().map_err(|_| Error::input("`cuda:` wants a number; write cuda:0, say"))?;
+    match found {
+        0 => Err(Error::input(format!(
+            "cuda:{index}: this machine offers no CUDA device; install NVIDIA's driver, or name another backend (`dgm-train backends` lists them)"
+        ))),
+        _ if index >= found => Err(Error::input(format!(
+            "cuda:{index}: this machine offers cuda:0 to cuda:{}; name one of them",
+            found - 1
+        ))),
+        _ => Ok(Device::cuda(index)),
     }
-    Ok(Device::cuda(index))
 }
 
 #[cfg(feature = "wgpu")]
@@ -125,7 +133,7 @@ mod wgpu {
         match index {
             Some("cpu") => software().ok_or_else(|| {
                 Error::input(
-                    "wgpu:cpu: this machine has no software adapter (Debian: `apt install mesa-vulkan-drivers`)",
+                    "wgpu:cpu: this machine has no software adapter; install one (Debian: `apt install mesa-vulkan-drivers`)",
                 )
             }),
             Some(index) => {
@@ -133,7 +141,7 @@ mod wgpu {
                 let device = index.parse().ok().and_then(|index: usize| adapters.get(index).cloned());
                 device.map(|(device, _)| device).ok_or_else(|| {
                     Error::input(format!(
-                        "wgpu:{index}: this machine offers wgpu:0 to wgpu:{}; `dgm-train backends` lists them",
+                        "wgpu:{index}: this machine offers wgpu:0 to wgpu:{}; name one of them",
                         found - 1
                     ))
                 })
@@ -144,8 +152,8 @@ mod wgpu {
             }
             None if adapters.iter().any(|(_, gpu)| *gpu) => Ok(Device::wgpu(DeviceKind::DefaultDevice)),
             None => Err(Error::input(
-                "wgpu finds no GPU on this machine, only a software adapter: `--backend wgpu:cpu` runs on it (slowly), \
-                 `--backend flex` is the fast way on a CPU",
+                "wgpu finds no GPU on this machine, only a software adapter; use `--backend flex`, which is fast on a \
+                 CPU, or `--backend wgpu:cpu`, which runs on the adapter (slowly)",
             )),
         }
     }

@@ -60,15 +60,17 @@ pub fn draw(
     drawn: &mut dyn FnMut(u64),
 ) -> Result<Vec<Vec<f64>>> {
     let spec = model.spec();
-    let generator = model.as_generate().ok_or_else(|| Error::input("this model cannot draw samples"))?;
+    let generator = model
+        .as_generate()
+        .ok_or_else(|| Error::input("this model cannot draw samples; train one of another model.kind"))?;
     let classes = spec.condition.as_ref().and_then(|condition| condition.classes);
     if let (Some(label), None) = (wanted.label, classes) {
-        return Err(Error::input(format!("--label {label}: this model is not conditioned on a label")));
+        return Err(Error::input(format!("--label {label}: this model is not conditioned on a label; leave it out")));
     }
     let arm = model.as_autoregressive();
     if arm.is_none() && (wanted.choice != Choice::default() || wanted.beginning.is_some()) {
         return Err(Error::input(
-            "--temperature, --top-k, --top-p and --complete go number by number, and this model is not autoregressive",
+            "--temperature, --top-k, --top-p and --complete go number by number, and this model is not autoregressive; leave them out",
         ));
     }
     let cuts = wanted.choice.top_k.is_some() || wanted.choice.top_p.is_some();
@@ -127,7 +129,7 @@ fn condition_of(
     let n = rows.len();
     let Some(described) = &spec.condition else { return Ok(None) };
     if let (Some(classes), Some(label)) = (classes, label.filter(|&label| classes.is_some_and(|n| label >= n))) {
-        return Err(Error::input(format!("--label {label}: the labels are 0 to {}", classes - 1)));
+        return Err(Error::input(format!("--label {label}: the labels are 0 to {}; give one of them", classes - 1)));
     }
     if needs_examples(spec) {
         let picked: Vec<usize> = rows.clone().map(|i| i % conditions.len().max(1)).collect();

@@ -145,7 +145,9 @@ impl RunFolder {
     /// Another process has it.
     pub fn lock(&self) -> Result<Lock> {
         let path = self.path.join("lock");
-        let cannot = |error: std::io::Error| Error::input(format!("{}: cannot be written: {error}", path.display()));
+        let cannot = |error: std::io::Error| {
+            Error::input(format!("{}: cannot be written: {error}; make the folder writable", path.display()))
+        };
         let mut file =
             OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(cannot)?;
         match file.try_lock() {
@@ -271,8 +273,9 @@ impl RunFolder {
     /// A file that somebody changed.
     pub fn provenance(&self) -> Result<Provenance> {
         let path = self.path.join("provenance.json");
-        let text = fs::read_to_string(&path)
-            .map_err(|error| Error::input(format!("{}: cannot be read: {error}", path.display())))?;
+        let text = fs::read_to_string(&path).map_err(|error| {
+            Error::input(format!("{}: cannot be read: {error}; put it back as the run wrote it", path.display()))
+        })?;
         serde_json::from_str(&text)
             .map_err(|error| Error::input(format!("{}: {error}; put it back as the run wrote it", path.display())))
     }
@@ -305,7 +308,7 @@ impl RunFolder {
             let member = self.member(index);
             if !member.path.join("result.json").is_file() {
                 return Err(Error::input(format!(
-                    "{}: this member of the ensemble is not trained to its end; go on with dgm-train --resume {}",
+                    "{}: this member of the ensemble is not trained to its end; finish it with dgm-train --resume {}",
                     member.path.display(),
                     self.path.display()
                 )));

@@ -268,7 +268,7 @@ fn logarithms_of_means_hold_at_the_edges() {
 #[test]
 fn what_makes_no_ensemble_is_refused() {
     let error = Ensemble::new(Vec::new()).unwrap_err().to_string();
-    assert_eq!(error, "an ensemble of 0 models; expected one at least");
+    assert_eq!(error, "an ensemble of 0 models; expected one at least; give one");
     let models = [cnn(&spec([1, 2, 2], 3, 0), 2), cnn(&spec([1, 2, 2], 4, 0), 1)].concat();
     let error = Ensemble::new(models).unwrap_err().to_string();
     assert!(error.starts_with("members 0 and 2 of an ensemble were built for different data"), "{error}");

@@ -49,8 +49,9 @@ pub(super) fn run(args: &FetchArgs) -> Result<ExitCode> {
     let mut catalogue = Catalogue::shipped()?;
     if let Some(path) = &args.catalogue {
         let origin = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Error::input(format!("--catalogue {origin}: cannot be read: {error}")))?;
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Error::input(format!("--catalogue {origin}: cannot be read: {error}; name a catalogue, a TOML file"))
+        })?;
         catalogue = catalogue.with(Catalogue::from_toml(&text, &origin)?);
     }
     let folder = match &args.dir {
@@ -69,7 +70,9 @@ pub(super) fn run(args: &FetchArgs) -> Result<ExitCode> {
     if let Some(mirror) = &args.mirror
         && !is_address(mirror)
     {
-        return Err(Error::input(format!("--mirror {mirror}: expected an address, http://… or https://…")));
+        return Err(Error::input(format!(
+            "--mirror {mirror}: expected an address, http://… or https://…; write it whole"
+        )));
     }
     let options = Options { folder, mirror: args.mirror.clone(), timeout: args.timeout, retries: args.retries };
     let fetched = fetch::fetch(name, set, &options, for_terminal().as_mut())?;

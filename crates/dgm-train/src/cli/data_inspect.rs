@@ -160,7 +160,7 @@ fn config_of(args: &InspectArgs) -> Result<Config> {
             let configs = shipped::CONFIGS.map(|(file, _)| file.trim_end_matches(".toml"));
             let near = did_you_mean(&name, configs.into_iter().chain(DataConfig::SOURCES.iter().copied()));
             return Err(Error::input(format!(
-                "{name}: no such file; expected a file or folder of data, a configuration, one that ships with the program ({}), or a source ({}){near}",
+                "{name}: no such file; name a file or folder of data, a configuration, one that ships with the program ({}), or a source ({}){near}",
                 configs.join(", "),
                 DataConfig::SOURCES.join(", ")
             )));
@@ -185,12 +185,16 @@ fn check_out(out: &Path, image: bool) -> Result<()> {
         )));
     }
     if out.extension().and_then(|extension| extension.to_str()) != Some("png") {
-        return Err(Error::input(format!("--out {}: expected a name that ends in .png", out.display())));
+        return Err(Error::input(format!(
+            "--out {}: expected a name that ends in .png; give it that ending",
+            out.display()
+        )));
     }
     match out.parent().filter(|parent| !parent.as_os_str().is_empty() && !parent.is_dir()) {
-        Some(parent) => {
-            Err(Error::input(format!("{}: there is no such folder to write the picture to", parent.display())))
-        }
+        Some(parent) => Err(Error::input(format!(
+            "{}: there is no such folder to write the picture to; make it, or name another with --out",
+            parent.display()
+        ))),
         None => Ok(()),
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn run(args: &NewArgs) -> Result<ExitCode> {
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.is_dir() {
         return Err(Error::input(format!(
-            "{}: there is no such folder to write the configuration to",
+            "{}: there is no such folder to write the configuration to; make it, or name another with --out",
             folder.display()
         )));
     }

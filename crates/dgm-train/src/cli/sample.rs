@@ -42,7 +42,7 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
     if args.prompt.is_some() || args.length.is_some() {
         let what = match provenance.vocabulary {
             Some(_) => "--prompt and --length write text: leave --out out, or name a .txt",
-            None => "--prompt and --length are for texts, and this run's targets are none",
+            None => "--prompt and --length are for texts, and this run's targets are none; leave them out",
         };
         return Err(Error::input(what));
     }
@@ -75,8 +75,11 @@ fn class_of(label: &str, provenance: &Provenance) -> Result<usize> {
     provenance.names.class(label).ok_or_else(|| {
         let near = did_you_mean(label, classes.iter().map(String::as_str));
         Error::input(match classes.is_empty() {
-            true => format!("--label {label}: expected the number of a class, from 0 on"),
-            false => format!("--label {label}: there is no such class{near} (classes: {})", classes.join(", ")),
+            true => format!("--label {label}: expected the number of a class; give one from 0 on"),
+            false => format!(
+                "--label {label}: there is no such class{near} (classes: {}); name one of them",
+                classes.join(", ")
+            ),
         })
     })
 }
@@ -101,7 +104,10 @@ impl<'a> Form<'a> {
         };
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
-            return Err(Error::input(format!("{}: there is no such folder to write the samples to", parent.display())));
+            return Err(Error::input(format!(
+                "{}: there is no such folder to write the samples to; make it, or name another with --out",
+                parent.display()
+            )));
         }
         match (path.extension().and_then(|extension| extension.to_str()), text) {
             (Some("csv"), _) => Ok(Self::Numbers(path.clone())),
@@ -111,7 +117,10 @@ impl<'a> Form<'a> {
             (Some("txt"), None) => {
                 Err(Error::input(format!("{}: this run's targets are not texts: name a .png or .csv", path.display())))
             }
-            _ => Err(Error::input(format!("{}: expected a name that ends in .png, .csv or .txt", path.display()))),
+            _ => Err(Error::input(format!(
+                "{}: expected a name that ends in .png, .csv or .txt; give it one of these endings",
+                path.display()
+            ))),
         }
     }
 }
@@ -128,11 +137,11 @@ fn choice(args: &SampleArgs) -> Choice {
 fn beginning(args: &SampleArgs, spec: &DataSpec) -> Result<Option<Beginning>> {
     let (Some(path), Some(rows)) = (&args.complete, args.rows) else { return Ok(None) };
     if !grid::is_image(spec) {
-        return Err(Error::input("--complete is for images, and this run's targets are none"));
+        return Err(Error::input("--complete is for images, and this run's targets are none; leave it out"));
     }
     let [channels, height, width] = spec.shape;
     if rows > height {
-        return Err(Error::input(format!("--rows {rows}: the images have {height} rows")));
+        return Err(Error::input(format!("--rows {rows}: the images have {height} rows; give as many or fewer")));
     }
     let (values, found, changes) = picture_as(path, spec)?;
     if spec.values == Values::Levels(2) {

@@ -58,12 +58,14 @@ impl ConfigFile {
                     let stem = path.file_stem().map_or(name.clone(), |stem| stem.to_string_lossy().into_owned());
                     let near = did_you_mean(&format!("{stem}.toml"), names);
                     Err(Error::input(format!(
-                        "{name}: no such file, and no configuration of that name ships with the program, which has {}{near}",
+                        "{name}: no such file, and no configuration of that name ships with the program; name a file that exists, or one of {}{near}",
                         names.join(", ")
                     )))
                 }
             },
-            Err(error) => Err(Error::input(format!("{name}: cannot be read: {error}"))),
+            Err(error) => {
+                Err(Error::input(format!("{name}: cannot be read: {error}; name a configuration, a TOML file")))
+            }
         }
     }
 
@@ -91,10 +93,8 @@ impl ConfigFile {
         };
         let written = path.display().to_string();
         if let Some(found) = written.chars().find(|c| c.is_control()) {
-            return Err(fail(format!(
-                "found the control character {found:?} in the path {written:?}; {}",
-                super::BACKSLASHES
-            )));
+            let advice = super::BACKSLASHES;
+            return Err(fail(format!("found the control character {found:?} in the path {written:?}; {advice}")));
         }
         let here = || {
             let failed =

@@ -33,7 +33,9 @@ pub(super) fn parse(text: &str, origin: &str, overrides: &[String]) -> Result<Co
         if !SEEDS.contains(&name.as_ref()) && !TABLES.contains(&name.as_ref()) {
             let near = did_you_mean(name, TABLES.into_iter().chain(SEEDS));
             let (seeds, tables) = (SEEDS.join(", "), TABLES.join("], ["));
-            let message = format!("unknown key `{name}`{near} (allowed at the top: {seeds}, [{tables}])");
+            let message = format!(
+                "unknown key `{name}`{near} (allowed at the top: {seeds}, [{tables}]); rename it or take it out"
+            );
             return Err(source.error(key.span(), &message));
         }
     }
@@ -83,17 +85,17 @@ pub fn place_of(text: &str, origin: &str, overrides: &[String], path: &[&str; 2]
 
 /// Writes the value of `key.path=value` into the table, everything of it at the position `mark`.
 fn apply<'a>(root: &mut DeTable<'a>, assignment: &'a str, mark: Range<usize>) -> Result<()> {
-    let expected = "expected key=value, such as training.epochs=5";
+    let advice = "write key=value, such as training.epochs=5";
     let Some((path, value)) = assignment.split_once('=') else {
-        return Err(Error::input(format!("--set {assignment}: no `=` in it; {expected}")));
+        return Err(Error::input(format!("--set {assignment}: no `=` in it; {advice}")));
     };
     let keys: Vec<&str> = path.split('.').map(str::trim).collect();
     let plain = |key: &&str| !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     let (true, Some((last, tables))) = (keys.iter().all(plain), keys.split_last()) else {
-        return Err(Error::input(format!("--set {assignment}: `{path}` is not a key; {expected}")));
+        return Err(Error::input(format!("--set {assignment}: `{path}` is not a key; {advice}")));
     };
     if keys.len() > MAX_KEYS {
-        let message = format!("--set {assignment}: a key of {} parts; {expected}", keys.len());
+        let message = format!("--set {assignment}: found a key of {} parts, more than any has; {advice}", keys.len());
         return Err(Error::input(message));
     }
     let value = value.trim();
@@ -102,9 +104,9 @@ fn apply<'a>(root: &mut DeTable<'a>, assignment: &'a str, mark: Range<usize>) ->
         Ok(value) => value.into_inner(),
         // Who writes quotes means them as TOML does.
         Err(error) if value.len() > 1 && value.starts_with('"') && value.ends_with('"') => {
-            let hint = hint(value, &error).map_or_else(|| "leave out the quotes".into(), str::to_owned);
+            let advice = hint(value, &error).unwrap_or("leave out the quotes");
             let message = error.message().replace('\n', " ");
-            return Err(Error::input(format!("--set {assignment}: not valid TOML: {message}; {hint}")));
+            return Err(Error::input(format!("--set {assignment}: not valid TOML: {message}; {advice}")));
         }
         Err(_) => DeValue::String(value.into()),
     };
@@ -174,8 +176,8 @@ impl Origin<'_> {
     fn syntax_error(&self, error: &toml::de::Error) -> Error {
         let line = error.span().map_or(1, |span| self.line(span.start));
         let message = error.message().replace('\n', " ");
-        let hint = hint(self.text, error).map_or_else(String::new, |hint| format!("; {hint}"));
-        Error::input(format!("{}:{line}: not valid TOML: {message}{hint}", self.name))
+        let advice = hint(self.text, error).unwrap_or("fix the line");
+        Error::input(format!("{}:{line}: not valid TOML: {message}; {advice}", self.name))
     }
 }
 
@@ -219,7 +221,10 @@ impl<'a> Source<'a> {
             Some(value) if value.get_ref().is_table() => Ok(value.clone()),
             Some(value) => {
                 let found = value.get_ref().type_str();
-                Err(self.error(value.span(), &format!("`{name}` is a table, [{name}]; found: {found}")))
+                Err(self.error(
+                    value.span(),
+                    &format!("`{name}` is a table, [{name}]; found: {found}; write [{name}] and below it its keys"),
+                ))
             }
         }
     }
@@ -233,7 +238,7 @@ impl<'a> Source<'a> {
     fn optimizer(&self) -> Result<OptimizerConfig> {
         if let Some(value) = self.find("optimizer.final_fraction") {
             let message = format!(
-                "optimizer.final_fraction: it is a key of the schedule, as in schedule = {{ kind = \"cosine\", \
+                "optimizer.final_fraction: it is a key of the schedule; write schedule = {{ kind = \"cosine\", \
                  final_fraction = {} }}",
                 show(value.get_ref())
             );
@@ -255,24 +260,25 @@ impl<'a> Source<'a> {
         let section = self.section(name)?;
         let span = section.span();
         let DeValue::Table(mut table) = section.into_inner() else {
-            return Err(self.error(span, &format!("`{name}` is a table, [{name}]")));
+            return Err(self.error(span, &format!("`{name}` is a table; write [{name}] and below it its keys")));
         };
         let choices = known.join(", ");
         let default = default.map(|default| Spanned::new(span.clone(), DeValue::String(default.into())));
         let Some(choice) = table.remove(tag).or(default) else {
-            let message = format!("[{name}] needs the key `{tag}`, one of: {choices}");
+            let message = format!("[{name}] needs the key `{tag}`; set it to one of: {choices}");
             return Err(self.error(span, &message));
         };
         let Some(variant) = choice.get_ref().as_str() else {
             let found = choice.get_ref().type_str();
-            let message = format!("{name}.{tag}: expected a string, one of: {choices}; found: {found}");
+            let message = format!("{name}.{tag}: expected a string, found: {found}; set it to one of: {choices}");
             return Err(self.error(choice.span(), &message));
         };
         match read(variant, ValueDeserializer::from(Spanned::new(span, DeValue::Table(table)))) {
             Some(result) => self.deserialize(&format!("[{name}] with {tag} = \"{variant}\""), result),
             None => {
                 let near = did_you_mean(variant, known.iter().copied());
-                let message = format!("{name}.{tag}: there is no `{variant}`{near} (known: {choices})");
+                let message =
+                    format!("{name}.{tag}: there is no `{variant}`{near} (known: {choices}); name one of them");
                 Err(self.error(choice.span(), &message))
             }
         }
@@ -357,14 +363,14 @@ fn explain(message: &str, path: Option<&str>, label: &str) -> String {
             };
             let near = did_you_mean(unknown, known.iter().copied());
             let allowed = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            format!("unknown key `{unknown}` in {table}{near} (allowed: {allowed})")
+            format!("unknown key `{unknown}` in {table}{near} (allowed: {allowed}); rename it or take it out")
         }
         Some((unknown, known)) if message.starts_with("unknown variant") => {
             let near = did_you_mean(unknown, known.iter().copied());
-            format!("{at}there is no `{unknown}`{near} (known: {})", known.join(", "))
+            format!("{at}there is no `{unknown}`{near} (known: {}); name one of them", known.join(", "))
         }
         Some((missing, _)) if message.starts_with("missing field") => {
-            format!("{} needs the key `{missing}`", path.map_or_else(|| label.to_owned(), inner))
+            format!("{} needs the key `{missing}`; set it", path.map_or_else(|| label.to_owned(), inner))
         }
         _ => match message.rsplit_once(", expected ") {
             Some((found, expected)) => {

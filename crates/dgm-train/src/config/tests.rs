@@ -156,7 +156,10 @@ fn errors_of_the_file_name_line_and_key() {
     let message = parse("[data\n", &[]).unwrap_err().to_string();
     assert!(message.starts_with("vae.toml:1: not valid TOML: "), "{message}");
     let message = parse("training = 3\n[data]\nsource='digits'\n[model]\nkind='vae'", &[]).unwrap_err().to_string();
-    assert_eq!(message, "vae.toml:1: `training` is a table, [training]; found: integer");
+    assert_eq!(
+        message,
+        "vae.toml:1: `training` is a table, [training]; found: integer; write [training] and below it its keys"
+    );
 }
 
 #[test]
@@ -164,16 +167,21 @@ fn errors_of_sources_and_kinds_name_what_there_is() {
     let with =
         |data: &str, model: &str| parse(&format!("[data]\n{data}\n[model]\n{model}\n"), &[]).unwrap_err().to_string();
     let sources = DataConfig::SOURCES.join(", ");
-    assert_eq!(with("", "kind='vae'"), format!("vae.toml:1: [data] needs the key `source`, one of: {sources}"));
+    assert_eq!(
+        with("", "kind='vae'"),
+        format!("vae.toml:1: [data] needs the key `source`; set it to one of: {sources}")
+    );
     assert_eq!(
         with("source='digit'", "kind='vae'"),
-        format!("vae.toml:2: data.source: there is no `digit`; did you mean `digits`? (known: {sources})")
+        format!(
+            "vae.toml:2: data.source: there is no `digit`; did you mean `digits`? (known: {sources}); name one of them"
+        )
     );
-    assert!(with("source='digits'", "").starts_with("vae.toml:3: [model] needs the key `kind`, one of: "));
+    assert!(with("source='digits'", "").starts_with("vae.toml:3: [model] needs the key `kind`; set it to one of: "));
     assert!(with("source='digits'", "kind='vea'").contains("there is no `vea`; did you mean `vae`? (known: "));
     assert_eq!(
         with("source='idx'", "kind='vae'"),
-        "vae.toml:1: [data] with source = \"idx\" needs the key `train_images`"
+        "vae.toml:1: [data] with source = \"idx\" needs the key `train_images`; set it"
     );
     assert_eq!(
         with("source='digits'\ntarget='label'\ncondition='label'", "kind='vae'"),
@@ -188,7 +196,7 @@ fn errors_of_sources_and_kinds_name_what_there_is() {
         "vae.toml:4: data.target: found floating point 0.5; expected the index of a column (0, 1, …) or its name in quotes"
     );
     let nothing = parse("", &[]).unwrap_err().to_string();
-    assert_eq!(nothing, format!("vae.toml: [data] needs the key `source`, one of: {sources}"));
+    assert_eq!(nothing, format!("vae.toml: [data] needs the key `source`; set it to one of: {sources}"));
 }
 
 #[test]
@@ -203,14 +211,17 @@ fn errors_of_an_override_name_the_override() {
             "training.early_stopping={}",
             "--set training.early_stopping={}: training.early_stopping needs the key `patience`",
         ),
-        ("training.epochs", "--set training.epochs: no `=` in it; expected key=value, such as training.epochs=5"),
-        ("=5", "--set =5: `` is not a key; expected key=value, such as training.epochs=5"),
+        ("training.epochs", "--set training.epochs: no `=` in it; write key=value, such as training.epochs=5"),
+        ("=5", "--set =5: `` is not a key; write key=value, such as training.epochs=5"),
         ("a..b=5", "--set a..b=5: `a..b` is not a key; "),
         ("modle.kind=vae", "--set modle.kind=vae: unknown key `modle`; did you mean `model`? (allowed at the top: "),
         ("model.kind=vea", "--set model.kind=vea: model.kind: there is no `vea`; did you mean `vae`?"),
         ("data.source.a=1", "--set data.source.a=1: `source` holds a value there, not a table; set it as a whole"),
         ("optimizer.kind=", "--set optimizer.kind=: optimizer.kind: there is no ``"),
-        ("a.b.c.d.e.f.g.h.i=1", "--set a.b.c.d.e.f.g.h.i=1: a key of 9 parts; expected key=value"),
+        (
+            "a.b.c.d.e.f.g.h.i=1",
+            "--set a.b.c.d.e.f.g.h.i=1: found a key of 9 parts, more than any has; write key=value",
+        ),
         ("seed=x", "--set seed=x: seed: found string \"x\"; expected a whole number of at least 0"),
     ] {
         let message = error("[training]\nbatch_size = 3\n", &[assignment]);
@@ -332,7 +343,10 @@ fn errors_of_the_optimiser_name_the_keys_that_there_are() {
              momentum, dampening, nesterov, gradient_clip_norm, warmup_steps, schedule, groups)",
         ),
         ("beta_3 = 0.9\n", "vae.toml:6: unknown key `beta_3` in [optimizer] with kind = \"adam\"; did you mean `beta_"),
-        ("kind = 3\n", "vae.toml:6: optimizer.kind: expected a string, one of: adam, adamw, adamax, sgd, "),
+        (
+            "kind = 3\n",
+            "vae.toml:6: optimizer.kind: expected a string, found: integer; set it to one of: adam, adamw, adamax, sgd, ",
+        ),
         ("beta_2 = 1.0\n", "vae.toml:6: optimizer.beta_2 is 1.0; expected a number of at least 0 and below 1 (in f32)"),
         (
             "kind = \"adafactor\"\ndecay_rate = 0.8\n",
@@ -348,7 +362,7 @@ fn errors_of_the_optimiser_name_the_keys_that_there_are() {
         ),
         (
             "schedule = \"cosine\"\nfinal_fraction = 0.02\n",
-            "vae.toml:7: optimizer.final_fraction: it is a key of the schedule, as in schedule = { kind = \"cosine\", \
+            "vae.toml:7: optimizer.final_fraction: it is a key of the schedule; write schedule = { kind = \"cosine\", \
              final_fraction = 0.02 }",
         ),
         (

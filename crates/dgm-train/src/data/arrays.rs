@@ -303,7 +303,8 @@ impl NpyConfig {
                 return Ok(Some(2));
             }
             return Err(Error::input(format!(
-                "{name}: found an array {}; expected [n, bytes] of unsigned bytes, in memory, with data.packed = true",
+                "{name}: found an array {}; expected [n, bytes] of unsigned bytes, in memory, with data.packed = true; save \
+                 numpy.packbits(examples, axis=1) and leave data.stream out, or leave data.packed out",
                 header.dimensions()
             )));
         }
@@ -328,7 +329,7 @@ impl NpyConfig {
             ([_, _], _, Some([height, width])) if fits([height, width]) => Ok([1, height, width]),
             ([_, _], _, Some([height, width])) => Err(Error::input(format!(
                 "data.shape is [{height}, {width}], but an example of {name} has {numbers} numbers; expected a height and \
-                 a width whose product that is"
+                 a width whose product that is; set data.shape so, or leave it out"
             ))),
             (&[_, height, width], _, _) => Ok([1, height, width]),
             (&[_, height, width, c], Layout::ChannelsLast, _) if channels(c) => Ok([c, height, width]),
@@ -354,8 +355,8 @@ impl NpyConfig {
             let header = npy::read_header(source)?;
             if !matches!(header.shape[..], [_] | [_, 1]) {
                 return Err(Error::input(format!(
-                    "{}: found an array {}; expected [n], one label an example; of one-hot rows save numpy.argmax(labels, \
-                     axis=1)",
+                    "{}: found an array {}; expected [n], one label an example; save it so (of one-hot rows numpy.argmax(labels, \
+                     axis=1))",
                     source.name(),
                     header.dimensions()
                 )));

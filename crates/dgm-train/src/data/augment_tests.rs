@@ -249,5 +249,8 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(told.validate(false, false).unwrap_err().key, "augment");
     let config = DigitsConfig { augment: Augment { shift: 8, ..Augment::default() }, ..Default::default() };
     let message = load(&DataConfig::Digits(config), Seed(0)).unwrap_err().to_string();
-    assert_eq!(message, "data.augment.shift is 8; expected less than the 8 pixels of an image's shorter side");
+    assert_eq!(
+        message,
+        "data.augment.shift is 8; expected less than the 8 pixels of an image's shorter side; lower it"
+    );
 }

@@ -72,10 +72,11 @@ impl Catalogue {
         let sets: BTreeMap<String, DataSet> = toml::from_str(text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start);
             let line = 1 + text.bytes().take(start).filter(|&byte| byte == b'\n').count();
-            Error::input(format!("{origin}:{line}: {}", error.message().replace('\n', " ")))
+            Error::input(format!("{origin}:{line}: {}; fix the line", error.message().replace('\n', " ")))
         })?;
         for (name, set) in &sets {
-            set.validate(name).map_err(|problem| Error::input(format!("{origin}: [{name}]: {problem}")))?;
+            set.validate(name)
+                .map_err(|problem| Error::input(format!("{origin}: [{name}]: {problem}; fix the catalogue")))?;
         }
         Ok(Self { sets })
     }
@@ -101,7 +102,7 @@ impl Catalogue {
         self.sets.get_key_value(name).map(|(name, set)| (name.as_str(), set)).ok_or_else(|| {
             let near = did_you_mean(name, self.sets.keys().map(String::as_str));
             let known: Vec<String> = self.iter().map(|(name, set)| format!("{name} ({})", Size(set.bytes()))).collect();
-            Error::input(format!("there is no data set `{name}`{near} (known: {})", known.join(", ")))
+            Error::input(format!("there is no data set `{name}`{near} (known: {}); name one of them", known.join(", ")))
         })
     }
 }

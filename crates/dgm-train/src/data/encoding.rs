@@ -259,7 +259,7 @@ fn other_kind(start: &[u8]) -> Option<&'static str> {
         ),
         (
             b"SQLite format 3\0",
-            "an SQLite database, not a text; sqlite3 -csv -header FILE 'select * from TABLE' > table.csv",
+            "an SQLite database, not a text; run sqlite3 -csv -header FILE 'select * from TABLE' > table.csv",
         ),
         (
             b"\x89HDF\r\n",

@@ -56,7 +56,9 @@ pub enum State {
 ///
 /// A file that cannot be read.
 pub fn state(path: &Path, file: &RemoteFile) -> Result<State> {
-    let unreadable = |error: io::Error| Error::input(format!("{}: cannot be read: {error}", path.display()));
+    let unreadable = |error: io::Error| {
+        Error::input(format!("{}: cannot be read: {error}; make it readable, or move it away", path.display()))
+    };
     let found = match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => metadata.len(),
         Ok(_) => return Err(Error::input(format!("{}: is not a file; move it away", path.display()))),
@@ -183,16 +185,16 @@ fn lock(name: &str, folder: &Path, progress: &mut dyn Progress) -> Result<File> 
 
 /// An error of this machine's disk: for the user to mend where another folder helps.
 pub(super) fn local(path: &Path, what: &str, error: &io::Error) -> Error {
-    let elsewhere = format!("name another folder with --dir or {FOLDER_VARIABLE}");
+    let advice = format!("name another folder with --dir or {FOLDER_VARIABLE}");
     let text = format!("{}: {what}: {error}", path.display());
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::run(format!(
-            "{text}; free some space and run this command again, which goes on from here, or {elsewhere}"
+            "{text}; free some space and run this command again, which goes on from here, or {advice}"
         )),
         ErrorKind::PermissionDenied
         | ErrorKind::ReadOnlyFilesystem
         | ErrorKind::NotADirectory
-        | ErrorKind::AlreadyExists => Error::input(format!("{text}; {elsewhere}")),
+        | ErrorKind::AlreadyExists => Error::input(format!("{text}; {advice}")),
         _ => Error::run(text),
     }
 }

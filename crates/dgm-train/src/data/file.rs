@@ -78,12 +78,12 @@ impl<'a> Source<'a> {
             ErrorKind::NotFound => fail(format!("there is no file {name}; {advice}")),
             _ => fail(format!("{name} cannot be opened: {error}; {advice}")),
         })?;
-        let metadata = file.metadata().map_err(|error| fail(format!("{name} cannot be read: {error}")))?;
+        let metadata = file.metadata().map_err(|error| fail(format!("{name} cannot be read: {error}; {advice}")))?;
         if metadata.is_dir() {
             return Err(fail(format!("{name} is a folder, not a file; {advice}")));
         }
         let mut buffered = BufReader::new(file);
-        let start = buffered.fill_buf().map_err(|error| fail(format!("{name} cannot be read: {error}")))?;
+        let start = buffered.fill_buf().map_err(|error| fail(format!("{name} cannot be read: {error}; {advice}")))?;
         if start.starts_with(&GZIP) {
             return Ok(Self { reader: Box::new(Gzip::new(buffered)), name, length: None, container: Container::Gzip });
         }
@@ -116,7 +116,7 @@ impl<'a> Source<'a> {
                 ErrorKind::InvalidInput | ErrorKind::InvalidData => {
                     format!("{}: the {} is damaged ({error}); fetch it again", self.name, self.container.name())
                 }
-                _ => format!("{}: cannot be read: {error}", self.name),
+                _ => format!("{}: cannot be read: {error}; check its disk, or put the file on another", self.name),
             })),
         }
     }

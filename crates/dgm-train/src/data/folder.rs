@@ -203,13 +203,13 @@ impl FolderConfig {
                 let which = if misfits > 0 { "the others" } else { "them" };
                 advice.push(format!("fix or convert {which}, or take them out"));
             }
+            let advice = advice.join("; ");
             return Err(Error::input(format!(
-                "{}: {} of {} files cannot be used: {}{more}; {}",
+                "{}: {} of {} files cannot be used: {}{more}; {advice}",
                 files.root.display(),
                 wrong.len(),
                 files.paths.len(),
                 wrong[..wrong.len().min(MOST_NAMED)].join("; "),
-                advice.join("; ")
             )));
         }
         let labels = (!files.classes.is_empty()).then(|| {
@@ -286,9 +286,9 @@ impl ReadRow for ImageRows {
 /// # Errors
 /// A file that is no picture, or a target that is none.
 pub fn picture_as(path: &Path, spec: &DataSpec) -> Result<(Vec<f32>, [usize; 2], Vec<String>)> {
-    let refuse = |what: String| Error::input(format!("{}: {what}", path.display()));
+    let refuse = |what: String| Error::input(format!("{}: {what}; give a whole PNG or JPEG", path.display()));
     let ([channels @ (1 | 3), height, width], Values::Levels(levels)) = (spec.shape, &spec.values) else {
-        return Err(refuse(format!("targets of shape {:?} are not images", spec.shape)));
+        return Err(Error::input(format!("targets of shape {:?} are not images; leave the image out", spec.shape)));
     };
     let bytes = read_file(path).map_err(refuse)?;
     let (picture, changes) = picture::decode(&bytes, channels).map_err(refuse)?;

@@ -312,7 +312,10 @@ fn archive(path: &Path) -> Result<Proposal> {
     };
     let train = find(&["x_train", "train_x", "train_images", "train", "x", "data", "images"]);
     let Some(train) = train.or(names.first().map(|name| format!("{}:{name}", path.display()))) else {
-        return Err(Error::input(format!("{}: found no array in the archive; expected one at least", path.display())));
+        return Err(Error::input(format!(
+            "{}: found no array in the archive; expected one at least; save it with numpy.savez",
+            path.display()
+        )));
     };
     let mut lines = vec!["source = \"npy\"".to_owned(), format!("train = {}", quoted(&train))];
     lines.push(format!("# the archive holds {}", names.join(", ")));

@@ -150,7 +150,7 @@ impl ImageSet {
         let [_, height, width] = self.shape;
         if augment.shift >= height.min(width) {
             return Err(Error::input(format!(
-                "data.augment.shift is {}; expected less than the {} pixels of an image's shorter side",
+                "data.augment.shift is {}; expected less than the {} pixels of an image's shorter side; lower it",
                 augment.shift,
                 height.min(width)
             )));

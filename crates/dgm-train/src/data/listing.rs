@@ -303,7 +303,9 @@ fn by_number(a: &str, b: &str) -> Ordering {
 
 /// Folders and files in the order of their names, without those that systems leave there.
 fn entries(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
-    let failed = |error: std::io::Error| Error::input(format!("{}: cannot be read: {error}", folder.display()));
+    let failed = |error: std::io::Error| {
+        Error::input(format!("{}: cannot be read: {error}; make it readable, or name another folder", folder.display()))
+    };
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();

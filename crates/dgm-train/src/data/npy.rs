@@ -120,13 +120,16 @@ pub fn read_header(source: &mut Source<'_>) -> Result<Header> {
     }
     let length = length.iter().rev().fold(0u64, |length, &byte| length << 8 | u64::from(byte));
     if length > MAX_HEADER {
-        return Err(fail(format!("found a header of {length} bytes; expected at most {MAX_HEADER}: damaged")));
+        return Err(fail(format!(
+            "found a header of {length} bytes; expected at most {MAX_HEADER}: damaged; fetch it again"
+        )));
     }
     let header = source.read(length)?;
     if (header.len() as u64) < length {
         return Err(cut((8 + width) as usize + header.len()));
     }
-    let text = std::str::from_utf8(&header).map_err(|_| fail("the header is not text: damaged".into()))?;
+    let text =
+        std::str::from_utf8(&header).map_err(|_| fail("the header is not text: damaged; fetch it again".into()))?;
     let offset = 8 + width + length;
     let (descr, fortran_order, shape) = dictionary(text).map_err(|problem| {
         let header: String = text.trim_end().chars().take(80).collect();
@@ -222,17 +225,21 @@ pub fn read_data(
             let rows = header.shape.first().copied().unwrap_or(1);
             let example =
                 if header.fortran_order { place % rows } else { place / (header.count() / rows.max(1)).max(1) };
-            let expected = match expected {
-                Expected::Finite => "; expected finite numbers; take out or fill in what is missing".into(),
+            let (times, expected, advice) = match expected {
+                Expected::Finite => {
+                    (String::new(), "finite numbers".into(), "take out or fill in what is missing".into())
+                }
                 Expected::Below { bound, key, scale } => {
                     let times =
                         if scale == 1.0 { String::new() } else { format!(", times data.scale {}", number * scale) };
                     let advice = advice(number, bound, key, scale);
                     let most = bound.saturating_sub(1);
-                    format!("{times}; expected whole numbers from 0 to {most} (data.{key} = {bound}); {advice}")
+                    (times, format!("whole numbers from 0 to {most} (data.{key} = {bound})"), advice)
                 }
             };
-            Err(Error::input(format!("{name}: found {number} in example {example}{expected}")))
+            Err(Error::input(format!(
+                "{name}: found {number} in example {example}{times}; expected {expected}; {advice}"
+            )))
         })
     })?;
     let more = found == limit && !source.read(1)?.is_empty();

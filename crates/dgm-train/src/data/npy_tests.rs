@@ -223,7 +223,7 @@ fn arrays_of_archives_are_those_that_numpy_wrote() {
         assert_eq!(member(&bytes, Some("x")).unwrap(), Numbers::Bytes(vec![0, 1, 2, 3, 4, 5]));
         assert_eq!(member(&bytes, Some("y.npy")).unwrap(), Numbers::Bytes(vec![2, 0, 1]));
         let message = member(&bytes, Some("z")).unwrap_err().to_string();
-        assert_eq!(message, "a.npz: there is no array `z` in it (arrays: x, y)");
+        assert_eq!(message, "a.npz: there is no array `z` in it (arrays: x, y); name one of them");
         let message = member(&bytes, None).unwrap_err().to_string();
         assert_eq!(message, "a.npz: holds several arrays (x, y); add which, as in \"a.npz:NAME\"");
     }

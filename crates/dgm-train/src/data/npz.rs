@@ -28,8 +28,7 @@ pub(super) fn with_member<T>(
     let what = "an NPZ file (of numpy.savez)";
     // The same checks and messages as for any file.
     Source::open(path, key, what)?;
-    let file = File::open(path).map_err(|error| Error::input(format!("{name}: cannot be opened: {error}")))?;
-    let mut buffer = vec![0; RECOMMENDED_BUFFER_SIZE];
+    let (file, mut buffer) = (open(path)?, vec![0; RECOMMENDED_BUFFER_SIZE]);
     let archive = ZipArchive::from_file(file, &mut buffer).map_err(|error| no_archive(&name, &error))?;
     with_archive_member(&archive, &name, member, f)
 }
@@ -41,8 +40,7 @@ pub(super) fn with_member<T>(
 /// A file that cannot be opened or is no such archive.
 pub(super) fn names(path: &Path) -> Result<Vec<String>> {
     let name = path.display().to_string();
-    let file = File::open(path).map_err(|error| Error::input(format!("{name}: cannot be opened: {error}")))?;
-    let mut buffer = vec![0; RECOMMENDED_BUFFER_SIZE];
+    let (file, mut buffer) = (open(path)?, vec![0; RECOMMENDED_BUFFER_SIZE]);
     let archive = ZipArchive::from_file(file, &mut buffer).map_err(|error| no_archive(&name, &error))?;
     let mut buffer = vec![0; RECOMMENDED_BUFFER_SIZE];
     let mut entries = archive.entries(&mut buffer);
@@ -73,6 +71,11 @@ pub fn with_member_of_bytes<T>(
     let archive =
         ZipArchive::from_seekable(Cursor::new(bytes), &mut buffer).map_err(|error| no_archive(name, &error))?;
     with_archive_member(&archive, name, member, f)
+}
+
+fn open(path: &Path) -> Result<File> {
+    File::open(path)
+        .map_err(|error| Error::input(format!("{}: cannot be opened: {error}; make it readable", path.display())))
 }
 
 fn no_archive(name: &str, error: &rawzip::Error) -> Error {
@@ -111,8 +114,10 @@ fn with_archive_member<R: ReaderAt, T>(
             return Err(fail(format!("holds several arrays ({names}); add which, as in \"{name}:NAME\"")));
         }
         (Some(found), _) => found,
-        (None, Some(member)) => return Err(fail(format!("there is no array `{member}` in it (arrays: {names})"))),
-        (None, None) => return Err(fail("there is no array in it".into())),
+        (None, Some(member)) => {
+            return Err(fail(format!("there is no array `{member}` in it (arrays: {names}); name one of them")));
+        }
+        (None, None) => return Err(fail("there is no array in it; save one with numpy.savez".into())),
     };
     if encrypted {
         return Err(fail("the array is encrypted; write it again with numpy.savez".into()));

@@ -289,7 +289,7 @@ impl FileRows {
     /// A file that cannot be opened.
     pub(super) fn open(path: &Path, offset: u64, width: usize, element: Element) -> Result<Self> {
         let name = path.display().to_string();
-        let fail = |error: io::Error| Error::input(format!("{name}: cannot be opened: {error}"));
+        let fail = |error: io::Error| Error::input(format!("{name}: cannot be opened: {error}; make it readable"));
         let file = File::open(path).map_err(fail)?;
         let state = FileState::from(&file.metadata().map_err(fail)?);
         Ok(Self { file, name, state, offset, width, element })

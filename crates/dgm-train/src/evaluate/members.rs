@@ -75,9 +75,11 @@ impl Members {
     pub fn read(ensemble: &RunFolder, count: usize) -> Result<Self> {
         let read = |index: usize| -> Result<OfMember> {
             let path = ensemble.member(index).path().join("result.json");
-            let text = fs::read_to_string(&path)
-                .map_err(|error| Error::input(format!("{}: cannot be read: {error}", path.display())))?;
-            serde_json::from_str(&text).map_err(|error| Error::input(format!("{}: {error}", path.display())))
+            let text = fs::read_to_string(&path).map_err(|error| {
+                Error::input(format!("{}: cannot be read: {error}; put it back as the run wrote it", path.display()))
+            })?;
+            serde_json::from_str(&text)
+                .map_err(|error| Error::input(format!("{}: {error}; put it back as the run wrote it", path.display())))
         };
         let all: Vec<OfMember> = (0..count).map(read).collect::<Result<_>>()?;
         // A row that some do not have, as `[evaluation]` was another when they were trained, has no mean.

@@ -152,7 +152,12 @@ impl From<&str> for Unread {
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|error| Error::input(format!("{}: the checkpoint cannot be read: {error}", path.display())))
+    fs::read(path).map_err(|error| {
+        Error::input(format!(
+            "{}: the checkpoint cannot be read: {error}; make it readable, or put it back",
+            path.display()
+        ))
+    })
 }
 
 impl Checkpoint {
@@ -162,9 +167,11 @@ impl Checkpoint {
     /// The checkpoint has none.
     pub fn section(&self, name: &str) -> Result<&[u8]> {
         let found = self.sections.iter().find(|(section, _)| section == name);
-        found
-            .map(|(_, bytes)| bytes.as_slice())
-            .ok_or_else(|| Error::input(format!("the checkpoint has no section `{name}`: it is not one to go on from")))
+        found.map(|(_, bytes)| bytes.as_slice()).ok_or_else(|| {
+            Error::input(format!(
+                "the checkpoint has no section `{name}`: it is not one to resume from; put it back as the run wrote it"
+            ))
+        })
     }
 
     /// The configuration of the run that wrote it; `name` is that of its file in messages.
@@ -204,7 +211,7 @@ impl Checkpoint {
     /// # Errors
     /// No such file, not a checkpoint, one of another version, or a damaged one.
     pub fn read(path: &Path) -> Result<Self> {
-        Self::parse(&bytes(path)?).map_err(|unread| Error::input(format!("{}: {}", path.display(), unread.what)))
+        Self::read_or(path, || "put it back as the run wrote it".into())
     }
 
     /// As [`read`](Self::read); where the file is damaged, or none of ours, the message ends with what `advice` says. What another

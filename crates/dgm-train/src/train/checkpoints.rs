@@ -128,7 +128,10 @@ impl Checkpoints {
     }
 
     fn unusable(&self, error: &std::io::Error) -> Error {
-        Error::input(format!("{}: the checkpoints cannot be reached: {error}", self.folder.display()))
+        Error::input(format!(
+            "{}: the checkpoints cannot be reached: {error}; make the folder readable",
+            self.folder.display()
+        ))
     }
 }
 

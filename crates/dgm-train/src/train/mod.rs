@@ -335,7 +335,7 @@ impl Trainer<'_> {
         outcome.map_err(|error| {
             let kept = match self.kept() {
                 Some(step) => format!(
-                    "the checkpoint of step {step} is whole: mend the cause, then dgm-train --resume {}",
+                    "the checkpoint of step {step} is whole: fix the problem, then resume with dgm-train --resume {}",
                     self.folder.path().display()
                 ),
                 None => "there is no checkpoint yet".into(),

@@ -80,7 +80,7 @@ pub(crate) fn check<M: Module>(config: &OptimizerConfig, model: &M, place: impl 
             let near = did_you_mean(&group.pattern, names.iter().copied());
             return Err(Error::input(format!(
                 "{}optimizer.groups: `{}` matches no parameter of the model{near} (a `*` stands for any characters; there \
-                 are: {})",
+                 are: {}); name one of them",
                 place("groups"),
                 group.pattern,
                 names.join(", ")

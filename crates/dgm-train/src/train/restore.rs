@@ -21,8 +21,11 @@ const RANK: &str = ".__rank";
 /// # Errors
 /// Bytes that are no weights, or those of another model.
 pub fn weights(model: AnyModel, bytes: &[u8]) -> Result<AnyModel> {
-    let foreign =
-        |what: String| Error::input(format!("the checkpoint does not fit the model of its config.toml: {what}"));
+    let foreign = |what: String| {
+        Error::input(format!(
+            "the checkpoint does not fit the model of its config.toml: {what}; put both back as the run wrote them"
+        ))
+    };
     let bytes = Bytes::from_bytes_vec(bytes.to_vec());
     let reader = Reader::from_bytes(bytes.clone()).map_err(|error| foreign(error.to_string()))?;
     let mut ids = HashSet::new();
@@ -53,7 +56,9 @@ pub(crate) fn other_shape(model: &AnyModel, bytes: &[u8]) -> Result<Option<Strin
         });
         named.collect()
     };
-    let foreign = |what: String| Error::input(format!("the weights cannot be read: {what}"));
+    let foreign = |what: String| {
+        Error::input(format!("the weights cannot be read: {what}; put the checkpoint back as the run wrote it"))
+    };
     let own = model.clone().into_record().into_bytes().map_err(|error| foreign(error.to_string()))?;
     let (own, other) = (shapes(own).map_err(foreign)?, shapes(Bytes::from_bytes_vec(bytes.to_vec())).map_err(foreign)?);
     let names: BTreeSet<&String> = own.keys().chain(other.keys()).collect();
@@ -71,7 +76,8 @@ pub(crate) fn other_shape(model: &AnyModel, bytes: &[u8]) -> Result<Option<Strin
 pub fn optimizer(optimizer: ModuleOptimizer, bytes: &[u8], model: &AnyModel) -> Result<ModuleOptimizer> {
     let foreign = |what: String| {
         Error::input(format!(
-            "the checkpoint's optimiser state does not fit the [optimizer] of its config.toml: {what}"
+            "the checkpoint's optimiser state does not fit the [optimizer] of its config.toml: {what}; put both back \
+             as the run wrote them"
         ))
     };
     let bytes = Bytes::from_bytes_vec(bytes.to_vec());

@@ -187,14 +187,17 @@ pub(super) fn one<'a>(table: &'a Table, column: &ColumnRef, key: &str) -> Result
     let found = pick(table, std::slice::from_ref(column), key, &[])?;
     match found[..] {
         [index] => table.columns().get(index).ok_or_else(|| no_column(table, index, key)),
-        _ => Err(Error::input(format!("data.{key}: found a pattern of {} columns; expected one column", found.len()))),
+        _ => Err(Error::input(format!(
+            "data.{key}: found a pattern of {} columns; expected one column; name the one that is meant",
+            found.len()
+        ))),
     }
 }
 
 fn no_column(table: &Table, index: usize, key: &str) -> Error {
     let last = table.columns().len().saturating_sub(1);
     Error::input(format!(
-        "data.{key}: found column {index}; expected 0 to {last}, the columns of {}; `dgm-train data inspect FILE` lists them",
+        "data.{key}: found column {index}; expected 0 to {last}, the columns of {}; name one of them (`dgm-train data inspect FILE` lists them)",
         table.name()
     ))
 }
@@ -234,7 +237,7 @@ fn pick(table: &Table, columns: &[ColumnRef], key: &str, taken: &[usize]) -> Res
             _ => {
                 let indices = found.iter().map(usize::to_string).collect::<Vec<_>>().join(" and ");
                 return Err(Error::input(format!(
-                    "data.{key}: the columns {indices} of {} are both called `{name}`; expected the index of the one that is meant, such as \
+                    "data.{key}: the columns {indices} of {} are both called `{name}`; expected one; give the index of the one that is meant, such as \
                      data.{key} = [{}]",
                     table.name(),
                     found.first().copied().unwrap_or(0)

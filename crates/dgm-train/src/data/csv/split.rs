@@ -137,7 +137,7 @@ fn by_column(table: &Table, column: &crate::data::table::Column) -> Result<[Vec<
             _ => {
                 let found = if word.is_empty() { "nothing".to_owned() } else { format!("{word:?}") };
                 return Err(Error::input(format!(
-                    "{}:{}: {}: found {found}; expected train, validation or test (data.split_column); mend the cell, or leave the \
+                    "{}:{}: {}: found {found}; expected train, validation or test (data.split_column); fix the cell, or leave the \
                      key out to draw the splits",
                     table.name(),
                     table.line(row),

@@ -127,7 +127,7 @@ fn a_split_column_and_groups_say_which_rows_stay_together() {
     let text = error("a,y,part\n1.5,2,train\n2.5,3,tset\n", |config| config.split_column = Some(name("part")));
     assert_eq!(
         text,
-        "t.csv:3: column 2 (`part`): found \"tset\"; expected train, validation or test (data.split_column); mend the cell, or leave the \
+        "t.csv:3: column 2 (`part`): found \"tset\"; expected train, validation or test (data.split_column); fix the cell, or leave the \
          key out to draw the splits"
     );
 }
@@ -314,7 +314,7 @@ fn digits_that_64_bits_lose_are_refused() {
 fn errors_name_columns_and_rows() {
     assert_eq!(
         error(FOUR, |config| config.target = vec![ColumnRef::Index(3)]),
-        "data.target: found column 3; expected 0 to 2, the columns of t.csv; `dgm-train data inspect FILE` lists them"
+        "data.target: found column 3; expected 0 to 2, the columns of t.csv; name one of them (`dgm-train data inspect FILE` lists them)"
     );
     assert_eq!(
         error(FOUR, |config| config.target = vec![name("y")]),
@@ -336,7 +336,7 @@ fn errors_name_columns_and_rows() {
     );
     assert_eq!(
         error("x,y,x\n1,2,3\n2,3,4\n", |config| config.target = vec![name("x")]),
-        "data.target: the columns 0 and 2 of t.csv are both called `x`; expected the index of the one that is meant, such as \
+        "data.target: the columns 0 and 2 of t.csv are both called `x`; expected one; give the index of the one that is meant, such as \
          data.target = [0]"
     );
     let rows = |train: &'static str, test: &'static str| {

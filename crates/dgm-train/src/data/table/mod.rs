@@ -91,14 +91,14 @@ impl Table {
 
     /// Why a column cannot be modelled or conditioned on, if so: cells that are not of its type, free text, no values.
     pub fn problem(&self, column: &Column) -> Option<Error> {
-        let (name, title, out) = (&self.name, column.title(), self.exclude(column));
+        let (name, title, advice) = (&self.name, column.title(), self.exclude(column));
         if let Some(odd) = &column.odd {
             let Odd { line, text, count, texts } = &**odd;
             let texts: Vec<String> = texts.iter().map(|text| format!("{text:?}")).collect();
             let more = if *count > 1 { format!(" ({count} such cells)") } else { String::new() };
             return Some(Error::input(format!(
                 "{name}:{line}: {title}: found {text:?}{more}; expected {}, as in nearly all rows; fix the cell, set \
-                 data.missing_values = [{}] if it stands for a missing value, or {out}",
+                 data.missing_values = [{}] if it stands for a missing value, or {advice}",
                 match column.kind {
                     Kind::Integer | Kind::Number => "a finite number",
                     _ => "a date or time written as the others are",
@@ -109,11 +109,11 @@ impl Table {
         let first = self.line(0);
         match column.kind {
             Kind::Empty => Some(Error::input(format!(
-                "{name}:{first}: {title}: found no value in any row; expected values; {out}"
+                "{name}:{first}: {title}: found no value in any row; expected values; {advice}"
             ))),
             Kind::Text => Some(Error::input(format!(
                 "{name}:{first}: {title}: found free text, nearly every row another; expected numbers, dates or words that \
-                 rows share; {out}"
+                 rows share; {advice}"
             ))),
             _ => None,
         }

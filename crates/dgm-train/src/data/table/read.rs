@@ -272,20 +272,21 @@ fn ragged(found: usize, line: usize, plan: &Plan) -> String {
 fn not_a_table(name: &str, text: &str) -> Result<()> {
     let start = text.get(..2048).unwrap_or(text).trim_start();
     let has = |what: &str| start.get(..what.len()).is_some_and(|start| start.eq_ignore_ascii_case(what));
-    let what = match () {
+    let (what, advice) = match () {
         () if has("<!doctype html") || has("<html") => {
-            "an HTML page; download the file itself, not the page that shows it"
+            ("an HTML page", "download the file itself, not the page that shows it")
         }
-        () if has("<?xml") => "an XML document; in Python: pandas.read_xml(FILE).to_csv(\"table.csv\", index=False)",
-        () if start.starts_with("{\"") || start.starts_with("[{") || start.starts_with("[[") => {
-            "JSON; in Python: pandas.read_json(FILE).to_csv(\"table.csv\", index=False), with lines=True where each line is a \
-             record"
+        () if has("<?xml") => {
+            ("an XML document", "in Python: pandas.read_xml(FILE).to_csv(\"table.csv\", index=False)")
         }
+        () if start.starts_with("{\"") || start.starts_with("[{") || start.starts_with("[[") => (
+            "JSON",
+            "in Python: pandas.read_json(FILE).to_csv(\"table.csv\", index=False), with lines=True where each line is a record",
+        ),
         () if text.contains('\0') => {
-            "a file with zero bytes; expected a text; set data.encoding = \"utf-16le\" if it is UTF-16, else export the table \
-             as CSV"
+            ("a file with zero bytes", "set data.encoding = \"utf-16le\" if it is UTF-16, else export the table as CSV")
         }
         () => return Ok(()),
     };
-    Err(Error::input(format!("{name}: found {what}; expected a table as CSV or text")))
+    Err(Error::input(format!("{name}: found {what}; expected a table as CSV or text; {advice}")))
 }

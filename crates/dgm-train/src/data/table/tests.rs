@@ -245,7 +245,10 @@ fn rows_that_do_not_fit() {
     assert!(error(b"a,b\n", "header = true").starts_with("t.csv: found a header and no row below it"));
     let clash = error(b"1;2\n", "decimal = \",\"\nthousands = \",\"");
     assert!(clash.starts_with("data.thousands: found \",\", which is data.decimal too"), "{clash}");
-    assert!(error(b"<!DOCTYPE html><html>", "").contains("found an HTML page; download the file itself"));
+    assert!(
+        error(b"<!DOCTYPE html><html>", "")
+            .contains("found an HTML page; expected a table as CSV or text; download the file itself")
+    );
     assert!(error(b"[{\"a\": 1}]", "").contains("pandas.read_json(FILE).to_csv("));
     assert!(error(b"a\0b,c\0\n1,2\n", "").contains("zero bytes"));
 }
