@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 seconds="${1:-300}"
 targets=("${@:2}")
-[ ${#targets[@]} -gt 0 ] || targets=(idx npy csv config checkpoint)
+[ ${#targets[@]} -gt 0 ] || targets=(idx npy csv table config checkpoint)
 
 # In memory where there is such a folder: every input is a file for a moment.
 work="$(mktemp -d -p "$([ -d /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")" dgm-fuzz-XXXXXX)"
