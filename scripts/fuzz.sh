@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 seconds="${1:-300}"
 targets=("${@:2}")
-[ ${#targets[@]} -gt 0 ] || targets=(idx npy csv text config checkpoint picture)
+[ ${#targets[@]} -gt 0 ] || targets=(idx npy table text picture config checkpoint)
 
 # In memory where there is such a folder: every input is a file for a moment.
 work="$(mktemp -d -p "$([ -d /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")" dgm-fuzz-XXXXXX)"

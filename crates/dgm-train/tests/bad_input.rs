@@ -98,7 +98,10 @@ fn nan_in_a_csv_is_found_where_it_stands() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("table.csv"), "1,2,3\n4,NaN,6\n7,8,9\n").unwrap();
     let config = "[data]\nsource = \"csv\"\npath = \"table.csv\"\ntarget = [2]\n[model]\nkind = \"conditional_mlp\"\n";
-    assert_mentions(&refused(folder.path(), config, &[]), &["table.csv:2", "column 1: the cell is missing", "data.missing = \"drop\""]);
+    assert_mentions(
+        &refused(folder.path(), config, &[]),
+        &["table.csv:2", "column 1: the cell is missing", "data.missing = \"drop\""],
+    );
 }
 
 #[test]

@@ -476,7 +476,10 @@ fn mnist_is_fetched_and_trained_on() {
     ];
     let output = run(&train);
     assert_eq!(output.status.code(), Some(2));
-    assert_mentions(&String::from_utf8_lossy(&output.stderr), &["/cache/mnist; run `dgm-train data fetch mnist`"]);
+    assert_mentions(
+        &String::from_utf8_lossy(&output.stderr),
+        &["/cache/mnist, nor in raw", "run `dgm-train data fetch mnist`"],
+    );
 
     let output = run(&["data", "fetch", "mnist", "--mirror", &server.url("")]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
