@@ -9,7 +9,11 @@ cd "$(dirname "$0")/.."
 
 seconds="${1:-300}"
 targets=("${@:2}")
+<<<<<<< HEAD
 [ ${#targets[@]} -gt 0 ] || targets=(idx npy csv text config checkpoint picture)
+=======
+[ ${#targets[@]} -gt 0 ] || targets=(idx npy csv table config checkpoint)
+>>>>>>> 32c848c (Tables: quotes and torn words tell delimiters apart; a fuzz target, and a test of peak memory)
 
 # In memory where there is such a folder: every input is a file for a moment.
 work="$(mktemp -d -p "$([ -d /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")" dgm-fuzz-XXXXXX)"

@@ -101,6 +101,7 @@ impl Builder {
             Building::Text(missing) => *missing += usize::from(reading.missing.contains(cell)),
             Building::Values(values) => {
                 let value = match &values.format {
+                    _ if reading.missing.is_given(cell) => None,
                     None => reading.style.parse(cell),
                     Some(format) => {
                         let stamp = Stamp::parse(cell);
@@ -277,7 +278,7 @@ impl Coded {
         // The words that have a value, in order, and the level of each.
         let mut order: Vec<u32> = (0..self.words.len() as u32).collect();
         let mut level_of = vec![NONE; order.len()];
-        let (mut names, mut numbers): (Vec<String>, Vec<f64>) = Default::default();
+        let (mut names, mut numbers) = (Vec::with_capacity(order.len()), Vec::with_capacity(order.len()));
         let (kind, open) = if let Some(Typed { values, format, open }) = typed {
             self.note_odd(&codes, &values, reading, lines, odd);
             let value = |code: u32| values.get(code as usize).copied().flatten();

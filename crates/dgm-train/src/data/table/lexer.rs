@@ -35,14 +35,17 @@ pub(super) struct Lexer {
 #[derive(Default)]
 pub(super) struct Record {
     pub(super) line: usize,
-    /// Start and end in the text; with [`COPIED`], in `copies`.
+    /// Start and end in the text; with [`COPIED`], in `copies`. [`QUOTED`]: it stands in quotes.
     cells: Vec<(u32, u32)>,
     /// Cells that are not in the text as they are: a quote in them is written twice.
     copies: String,
+    /// A cell goes on after its quotes, which is how quotes inside of a cell look.
+    pub(super) tail: bool,
 }
 
-/// The highest bit of a start.
+/// The highest bits of a start; no row is as long as they are.
 const COPIED: u32 = 1 << 31;
+const QUOTED: u32 = 1 << 30;
 
 impl Record {
     pub(super) fn len(&self) -> usize {
@@ -52,9 +55,15 @@ impl Record {
     /// The cells, given the text that the record was found in.
     pub(super) fn cells<'a>(&'a self, text: &'a str) -> impl Iterator<Item = &'a str> {
         self.cells.iter().map(move |&(start, end)| {
-            let (text, start) = if start & COPIED == 0 { (text, start) } else { (&*self.copies, start & !COPIED) };
-            text.get(start as usize..end as usize).unwrap_or_default()
+            let text = if start & COPIED == 0 { text } else { &*self.copies };
+            text.get((start & !COPIED & !QUOTED) as usize..end as usize).unwrap_or_default()
         })
+    }
+
+    /// The cells that stand in no quotes.
+    pub(super) fn bare_cells<'a>(&'a self, text: &'a str) -> impl Iterator<Item = &'a str> {
+        let quoted = self.cells.iter().map(|(start, _)| start & QUOTED != 0);
+        self.cells(text).zip(quoted).filter(|(_, quoted)| !quoted).map(|(cell, _)| cell)
     }
 }
 
@@ -97,6 +106,7 @@ impl Lexer {
         };
         self.record.cells.clear();
         self.record.copies.clear();
+        self.record.tail = false;
         self.record.line = self.line;
         // Line ends inside of quotes.
         let mut lines = 0;
@@ -219,14 +229,19 @@ impl Lexer {
             + inside.iter().filter(|&&byte| byte == b'\n').count();
         let end = self.cell_end(bytes, close + 1);
         let tail = text.get(close + 1..end).unwrap_or_default();
-        if doubled || !tail.trim_ascii().is_empty() {
+        let tail = tail.trim_ascii_end();
+        self.record.tail |= !tail.is_empty();
+        if doubled || !tail.is_empty() {
             let start = self.record.copies.len();
             let inside = text.get(at + 1..close).unwrap_or_default();
             self.record.copies.push_str(inside.replace("\"\"", "\"").trim_ascii());
-            self.record.copies.push_str(tail.trim_ascii_end());
-            self.record.cells.push((start as u32 | COPIED, self.record.copies.len() as u32));
+            self.record.copies.push_str(tail);
+            self.record.cells.push((start as u32 | COPIED | QUOTED, self.record.copies.len() as u32));
         } else {
             self.push(bytes, at + 1, close);
+            if let Some((start, _)) = self.record.cells.last_mut() {
+                *start |= QUOTED;
+            }
         }
         Some((end, lines))
     }

@@ -18,6 +18,11 @@ impl<'a> Missing<'a> {
 
     pub(super) fn contains(&self, cell: &str) -> bool {
         // None of the usual ones is longer.
-        (cell.len() <= 4 && USUAL.contains(&cell)) || self.more.iter().any(|marker| marker == cell)
+        (cell.len() <= 4 && USUAL.contains(&cell)) || self.is_given(cell)
+    }
+
+    /// Whether the configuration names it; such a cell may look like a number.
+    pub(super) fn is_given(&self, cell: &str) -> bool {
+        self.more.iter().any(|marker| marker == cell)
     }
 }

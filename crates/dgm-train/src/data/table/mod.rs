@@ -111,10 +111,15 @@ impl Table {
             Kind::Empty => Some(Error::input(format!(
                 "{name}:{first}: {title}: found no value in any row; expected values; {advice}"
             ))),
-            Kind::Text => Some(Error::input(format!(
-                "{name}:{first}: {title}: found free text, nearly every row another; expected numbers, dates or words that \
-                 rows share; {advice}"
-            ))),
+            Kind::Text => {
+                let words = match column.levels().len() {
+                    0 => "too many different words".to_owned(),
+                    words => format!("{words} different words in {} rows", self.rows()),
+                };
+                Some(Error::input(format!(
+                    "{name}:{first}: {title}: found {words}; expected numbers, dates or a few words that rows share; {advice}"
+                )))
+            }
             _ => None,
         }
     }

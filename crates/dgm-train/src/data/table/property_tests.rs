@@ -176,6 +176,9 @@ proptest! {
                     }
                 }
                 prop_assert_eq!(profile(&table).len(), table.columns().len());
+                let again = Table::from_bytes("t.csv", text.as_bytes(), &table.dialect().options(vec![])).unwrap();
+                prop_assert_eq!(again.dialect(), table.dialect());
+                prop_assert_eq!(format!("{:?}", again.columns()), format!("{:?}", table.columns()));
             }
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! - **Comments**: the sign (`#`, `%` or `//`) that the first line starts with, or `# ` at the start of less than a quarter
 //!   of the lines.
-//! - **Delimiter**: what gives most lines the same number of cells, more than one; then what makes more cells numbers or
-//!   dates; then tab, semicolon, bar, comma and whitespace in this order.
+//! - **Delimiter**: what gives most lines, the first among them, the same number of cells, more than one; then what makes
+//!   more cells numbers or dates; then tab, semicolon, bar, comma and whitespace in this order.
 //! - **Decimal comma, thousands**: what makes numbers of the most columns, plain numbers first.
 //! - **Header**: the first row, where the columns below are numbers or dates and more of its cells are none than are; in a
 //!   table of words alone, where its cells differ from each other and from all below them. Years and the indices 0, 1, …
@@ -41,6 +41,8 @@ pub(super) type Evidence = HashMap<usize, Vec<String>>;
 struct Row {
     line: usize,
     cells: Vec<String>,
+    /// A cell is cut in the wrong place: text follows its quotes, or words between blanks have a comma in them.
+    broken: bool,
 }
 
 /// The rows of a sample, as one delimiter makes them.
@@ -65,8 +67,12 @@ impl Sample {
             let rest = text.get(at..).unwrap_or_default();
             match lexer.next(rest, whole) {
                 Step::Row(end) => {
-                    let cells = lexer.record.cells(rest).map(str::to_owned).collect();
-                    rows.push(Row { line: lexer.record.line, cells });
+                    let record = &lexer.record;
+                    let torn = |cell: &str| cell.contains([',', ';', '|']) && type_of_any_style(cell) == 0.0;
+                    let broken =
+                        record.tail || (delimiter == Delimiter::Whitespace && record.bare_cells(rest).any(torn));
+                    let cells = record.cells(rest).map(str::to_owned).collect();
+                    rows.push(Row { line: record.line, cells, broken });
                     at += end;
                 }
                 Step::More(_) | Step::End | Step::Open(_) => break,
@@ -81,8 +87,9 @@ impl Sample {
         Self { delimiter, rows, width, share, comment: lexer.last_comment.take() }
     }
 
-    /// How good the delimiter is, the better the larger: how many rows go together, and how many cells are of a type.
-    fn quality(&self) -> (u32, u32) {
+    /// How good the delimiter is, the better the larger: whether the first row goes with the others, how many of them go
+    /// together, and how many cells are of a type.
+    fn quality(&self) -> (bool, u32, u32) {
         let (mut all, mut typed) = (0.0, 0.0);
         for cell in self.rows.iter().take(ROWS).filter(|row| row.cells.len() == self.width).flat_map(|row| &row.cells) {
             if Missing::new(&[]).contains(cell) {
@@ -92,16 +99,20 @@ impl Sample {
             typed += type_of_any_style(cell);
         }
         // Nobody leaves a column empty but the last: blanks in a row are one delimiter.
-        let row = |index| self.rows.iter().all(|row: &Row| row.cells.get(index).is_none_or(String::is_empty));
-        let hollow = (0..self.width.saturating_sub(1)).any(row);
+        let empty = |index| self.rows.iter().all(|row: &Row| row.cells.get(index).is_none_or(String::is_empty));
+        let hollow = (0..self.width.saturating_sub(1)).any(empty);
         let typed = if all > 0.0 && !hollow { typed / all } else { 0.0 };
-        ((self.share.min(0.95) * 20.0).round() as u32, (typed * 10.0f64).round() as u32)
+        let whole = self.rows.iter().filter(|row| row.cells.len() == self.width && !row.broken).count();
+        let share = whole as f64 / self.rows.len().max(1) as f64;
+        let first = self.rows.first().is_some_and(|row| row.cells.len().abs_diff(self.width) <= 1);
+        (first, (share.min(0.95) * 20.0).round() as u32, (typed * 10.0f64).round() as u32)
     }
 
-    /// The cells of a column below the first row, or with it.
-    fn column<'a>(&'a self, index: usize, with_first: bool) -> impl Iterator<Item = &'a str> + use<'a> {
-        let rows = self.rows.iter().skip(usize::from(!with_first));
-        rows.filter(|row| row.cells.len() == self.width).filter_map(move |row| row.cells.get(index)).map(String::as_str)
+    /// The cells of a column below the first row, if there are such rows.
+    fn column<'a>(&'a self, index: usize) -> impl Iterator<Item = &'a str> + use<'a> {
+        let rows = self.rows.iter().skip(usize::from(self.rows.len() > 1));
+        let rows = rows.filter(|row| row.cells.len() == self.width);
+        rows.filter_map(move |row| row.cells.get(index)).map(String::as_str)
     }
 }
 
@@ -137,27 +148,21 @@ pub(super) fn sniff(text: &str, whole: bool, options: &Options, evidence: &Evide
         None => recognise_delimiter(text, whole, &comment),
     };
     let missing = Missing::new(&options.missing_values);
-    let (mut style, mut open) = recognise_style(&sample, false, options, &missing, evidence);
-    let verdict = is_header(&sample, style, &missing);
-    let above = || names_above(&sample, style);
+    // A header says nothing of how numbers are written.
+    let (style, open) = recognise_style(&sample, options, &missing, evidence);
     let first = sample.rows.first();
     let own = || first.and_then(|row| names_of(&row.cells, &sample));
     let given = options.header.set();
-    // Who says that there is a header may mean the comment above numbers.
     let wordy = first.is_some_and(|row| row.cells.iter().all(|cell| style.parse(cell).is_none()));
-    let (names, first_row) = match given {
-        Some(false) => (None, false),
-        _ if verdict || (given == Some(true) && wordy) => (own(), true),
-        _ => match above() {
-            Some(names) => (Some(names), false),
-            None if given == Some(true) => (own(), true),
-            None => (None, false),
-        },
+    let (names, first_row) = match is_header(&sample, style, &missing) {
+        _ if given == Some(false) => (None, false),
+        true => (own(), true),
+        // Who says that there is a header may mean a comment above numbers.
+        false if !wordy && let Some(names) = names_above(&sample, style) => (Some(names), false),
+        false if given == Some(true) => (own(), true),
+        false => (None, false),
     };
     let first_row = first_row && names.is_some();
-    if !first_row {
-        (style, open) = recognise_style(&sample, true, options, &missing, evidence);
-    }
     let mut notes = Vec::new();
     notes.push(match (&names, first, &sample.comment) {
         (None, ..) => "no header".to_owned(),
@@ -233,7 +238,7 @@ fn recognise_delimiter(text: &str, whole: bool, comment: &Comment) -> Sample {
         let sample = sample(delimiter);
         let quality = sample.quality();
         // Lines of prose have the same number of words now and then.
-        let prose = delimiter == Whitespace && sample.share < 0.9 && quality.1 < 5;
+        let prose = delimiter == Whitespace && quality.1 < 18 && quality.2 < 5;
         (sample.width > 1 && sample.share >= 0.5 && !prose).then_some((quality, delimiter))
     });
     if let Some((_, best)) = candidates.max_by_key(|(quality, _)| *quality) {
@@ -245,19 +250,13 @@ fn recognise_delimiter(text: &str, whole: bool, comment: &Comment) -> Sample {
 }
 
 /// The style that makes numbers of most columns, and whether commas are as likely to stand between thousands.
-fn recognise_style(
-    sample: &Sample,
-    with_first: bool,
-    options: &Options,
-    missing: &Missing<'_>,
-    evidence: &Evidence,
-) -> (Style, bool) {
+fn recognise_style(sample: &Sample, options: &Options, missing: &Missing<'_>, evidence: &Evidence) -> (Style, bool) {
     let score = |style: Style| {
         let (mut columns, mut cells) = (0, 0);
         for index in 0..sample.width {
             let more = evidence.get(&index).into_iter().flatten().map(String::as_str);
             let (mut all, mut numbers) = (0, 0);
-            for cell in sample.column(index, with_first).filter(|cell| !missing.contains(cell)).chain(more) {
+            for cell in sample.column(index).filter(|cell| !missing.contains(cell)).chain(more) {
                 all += 1;
                 numbers += usize::from(style.parse(cell).is_some());
             }
@@ -271,7 +270,7 @@ fn recognise_style(
     let first = possible.first().copied().unwrap_or(Style::PLAIN);
     // Most tables have plain numbers alone.
     let odd = |cell: &str| first.parse(cell).is_none() && cell.contains(|c: char| c.is_ascii_digit());
-    let any = (0..sample.width).any(|index| sample.column(index, with_first).any(odd));
+    let any = (0..sample.width).any(|index| sample.column(index).any(odd));
     if !any && evidence.is_empty() {
         return (first, false);
     }
@@ -305,7 +304,7 @@ fn is_header(sample: &Sample, style: Style, missing: &Missing<'_>) -> bool {
     let (mut yes, mut no, mut typed_columns) = (0, 0, 0);
     for (index, name) in first.iter().take(width).enumerate() {
         let (mut all, mut good) = (0, 0);
-        for cell in sample.column(index, false).filter(|cell| !missing.contains(cell)) {
+        for cell in sample.column(index).filter(|cell| !missing.contains(cell)) {
             all += 1;
             good += usize::from(typed(cell));
         }
@@ -323,8 +322,7 @@ fn is_header(sample: &Sample, style: Style, missing: &Missing<'_>) -> bool {
         return true;
     }
     let distinct = first.iter().take(width).collect::<HashSet<_>>().len() == width;
-    let others =
-        || (0..width).all(|index| sample.column(index, false).all(|cell| first.get(index).is_none_or(|n| n != cell)));
+    let others = || (0..width).all(|index| sample.column(index).all(|cell| first.get(index).is_none_or(|n| n != cell)));
     let words = first.iter().take(width).all(|cell| !missing.contains(cell) && !typed(cell));
     typed_columns == 0 && sample.rows.len() > 1 && distinct && words && others()
 }
@@ -346,7 +344,7 @@ fn names_of(cells: &[String], sample: &Sample) -> Option<Vec<String>> {
     let width = sample.width;
     if names.len() + 1 == width {
         // Either every row ends with a delimiter, or the first column is R's row names.
-        let ends = sample.column(width - 1, false).all(str::is_empty);
+        let ends = sample.column(width - 1).all(str::is_empty);
         names.insert(if ends { names.len() } else { 0 }, String::new());
     } else if names.len() == width + 1 && names.last().is_some_and(String::is_empty) {
         names.pop();

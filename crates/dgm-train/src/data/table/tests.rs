@@ -296,6 +296,9 @@ fn delimiters() {
     assert_eq!(width("1\n2\n3\n"), 1);
     assert_eq!(width("1.5, 2.5, 3\n4.5, 5.5, 6\n"), 3);
     assert_eq!(width("a b c\nd e f\n"), 3);
+    // Words between commas that have the same number of blanks, numbers among them.
+    let text = "row 1 of a,row 7 of b\nrow 2 of a,row 9 of b\nrow 3 of a,row 8 of b\n";
+    assert_eq!((width(text), width(&format!("a,b\n{text}"))), (2, 2));
     assert_eq!(width("the cat sat\non a mat\nand, as it sat there, it slept\nwell\n"), 1);
     let table = read_with(b"a b;c d\n1 2;3 4\n", "delimiter = \";\"");
     assert_eq!(names(&table), named(&["a b", "c d"]));

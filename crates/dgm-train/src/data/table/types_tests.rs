@@ -179,6 +179,12 @@ fn many_values_and_many_words() {
         let x = if i == 69_000 { "NA".into() } else { format!("{}.25", i * 7 % 50_000) };
         text += &format!("{x},{day},w{},free text {i}\n", i % 20_000);
     }
+    // A number that stands for a missing value does so everywhere.
+    let given = read_with(text.as_bytes(), "missing_values = [\"7.25\", \"14.25\", \"48307.25\"]");
+    assert_eq!(
+        (given.columns()[0].missing, given.columns()[0].number(6901), given.columns()[0].number(7)),
+        (7, None, Some(49.25))
+    );
     let table = read(&text);
     assert_eq!(kinds(&table), ["number", "date", "text", "text"]);
     let [x, day, word, text] = table.columns() else { panic!("four columns") };
