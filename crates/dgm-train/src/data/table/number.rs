@@ -44,6 +44,13 @@ impl Style {
 
     /// The number that a cell holds, if it is finite.
     pub(super) fn parse(self, cell: &str) -> Option<f64> {
+        // Typesetters write a minus sign of their own.
+        if let Some(rest) = cell.strip_prefix('\u{2212}') {
+            return self
+                .parse(rest)
+                .filter(|_| rest.starts_with(|first: char| first.is_ascii_digit()))
+                .map(|value| -value);
+        }
         let plain = |text: &str| text.parse::<f64>().ok().filter(|value| value.is_finite());
         if self == Self::PLAIN {
             return plain(cell);

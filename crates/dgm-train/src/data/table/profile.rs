@@ -148,8 +148,12 @@ fn profile_column(table: &Table, column: &Column) -> Profile {
     if words && present > 0 && !column.levels().is_empty() {
         let part = |test: fn(&str) -> bool| column.levels().iter().filter(|word| test(word)).count();
         let levels = column.levels().len();
-        if 2 * part(has_month) > levels {
-            wrong.push("dates stored as text: write them as 2024-12-31".to_owned());
+        if 2 * part(is_other_date) > levels {
+            wrong.push("dates stored as text: write them as 2024-12-31, or 2024-12-31 15:45".to_owned());
+        }
+        let sign = column.levels().iter().find_map(|word| sign_of(word));
+        if let Some(sign) = sign.filter(|_| 2 * part(|word| sign_of(word).is_some()) > levels) {
+            wrong.push(format!("numbers with the sign {sign} are words: take {sign} out of the cells"));
         }
         let numbers = part(|word| word.parse::<f64>().is_ok());
         if 2 * numbers > levels {
@@ -169,9 +173,19 @@ fn profile_column(table: &Table, column: &Column) -> Profile {
     }
 }
 
-/// Whether a word names a month beside digits, as `31-Dec-2024` does.
-fn has_month(word: &str) -> bool {
+/// The sign beside the number in a cell such as `12%` or `$1,200`.
+fn sign_of(word: &str) -> Option<char> {
+    let sign = word.chars().find(|c| "%$€£¥".contains(*c))?;
+    let number = word.trim_matches(|c: char| c == sign || c == ' ');
+    let number = number.chars().all(|c| c.is_ascii_digit() || "+-.,".contains(c)) && !number.is_empty();
+    number.then_some(sign)
+}
+
+/// Whether a word is a date with the name of a month or a time of twelve hours, as `31-Dec-2024` and `3:45 PM` are.
+fn is_other_date(word: &str) -> bool {
     const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
     let word = word.to_ascii_lowercase();
-    word.bytes().filter(u8::is_ascii_digit).count() >= 2 && MONTHS.iter().any(|month| word.contains(month))
+    let half = word.contains(':') && (word.ends_with("am") || word.ends_with("pm"));
+    let digits = word.bytes().filter(u8::is_ascii_digit).count();
+    digits >= 2 && (half || MONTHS.iter().any(|month| word.contains(month)))
 }

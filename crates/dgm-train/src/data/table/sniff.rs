@@ -118,7 +118,7 @@ impl Sample {
 
 /// 1 for a number of any style or a date, less for one that spaces divide.
 fn type_of_any_style(cell: &str) -> f64 {
-    if !cell.starts_with(|first: char| first.is_ascii_digit() || "+-.,".contains(first)) {
+    if !cell.starts_with(|first: char| first.is_ascii_digit() || "+-.,\u{2212}".contains(first)) {
         return 0.0;
     }
     let any = |thousands: [Thousands; 2]| {

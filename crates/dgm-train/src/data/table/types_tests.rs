@@ -21,6 +21,7 @@ fn numbers_are_f64() {
     assert_eq!(numbers(&table, 0), [0.5, 1_699_999_983.961, -1.0]);
     assert_eq!(numbers(&table, 1), [1e39, 2e39, 3e39]);
     assert_eq!(numbers(&table, 2), [1e-46, 4.9e-324, 9e-46]);
+    assert_eq!(values(&column(&["\u{2212}1.5", "2"])), [Some(-1.5), Some(2.0)]);
     let column = column(&["16777217", "+5", "-0", ".5", "5.", "1E3"]);
     assert_eq!(values(&column), [16_777_217.0, 5.0, 0.0, 0.5, 5.0, 1000.0].map(Some));
     assert_eq!(column.levels(), ["0", "0.5", "5", "1000", "16777217"]);
@@ -156,12 +157,13 @@ fn identifiers_and_constants() {
         let column = column(cells);
         (column.identifier, column.constant)
     };
-    assert_eq!(marks(&["1", "2", "3", "4"]), (true, false));
-    assert_eq!(marks(&["1001", "1002", "1003"]), (true, false));
+    assert_eq!(marks(&["1", "2", "3", "4", "5"]), (true, false));
+    assert_eq!(marks(&["1001", "1002", "1003", "1004", "1005"]), (true, false));
     assert_eq!(marks(&["1", "2", "3", "5", "6"]), (true, false));
-    assert_eq!(marks(&["0", "2", "4", "6"]), (false, false));
-    assert_eq!(marks(&["1", "3", "2", "4"]), (false, false));
-    assert_eq!(marks(&["1", "1", "2", "3"]), (false, false));
+    assert_eq!(marks(&["1", "2", "3"]), (false, false));
+    assert_eq!(marks(&["0", "2", "4", "6", "8"]), (false, false));
+    assert_eq!(marks(&["1", "3", "2", "4", "5"]), (false, false));
+    assert_eq!(marks(&["1", "1", "2", "3", "4"]), (false, false));
     assert_eq!(marks(&["5", "5", "5", "NA"]), (false, true));
     assert_eq!(marks(&["x", "x", "x"]), (false, true));
     let table = read("\"\",y\n\"10\",0.5\n\"20\",0.7\n\"40\",0.9\n");
@@ -235,6 +237,11 @@ fn what_looks_wrong() {
     assert!(wrong((0..40).map(|_| "1e30".into()).collect()).contains("same value"));
     let close = wrong((0..40).map(|i| format!("1700000000000000.{}", i % 3 * 25 + 25)).collect());
     assert!(close.contains("the values differ by less than their digits can tell"), "{close}");
+    assert!(wrong(["12%", "13.5%", "9%"].map(String::from).to_vec()).contains("take % out"));
+    assert!(wrong(["$1,200.50", "$3", "$9"].map(String::from).to_vec()).contains("take $ out"));
+    assert!(
+        wrong(["1/2/2024 3:45 PM", "1/13/2024 4:00 AM"].map(String::from).to_vec()).contains("dates stored as text")
+    );
     let names = profile(&read("x,x\n1,2\n1.5,3\n"));
     assert!(names[1].looks_wrong[0].contains("2 columns have the name `x`"));
     assert!(
