@@ -286,7 +286,15 @@ impl RunFolder {
     /// Data that cannot be read, or others than those that the run began with.
     pub fn dataset(&self, config: &Config) -> Result<Dataset> {
         let dataset = data::of_run(config)?;
-        let began_with = self.provenance()?.data_sha256;
+        let Provenance { data_sha256: began_with, examples, .. } = self.provenance()?;
+        let now = [dataset.train.len(), dataset.validation.len(), dataset.test.len()];
+        if began_with == dataset.fingerprint && examples != now {
+            return Err(Error::input(format!(
+                "{}: the run began with {examples:?} examples for training, validation and test, and now these are {now:?}; evaluate it \
+                 with the release that it was trained with, or begin a new run",
+                self.path.display()
+            )));
+        }
         if began_with != dataset.fingerprint {
             return Err(Error::input(format!(
                 "{}: the data are not those that the run began with (sha256 {began_with}, now {}); put the old data back",

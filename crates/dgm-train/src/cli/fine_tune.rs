@@ -1,7 +1,7 @@
 //! `--from RUN`: a new run that begins at the best weights of another.
 
 use crate::config::Config;
-use crate::data::Dataset;
+use crate::data::{ColumnSpec, Dataset, Names};
 use crate::error::{Error, Result};
 use crate::run_folder::{Provenance, RunFolder, StartedFrom, listed};
 use crate::train::checkpoint::Checkpoint;
@@ -85,6 +85,25 @@ fn other_data(theirs: &Provenance, ours: &Dataset) -> Option<String> {
     let (theirs_form, ours_form) = (form(one), form(other));
     if theirs_form != ours_form {
         return Some(format!("found {theirs_form}; here {ours_form}"));
+    }
+    let kinds = |names: &Names| {
+        let of = |columns: &[ColumnSpec]| columns.iter().map(ColumnSpec::meaning).collect::<Vec<_>>();
+        (of(&names.target), of(&names.condition), names.classes.clone())
+    };
+    if kinds(&theirs.names) != kinds(&ours.names) {
+        let list = |names: &Names| {
+            let classes = if names.classes.is_empty() {
+                String::new()
+            } else {
+                format!(", classes {}", names.classes.join(", "))
+            };
+            format!("{}{classes}", Names::header(&[&names.condition, &names.target]).join(", "))
+        };
+        return Some(format!(
+            "its columns, categories or classes are others, or in another order ({}; here {})",
+            list(&theirs.names),
+            list(&ours.names)
+        ));
     }
     (theirs.vocabulary != ours.vocabulary)
         .then(|| "its text has other characters than this one, so that a level stands for another (data.unit = \"bytes\" has the \

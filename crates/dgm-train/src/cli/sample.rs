@@ -74,6 +74,11 @@ fn class_of(label: &str, provenance: &Provenance) -> Result<usize> {
     let Names { classes, .. } = &provenance.names;
     provenance.names.class(label).ok_or_else(|| {
         let near = did_you_mean(label, classes.iter().map(String::as_str));
+        if !provenance.names.target.is_empty() && classes.is_empty() {
+            return Error::input(format!(
+                "--label {label}: this model is not conditioned on a label, but on the columns of test rows; leave --label out"
+            ));
+        }
         Error::input(match classes.is_empty() {
             true => format!("--label {label}: expected the number of a class; give one from 0 on"),
             false => format!(

@@ -279,7 +279,7 @@ impl NpyConfig {
                 (None, Numbers::Bytes(numbers)) if self.packed => Store::bits(shape.iter().product(), width, numbers),
                 (None, Numbers::Bytes(numbers)) => Store::bytes(width, numbers),
                 (None, Numbers::Words(numbers)) => Store::words(width, numbers),
-                (None, Numbers::Floats(numbers)) => Store::floats(width, numbers),
+                (None, Numbers::Floats(numbers)) => Store::floats(width, numbers).of(header.element),
                 (None, Numbers::Doubles(numbers)) => Store::doubles(width, numbers),
             };
             Ok((View::new(store), shape, levels))
@@ -367,7 +367,7 @@ impl NpyConfig {
             Ok(View::new(match numbers {
                 Numbers::Bytes(numbers) => Store::bytes(1, numbers),
                 Numbers::Words(numbers) => Store::words(1, numbers),
-                Numbers::Floats(numbers) => Store::floats(1, numbers),
+                Numbers::Floats(numbers) => Store::floats(1, numbers).of(header.element),
                 Numbers::Doubles(numbers) => Store::doubles(1, numbers),
             }))
         })
@@ -401,6 +401,10 @@ struct Scaled {
 }
 
 impl ReadRow for Scaled {
+    fn epsilon(&self) -> f64 {
+        self.rows.epsilon()
+    }
+
     fn append(&self, row: usize, numbers: &mut Vec<f64>) -> Result<()> {
         let before = numbers.len();
         self.rows.append(row, numbers)?;

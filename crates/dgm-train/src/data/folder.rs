@@ -160,6 +160,8 @@ impl FolderConfig {
         fingerprint: &mut Fingerprint,
         notes: &mut Notes,
     ) -> Result<Images> {
+        // An image that moves from one folder to the other is another split.
+        fingerprint.update(&(files.paths.len() as u64).to_le_bytes());
         let decoded = in_parallel(files.paths.len(), |index| self.decode(&files.paths[index].1, size, !streamed));
         let (mut wrong, mut misfits) = (Vec::new(), 0);
         let event = size[0] * size[1] * self.channels;

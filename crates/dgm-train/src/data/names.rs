@@ -74,9 +74,13 @@ impl ColumnSpec {
         own + usize::from(self.imputed.is_some())
     }
 
-    /// Whether the column is in one-hot form.
-    pub fn is_one_hot(&self) -> bool {
-        matches!(self.kind, ColumnKind::Category { .. })
+    /// What the column's numbers mean to a model: its name, its type and its levels, and whether one of them says what is missing.
+    pub fn meaning(&self) -> (String, ColumnKind, bool) {
+        let kind = match &self.kind {
+            ColumnKind::Number { .. } | ColumnKind::Integer => ColumnKind::Number { decimals: None },
+            kind => kind.clone(),
+        };
+        (self.name.clone(), kind, self.imputed.is_some())
     }
 
     /// Appends what stands for a cell of this value: a number, the number of a level (of one that is not there, its count), or

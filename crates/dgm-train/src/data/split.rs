@@ -15,19 +15,26 @@ use crate::error::{Error, Result};
 /// Rows read at once where all are needed.
 const CHUNK: usize = 256;
 
-/// A standard deviation below so many steps between neighbouring numbers is one of numbers whose rounding a likelihood would
-/// see: it moves a standardised number by up to 1/512.
-const LOST: f64 = 256.0;
+/// Steps between neighbouring numbers that a standard deviation is at least. Below it a likelihood would see their rounding: in
+/// 64 bits that moves a standardised number by up to 1/512, and what depends on an offset is no figure. Numbers of a file in fewer bits
+/// are taken as they are while they differ at all.
+fn least_steps(epsilon: f64) -> f64 {
+    if epsilon > f64::EPSILON { 4.0 } else { 256.0 }
+}
 
 /// Numbers whose digits are lost, and how to keep them.
-fn lost(name: &str, mean: f64, std: f64, step: f64) -> Error {
-    let bits = if step > 1e-10 * mean.abs() { 32 } else { 64 };
-    let save = if bits == 32 { " save it in 64 bits (float64), or" } else { "" };
+fn lost(name: &str, mean: f64, std: f64, epsilon: f64) -> Error {
+    let (bits, save) = match epsilon {
+        1e-4.. => (16, " save them in 64 bits (float64), or"),
+        1e-10.. => (32, " save them in 64 bits (float64), or"),
+        _ => (64, ""),
+    };
+    let step = epsilon * mean.abs();
     Error::input(format!(
         "{name}: found a standard deviation of {std:e} around a mean of {mean:e}, where {bits}-bit numbers are {step:e} apart; expected at \
          least {} times that, or the digits that differ are lost;{save} subtract a constant such as {mean:e} from the numbers before they \
          are written to the file",
-        LOST
+        least_steps(epsilon)
     ))
 }
 
@@ -249,30 +256,45 @@ impl Field {
         let mut first: Vec<Option<f64>> = vec![None; groups];
         let mut varies = vec![false; groups];
         let mut sums = vec![0.0f64; groups];
+        let mut largest = vec![0.0f64; groups];
         self.each(
             |group, value| {
                 let origin = *first[group].get_or_insert(value);
                 varies[group] |= origin != value;
                 sums[group] += value - origin;
+                largest[group] = largest[group].max((value - origin).abs());
             },
             groups,
         )?;
         let n = (self.len() * width / groups.max(1)) as f64;
         let origins: Vec<f64> = first.iter().map(|first| first.unwrap_or(0.0)).collect();
         let offsets: Vec<f64> = sums.iter().map(|sum| if *sum == 0.0 { 0.0 } else { sum / n }).collect();
+        // A power of two near the largest difference: dividing by it is exact, and no square leaves the range of the numbers.
+        let units: Vec<f64> =
+            largest.iter().map(|largest| 2f64.powi(largest.log2().floor().clamp(-1000.0, 1000.0) as i32)).collect();
         let mut squares = vec![0.0f64; groups];
-        self.each(|group, value| squares[group] += (value - origins[group] - offsets[group]).powi(2), groups)?;
+        self.each(
+            |group, value| squares[group] += ((value - origins[group] - offsets[group]) / units[group]).powi(2),
+            groups,
+        )?;
         let mut scale = Scale::default();
         for group in 0..groups {
             let (origin, offset) = (origins[group], offsets[group]);
             let std = match varies[group] {
-                true => (squares[group] / n).sqrt().max(f64::MIN_POSITIVE),
+                true => (squares[group] / n).sqrt() * units[group],
                 false => 1.0,
             };
             let mean = origin + offset;
-            let step = self.rows.epsilon() * mean.abs();
-            if varies[group] && std < LOST * step {
-                return Err(lost(&name(group), mean, std, step));
+            let epsilon = self.rows.epsilon();
+            if varies[group] && (std < least_steps(epsilon) * epsilon * mean.abs() || std < f64::MIN_POSITIVE) {
+                return Err(lost(&name(group), mean, std, epsilon));
+            }
+            if !(std.is_finite() && sums[group].is_finite()) {
+                return Err(Error::input(format!(
+                    "{}: found numbers of up to {:e}, whose sum 64-bit numbers do not hold; expected smaller ones; give them in a larger unit",
+                    name(group),
+                    largest[group].max(origin.abs())
+                )));
             }
             // What the sum lost (Knuth's two-sum); next to nothing is nothing.
             let back = mean - origin;

@@ -57,6 +57,8 @@ pub(super) struct Store {
     width: usize,
     /// Numbers from the beginning of one row to that of the next.
     stride: usize,
+    /// How far two numbers around 1 are apart at least.
+    epsilon: f64,
 }
 
 #[derive(Clone, Debug)]
@@ -73,22 +75,46 @@ enum Numbers {
 impl Store {
     /// Rows of whole numbers from 0 to 255, one row after the other; what is left over at the end is no row.
     pub(super) fn bytes(width: usize, numbers: Vec<u8>) -> Self {
-        Self { rows: numbers.len() / width.max(1), width, stride: width, numbers: Numbers::Bytes(Arc::new(numbers)) }
+        Self {
+            rows: numbers.len() / width.max(1),
+            width,
+            stride: width,
+            numbers: Numbers::Bytes(Arc::new(numbers)),
+            epsilon: f64::EPSILON,
+        }
     }
 
     /// Rows of whole numbers from 0 to 65535.
     pub(super) fn words(width: usize, numbers: Vec<u16>) -> Self {
-        Self { rows: numbers.len() / width.max(1), width, stride: width, numbers: Numbers::Words(Arc::new(numbers)) }
+        Self {
+            rows: numbers.len() / width.max(1),
+            width,
+            stride: width,
+            numbers: Numbers::Words(Arc::new(numbers)),
+            epsilon: f64::EPSILON,
+        }
     }
 
     /// Rows of any numbers of 64 bits.
     pub(super) fn doubles(width: usize, numbers: Vec<f64>) -> Self {
-        Self { rows: numbers.len() / width.max(1), width, stride: width, numbers: Numbers::Doubles(Arc::new(numbers)) }
+        Self {
+            rows: numbers.len() / width.max(1),
+            width,
+            stride: width,
+            numbers: Numbers::Doubles(Arc::new(numbers)),
+            epsilon: f64::EPSILON,
+        }
     }
 
     /// Rows of any numbers of 32 bits.
     pub(super) fn floats(width: usize, numbers: Vec<f32>) -> Self {
-        Self { rows: numbers.len() / width.max(1), width, stride: width, numbers: Numbers::Floats(Arc::new(numbers)) }
+        Self {
+            rows: numbers.len() / width.max(1),
+            width,
+            stride: width,
+            numbers: Numbers::Floats(Arc::new(numbers)),
+            epsilon: f64::EPSILON,
+        }
     }
 
     /// Rows of `width` zeros and ones in `bytes` bytes each, the first in the highest bit of the first byte.
@@ -98,12 +124,23 @@ impl Store {
     /// When the bytes do not hold so many.
     pub(super) fn bits(width: usize, bytes: usize, numbers: Vec<u8>) -> Self {
         assert!(width.div_ceil(8) <= bytes, "Store::bits: {width} numbers in {bytes} bytes");
-        Self { rows: numbers.len() / bytes.max(1), width, stride: bytes, numbers: Numbers::Bits(Arc::new(numbers)) }
+        Self {
+            rows: numbers.len() / bytes.max(1),
+            width,
+            stride: bytes,
+            numbers: Numbers::Bits(Arc::new(numbers)),
+            epsilon: f64::EPSILON,
+        }
     }
 
     /// `rows` rows that are read when they are asked for.
     pub(super) fn elsewhere(rows: usize, width: usize, reader: impl ReadRow + 'static) -> Self {
-        Self { rows, width, stride: width, numbers: Numbers::Elsewhere(Arc::new(reader)) }
+        Self { rows, width, stride: width, numbers: Numbers::Elsewhere(Arc::new(reader)), epsilon: f64::EPSILON }
+    }
+
+    /// The same, whose numbers were such in the file: what its rounding took, they have lost.
+    pub(super) fn of(self, element: Element) -> Self {
+        Self { epsilon: element.epsilon(), ..self }
     }
 
     /// Number of rows.
@@ -202,9 +239,8 @@ impl View {
     /// How far two numbers around 1 are apart at least.
     pub(super) fn epsilon(&self) -> f64 {
         match &self.store.numbers {
-            Numbers::Floats(_) => f64::from(f32::EPSILON),
             Numbers::Elsewhere(reader) => reader.epsilon(),
-            _ => f64::EPSILON,
+            _ => self.store.epsilon,
         }
     }
 
@@ -247,6 +283,15 @@ impl Element {
     /// Whether 32 bits hold every such number.
     pub(super) fn fits_f32(self) -> bool {
         self.size <= if self.kind == Kind::Float { 4 } else { 2 }
+    }
+
+    /// How far two such numbers around 1 are apart at least; whole numbers are exact.
+    pub(super) fn epsilon(self) -> f64 {
+        match (self.kind, self.size) {
+            (Kind::Float, 2) => 2f64.powi(-10),
+            (Kind::Float, 4) => f64::from(f32::EPSILON),
+            _ => f64::EPSILON,
+        }
     }
 
     /// Calls `each` with every number that lies in `bytes`; whole numbers beyond 2⁵³ are rounded.
@@ -330,7 +375,7 @@ impl FileState {
 
 impl ReadRow for FileRows {
     fn epsilon(&self) -> f64 {
-        if self.element.fits_f32() { f64::from(f32::EPSILON) } else { f64::EPSILON }
+        self.element.epsilon()
     }
 
     fn append(&self, row: usize, numbers: &mut Vec<f64>) -> Result<()> {

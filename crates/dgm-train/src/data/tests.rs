@@ -117,3 +117,18 @@ fn a_split_without_examples_is_an_error() {
     let message = data.check().unwrap_err().to_string();
     assert!(message.starts_with("digits: the validation split has no example"), "{message}");
 }
+
+#[test]
+fn numbers_of_any_size_have_a_deviation() {
+    let small: Vec<f64> = (0..50u32).map(|i| f64::from(i * i * 31 % 97) / 64.0).collect();
+    let reference = table(1, &small).scale_of(false, &|_| "x".into()).unwrap();
+    for exponent in [-600, -300, 300, 900] {
+        let unit = 2f64.powi(exponent);
+        let scaled: Vec<f64> = small.iter().map(|x| x * unit).collect();
+        let scale = table(1, &scaled).scale_of(false, &|_| "x".into()).unwrap();
+        assert_eq!(scale.std[0], reference.std[0] * unit);
+        assert_eq!(scale.standardize(&scaled), reference.standardize(&small));
+    }
+    let error = table(1, &[1e308, -1e308, 1e308]).scale_of(false, &|_| "x".into()).unwrap_err().to_string();
+    assert!(error.contains("give them in a larger unit"), "{error}");
+}

@@ -172,12 +172,15 @@ pub(super) fn kept_rows(table: &Table, parts: &Parts, missing: Missing) -> Resul
     };
     let used: Vec<&Column> =
         parts.target.iter().chain(&parts.condition).filter_map(|&index| table.columns().get(index)).collect();
-    let holes = |columns: &[usize]| {
-        let named = columns.iter().filter_map(|&index| table.columns().get(index)).filter(|column| column.missing > 0);
-        named.map(|column| format!("{} {}", name_of(column), column.missing)).collect::<Vec<_>>().join(", ")
-    };
     let all = 0..table.rows();
-    if used.iter().all(|column| column.missing == 0) {
+    let count = |index: &usize| all.clone().filter(|&row| is_missing(index, row)).count();
+    let counts: Vec<(usize, usize)> = used.iter().map(|column| (column.index, count(&column.index))).collect();
+    let holes = |columns: &[usize]| {
+        let of_these = counts.iter().filter(|(index, n)| *n > 0 && columns.contains(index));
+        let named = of_these.filter_map(|(index, n)| Some(format!("{} {n}", name_of(table.columns().get(*index)?))));
+        named.collect::<Vec<_>>().join(", ")
+    };
+    if counts.iter().all(|(_, n)| *n == 0) {
         return Ok((all.collect(), Vec::new()));
     }
     let without = |columns: &[usize]| -> Vec<usize> {

@@ -56,8 +56,9 @@ pub struct CsvConfig {
     #[serde(default)]
     pub missing: Missing,
     /// The columns that are modelled.
+    #[serde(deserialize_with = "select::one_or_more")]
     pub target: Vec<ColumnRef>,
-    /// The columns that they are conditioned on; `"none"`: nothing. Default: all the others.
+    /// The columns that they are conditioned on; `"none"`: nothing. Default: `"others"`.
     #[serde(default)]
     pub condition: Conditions,
     /// Columns that are not used.
@@ -356,8 +357,8 @@ fn check_labels(table: &Table, column: &Column, classes: usize) -> Result<()> {
             let last = classes - 1;
             return Err(Error::input(format!(
                 "{}:{}: {}: found the label {value}; expected a whole number from 0 to {last} (data.target_classes = {classes}); \
-                 set data.target_classes to one more than the largest label, or name the column in data.categorical to take its numbers \
-                 as names",
+                 set data.target_classes to one more than the largest label, or leave it out and name the column in data.categorical to \
+                 take its numbers as names",
                 table.name(),
                 table.line(row),
                 column.title()

@@ -43,13 +43,38 @@ impl<'de> Deserialize<'de> for ColumnRef {
     }
 }
 
+/// Reads a list of columns, or one column by itself.
+pub(super) fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<ColumnRef>, D::Error> {
+    struct Visitor;
+    impl<'de> serde::de::Visitor<'de> for Visitor {
+        type Value = Vec<ColumnRef>;
+
+        fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            formatter.write_str("a list of columns by name or index, such as [\"strength\"] or [8]")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, name: &str) -> std::result::Result<Self::Value, E> {
+            Ok(vec![ColumnRef::Name(name.to_owned())])
+        }
+
+        fn visit_i64<E: serde::de::Error>(self, index: i64) -> std::result::Result<Self::Value, E> {
+            ColumnRef::deserialize(serde::de::value::I64Deserializer::new(index)).map(|column| vec![column])
+        }
+
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, list: A) -> std::result::Result<Self::Value, A::Error> {
+            Vec::deserialize(SeqAccessDeserializer::new(list))
+        }
+    }
+    deserializer.deserialize_any(Visitor)
+}
+
 /// The columns of the condition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Conditions {
-    /// All that are neither targets nor excluded, nor number the rows, nor hold free text: `[]`.
+    /// `"others"`: all that are neither targets nor excluded, nor number the rows, nor hold free text.
     #[default]
     Others,
-    /// `"none"`: there is no condition.
+    /// `"none"` or `[]`: there is no condition.
     None,
     /// These.
     Columns(Vec<ColumnRef>),
@@ -58,7 +83,7 @@ pub enum Conditions {
 impl Serialize for Conditions {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         match self {
-            Self::Others => serializer.collect_seq([(); 0]),
+            Self::Others => serializer.serialize_str("others"),
             Self::None => serializer.serialize_str("none"),
             Self::Columns(columns) => columns.serialize(serializer),
         }
@@ -72,11 +97,12 @@ impl<'de> Deserialize<'de> for Conditions {
             type Value = Conditions;
 
             fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("a list of columns, or \"none\"")
+                formatter.write_str("a list of columns, \"others\" or \"none\"")
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> std::result::Result<Conditions, E> {
                 match text {
+                    "others" => Ok(Conditions::Others),
                     "none" => Ok(Conditions::None),
                     _ => Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)),
                 }
@@ -84,7 +110,7 @@ impl<'de> Deserialize<'de> for Conditions {
 
             fn visit_seq<A: serde::de::SeqAccess<'de>>(self, list: A) -> std::result::Result<Conditions, A::Error> {
                 let columns = Vec::<ColumnRef>::deserialize(SeqAccessDeserializer::new(list))?;
-                Ok(if columns.is_empty() { Conditions::Others } else { Conditions::Columns(columns) })
+                Ok(if columns.is_empty() { Conditions::None } else { Conditions::Columns(columns) })
             }
         }
         deserializer.deserialize_any(Visitor)
@@ -112,26 +138,32 @@ impl CsvConfig {
         let excluded = pick(table, &self.exclude, "exclude", &target)?;
         let categorical = pick(table, &self.categorical, "categorical", &[])?;
         let mut parts = Parts { target, categorical, ..Parts::default() };
+        let mut of_splits = Vec::new();
+        for (column, key) in [(&self.split_column, "split_column"), (&self.group_column, "group_column")] {
+            if let Some(column) = column {
+                of_splits.push(one(table, column, key)?.index);
+            }
+        }
         if let Some(&both) = excluded.iter().find(|index| parts.target.contains(index)) {
             return Err(twice(table, both, "exclude", "a target"));
         }
         match &self.condition {
             Conditions::None => {}
             Conditions::Columns(columns) => {
-                parts.condition = pick(table, columns, "condition", &parts.target)?;
+                parts.condition = pick(table, columns, "condition", &[&parts.target[..], &of_splits].concat())?;
                 if let Some(&both) = parts.condition.iter().find(|index| parts.target.contains(index)) {
                     return Err(twice(table, both, "condition", "a target"));
                 }
-                // What a pattern takes may be excluded again; a column of both lists by name is a slip, and left out.
+                let named = pick(table, &without_patterns(columns, table), "condition", &[])?;
+                let excluded_by_name = pick(table, &without_patterns(&self.exclude, table), "exclude", &[])?;
+                if let Some(&both) = named.iter().find(|index| excluded_by_name.contains(index)) {
+                    return Err(twice(table, both, "exclude", "part of the condition"));
+                }
+                // What a pattern takes may be excluded again.
                 parts.condition.retain(|index| !excluded.contains(index));
             }
             Conditions::Others => {
-                let mut other = excluded;
-                for (column, key) in [(&self.split_column, "split_column"), (&self.group_column, "group_column")] {
-                    if let Some(column) = column {
-                        other.push(one(table, column, key)?.index);
-                    }
-                }
+                let other = [excluded, of_splits].concat();
                 for column in table.columns() {
                     let taken = other.contains(&column.index) || parts.target.contains(&column.index);
                     match why_not(column).filter(|_| !parts.categorical.contains(&column.index)) {
@@ -170,6 +202,16 @@ fn why_not(column: &Column) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// The columns of a list that are meant by index or by their whole name.
+fn without_patterns(columns: &[ColumnRef], table: &Table) -> Vec<ColumnRef> {
+    let is_name = |name: &String| table.columns().iter().any(|column| column.name.as_ref() == Some(name));
+    let exact = |column: &&ColumnRef| match column {
+        ColumnRef::Index(_) => true,
+        ColumnRef::Name(name) => is_name(name),
+    };
+    columns.iter().filter(exact).cloned().collect()
 }
 
 fn twice(table: &Table, index: usize, key: &str, other: &str) -> Error {

@@ -7,7 +7,7 @@ use dgm_core::random::Seed;
 use super::{CsvConfig, select};
 use crate::data::file::{Fingerprint, Source};
 use crate::data::fraction::part;
-use crate::data::table::Table;
+use crate::data::table::{Column, Kind, Table};
 use crate::error::{Error, Result};
 
 impl CsvConfig {
@@ -77,15 +77,18 @@ impl CsvConfig {
                 None => fresh(&mut next),
             });
         }
-        if next <= 2 || matches!(column.kind, crate::data::table::Kind::Text) {
-            return Err(Error::input(format!(
-                "data.group_column: {} of {} holds {next} groups; expected 3 at least, one a split, whose names are kept; name \
-                 another column, or leave the key out",
-                column.title(),
-                table.name()
-            )));
-        }
-        Ok(Some(groups))
+        let problem = match next {
+            _ if column.kind == Kind::Text && column.levels().is_empty() => {
+                "more words, or longer ones, than are kept; expected at most 65536 different ones".to_owned()
+            }
+            0..=2 => format!("{next} groups; expected 3 at least, one a split"),
+            _ => return Ok(Some(groups)),
+        };
+        Err(Error::input(format!(
+            "data.group_column: {} of {} holds {problem}; name another column, or leave the key out",
+            column.title(),
+            table.name()
+        )))
     }
 }
 
@@ -126,7 +129,7 @@ fn draw(
 }
 
 /// The rows whose cell in this column says training, validation or test.
-fn by_column(table: &Table, column: &crate::data::table::Column) -> Result<[Vec<usize>; 3]> {
+fn by_column(table: &Table, column: &Column) -> Result<[Vec<usize>; 3]> {
     let mut splits = [Vec::new(), Vec::new(), Vec::new()];
     for row in 0..table.rows() {
         let word = column.word(row).unwrap_or_default();
@@ -154,6 +157,8 @@ fn by_column(table: &Table, column: &crate::data::table::Column) -> Result<[Vec<
 fn read_rows(path: &Path, key: &str, mark: u8, taken: &mut [u8], fingerprint: &mut Fingerprint) -> Result<Vec<usize>> {
     let mut source = Source::open(path, key, "a file of row indices")?;
     let text = source.read_text()?;
+    // With its length: a row that moves from one file to the other is another split.
+    fingerprint.update(&(text.len() as u64).to_le_bytes());
     fingerprint.update(text.as_bytes());
     let rows = taken.len();
     let mut indices = Vec::new();
