@@ -14,6 +14,7 @@ pub mod draw;
 pub mod error;
 pub mod evaluate;
 pub mod files;
+pub mod provenance;
 pub mod recipe;
 pub mod report;
 pub mod run_folder;

@@ -1,10 +1,11 @@
 //! The folder of a run: all that is needed to go on, to repeat or to explain.
 
-use crate::backend::{Backend, cpu_kind};
+use crate::backend::Backend;
 use crate::config::{Config, ConfigFile, Missing};
-use crate::data::{self, Dataset, Names, Vocabulary};
+use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
+use crate::provenance::{Provenance, StartedFrom};
 use crate::report::tell;
 use crate::train::checkpoint::{Checkpoint, Progress};
 use crate::train::checkpoints::Checkpoints;
@@ -13,11 +14,10 @@ use crate::train::{AT_END, initial_model, restore};
 use burn::module::Module;
 use burn::tensor::Device;
 use dgm_models::{AnyModel, DataSpec, Ensemble};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Where a run's files are.
 #[derive(Clone, Debug)]
@@ -29,61 +29,6 @@ pub struct RunFolder {
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
-}
-
-/// Where a run comes from: `provenance.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Provenance {
-    /// Version of this program.
-    pub version: String,
-    /// Version of Burn.
-    pub burn: String,
-    /// The backend, as given.
-    pub backend: String,
-    /// The adapter that the backend runs on.
-    pub adapter: String,
-    /// The kind of the CPU, as [`cpu_kind`] names it; runs of older versions did not write it down.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cpu: Option<String>,
-    /// The seed.
-    pub seed: u64,
-    /// The name of the data.
-    pub data: String,
-    /// SHA-256 over the data's sources.
-    pub data_sha256: String,
-    /// Examples for training, validation and test.
-    pub examples: [usize; 3],
-    /// The data as the model sees them.
-    pub spec: DataSpec,
-    /// What columns and classes are called.
-    #[serde(default)]
-    pub names: Names,
-    /// What is odd about the data, so that a figure may mislead.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub warnings: Vec<String>,
-    /// What was done to the data that changes what their likelihood means.
-    #[serde(default)]
-    pub transforms: Vec<String>,
-    /// Entropy of the distribution that the data were drawn from, in nats an example, where it is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub entropy: Option<f64>,
-    /// What the levels stand for, where they are symbols of a text: to write texts, the text itself is not needed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub vocabulary: Option<Vocabulary>,
-    /// The run at whose best weights it began, where it did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<StartedFrom>,
-    /// Seconds since 1970 when the run began.
-    pub began: u64,
-}
-
-/// The run at whose best weights another begins: fine-tuning.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StartedFrom {
-    /// Its folder, as an absolute path.
-    pub run: PathBuf,
-    /// SHA-256 of the weights, as in its `result.json`.
-    pub weights_sha256: String,
 }
 
 impl RunFolder {
@@ -184,25 +129,7 @@ impl RunFolder {
         backend: &Backend,
         from: Option<StartedFrom>,
     ) -> Result<()> {
-        let provenance = Provenance {
-            version: env!("CARGO_PKG_VERSION").into(),
-            burn: "0.22.1".into(),
-            backend: backend.name.clone(),
-            adapter: backend.adapter(),
-            cpu: Some(cpu_kind().into()),
-            seed: config.seed,
-            data: dataset.name.clone(),
-            data_sha256: dataset.fingerprint.clone(),
-            examples: [dataset.train.len(), dataset.validation.len(), dataset.test.len()],
-            spec: dataset.spec.clone(),
-            names: dataset.names.clone(),
-            warnings: dataset.warnings.clone(),
-            transforms: dataset.transforms.clone(),
-            entropy: dataset.entropy,
-            vocabulary: dataset.vocabulary.clone(),
-            from,
-            began: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
-        };
+        let provenance = Provenance::of(config, dataset, backend, from);
         if self.path.join("config.toml").exists() {
             // Made by another process between the look into the folder and the lock.
             return Err(Error::input(format!(
@@ -287,7 +214,7 @@ impl RunFolder {
     pub fn dataset(&self, config: &Config) -> Result<Dataset> {
         let dataset = data::of_run(config)?;
         let Provenance { data_sha256: began_with, examples, .. } = self.provenance()?;
-        let now = [dataset.train.len(), dataset.validation.len(), dataset.test.len()];
+        let now = dataset.examples();
         if began_with == dataset.fingerprint && examples != now {
             return Err(Error::input(format!(
                 "{}: the run began with {examples:?} examples for training, validation and test, and now these are {now:?}; evaluate it \

@@ -3,7 +3,8 @@
 use crate::config::Config;
 use crate::data::{ColumnSpec, Dataset, Names};
 use crate::error::{Error, Result};
-use crate::run_folder::{Provenance, RunFolder, StartedFrom, listed};
+use crate::provenance::{Provenance, StartedFrom};
+use crate::run_folder::{RunFolder, listed};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::{initial_model, restore, weights_sha256};
 use burn::tensor::Device;

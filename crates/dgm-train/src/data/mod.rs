@@ -237,6 +237,11 @@ impl Dataset {
         }
     }
 
+    /// Examples for training, validation and test.
+    pub fn examples(&self) -> [usize; 3] {
+        [&self.train, &self.validation, &self.test].map(Split::len)
+    }
+
     /// What one token is, where the targets are tokens of a text.
     pub fn tokens(&self) -> Option<Unit> {
         self.test.tokens.map(|tokens| tokens.unit)

@@ -145,6 +145,11 @@ pub fn class_name(classes: &[String], class: usize) -> String {
 }
 
 impl Names {
+    /// Whether nothing has a name.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// The class that somebody means by this text: its name, or its number.
     pub fn class(&self, text: &str) -> Option<usize> {
         let number = || text.parse().ok().filter(|&class| self.classes.is_empty() || class < self.classes.len());

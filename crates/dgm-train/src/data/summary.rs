@@ -39,7 +39,7 @@ pub struct Summary {
     /// Training, validation, test.
     pub splits: Vec<SplitSummary>,
     /// What columns and classes are called.
-    #[serde(skip_serializing_if = "is_unnamed")]
+    #[serde(skip_serializing_if = "Names::is_empty")]
     pub names: Names,
     /// What is odd about the data, so that a figure may mislead.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -48,10 +48,6 @@ pub struct Summary {
     pub transforms: Vec<String>,
     /// Entropy of the distribution that the examples were drawn from, in nats an example, where it is known.
     pub entropy: Option<f64>,
-}
-
-fn is_unnamed(names: &Names) -> bool {
-    *names == Names::default()
 }
 
 fn is_zero(n: &usize) -> bool {
