@@ -44,7 +44,6 @@ impl Table {
     /// # Errors
     ///
     /// A file that cannot be read or is no text, rows with different numbers of cells, and a table without rows.
-    #[allow(dead_code)]
     pub(crate) fn open(path: &Path, key: &str, options: &Options, fingerprint: &mut Fingerprint) -> Result<Self> {
         let open = || Source::open(path, key, "a table");
         read::read(open, options, &mut |text| fingerprint.update(text.as_bytes()))
