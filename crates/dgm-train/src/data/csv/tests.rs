@@ -15,12 +15,25 @@ fn config(path: PathBuf) -> CsvConfig {
 
 /// Loads a table with this text.
 fn read(text: &str, change: impl FnOnce(&mut CsvConfig)) -> Result<Dataset> {
+    read_by(Seed(0), text, change)
+}
+
+/// The same with the splits of this seed.
+fn read_by(seed: Seed, text: &str, change: impl FnOnce(&mut CsvConfig)) -> Result<Dataset> {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("t.csv");
     std::fs::write(&path, text).unwrap();
-    for (name, rows) in
-        [("train", "0 1.0e+00\n3"), ("test", "2\n"), ("overlap", "2\n3"), ("beyond", "0\n5"), ("word", "x")]
-    {
+    for (name, rows) in [
+        ("train", "0 1.0e+00\n3"),
+        ("test", "2\n"),
+        ("overlap", "2\n3"),
+        ("beyond", "0\n5"),
+        ("word", "x"),
+        ("fewer", "0 1.0e+00\n"),
+        ("more", "3\n2\n"),
+        ("first three", "0 1 2"),
+        ("last", "3"),
+    ] {
         std::fs::write(folder.path().join(name), rows).unwrap();
     }
     let mut config = config(path);
@@ -28,7 +41,7 @@ fn read(text: &str, change: impl FnOnce(&mut CsvConfig)) -> Result<Dataset> {
     for rows in [&mut config.train_rows, &mut config.test_rows].into_iter().flatten() {
         *rows = folder.path().join(&rows);
     }
-    load(&DataConfig::Csv(config), Seed(0)).map_err(|error| {
+    load(&DataConfig::Csv(config), seed).map_err(|error| {
         let message = error.to_string();
         assert!(!message.contains('\n'), "{message}");
         Error::input(message.replace(&format!("{}/", folder.path().display()), ""))
@@ -73,6 +86,33 @@ fn random_splits_hold_every_row_once_and_follow_the_seed() {
     assert_eq!(targets(&data), (0..100).map(|i| f64::from(i) * 2.0).collect::<Vec<_>>());
     let again = read(&text, |_| {}).unwrap();
     assert_eq!(all(&again.test.target), all(&data.test.target));
+    let other = read_by(Seed(1), &text, |_| {}).unwrap();
+    assert_ne!(all(&other.test.target), all(&data.test.target));
+    assert_eq!((targets(&other), other.fingerprint), (targets(&data), data.fingerprint));
+}
+
+#[test]
+fn a_row_that_moves_to_the_other_file_is_another_split() {
+    let with = |train: &'static str, test: &'static str| {
+        let data = read(FOUR, move |config| {
+            (config.train_rows, config.test_rows) = (Some(train.into()), Some(test.into()));
+        });
+        data.unwrap().fingerprint
+    };
+    // Rows 0, 1, 3 and 2; rows 0, 1 and 3, 2.
+    assert_ne!(with("train", "test"), with("fewer", "more"));
+}
+
+#[test]
+fn groups_may_be_many_words() {
+    let text: String = (0..5000).map(|i| format!("{i}.5,{},customer{}\n", i * i % 1000, i / 2 * 2)).collect();
+    let data = read(&format!("x,y,who\n{text}"), |config| {
+        (config.target, config.group_column) = (vec![name("y")], Some(name("who")));
+    });
+    let data = data.unwrap();
+    assert_eq!(data.examples().iter().sum::<usize>(), 5000);
+    // Two rows each: every split has an even number of them.
+    assert!(data.examples().iter().all(|n| n % 2 == 0), "{:?}", data.examples());
 }
 
 /// The targets of all splits in ascending order.
@@ -159,24 +199,26 @@ const CATS: &str = "kind,size,tame,y\ncat,1.5,yes,1.25\ndog,2.5,no,2\ncat,3.5,ye
 fn words_are_categories_with_a_place_for_those_that_training_never_saw() {
     let data = read(CATS, |config| {
         config.target = vec![name("y")];
-        config.train_rows = Some("train".into());
-        config.test_rows = Some("test".into());
+        config.train_rows = Some("first three".into());
+        config.test_rows = Some("last".into());
     });
-    // Rows 0, 1 and 3 are for training and validation, row 2 is the test.
+    // The emu is in the test alone.
     let data = data.unwrap();
-    let test = all(&data.test.condition.clone().unwrap());
     let ColumnKind::Category { levels } = &data.names.condition[0].kind else { panic!("{:?}", data.names) };
-    assert_eq!(levels.len(), 2);
-    let place = levels.iter().position(|level| level == "cat").unwrap_or(2);
-    assert_eq!(test.row(0)[..3], [0, 1, 2].map(|at| f64::from(u8::from(at == place))));
-    // 3.5, and yes as 1.
-    assert_eq!(test.row(0)[3..], [3.5, 1.0]);
-    let cells = Names::cells(&data.names.condition, test.row(0), &[]);
-    assert_eq!(cells[1..], ["3.5", "yes"]);
-    assert!(place == 2 || cells[0] == "cat");
+    assert!(levels.contains(&"cat".to_owned()) && !levels.contains(&"emu".to_owned()), "{levels:?}");
+    let width = levels.len() + 1;
+    let one_hot = |level: usize| (0..width).map(|at| f64::from(u8::from(at == level))).collect::<Vec<_>>();
+    let test = all(&data.test.condition.clone().unwrap());
+    // 4.5, and no as 0.
+    assert_eq!(test.row(0), [one_hot(levels.len()), vec![4.5, 0.0]].concat());
+    assert_eq!(Names::cells(&data.names.condition, test.row(0), &[]), ["", "4.5", "no"]);
+    let train = all(&data.train.condition.clone().unwrap());
+    assert!((0..train.rows()).all(|i| train.row(i)[levels.len()] == 0.0));
+    let cells = Names::cells(&data.names.condition, train.row(0), &[]);
+    assert!(levels.contains(&cells[0]) && ["yes", "no"].contains(&cells[2].as_str()), "{cells:?}");
     // One-hot numbers have no units.
     let scale = data.spec.condition.unwrap().scale;
-    assert_eq!((&scale.mean[..3], &scale.std[..3]), (&[0.0; 3][..], &[1.0; 3][..]));
+    assert_eq!((&scale.mean[..width], &scale.std[..width]), (&vec![0.0; width][..], &vec![1.0; width][..]));
 }
 
 #[test]
