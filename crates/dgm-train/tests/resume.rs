@@ -80,6 +80,24 @@ fn a_signal_ends_a_run_with_a_checkpoint_and_its_exit_code_and_the_run_goes_on_t
 
 #[cfg(unix)]
 #[test]
+fn a_signal_that_comes_twice_at_once_is_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["--config", "conditional.toml", "--out", "run", "--quiet", "--set", "training.epochs=1000"];
+    let mut child = dgm(folder.path()).args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while !folder.path().join("run/metrics.jsonl").exists() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    // As `timeout` does: the process, then its group.
+    let id = child.id().to_string();
+    std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap();
+    std::process::Command::new("kill").args(["-CONT", &id]).status().unwrap();
+    std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert_eq!(checkpoints(folder.path(), "run").steps().unwrap().len(), 1);
+}
+
+#[cfg(unix)]
+#[test]
 fn a_signal_that_the_caller_has_ignored_stays_ignored() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = std::process::Command::new("sh");

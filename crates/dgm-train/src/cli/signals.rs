@@ -3,8 +3,12 @@
 use crate::error::{Error, Result};
 use crate::report::progress::{self, LogFormat};
 use crate::report::tell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+/// What comes this soon after the first signal is the same wish told twice, as `timeout` tells the process and then its group.
+const SAME: Duration = Duration::from_millis(500);
 
 /// What signals leave behind.
 #[derive(Clone)]
@@ -12,6 +16,8 @@ pub(super) struct Stop {
     /// Set by the first signal; the next ends the program at once.
     pub(super) flag: Arc<AtomicBool>,
     code: Arc<AtomicU8>,
+    /// When the first signal came.
+    first: Arc<OnceLock<Instant>>,
     /// Whether there are steps to stop after; before and after that there is nothing to save.
     training: Arc<AtomicBool>,
     log_format: LogFormat,
@@ -24,7 +30,13 @@ impl Stop {
     /// # Errors
     /// The system refuses.
     pub(super) fn on_signal(log_format: LogFormat) -> Result<Self> {
-        let stop = Self { flag: Arc::default(), code: Arc::default(), training: Arc::default(), log_format };
+        let stop = Self {
+            flag: Arc::default(),
+            code: Arc::default(),
+            first: Arc::default(),
+            training: Arc::default(),
+            log_format,
+        };
         stop.listen().map_err(|error| Error::run(format!("signals cannot be handled: {error}")))?;
         Ok(stop)
     }
@@ -40,8 +52,14 @@ impl Stop {
     }
 
     fn arrived(&self, code: u8) {
+        if !self.training.load(Ordering::SeqCst) {
+            std::process::exit(i32::from(code));
+        }
+        if self.first.get_or_init(Instant::now).elapsed() < SAME && self.flag.load(Ordering::SeqCst) {
+            return;
+        }
         self.code.store(code, Ordering::SeqCst);
-        if self.flag.swap(true, Ordering::SeqCst) || !self.training.load(Ordering::SeqCst) {
+        if self.flag.swap(true, Ordering::SeqCst) {
             std::process::exit(i32::from(code));
         }
         let text = "stopping after this step; once more to stop at once";
