@@ -30,7 +30,7 @@ images::source! {
         /// Examples for validation. Default: those at the end of `train`.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub validation: Option<String>,
-        /// Examples for the test. Default: the tenth at the end of `train`, before anything else is taken from it.
+        /// Examples for the test. Default: a tenth of `train`, drawn by the seed, and so are then those for validation.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub test: Option<String>,
         /// Labels of `train`, whole numbers.
@@ -195,7 +195,11 @@ impl NpyConfig {
         let Part { shape, levels, images: train } = train;
         let (train, test) = match test {
             Some(test) => (train, test.images),
-            None => cut(&train, part_of(train.len(), tenth())),
+            None => {
+                // What lies in order, such as class by class, would give a test of the last class alone.
+                let order = seed.stream("arrays.split", 0).permutation(train.len());
+                cut(&train.select(&order), part_of(train.len(), tenth()))
+            }
         };
         let (train, validation) = match validation {
             Some(validation) => (train, validation.images),

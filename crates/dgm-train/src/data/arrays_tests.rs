@@ -50,14 +50,17 @@ fn le(numbers: &[f32]) -> Vec<u8> {
 }
 
 #[test]
-fn without_a_test_array_the_end_of_the_examples_is_the_test() {
+fn without_a_test_array_a_tenth_of_the_examples_is_drawn() {
     let mut files = Files::new();
     files.config.test = None;
     files.write("train.npy", "<f8", "(30, 1)", &(0..30).flat_map(|i| f64::from(i).to_le_bytes()).collect::<Vec<_>>());
     let data = files.load().unwrap();
-    assert_eq!(all(&data.test.target).values(), [27.0, 28.0, 29.0]);
-    assert_eq!(all(&data.validation.target).values(), [23.0, 24.0, 25.0, 26.0]);
-    assert_eq!(data.train.len(), 23);
+    assert_eq!(data.examples(), [23, 4, 3]);
+    let splits = [&data.train, &data.validation, &data.test].map(|split| all(&split.target).values().to_vec());
+    let mut every = splits.concat();
+    every.sort_unstable_by(f64::total_cmp);
+    assert_eq!(every, (0..30).map(f64::from).collect::<Vec<_>>());
+    assert_ne!(splits[2], [27.0, 28.0, 29.0]);
 }
 
 #[test]

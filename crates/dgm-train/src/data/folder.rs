@@ -119,10 +119,7 @@ impl FolderConfig {
     /// Training, validation and test; what has no folder of its own is drawn from `all`.
     fn split(&self, all: Images, validation: Option<Images>, test: Option<Images>, seed: Seed) -> [Images; 3] {
         let order = seed.stream("images.split", 0).permutation(all.len());
-        let select = |rows: &[usize]| Images {
-            pixels: all.pixels.select(rows),
-            labels: all.labels.as_ref().map(|labels| labels.select(rows)),
-        };
+        let select = |rows: &[usize]| all.select(rows);
         let (rest, test) = match test {
             Some(test) => (&order[..], test),
             None => {

@@ -109,6 +109,12 @@ impl Images {
         Self { pixels: part(&self.pixels), labels: self.labels.as_ref().map(part) }
     }
 
+    /// These images, in this order.
+    pub(super) fn select(&self, rows: &[usize]) -> Self {
+        let part = |view: &View| view.select(rows);
+        Self { pixels: part(&self.pixels), labels: self.labels.as_ref().map(part) }
+    }
+
     /// Number of images.
     pub(super) fn len(&self) -> usize {
         self.pixels.len()
