@@ -165,7 +165,8 @@ impl CsvConfig {
         let table = Arc::new(self.read_table(&mut fingerprint)?);
         let parts = self.parts(&table)?;
         for column in parts.target.iter().chain(&parts.condition).filter_map(|&index| table.columns().get(index)) {
-            check_column(&table, column, parts.categorical.contains(&column.index))?;
+            let is_target = parts.target.contains(&column.index);
+            check_column(&table, column, is_target, parts.categorical.contains(&column.index))?;
         }
         let (kept, transforms) = kept_rows(&table, &parts, self.missing)?;
         let splits = self.split_rows(&table, &kept, seed, &mut fingerprint)?;
@@ -262,7 +263,7 @@ impl CsvConfig {
     }
 
     fn read_table(&self, fingerprint: &mut Fingerprint) -> Result<Table> {
-        Table::open(&self.path, "path", &self.options(), fingerprint)
+        Table::open_with(&self.path, "path", &self.options(), &|_, _| false, fingerprint)
     }
 
     /// The columns of the target, and the values that they take.
@@ -314,8 +315,8 @@ impl CsvConfig {
 }
 
 /// Whether the column can be a part of examples.
-fn check_column(table: &Table, column: &Column, categorical: bool) -> Result<()> {
-    match table.problem(column) {
+fn check_column(table: &Table, column: &Column, is_target: bool, categorical: bool) -> Result<()> {
+    match table.problem(column, is_target) {
         Some(problem) if !categorical => Err(problem),
         _ if categorical && column.levels().is_empty() => Err(Error::input(format!(
             "data.categorical: {} of {} holds too many different values to be categories; expected at most 4096 numbers or 65536 \

@@ -324,7 +324,7 @@ fn errors_name_line_and_column() {
     assert_eq!(
         error(&format!("{many}7,bad\n"), same),
         "t.csv:61: column 1: found \"bad\"; expected a finite number, as in nearly all rows; fix the cell, set data.missing_values = \
-         [\"bad\"] if it stands for a missing value, or leave the column out: data.exclude = [1]"
+         [\"bad\"] if it stands for a missing value, or name another column in data.target"
     );
     assert!(error(&format!("{many}7,1e999\n"), same).starts_with("t.csv:61: column 1: found \"1e999\""));
     // Following the advice leads on.

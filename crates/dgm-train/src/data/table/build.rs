@@ -31,6 +31,8 @@ pub(super) struct Builder {
     odd: Option<Box<Odd>>,
     /// Whether the day comes before the month, where another pass found out.
     day_first: Option<bool>,
+    /// Its cells are words, whatever they look like.
+    as_words: bool,
 }
 
 enum Building {
@@ -75,8 +77,8 @@ fn append<T>(cells: &mut Vec<T>, cell: T, room: usize) {
 }
 
 impl Builder {
-    pub(super) fn new(day_first: Option<bool>) -> Self {
-        Self { cells: Building::Bare(0), odd: None, day_first }
+    pub(super) fn new(day_first: Option<bool>, as_words: bool) -> Self {
+        Self { cells: Building::Bare(0), odd: None, day_first, as_words }
     }
 
     /// Whether no cell so far has a character.
@@ -136,15 +138,15 @@ impl Builder {
     /// Of many different words: are they numbers, dates or free text? `full`: no more words can be kept.
     fn reconsider(&mut self, reading: &Reading<'_>, full: bool, lines: &Lines) {
         let Building::Words(coded) = &mut self.cells else { return };
-        let typed = coded.typed(reading, self.day_first);
+        let typed = if self.as_words { None } else { coded.typed(reading, self.day_first) };
+        let long = || coded.words.bytes() > LONG * coded.words.len() && 2 * coded.words.len() > coded.codes.len();
         if let Some(Typed { values, format, open }) = typed {
             let rows = std::mem::take(&mut coded.codes);
             coded.note_odd(&rows, &values, reading, lines, &mut self.odd);
             let value = |&code: &u32| values.get(code as usize).copied().flatten().unwrap_or(f64::NAN);
             let values = Values { values: rows.iter().map(value).collect(), format, open, wrong: false };
             self.cells = Building::Values(Box::new(values));
-        } else if full || (coded.words.bytes() > LONG * coded.words.len() && 2 * coded.words.len() > coded.codes.len())
-        {
+        } else if full || !self.as_words && long() {
             let missing: Vec<bool> = coded.words.iter().map(|word| reading.missing.contains(word)).collect();
             let count = coded.codes.iter().filter(|&&code| missing.get(code as usize) == Some(&true)).count();
             self.cells = Building::Text(count);
@@ -169,12 +171,17 @@ impl Builder {
                 (kind, Cells::Values(values), without - odd.min(without))
             }
             Building::Words(coded) => {
-                let (kind, levels, missing, undecided) = (*coded).finish(reading, self.day_first, lines, &mut odd);
+                let (kind, levels, missing, undecided) = match self.as_words {
+                    true => (*coded).finish_words(reading),
+                    false => (*coded).finish(reading, self.day_first, lines, &mut odd),
+                };
                 open = undecided;
                 (kind, levels.map_or(Cells::None, |levels| Cells::Levels(Box::new(levels))), missing)
             }
         };
-        let mut column = Column { name, index, kind, missing, odd, constant: false, identifier: false, cells };
+        let as_words = self.as_words;
+        let mut column =
+            Column { name, index, kind, missing, odd, constant: false, identifier: false, as_words, cells };
         column.mark();
         Built { column, open, day_first }
     }
@@ -254,6 +261,35 @@ impl Coded {
             for (row, &code) in rows.iter().enumerate().filter(|&(_, &code)| is_odd(code)) {
                 Odd::note(odd, lines.line(row), self.words.get(code));
             }
+        }
+    }
+
+    /// As [`finish`](Self::finish), with every text a level: numbers in their order if there are only numbers.
+    fn finish_words(self, reading: &Reading<'_>) -> (Kind, Option<Levels>, usize, bool) {
+        let missing = self.missing(reading);
+        let Self { words, mut codes } = self;
+        let mut order: Vec<(Option<f64>, &str, u32)> = (0..words.len() as u32)
+            .filter(|&code| missing.get(code as usize) == Some(&false))
+            .map(|code| (reading.style.parse(words.get(code)), words.get(code), code))
+            .collect();
+        let numbers = order.iter().all(|(number, ..)| number.is_some());
+        order.sort_by(|(a, first, _), (b, second, _)| {
+            let by_number = a.unwrap_or(0.0).total_cmp(&b.unwrap_or(0.0));
+            if numbers { by_number.then_with(|| first.cmp(second)) } else { first.cmp(second) }
+        });
+        let mut level_of = vec![NONE; words.len()];
+        for (level, &(.., code)) in order.iter().enumerate() {
+            set(&mut level_of, code, level as u32);
+        }
+        let names: Vec<String> = order.iter().map(|&(_, word, _)| word.to_owned()).collect();
+        for code in &mut codes {
+            *code = level_of.get(*code as usize).copied().unwrap_or(NONE);
+        }
+        codes.shrink_to_fit();
+        let missing = codes.iter().filter(|&&code| code == NONE).count();
+        match names.is_empty() {
+            true => (Kind::Empty, None, missing, false),
+            false => (Kind::Category, Some(Levels { codes, names, values: Vec::new() }), missing, false),
         }
     }
 

@@ -110,6 +110,8 @@ pub struct Column {
     pub constant: bool,
     /// It numbers the rows: whole numbers in ascending order, most of which follow each other, or under the name of an index.
     pub identifier: bool,
+    /// It was to be read as words.
+    pub(super) as_words: bool,
     pub(super) cells: Cells,
 }
 
@@ -240,14 +242,14 @@ impl Column {
             && (named || 2 * steps().filter(|&step| step == 1.0).count() > rows - 1)
     }
 
-    /// The step between the values of a column of numbers that have few different values (3 to 100, each in ten rows on
+    /// The step between the values of a column of numbers that have few different values (2 to 100, each in ten rows on
     /// average) at equal distances, a few of them left out: a grid rather than a continuous quantity.
     pub fn grid(&self) -> Option<f64> {
         let Cells::Levels(levels) = &self.cells else { return None };
         let values = &levels.values;
         let present = levels.codes.iter().filter(|&&code| code != NONE).count();
         if !(matches!(self.kind, Kind::Integer | Kind::Number)
-            && (3..=MOST_GRID).contains(&values.len())
+            && (2..=MOST_GRID).contains(&values.len())
             && 10 * values.len() <= present)
         {
             return None;

@@ -35,7 +35,11 @@ pub struct Table {
     lines: Lines,
     dialect: Dialect,
     notes: Vec<String>,
+    doubts: Vec<String>,
 }
+
+/// Which columns are words, whatever their cells look like; given the index and the name, where there is a header.
+pub type IsWords<'a> = dyn Fn(usize, Option<&str>) -> bool + 'a;
 
 impl Table {
     /// Reads a file, plain or gzip, that the key `key` of `[data]` names; the text that it is read from is added to the
@@ -45,8 +49,24 @@ impl Table {
     ///
     /// A file that cannot be read or is no text, rows with different numbers of cells, and a table without rows.
     pub(crate) fn open(path: &Path, key: &str, options: &Options, fingerprint: &mut Fingerprint) -> Result<Self> {
+        Self::open_with(path, key, options, &|_, _| false, fingerprint)
+    }
+
+    /// Reads a file; in columns that are `words` neither numbers nor dates are recognised: their levels are the texts as
+    /// they stand, so `0102` keeps its zero.
+    ///
+    /// # Errors
+    ///
+    /// As [`Table::open`].
+    pub(crate) fn open_with(
+        path: &Path,
+        key: &str,
+        options: &Options,
+        words: &IsWords<'_>,
+        fingerprint: &mut Fingerprint,
+    ) -> Result<Self> {
         let open = || Source::open(path, key, "a table");
-        read::read(open, options, &mut |text| fingerprint.update(text.as_bytes()))
+        read::read(open, options, words, &mut |text| fingerprint.update(text.as_bytes()))
     }
 
     /// Reads a table from memory, plain or gzip; `name` stands for the file in messages.
@@ -55,7 +75,16 @@ impl Table {
     ///
     /// As for a file.
     pub fn from_bytes(name: &str, bytes: &[u8], options: &Options) -> Result<Self> {
-        read::read(|| Ok(Source::from_bytes(name, bytes)), options, &mut |_| ())
+        Self::from_bytes_with(name, bytes, options, &|_, _| false)
+    }
+
+    /// Reads a table from memory; in columns that are `words` neither numbers nor dates are recognised.
+    ///
+    /// # Errors
+    ///
+    /// As for a file.
+    pub fn from_bytes_with(name: &str, bytes: &[u8], options: &Options, words: &IsWords<'_>) -> Result<Self> {
+        read::read(|| Ok(Source::from_bytes(name, bytes)), options, words, &mut |_| ())
     }
 
     /// The file's name in messages.
@@ -88,9 +117,18 @@ impl Table {
         &self.notes
     }
 
+    /// The notes that are guesses: nothing in the file settles them.
+    pub fn doubts(&self) -> &[String] {
+        &self.doubts
+    }
+
     /// Why a column cannot be modelled or conditioned on, if so: cells that are not of its type, free text, no values.
-    pub fn problem(&self, column: &Column) -> Option<Error> {
-        let (name, title, advice) = (&self.name, column.title(), self.exclude(column));
+    pub fn problem(&self, column: &Column, is_target: bool) -> Option<Error> {
+        let advice = match is_target {
+            true => "name another column in data.target".to_owned(),
+            false => format!("leave the column out: data.exclude = [{}]", self.reference(column)),
+        };
+        let (name, title) = (&self.name, column.title());
         if let Some(odd) = &column.odd {
             let Odd { line, text, count, texts } = &**odd;
             let texts: Vec<String> = texts.iter().map(|text| format!("{text:?}")).collect();
@@ -123,15 +161,17 @@ impl Table {
         }
     }
 
-    /// How to leave a column out.
-    fn exclude(&self, column: &Column) -> String {
-        let name = column.name.as_ref().filter(|name| !name.is_empty());
-        let alone =
-            name.filter(|name| self.columns.iter().filter(|other| other.name.as_ref() == Some(name)).count() == 1);
-        match alone {
-            Some(name) => format!("leave the column out: data.exclude = [{name:?}]"),
-            None => format!("leave the column out: data.exclude = [{}]", column.index),
+    /// How a configuration names a column: by its name in quotes, or by its index where it has none or shares it.
+    pub fn reference(&self, column: &Column) -> String {
+        match column.name.as_deref() {
+            Some(name) if !name.is_empty() && self.with_name_of(column) == 1 => format!("{name:?}"),
+            _ => column.index.to_string(),
         }
+    }
+
+    /// Number of columns with the name of this one, itself among them.
+    fn with_name_of(&self, column: &Column) -> usize {
+        self.columns.iter().filter(|other| other.name.is_some() && other.name == column.name).count()
     }
 }
 

@@ -106,7 +106,7 @@ fn profile_column(table: &Table, column: &Column) -> Profile {
     top.truncate(if column.kind.is_numeric() { 0 } else { TOP });
 
     let mut wrong = Vec::new();
-    let same = table.columns().iter().filter(|other| other.name == column.name && other.name.is_some()).count();
+    let same = table.with_name_of(column);
     if let Some(name) = column.name.as_ref().filter(|name| same > 1 && !name.is_empty()) {
         wrong.push(format!("{same} columns have the name `{name}`: give their indices instead"));
     }
@@ -144,7 +144,8 @@ fn profile_column(table: &Table, column: &Column) -> Profile {
             wrong.push("whole numbers above 2^53 are rounded to 64-bit floats".to_owned());
         }
     }
-    let words = matches!(column.kind, Kind::Category | Kind::Text);
+    // What is declared to be words is not looked at for numbers and dates.
+    let words = matches!(column.kind, Kind::Category | Kind::Text) && !column.as_words;
     if words && present > 0 && !column.levels().is_empty() {
         let part = |test: fn(&str) -> bool| column.levels().iter().filter(|word| test(word)).count();
         let levels = column.levels().len();

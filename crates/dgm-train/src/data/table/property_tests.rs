@@ -3,6 +3,7 @@
 
 use proptest::prelude::*;
 
+use super::tests::assert_same_again;
 use super::*;
 
 /// A cell: what it is, and how it is written.
@@ -126,6 +127,59 @@ fn check(written: &Written, table: &Table, text: &str) {
     }
 }
 
+/// A cell of a kind of its own.
+fn cell(kind: usize, n: usize) -> String {
+    const WORDS: [&str; 7] = ["red", "blue", "two words", "a,b;c", "say \"hi\"", "", "yes"];
+    match kind {
+        _ if n % 19 == 7 => "NA".into(),
+        0 => WORDS[n % WORDS.len()].into(),
+        1 => (n % 50).to_string(),
+        2 if n % 7 == 0 => format!("A{}", n % 9),
+        2 => format!("{:04}", n % 300),
+        3 if n % 40 == 1 => "25/01/2024".into(),
+        3 => format!("{:02}/{:02}/2024", n % 12 + 1, n / 12 % 12 + 1),
+        4 => format!("{}.{}.2024", n % 12 + 1, n / 12 % 12 + 1),
+        5 => format!("{},{:03}", n % 90 + 1, n % 1000),
+        6 => format!("{}.{:03},{}", n % 90 + 1, n % 1000, n % 10),
+        7 => format!("{},{}", n % 90, n % 100),
+        8 => format!("{} {:03}", n % 90 + 1, n % 1000),
+        9 => format!("2024-01-{:02} 10:{:02}", n % 28 + 1, n % 60),
+        10 => format!("{}.{}", n % 90, n % 100),
+        _ => (1990 + n % 40).to_string(),
+    }
+}
+
+/// Tables of which not all can be told.
+fn ambiguous() -> impl Strategy<Value = String> {
+    let column = |rows| (0usize..12, prop::collection::vec(any::<usize>(), rows));
+    let columns = (1usize..5, 1usize..9).prop_flat_map(move |(width, rows)| prop::collection::vec(column(rows), width));
+    let delimiter = prop::sample::select(vec![",", ";", "\t", "|", "  ", ", "]);
+    let end = prop::sample::select(vec!["\n", "\r\n", "\r", "\n\n"]);
+    (columns, delimiter, end, 0usize..6, any::<bool>()).prop_map(|(columns, delimiter, end, header, quotes)| {
+        let names = |first: usize| (first..first + columns.len()).map(|i| i.to_string()).collect::<Vec<_>>();
+        let named = names(0).iter().map(|name| format!("n{name}")).collect::<Vec<_>>().join(delimiter);
+        let mut lines = match header {
+            0 => vec![],
+            1 => vec![named],
+            2 => vec![format!("# {named}")],
+            3 => vec!["# a table, of a test".to_owned()],
+            4 => vec![format!("# {named}"), named.to_uppercase()],
+            _ => vec![names(1990).join(delimiter)],
+        };
+        for row in 0..columns[0].1.len() {
+            let cells = columns.iter().map(|(kind, numbers)| {
+                let cell = cell(*kind, numbers[row]);
+                match quotes || cell.is_empty() || cell.contains([',', ';', ' ', '"']) {
+                    true => format!("\"{}\"", cell.replace('"', "\"\"")),
+                    false => cell,
+                }
+            });
+            lines.push(cells.collect::<Vec<_>>().join(delimiter));
+        }
+        lines.join(end) + end
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -159,6 +213,20 @@ proptest! {
         let table = Table::from_bytes("t.csv", &written.bytes(), &Options::default()).unwrap();
         prop_assert_eq!(table.dialect().delimiter, written.delimiter);
         check(&written, &table, &written.text());
+    }
+
+    /// Whatever was guessed, and whatever was given: what was recognised reads the same table again.
+    #[test]
+    fn what_was_recognised_reads_the_same(text in ambiguous(), header in 0..4, marker: bool, words: bool) {
+        let options = Options {
+            header: match header { 2 => Auto::Set(true), 3 => Auto::Set(false), _ => Auto::Auto },
+            missing_values: if marker { vec!["red".into(), "7".into()] } else { vec![] },
+            ..Options::default()
+        };
+        let words: &IsWords<'_> = &|index, name| words && (index == 1 || name == Some("n0"));
+        if let Ok(table) = Table::from_bytes_with("t.csv", text.as_bytes(), &options, words) {
+            assert_same_again(&table, text.as_bytes(), &options, words);
+        }
     }
 
     /// Any text at all: an error of one line, or a table whose accessors agree.

@@ -10,7 +10,7 @@ use super::lines::Lines;
 use super::missing::Missing;
 use super::number::Style;
 use super::sniff::{Evidence, Plan, sniff};
-use super::{Order, Table};
+use super::{IsWords, Order, Table};
 use crate::data::encoding::{Choice, Text, TextEncoding};
 use crate::data::file::Source;
 use crate::error::{Error, Result};
@@ -37,14 +37,15 @@ struct Hints {
 pub(super) fn read<'a>(
     open: impl Fn() -> Result<Source<'a>>,
     options: &Options,
+    words: &IsWords<'_>,
     look: &mut dyn FnMut(&str),
 ) -> Result<Table> {
     check(options)?;
     let mut hints = Hints::default();
     loop {
         let table = match hints.passes {
-            0 => pass(&mut open()?, options, &mut hints, look)?,
-            _ => pass(&mut open()?, options, &mut hints, &mut |_| ())?,
+            0 => pass(&mut open()?, options, words, &mut hints, look)?,
+            _ => pass(&mut open()?, options, words, &mut hints, &mut |_| ())?,
         };
         if let Some(table) = table {
             return Ok(table);
@@ -90,6 +91,7 @@ impl Input<'_, '_, '_> {
 fn pass(
     source: &mut Source<'_>,
     options: &Options,
+    words: &IsWords<'_>,
     hints: &mut Hints,
     look: &mut dyn FnMut(&str),
 ) -> Result<Option<Table>> {
@@ -110,8 +112,10 @@ fn pass(
     let plan = sniff(&sample.0, sample.1, options, &hints.evidence);
 
     let reading = Reading { style: plan.style, missing: Missing::new(&options.missing_values) };
-    let mut builders: Vec<Builder> =
-        (0..plan.width).map(|index| Builder::new(hints.day_first.get(&index).copied())).collect();
+    let name_of = |index: usize| plan.names.as_ref().and_then(|names| names.get(index)).map(String::as_str);
+    let mut builders: Vec<Builder> = (0..plan.width)
+        .map(|index| Builder::new(hints.day_first.get(&index).copied(), words(index, name_of(index))))
+        .collect();
     let mut lexer = Lexer::new(plan.delimiter, plan.comment.start());
     if plan.skip > 0 {
         lexer.pass_line();
@@ -178,6 +182,7 @@ fn pass(
     let mut names = plan.names.clone();
     let mut notes = vec![format!("delimiter {}", plan.delimiter.name())];
     notes.extend(plan.notes.iter().cloned());
+    let mut doubts = plan.doubts.clone();
     let named =
         |names: &Option<Vec<String>>| names.as_ref().and_then(|names| names.last()).is_some_and(|n| !n.is_empty());
     let mut left_out = 0;
@@ -201,7 +206,7 @@ fn pass(
         }
         if built.open {
             let how = if order(column.kind) == Some(Order::MonthFirst) { "month" } else { "day" };
-            notes.push(format!(
+            doubts.push(format!(
                 "{}: no date tells day from month: read with the {how} first; write dates as 2024-12-31 if not",
                 column.title()
             ));
@@ -238,12 +243,13 @@ fn pass(
         1 => notes.push("an empty last column left out: every row ends with a delimiter".into()),
         n => notes.push(format!("{n} empty last columns left out: every row ends with delimiters")),
     }
+    notes.extend(doubts.iter().cloned());
     let Style { decimal, thousands } = plan.style;
     let comment: Comment = plan.comment.clone();
     let encoding = TextEncoding::named(encoding).unwrap_or(TextEncoding::UTF_8);
     let dialect =
         Dialect { delimiter: plan.delimiter, header: plan.names.is_some(), decimal, thousands, comment, encoding };
-    Ok(Some(Table { name, columns, lines, dialect, notes }))
+    Ok(Some(Table { name, columns, lines, dialect, notes, doubts }))
 }
 
 fn order(kind: Kind) -> Option<Order> {

@@ -8,9 +8,10 @@
 //! - **Header**: the first row, where the columns below are numbers or dates and more of its cells are none than are; in a
 //!   table of words alone, where its cells differ from each other and from all below them. Years and the indices 0, 1, …
 //!   after an empty cell are names too. A comment right above the first row with a name for each column is the header of
-//!   a table that has no other, as `numpy.savetxt` writes it.
+//!   a table that has no other, as `numpy.savetxt` writes it. Who says that there is a header gets the one that is found
+//!   without being told; the first row, where none is. So what was recognised reads the same table again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::date::Stamp;
 use super::dialect::{Auto, Comment, Decimal, Delimiter, Options, Thousands};
@@ -33,6 +34,8 @@ pub(super) struct Plan {
     pub(super) skip: usize,
     /// What was recognised beside the dialect, a sentence each.
     pub(super) notes: Vec<String>,
+    /// Guesses that nothing settles, a sentence each.
+    pub(super) doubts: Vec<String>,
 }
 
 /// Cells of numbers that a later part of the file showed, by column: evidence of how numbers are written.
@@ -78,7 +81,8 @@ impl Sample {
                 Step::More(_) | Step::End | Step::Open(_) => break,
             }
         }
-        let mut counts: HashMap<usize, usize> = HashMap::new();
+        // In order: of equal counts the same one always wins.
+        let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
         rows.iter().for_each(|row| *counts.entry(row.cells.len()).or_default() += 1);
         let first = rows.first().map_or(0, |row| row.cells.len());
         let most = counts.iter().max_by_key(|&(&width, &count)| (count, width == first));
@@ -153,17 +157,17 @@ pub(super) fn sniff(text: &str, whole: bool, options: &Options, evidence: &Evide
     let first = sample.rows.first();
     let own = || first.and_then(|row| names_of(&row.cells, &sample));
     let given = options.header.set();
-    let wordy = first.is_some_and(|row| row.cells.iter().all(|cell| style.parse(cell).is_none()));
-    let (names, first_row) = match is_header(&sample, style, &missing) {
+    let found = recognise_header(&sample, style, &missing);
+    // What is said comes last: a table whose header was recognised is read again with `header = true`.
+    let (names, first_row) = match found.is_header {
         _ if given == Some(false) => (None, false),
         true => (own(), true),
-        // Who says that there is a header may mean a comment above numbers.
-        false if !wordy && let Some(names) = names_above(&sample, style) => (Some(names), false),
+        false if let Some(names) = names_above(&sample, style) => (Some(names), false),
         false if given == Some(true) => (own(), true),
         false => (None, false),
     };
     let first_row = first_row && names.is_some();
-    let mut notes = Vec::new();
+    let (mut notes, mut doubts) = (Vec::new(), Vec::new());
     notes.push(match (&names, first, &sample.comment) {
         (None, ..) => "no header".to_owned(),
         (Some(_), Some(row), _) if first_row => format!("header in line {}", row.line + usize::from(skip > 0)),
@@ -178,16 +182,23 @@ pub(super) fn sniff(text: &str, whole: bool, options: &Options, evidence: &Evide
     {
         notes.push("the header has one name less than the rows have cells: the first column has no name".into());
     }
+    if let (Some(why), None, Some(row), false) = (found.doubt, given, first, names.is_some() && !first_row) {
+        let line = row.line + usize::from(skip > 0);
+        doubts.push(match first_row {
+            true => format!("{why}: line {line} is read as the header; set data.header = false if it is a row"),
+            false => format!("{why}: line {line} is read as a row; set data.header = true if it holds the names"),
+        });
+    }
     if open {
         let (as_comma, other) = ("`1,234` is read as 1.234", "`1,234` is read as 1234");
         let said = if style.decimal == Decimal::Comma { as_comma } else { other };
-        notes.push(format!(
+        doubts.push(format!(
             "no cell tells decimal commas from commas between thousands: {said}; set data.decimal if not"
         ));
     }
     let width_line = sample.rows.iter().find(|row| row.cells.len() == sample.width).map_or(1, |row| row.line);
     let (delimiter, width) = (sample.delimiter, sample.width);
-    Plan { delimiter, comment, style, width, width_line, names, first_row, skip, notes }
+    Plan { delimiter, comment, style, width, width_line, names, first_row, skip, notes, doubts }
 }
 
 /// Excel's first line `sep=;`: its length with its line end, and what it says.
@@ -291,18 +302,35 @@ fn recognise_style(sample: &Sample, options: &Options, missing: &Missing<'_>, ev
     (best.1, possible.contains(&other) && score(other) == best.0)
 }
 
+/// What the first row is.
+struct FirstRow {
+    is_header: bool,
+    /// Why it could be the other, where the rows below do not settle it.
+    doubt: Option<&'static str>,
+}
+
+impl FirstRow {
+    fn sure(is_header: bool) -> Self {
+        Self { is_header, doubt: None }
+    }
+}
+
 /// Whether the first row is a header.
-fn is_header(sample: &Sample, style: Style, missing: &Missing<'_>) -> bool {
+fn recognise_header(sample: &Sample, style: Style, missing: &Missing<'_>) -> FirstRow {
     let typed = |cell: &str| style.parse(cell).is_some() || Stamp::parse(cell).is_some();
-    let Some(first) = sample.rows.first().map(|row| &row.cells) else { return false };
+    let Some(first) = sample.rows.first().map(|row| &row.cells) else { return FirstRow::sure(false) };
     let width = sample.width;
     if first.len() != width && !(first.len() == width + 1 && first.last().is_some_and(String::is_empty)) {
         // One name less than cells, as R writes row names.
         let names = first.len() + 1 == width && first.iter().all(|cell| !typed(cell) && !missing.contains(cell));
-        return names && sample.rows.len() > 1;
+        return FirstRow::sure(names && sample.rows.len() > 1);
     }
+    // pandas and R write the rows' numbers below an empty cell.
+    let rows = || sample.column(0).enumerate();
+    let numbered = first.first().is_some_and(String::is_empty)
+        && rows().all(|(row, cell)| cell.parse().is_ok_and(|n: usize| n == row || n == row + 1));
     let (mut yes, mut no, mut typed_columns) = (0, 0, 0);
-    for (index, name) in first.iter().take(width).enumerate() {
+    for (index, name) in first.iter().take(width).enumerate().skip(usize::from(numbered)) {
         let (mut all, mut good) = (0, 0);
         for cell in sample.column(index).filter(|cell| !missing.contains(cell)) {
             all += 1;
@@ -318,13 +346,32 @@ fn is_header(sample: &Sample, style: Style, missing: &Missing<'_>) -> bool {
             yes += 1;
         }
     }
-    if yes > no || counts(first) && !sample.rows.get(1).is_some_and(|row| counts(&row.cells)) {
-        return true;
+    if counts(first) && !sample.rows.get(1).is_some_and(|row| counts(&row.cells)) {
+        return FirstRow::sure(true);
     }
-    let distinct = first.iter().take(width).collect::<HashSet<_>>().len() == width;
-    let others = || (0..width).all(|index| sample.column(index).all(|cell| first.get(index).is_none_or(|n| n != cell)));
-    let words = first.iter().take(width).all(|cell| !missing.contains(cell) && !typed(cell));
-    typed_columns == 0 && sample.rows.len() > 1 && distinct && words && others()
+    if yes > 0 {
+        const BOTH: &str = "the first line has words above some columns of numbers or dates, and none above others";
+        return FirstRow { is_header: yes > no, doubt: (no > 0).then_some(BOTH) };
+    }
+    // Delimiters at the ends of all rows make empty columns.
+    let empty = |index: usize, name: &str| name.is_empty() && sample.column(index).all(str::is_empty);
+    let names: Vec<(usize, &str)> = first.iter().map(String::as_str).take(width).enumerate().collect();
+    let names: Vec<_> = names.into_iter().skip(usize::from(numbered)).filter(|&(i, name)| !empty(i, name)).collect();
+    if typed_columns > 0 || sample.rows.len() < 2 || names.is_empty() {
+        return FirstRow::sure(false);
+    }
+    let distinct = names.iter().map(|(_, name)| name).collect::<HashSet<_>>().len() == names.len();
+    let apart = names.iter().all(|&(index, name)| sample.column(index).all(|cell| cell != name));
+    let words = names.iter().all(|(_, name)| !missing.contains(name) && !typed(name));
+    // A name is in no row below; a word that rows share is in many.
+    let shared = |&(index, _): &(usize, &str)| {
+        let different = sample.column(index).collect::<HashSet<_>>().len();
+        4 * different <= sample.column(index).count()
+    };
+    let is_header = distinct && words && apart;
+    let settled = if is_header { numbered || names.iter().any(shared) } else { !apart };
+    const WORDS: &str = "no column has numbers or dates, which would tell a header from a row";
+    FirstRow { is_header, doubt: (!settled).then_some(WORDS) }
 }
 
 /// Names that count: 0, 1, … after an empty cell, or years in a row after words.

@@ -11,11 +11,17 @@ pub(super) fn read(text: &str) -> Table {
 pub(super) fn read_with(bytes: &[u8], options: &str) -> Table {
     let options: Options = toml::from_str(options).unwrap();
     let table = Table::from_bytes("t.csv", bytes, &options).unwrap();
-    let explicit = table.dialect().options(options.missing_values.clone());
-    let again = Table::from_bytes("t.csv", bytes, &explicit).unwrap();
-    assert_eq!(again.dialect(), table.dialect());
-    assert_eq!(format!("{:?}", again.columns()), format!("{:?}", table.columns()), "{explicit:?}");
+    assert_same_again(&table, bytes, &options, &|_, _| false);
     table
+}
+
+/// What was recognised, written as TOML, gives the same names, types, cells and lines.
+pub(super) fn assert_same_again(table: &Table, bytes: &[u8], options: &Options, words: &IsWords<'_>) {
+    let explicit = toml::to_string(&table.dialect().options(options.missing_values.clone())).unwrap();
+    let again = Table::from_bytes_with("t.csv", bytes, &toml::from_str(&explicit).unwrap(), words).unwrap();
+    assert_eq!(again.dialect(), table.dialect());
+    assert_eq!(format!("{:?}", again.columns()), format!("{:?}", table.columns()), "{explicit}");
+    assert_eq!(format!("{:?}", again.lines), format!("{:?}", table.lines), "{explicit}");
 }
 
 pub(super) fn error(bytes: &[u8], options: &str) -> String {
@@ -134,6 +140,13 @@ fn comments_and_their_headers() {
         assert_eq!((names(&table), table.rows()), (named(&["x1", "x2", "t"]), 2), "{options}");
     }
     assert_eq!(names(&read_with(b"# x1 x2 t\n0.3 0.8 3\n-1.3 0.9 1\n", "header = false")), [None; 3]);
+    // Above words alone, told or not.
+    let words = "# a,b\nred,large\nblue,small\nred,small\n";
+    for options in ["", "header = true", "delimiter = \",\""] {
+        let table = read_with(words.as_bytes(), options);
+        assert_eq!((names(&table), table.rows(), table.line(0)), (named(&["a", "b"]), 3, 2), "{options}");
+    }
+    assert_eq!(names(&read("# of 2 towns\nname,city\nBob,Rome\nAl,Paris\n")), named(&["name", "city"]));
     // Comments above a header and between rows.
     let table = read("# made by a program\n# on a day\na,b\n1,2\n# half\n3,4\n");
     assert_eq!((names(&table), numbers(&table, 1)), (named(&["a", "b"]), vec![2.0, 4.0]));
@@ -168,6 +181,9 @@ fn headers() {
         ("1,2\n3,4\n", None),
         ("5.1,3.5,Iris-setosa\n4.9,3.0,Iris-setosa\n6.2,2.2,Iris-virginica\n", None),
         ("NA,1\n2,3\n", None),
+        // As pandas writes them with an index, and with a delimiter at the end of each line.
+        (",name,city\n0,Bob,Rome\n1,Al,Paris\n", Some(vec!["", "name", "city"])),
+        ("name,city,\nBob,Rome,\nAl,Paris,\n", Some(vec!["name", "city"])),
         // As R writes row names.
         ("\"a\" \"b\"\n\"1\" 0.5 x\n\"2\" 0.7 y\n", Some(vec!["", "a", "b"])),
     ] {
@@ -178,6 +194,30 @@ fn headers() {
     assert_eq!(names(&read_with(b"1,2\n3,4\n", "header = true")), named(&["1", "2"]));
     assert_eq!(names(&read_with(b"a,b\n3,4\n", "header = false")), [None, None]);
     assert_eq!(names(&read("A,X1,E,X1\n1,2,3,4\n")), named(&["A", "X1", "E", "X1"]));
+}
+
+#[test]
+fn guesses_are_doubts() {
+    let doubts = |text: &str| {
+        let table = read(text);
+        assert!(table.doubts().iter().all(|doubt| table.notes().contains(doubt)));
+        table.doubts().join("; ")
+    };
+    const WORDS: &str = "no column has numbers or dates, which would tell a header from a row";
+    let header = format!("{WORDS}: line 1 is read as the header; set data.header = false if it is a row");
+    let row = format!("{WORDS}: line 1 is read as a row; set data.header = true if it holds the names");
+    assert_eq!(doubts("name,city\nBob,Rome\nAl,Paris\n"), header);
+    assert_eq!(doubts("red,red\nblue,blue\n"), row);
+    assert!(read_with(b"red,red\nblue,blue\n", "header = true").doubts().is_empty());
+    assert!(doubts("?bad,2,3\n1,5,6\n4,7,8\n").contains("and none above others: line 1 is read as a row"));
+    assert!(doubts("a;b\n1,234;1\n2,345;2\n").starts_with("no cell tells decimal commas"));
+    assert!(doubts("a,b\n01/02/2024,1\n02/03/2024,2\n").contains("no date tells day from month"));
+    // A word that stands below too is no name; one that does not is one, where others are shared by many rows.
+    let many = format!("colour,size\n{}", "red,large\nblue,small\n".repeat(4));
+    let plain = ["x,y\nx,z\ny,z\n", &many, "a,b\n1,2\n", "1,2\n3,4\n", "# a,b\nred,red\nblue,blue\n", "a;b\n1,5;x\n"];
+    for text in plain {
+        assert_eq!(doubts(text), "", "{text}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Tests of types: numbers, words, dates and times, missing and odd cells; and of profiles.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use super::tests::{kinds, numbers, read, read_with};
+use super::tests::{assert_same_again, kinds, numbers, read, read_with};
 use super::*;
 
 fn column(cells: &[&str]) -> Column {
@@ -36,7 +36,7 @@ fn infinities_are_named() {
         let table = read(&text);
         let column = &table.columns()[0];
         assert_eq!((column.kind, column.missing, column.number(30)), (Kind::Number, 0, None));
-        let message = table.problem(column).unwrap().to_string();
+        let message = table.problem(column, false).unwrap().to_string();
         let expected = format!(
             "t.csv:32: column 0 (`a`): found {word:?}; expected a finite number, as in nearly all rows; fix the cell, set \
              data.missing_values = [{word:?}] if it stands for a missing value, or leave the column out: data.exclude = [\"a\"]"
@@ -69,6 +69,68 @@ fn words_among_numbers() {
     assert_eq!((odd.line, &odd.text[..], odd.count, odd.texts), (9, "bad", 4, vec!["bad".into()]));
     let few = column(&["12", "?bad", "12", "13"]);
     assert_eq!((few.kind, few.odd.is_none(), few.levels().len()), (Kind::Category, true, 3));
+}
+
+#[test]
+fn declared_words_stay_as_they_are() {
+    let declared = |bytes: &[u8]| {
+        let words: &IsWords<'_> = &|index, name| name == Some("zip") || index == 1;
+        let table = Table::from_bytes_with("t.csv", bytes, &Options::default(), words).unwrap();
+        assert_same_again(&table, bytes, &Options::default(), words);
+        table
+    };
+    let table = declared(b"zip,code,v\n0102,A12,1\n0010,7,2\n102,12,3\nNA,A12,40\n");
+    let [zip, code, v] = table.columns() else { panic!("three columns") };
+    assert_eq!(
+        (zip.kind, zip.levels(), zip.missing),
+        (Kind::Category, &["0010", "0102", "102"].map(String::from)[..], 1)
+    );
+    assert_eq!((zip.word(0), zip.level(2), zip.level(3), zip.number(0)), (Some("0102"), Some(2), None, None));
+    assert_eq!((code.kind, code.levels()), (Kind::Category, &["12", "7", "A12"].map(String::from)[..]));
+    assert_eq!(
+        (v.kind, profile(&table)[0].looks_wrong.is_empty(), zip.write(1.0)),
+        (Kind::Integer, true, "0102".into())
+    );
+    assert!(table.columns().iter().all(|column| table.problem(column, false).is_none() && !column.identifier));
+    // In the order of numbers where there are only numbers; dates, booleans and signs are words.
+    let levels = |cells: &[&str]| {
+        let text: String = cells.iter().map(|cell| format!("0.5,{cell}\n")).collect();
+        declared(format!("v,w\n{text}").as_bytes()).columns()[1].levels().join(" ")
+    };
+    assert_eq!(levels(&["10", "9", "-1", "9.0"]), "-1 9 9.0 10");
+    assert_eq!(levels(&["2024-12-01", "2024-02-01"]), "2024-02-01 2024-12-01");
+    assert_eq!(levels(&["true", "FALSE", "true"]), "FALSE true");
+    assert_eq!(levels(&["-", "+", "-"]), "+ -");
+    // Many, and more than are kept.
+    let many = |n: usize| (0..n).fold("v,w\n".to_owned(), |text, i| text + &format!("1.5,{i:040}\n"));
+    let table = declared(many(5000).as_bytes());
+    let column = &table.columns()[1];
+    assert_eq!((column.kind, column.levels().len(), column.level(4999)), (Kind::Category, 5000, Some(4999)));
+    let table = declared(many(70_000).as_bytes());
+    let column = &table.columns()[1];
+    assert_eq!((column.kind, column.levels().len()), (Kind::Text, 0));
+}
+
+#[test]
+fn advice_names_the_column_as_a_configuration_does() {
+    let table = read("x,x,y,\n1,2,NA,4\n1.5,3,NA,5\n");
+    let references: Vec<String> = table.columns().iter().map(|column| table.reference(column)).collect();
+    assert_eq!(references, ["0", "1", "\"y\"", "3"]);
+    let y = &table.columns()[2];
+    let (other, target) = (table.problem(y, false).unwrap().to_string(), table.problem(y, true).unwrap().to_string());
+    assert!(other.ends_with("expected values; leave the column out: data.exclude = [\"y\"]"), "{other}");
+    assert!(target.ends_with("expected values; name another column in data.target"), "{target}");
+}
+
+#[test]
+fn two_values_are_a_grid() {
+    let grid = |low: &str, high: &str| {
+        let cells: Vec<&str> = (0..40).map(|i| if i % 3 == 0 { low } else { high }).collect();
+        column(&cells).grid()
+    };
+    assert_eq!((grid("0", "1"), grid("0.5", "3"), grid("1", "1")), (Some(1.0), Some(2.5), None));
+    // Fewer than ten rows each.
+    assert_eq!(column(&["0", "1", "0", "1"]).grid(), None);
 }
 
 #[test]
@@ -195,7 +257,7 @@ fn many_values_and_many_words() {
     assert_eq!((day.number(5), day.write(-19_158.0)), (Some(-19_158.0), "1917-07-20".into()));
     assert_eq!((word.word(20_001), word.levels().len(), word.missing), (Some("w1"), 20_000, 0));
     assert_eq!((text.word(1), text.levels().len(), text.missing), (None, 0, 0));
-    assert!(table.problem(text).unwrap().to_string().contains("data.exclude = [\"text\"]"));
+    assert!(table.problem(text, false).unwrap().to_string().contains("data.exclude = [\"text\"]"));
     assert_eq!(profile(&table)[3].distinct, None);
 }
 
