@@ -212,8 +212,10 @@ impl RunFolder {
     /// # Errors
     /// Data that cannot be read, or others than those that the run began with.
     pub fn dataset(&self, config: &Config) -> Result<Dataset> {
-        let dataset = data::of_run(config)?;
-        let Provenance { data_sha256: began_with, examples, .. } = self.provenance()?;
+        let mut dataset = data::of_run(config)?;
+        let Provenance { data_sha256: began_with, examples, warnings, .. } = self.provenance()?;
+        // What was a guess when the run began is written in its configuration, and is still one.
+        dataset.warnings = warnings;
         let now = dataset.examples();
         if began_with == dataset.fingerprint && examples != now {
             return Err(Error::input(format!(

@@ -53,15 +53,9 @@ impl Feature {
     }
 
     /// A column of the condition. What is known of its cells is what the training rows hold.
-    pub(super) fn of_condition(
-        table: &Table,
-        column: &Column,
-        categorical: bool,
-        impute: bool,
-        train: &[usize],
-    ) -> Result<Self> {
+    pub(super) fn of_condition(table: &Table, column: &Column, impute: bool, train: &[usize]) -> Self {
         let has_missing = impute && column.missing > 0;
-        if !categorical && column.kind != Kind::Category {
+        if column.kind != Kind::Category {
             let name = name_of(column);
             let values = || train.iter().filter_map(|&row| column.number(row));
             // From the first, so that a mean of large numbers keeps its digits.
@@ -70,11 +64,11 @@ impl Feature {
                 origin + values().map(|value| value - origin).sum::<f64>() / values().count().max(1) as f64
             };
             let kind = kind_of(table, column);
-            return Ok(Self {
+            return Self {
                 column: column.index,
                 spec: ColumnSpec { name, kind, imputed: has_missing.then(mean) },
                 places: None,
-            });
+            };
         }
         let mut counts = vec![0usize; column.levels().len()];
         train
@@ -94,7 +88,7 @@ impl Feature {
         // The first of those that are as frequent.
         let most = counts.iter().enumerate().rev().max_by_key(|(_, count)| **count).map_or(0, |(level, _)| level);
         let mode = places.get(most).map_or(0.0, |&place| place as f64);
-        Ok(Self {
+        Self {
             column: column.index,
             spec: ColumnSpec {
                 name: name_of(column),
@@ -102,7 +96,7 @@ impl Feature {
                 imputed: has_missing.then_some(mode),
             },
             places: Some(places),
-        })
+        }
     }
 
     /// A column of the target that holds real numbers.

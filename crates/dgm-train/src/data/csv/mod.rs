@@ -64,7 +64,7 @@ pub struct CsvConfig {
     /// Columns that are not used.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<ColumnRef>,
-    /// Columns whose numbers are names of categories.
+    /// Columns that are read as words, whatever they hold: `0102` keeps its zero.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub categorical: Vec<ColumnRef>,
     /// The target is a label, a whole number below this. Default: it is a real number, or a word.
@@ -165,8 +165,9 @@ impl CsvConfig {
         let table = Arc::new(self.read_table(&mut fingerprint)?);
         let parts = self.parts(&table)?;
         for column in parts.target.iter().chain(&parts.condition).filter_map(|&index| table.columns().get(index)) {
-            let is_target = parts.target.contains(&column.index);
-            check_column(&table, column, is_target, parts.categorical.contains(&column.index))?;
+            if let Some(problem) = table.problem(column, parts.target.contains(&column.index)) {
+                return Err(problem);
+            }
         }
         let (kept, transforms) = kept_rows(&table, &parts, self.missing)?;
         let splits = self.split_rows(&table, &kept, seed, &mut fingerprint)?;
@@ -174,8 +175,7 @@ impl CsvConfig {
         let impute = self.missing == Missing::Impute;
         let mut conditions = Vec::with_capacity(parts.condition.len());
         for column in parts.condition.iter().filter_map(|&index| table.columns().get(index)) {
-            let categorical = parts.categorical.contains(&column.index);
-            conditions.push(Feature::of_condition(&table, column, categorical, impute, &splits[0])?);
+            conditions.push(Feature::of_condition(&table, column, impute, &splits[0]));
         }
 
         let specs = |features: &[Feature]| features.iter().map(|feature| feature.spec.clone()).collect::<Vec<_>>();
@@ -184,7 +184,8 @@ impl CsvConfig {
             _ => Vec::new(),
         };
         let names = Names { target: specs(&targets), condition: specs(&conditions), classes };
-        let warnings = odd::warnings(&table, &parts, &splits[0], matches!(values, Classes::Real));
+        let mut warnings = odd::warnings(&table, &parts, &splits[0], matches!(values, Classes::Real));
+        warnings.extend(table.doubts().iter().cloned());
         let view = |features: Vec<Feature>| {
             let width = features.iter().map(|feature| feature.spec.width()).sum();
             View::new(Store::elsewhere(table.rows(), width, TableRows { table: table.clone(), features }))
@@ -263,7 +264,13 @@ impl CsvConfig {
     }
 
     fn read_table(&self, fingerprint: &mut Fingerprint) -> Result<Table> {
-        Table::open_with(&self.path, "path", &self.options(), &|_, _| false, fingerprint)
+        Table::open_with(
+            &self.path,
+            "path",
+            &self.options(),
+            &|index, name| select::mean(&self.categorical, index, name),
+            fingerprint,
+        )
     }
 
     /// The columns of the target, and the values that they take.
@@ -283,9 +290,7 @@ impl CsvConfig {
             check_labels(table, column, classes)?;
             return Ok((vec![Feature::of_labels(column)], Classes::Numbered(classes)));
         }
-        let is_word = |column: &&&Column| {
-            matches!(column.kind, Kind::Category | Kind::Boolean) || parts.categorical.contains(&column.index)
-        };
+        let is_word = |column: &&&Column| matches!(column.kind, Kind::Category | Kind::Boolean);
         match (columns.iter().find(is_word), &columns[..]) {
             (None, _) => {
                 Ok((columns.into_iter().map(|column| Feature::of_target(table, column)).collect(), Classes::Real))
@@ -311,20 +316,6 @@ impl CsvConfig {
                 columns.len()
             ))),
         }
-    }
-}
-
-/// Whether the column can be a part of examples.
-fn check_column(table: &Table, column: &Column, is_target: bool, categorical: bool) -> Result<()> {
-    match table.problem(column, is_target) {
-        Some(problem) if !categorical => Err(problem),
-        _ if categorical && column.levels().is_empty() => Err(Error::input(format!(
-            "data.categorical: {} of {} holds too many different values to be categories; expected at most 4096 numbers or 65536 \
-             words; take it out of data.categorical, or name it in data.exclude",
-            column.title(),
-            table.name()
-        ))),
-        _ => Ok(()),
     }
 }
 

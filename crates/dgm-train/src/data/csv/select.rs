@@ -204,6 +204,25 @@ fn why_not(column: &Column) -> Option<String> {
     }
 }
 
+/// Whether one of these means the column of this index and name.
+pub(super) fn mean(columns: &[ColumnRef], index: usize, name: Option<&str>) -> bool {
+    columns.iter().any(|column| match column {
+        ColumnRef::Index(at) => *at == index,
+        ColumnRef::Name(text) => {
+            name == Some(text) || pattern(text).is_some_and(|pattern| pattern.matches(&title(index, name)))
+        }
+    })
+}
+
+/// What a pattern is compared with: the name, or the index where there is none.
+fn title(index: usize, name: Option<&str>) -> String {
+    name.map_or_else(|| index.to_string(), str::to_owned)
+}
+
+fn pattern(text: &str) -> Option<glob::Pattern> {
+    text.contains(['*', '?', '[']).then(|| glob::Pattern::new(text).ok()).flatten()
+}
+
 /// The columns of a list that are meant by index or by their whole name.
 fn without_patterns(columns: &[ColumnRef], table: &Table) -> Vec<ColumnRef> {
     let is_name = |name: &String| table.columns().iter().any(|column| column.name.as_ref() == Some(name));
@@ -262,10 +281,10 @@ fn pick(table: &Table, columns: &[ColumnRef], key: &str, taken: &[usize]) -> Res
         match found[..] {
             [index] => push(&mut picked, index, table, key)?,
             [] => {
-                let pattern = name.contains(['*', '?', '[']).then(|| glob::Pattern::new(name).ok()).flatten();
+                let pattern = pattern(name);
                 let fits = |column: &&Column| {
-                    let name = column.name.clone().unwrap_or_else(|| column.index.to_string());
-                    pattern.as_ref().is_some_and(|pattern| pattern.matches(&name))
+                    let title = title(column.index, column.name.as_deref());
+                    pattern.as_ref().is_some_and(|pattern| pattern.matches(&title))
                 };
                 let before = picked.len();
                 let matches = table.columns().iter().filter(fits).map(|column| column.index);

@@ -306,7 +306,10 @@ fn what_is_odd_is_a_warning() {
     // Many of them are one warning.
     let text = rows(&|i| format!("{0},{0},{0},{0},{0},{1}\n", i % 6, f64::from(i * 7 % 60) / 8.0));
     let many = read(&format!("a,b,c,d,e,x\n{text}"), |config| config.target = vec![name("[a-e]")]).unwrap().warnings;
-    assert!(many.len() == 1 && many[0].starts_with("5 targets (`a`, `b`, `c`, …) are constant or take few"), "{many:?}");
+    assert!(
+        many.len() == 1 && many[0].starts_with("5 targets (`a`, `b`, `c`, …) are constant or take few"),
+        "{many:?}"
+    );
     // A second column with the same cells.
     let text = rows(&|i| format!("{},{},{}\n", f64::from(i * 7 % 60) / 8.0, i * i, i * i));
     let found = warnings(&format!("a,y,z\n{text}"));
