@@ -6,8 +6,8 @@
 //!   more cells numbers or dates; then tab, semicolon, bar, comma and whitespace in this order.
 //! - **Decimal comma, thousands**: what makes numbers of the most columns, plain numbers first.
 //! - **Header**: the first row, where the columns below are numbers or dates and more of its cells are none than are; in a
-//!   table of words alone, where its cells differ from each other and from all below them. Years and the indices 0, 1, …
-//!   after an empty cell are names too. A comment right above the first row with a name for each column is the header of
+//!   table of words alone, where its cells differ from each other and from all below them. Years, whole numbers above columns
+//!   of decimals, and the indices 0, 1, … after an empty cell are names too. A comment right above the first row with a name for each column is the header of
 //!   a table that has no other, as `numpy.savetxt` writes it. Who says that there is a header gets the one that is found
 //!   without being told; the first row, where none is. So what was recognised reads the same table again.
 
@@ -349,6 +349,9 @@ fn recognise_header(sample: &Sample, style: Style, missing: &Missing<'_>) -> Fir
     if counts(first) && !sample.rows.get(1).is_some_and(|row| counts(&row.cells)) {
         return FirstRow::sure(true);
     }
+    if let Some(header) = whole_numbers_above_decimals(first, sample, missing) {
+        return header;
+    }
     if yes > 0 {
         const BOTH: &str = "the first line has words above some columns of numbers or dates, and none above others";
         return FirstRow { is_header: yes > no, doubt: (no > 0).then_some(BOTH) };
@@ -372,6 +375,25 @@ fn recognise_header(sample: &Sample, style: Style, missing: &Missing<'_>) -> Fir
     let settled = if is_header { numbered || names.iter().any(shared) } else { !apart };
     const WORDS: &str = "no column has numbers or dates, which would tell a header from a row";
     FirstRow { is_header, doubt: (!settled).then_some(WORDS) }
+}
+
+/// Whole numbers above columns of decimals, as pandas names columns 0, 1, … and people name them by years; `None`: there are none.
+fn whole_numbers_above_decimals(first: &[String], sample: &Sample, missing: &Missing<'_>) -> Option<FirstRow> {
+    let numbers: Vec<u64> = first.iter().map(|cell| cell.parse().ok()).collect::<Option<_>>()?;
+    let distinct = numbers.iter().collect::<HashSet<_>>().len() == numbers.len();
+    let decimals = |index: usize| {
+        let cells = || sample.column(index).filter(|cell| !missing.contains(cell));
+        10 * cells().filter(|cell| cell.parse::<i64>().is_err()).count() >= 9 * cells().count().max(1)
+    };
+    let counted = numbers.iter().enumerate().all(|(index, &number)| number == index as u64);
+    const COUNTED: &str = "the first line counts 0, 1, …, as pandas names columns";
+    // By chance that is so in a few rows.
+    let many = sample.rows.len() > 10;
+    match (numbers.len() > 1 && many && distinct && (0..numbers.len()).all(decimals), counted) {
+        (true, _) => Some(FirstRow::sure(true)),
+        (false, true) => Some(FirstRow { is_header: false, doubt: Some(COUNTED) }),
+        _ => None,
+    }
 }
 
 /// Names that count: 0, 1, … after an empty cell, or years in a row after words.

@@ -221,6 +221,27 @@ fn guesses_are_doubts() {
 }
 
 #[test]
+fn whole_numbers_above_decimals_are_names() {
+    let rows = |n: u32| (0..n).map(|i| format!("{}.5,-{}.25,{}.125\n", i % 7, i % 5, i * i % 11)).collect::<String>();
+    // pandas without names, and years.
+    for header in ["0,1,2", "2020,2021,2022", "1,0,2"] {
+        let table = read(&format!("{header}\n{}", rows(20)));
+        let names: Vec<_> = table.columns().iter().filter_map(|column| column.name.clone()).collect();
+        assert_eq!((table.rows(), names.join(",")), (20, header.to_owned()));
+    }
+    // A row of whole numbers is one, and what cannot be told is said.
+    assert_eq!(read(&format!("{}1,2,3\n{}", rows(3), rows(20))).rows(), 24);
+    let table = read(&format!("0,1\n{}", "3,4\n5,6\n".repeat(10)));
+    assert_eq!(table.rows(), 21);
+    assert_eq!(
+        table.doubts(),
+        [
+            "the first line counts 0, 1, …, as pandas names columns: line 1 is read as a row; set data.header = true if it holds the names"
+        ]
+    );
+}
+
+#[test]
 fn labels_are_words() {
     let table = read("5.1,3.5,Iris-setosa\n4.9,3.0,Iris-virginica\n6.2,2.2,Iris-setosa\n\n");
     let column = &table.columns()[2];
