@@ -11,7 +11,7 @@ use crate::report::grid;
 /// What a model of the data is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
-    /// Real numbers given a condition.
+    /// One real number given a condition.
     Regression,
     /// A label given a condition.
     Classification,
@@ -21,6 +21,8 @@ pub enum Task {
     Text,
     /// Real numbers without a condition.
     Density,
+    /// Several real numbers, jointly, given a condition.
+    ConditionalDensity,
 }
 
 impl Task {
@@ -31,8 +33,9 @@ impl Task {
             _ if dataset.tokens().is_some() => Self::Text,
             (Values::Levels(_), Some(_)) if *shape == [1, 1, 1] => Self::Classification,
             (Values::Levels(_), _) => Self::Images,
-            (Values::Real(_), Some(_)) if shape[1] == 1 => Self::Regression,
-            (Values::Real(_), _) => Self::Density,
+            (Values::Real(_), Some(_)) if dataset.spec.event() == 1 => Self::Regression,
+            (Values::Real(_), Some(_)) => Self::ConditionalDensity,
+            (Values::Real(_), None) => Self::Density,
         }
     }
 
@@ -44,6 +47,7 @@ impl Task {
             Self::Images => "Density of images",
             Self::Text => "Language model",
             Self::Density => "Density of real numbers",
+            Self::ConditionalDensity => "Joint density of real numbers given a condition",
         }
     }
 }
@@ -68,7 +72,7 @@ pub fn recipe(dataset: &Dataset) -> String {
         Task::Classification => conditional(n, batch, "categorical", "a probability for each class"),
         Task::Images => images(dataset, batch),
         Task::Text => text(dataset),
-        Task::Density => density(dataset, batch),
+        Task::Density | Task::ConditionalDensity => density(dataset, batch),
     }
 }
 
@@ -201,13 +205,18 @@ fn density(dataset: &Dataset, batch: usize) -> String {
         1 => {
             let cycle = (columns.max(2) as f64).log2().ceil() as usize;
             format!(
-                "kind = \"causal_conv\"        # an exact density: each column given those before it\n\
+                "kind = \"causal_conv\"        # an exact density: each column given {}\n\
                  channels = {}\n\
                  layers = {}\n\
                  kernel = 2\n\
                  dilation_base = 2\n\
                  dilation_cycle = {cycle}\n\
                  dropout = 0.1",
+                if dataset.spec.condition.is_some() {
+                    "the condition and the columns before it"
+                } else {
+                    "those before it"
+                },
                 power_of_two(between(n, 32.0, 64.0)),
                 2 * cycle
             )
