@@ -206,3 +206,100 @@ fn what_people_bring_is_read_or_refused_with_a_way_out() {
     let output = run(path, &["data", "inspect", "c.toml", "--set", "data.exclude=[\"hp\"]"]);
     assert!(output.status.success());
 }
+
+/// A grey picture of 4 × 4 pixels.
+fn picture(path: &Path, pixel: u8) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut encoder = png::Encoder::new(std::fs::File::create(path).unwrap(), 4, 4);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.write_header().unwrap().write_image_data(&[pixel; 16]).unwrap();
+}
+
+#[test]
+fn a_new_configuration_names_the_data_from_its_own_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let pairs = (0..60u32).map(|i| format!("{}.5,{}.25\n", i % 7, i * i % 11)).collect::<String>();
+    std::fs::create_dir_all(path.join("sub")).unwrap();
+    std::fs::create_dir_all(path.join("cfg")).unwrap();
+    std::fs::write(path.join("sub/mid.csv"), format!("x,y\n{pairs}")).unwrap();
+    std::fs::write(path.join("cfg/inside.csv"), format!("x,y\n{pairs}")).unwrap();
+    for i in 0..20u8 {
+        let class = ["cat", "dog"][usize::from(i % 2)];
+        for set in ["images", "data"] {
+            picture(&path.join(format!("{set}/{class}/{i}.png")), i);
+        }
+        picture(&path.join(format!("flat/{i}.png")), i);
+    }
+    let idx = [&[0, 0, 8, 3, 0, 0, 0, 12, 0, 0, 0, 2, 0, 0, 0, 2][..], &[7; 48]].concat();
+    let labels = [&[0, 0, 8, 1, 0, 0, 0, 12][..], &[1; 12]].concat();
+    std::fs::create_dir_all(path.join("mn")).unwrap();
+    for part in ["train", "t10k"] {
+        std::fs::write(path.join(format!("mn/{part}-images-idx3-ubyte")), &idx).unwrap();
+        std::fs::write(path.join(format!("mn/{part}-labels-idx1-ubyte")), &labels).unwrap();
+    }
+    let root = path.canonicalize().unwrap().display().to_string();
+    for (from, data, out, expected) in [
+        ("sub", "mid.csv", "../cfg/m.toml", format!("path = \"{root}/sub/mid.csv\"")),
+        ("sub", "mid.csv", "../m.toml", "path = \"sub/mid.csv\"".into()),
+        ("", "cfg/inside.csv", "cfg/in.toml", "path = \"inside.csv\"".into()),
+        ("", "images", "cfg/i.toml", format!("path = \"{root}/images\"")),
+        ("", "data", "cfg/d.toml", format!("path = \"{root}/data\"")),
+        ("images", ".", "../dot.toml", "path = \"images\"".into()),
+        ("images", ".", "here.toml", "path = \".\"".into()),
+        (
+            "",
+            "mn/train-images-idx3-ubyte",
+            "cfg/mn.toml",
+            format!("test_labels = \"{root}/mn/t10k-labels-idx1-ubyte\""),
+        ),
+    ] {
+        run_ok(&path.join(from), &["new", "--data", data, "--out", out]);
+        let config = std::fs::read_to_string(path.join(from).join(out)).unwrap();
+        assert!(config.contains("\n[data]\nsource = ") && config.contains(&format!("\n{expected}")), "{config}");
+        run_ok(path, &["data", "inspect", &path.join(from).join(out).display().to_string()]);
+    }
+    // Among pictures without folders it would be taken for one of them.
+    let line = run_fails(&path.join("flat"), &["new", "--data", ".", "--out", "f.toml"], 2);
+    assert!(line.contains("f.toml: it would lie among the pictures") && !path.join("flat/f.toml").exists(), "{line}");
+}
+
+#[test]
+fn advice_about_bare_data_can_be_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let lines = (0..60u32).map(|i| format!("{},{};{},25;caf\u{e9}\r\n", i % 7, i % 10, i * i % 11)).collect::<String>();
+    // The first 256 characters are the bytes of Latin-1.
+    let bytes = |text: &str| text.chars().map(|c| c as u8).collect::<Vec<u8>>();
+    std::fs::write(path.join("excel.csv"), bytes(&format!("x;y;where\r\n{lines}"))).unwrap();
+    for command in [&["data", "inspect", "excel.csv"][..], &["new", "--data", "excel.csv", "--target", "y"]] {
+        let line = run_fails(path, command, 2);
+        assert!(line.contains("set data.encoding = \"windows-1252\""), "{line}");
+        run_ok(path, &[command, &["--set", "data.encoding=windows-1252"]].concat());
+    }
+    let shown = run_ok(path, &["data", "inspect", "excel.csv", "--set", "data.encoding=windows-1252"]);
+    assert!(shown.contains("café (60)") && shown.contains("\nencoding = \"windows-1252\""), "{shown}");
+    assert!(shown.contains("dgm-train new --data excel.csv --set data.encoding=windows-1252\n"), "{shown}");
+    run_ok(path, &[&["--config", "excel.toml", "--out", "excel"], &FAST[..]].concat());
+    let line = run_fails(path, &["data", "inspect", "excel.csv", "--set", "training.epochs=2"], 2);
+    assert!(line.contains("expected a key of [data], such as data.encoding=windows-1252"), "{line}");
+
+    // Many different words among numbers, and several numbers given words: what is written trains.
+    let cell = |i: u32| if i % 32 == 5 { format!("w{}", i / 32 % 12) } else { format!("{}.5", i * 37 % 101) };
+    let rows =
+        (0..400u32).map(|i| format!("{},{}.5,{}.25,{}\n", cell(i), i % 90, i * i % 83, ["a", "b"][i as usize % 2]));
+    std::fs::write(path.join("odd.csv"), "odd,x,y,word\n".to_owned() + &rows.collect::<String>()).unwrap();
+    run_ok(path, &["new", "--data", "odd.csv"]);
+    let config = std::fs::read_to_string(path.join("odd.toml")).unwrap();
+    assert!(config.contains("kind = \"causal_conv\"") && config.contains("target = [\"x\", \"y\"]"), "{config}");
+    run_ok(path, &[&["--config", "odd.toml", "--out", "odd"], &FAST[..]].concat());
+
+    // The [data] of an array loads where it is pasted.
+    let header = "{'descr': '<f8', 'fortran_order': False, 'shape': (40, 3), }";
+    let numbers = (0..120u32).flat_map(|i| f64::from(i * 7 % 31).to_le_bytes());
+    let array = [b"\x93NUMPY\x01\x00v\x00", format!("{header:<117}\n").as_bytes()].concat();
+    std::fs::write(path.join("a.npy"), array.into_iter().chain(numbers).collect::<Vec<u8>>()).unwrap();
+    let report = inspected(path, &["a.npy"]);
+    std::fs::write(path.join("a.toml"), report["data"].as_str().unwrap()).unwrap();
+    assert_eq!(inspected(path, &["a.toml"])["splits"], report["splits"]);
+}

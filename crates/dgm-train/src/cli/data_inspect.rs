@@ -43,24 +43,20 @@ struct Inspection {
 
 pub(super) fn run(args: &InspectArgs) -> Result<ExitCode> {
     let bare = is_bare(&args.config);
-    if bare && !args.overrides.is_empty() {
-        return Err(Error::input(format!(
-            "--set: {} is inspected by itself, without a configuration; write one with dgm-train new --data {}",
-            args.config.display(),
-            args.config.display()
-        )));
-    }
-    let proposal = bare.then(|| guess::proposal(&args.config, &Wishes::default())).transpose()?;
+    let proposal = match bare {
+        true => {
+            let wishes = Wishes { set: args.overrides.clone(), ..Wishes::default() };
+            Some(guess::proposal(&args.config, &wishes, &Path::to_path_buf)?)
+        }
+        false => None,
+    };
     let proposed = proposal.as_ref().map(Proposal::toml);
     // A table by itself has no target yet: its columns say what there is.
     if let Some(Proposal { table: Some(table), .. }) = &proposal {
         return bare_table(args, table, proposed);
     }
-    let config = match &proposed {
-        Some(data) => {
-            let text = format!("{data}\n[model]\nkind = \"vae\"\n");
-            ConfigFile::of_text(text, args.config.display().to_string()).config(&seeds(args), Missing::Refused)?
-        }
+    let config = match &proposal {
+        Some(proposal) => proposal.config(&args.config, None, &seeds(args))?,
         None => config_of(args)?,
     };
     let dataset = data::of_run(&config)?;
@@ -134,8 +130,18 @@ fn bare_table(args: &InspectArgs, table: &Table, data: Option<String>) -> Result
 
 /// The table `[data]` to paste, and how to have the whole configuration written.
 fn paste(args: &InspectArgs, data: &str) -> Result<()> {
-    let path = args.config.display();
-    say(format_args!("\nfor a configuration, or all of it with dgm-train new --data {path}\n\n{}", data.trim_end()))
+    let set: String = args.overrides.iter().map(|assignment| format!(" --set {}", shell_quoted(assignment))).collect();
+    let path = shell_quoted(&args.config.to_string_lossy());
+    say(format_args!(
+        "\nfor a configuration, or all of it with dgm-train new --data {path}{set}\n\n{}",
+        data.trim_end()
+    ))
+}
+
+/// An argument as a shell reads it.
+fn shell_quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-=/,:+".contains(c);
+    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 fn print_json(inspection: &Inspection) -> Result<ExitCode> {

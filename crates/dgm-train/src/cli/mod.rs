@@ -163,6 +163,9 @@ struct NewArgs {
     /// The column of a table to predict, by name or index; several are separated by commas [default: all numbers, as a density]
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     target: Vec<String>,
+    /// Set a key of [data], as in --set data.encoding=windows-1252; paths are relative to the current folder
+    #[arg(long = "set", value_name = "data.KEY=VALUE")]
+    overrides: Vec<String>,
     /// Where to write the configuration [default: the name of the data with .toml]
     #[arg(long, value_name = "FILE.toml")]
     out: Option<PathBuf>,
@@ -174,7 +177,8 @@ struct InspectArgs {
     /// come with --set)
     #[arg(value_name = "DATA_OR_CONFIG")]
     config: PathBuf,
-    /// Change a value of the configuration, as in --set data.condition=label; paths are relative to the current folder
+    /// Change a value of the configuration, as in --set data.condition=label, or set a key of [data] for data without one, as in
+    /// --set data.encoding=windows-1252; paths are relative to the current folder
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
     /// The seed of random splits, in place of the configuration's

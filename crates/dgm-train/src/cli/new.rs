@@ -2,15 +2,15 @@
 
 use super::NewArgs;
 use super::output::say;
-use crate::config::{Config, ConfigFile, Missing};
+use crate::config::{ConfigFile, Missing};
+use crate::data;
 use crate::data::guess::{self, Wishes};
-use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
 use crate::recipe;
 use crate::train::initial_model;
 use burn::tensor::Device;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 use std::process::ExitCode;
 
 pub(super) fn run(args: &NewArgs) -> Result<ExitCode> {
@@ -31,14 +31,17 @@ pub(super) fn run(args: &NewArgs) -> Result<ExitCode> {
             folder.display()
         )));
     }
-    let data = seen_from(&args.data, folder)?;
-    let wishes = Wishes { target: args.target.clone() };
-    let proposal = guess::proposal(&args.data, &wishes)?;
-    // The proposal names the data as they are seen from here; the file, as they are seen from the file.
-    let [here, there] = [&args.data, &data].map(|path| toml::Value::String(path.display().to_string()).to_string());
-    let inner = |text: &str| text.trim_matches(['"', '\'']).to_owned();
-    let table = proposal.toml().replace(&here, &there).replace(&inner(&here), &inner(&there));
-    let dataset = understood(&table, folder)?;
+    let wishes = Wishes { target: args.target.clone(), set: args.overrides.clone() };
+    let here = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+    let proposal = guess::proposal(&args.data, &wishes, &|path| seen_from(path, &here))?;
+    let dataset = data::of_run(&proposal.config(&args.data, Some(folder), &[])?)?;
+    if proposal.all_of_a_folder() && among_pictures(&args.data, &here) {
+        return Err(Error::input(format!(
+            "{}: it would lie among the pictures, all files of whose folder are read; name a file elsewhere with --out",
+            out.display()
+        )));
+    }
+    let table = proposal.toml();
     let text = format!("{}{table}\n{}", recipe::headline(&dataset), recipe::recipe(&dataset));
     // What is written can be trained as it is.
     let file = ConfigFile::to_be(text, out.display().to_string(), folder);
@@ -60,20 +63,44 @@ pub(super) fn run(args: &NewArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The data of a table `[data]` by itself.
-fn understood(table: &str, folder: &Path) -> Result<Dataset> {
-    let text = format!("{table}[model]\nkind = \"vae\"\n");
-    let config: Config = ConfigFile::to_be(text, "the proposal".into(), folder).config(&[], Missing::Refused)?;
-    data::of_run(&config)
+/// The path of the data as a file in `folder` names it: relative where they are inside the folder.
+fn seen_from(data: &Path, folder: &Path) -> PathBuf {
+    let parent = data.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
+    // A link stays what it is called.
+    let whole = match (parent, data.file_name()) {
+        (Some(parent), Some(name)) => parent.canonicalize().map(|parent| parent.join(name)),
+        _ => data.canonicalize(),
+    };
+    let whole = whole.or_else(|_| absolute(data)).unwrap_or_else(|_| data.to_path_buf());
+    match whole.strip_prefix(folder) {
+        Ok(inside) if inside.as_os_str().is_empty() => PathBuf::from("."),
+        Ok(inside) => inside.to_path_buf(),
+        Err(_) => whole,
+    }
 }
 
-/// The path of the data as a file in `folder` names it: relative where they are inside the folder.
-fn seen_from(data: &Path, folder: &Path) -> Result<PathBuf> {
-    let absolute = |path: &Path| {
-        path.canonicalize().map_err(|error| {
-            Error::input(format!("{}: cannot be opened: {error}; give a file or a folder", path.display()))
-        })
-    };
-    let (data, folder) = (absolute(data)?, absolute(folder)?);
-    Ok(data.strip_prefix(&folder).map_or(data.clone(), Path::to_path_buf))
+/// Whether this folder is inside `data` and holds pictures itself.
+fn among_pictures(data: &Path, folder: &Path) -> bool {
+    let inside = data.canonicalize().is_ok_and(|data| folder.starts_with(data));
+    let is_picture = |entry: std::fs::DirEntry| image::ImageFormat::from_path(entry.path()).is_ok();
+    inside && std::fs::read_dir(folder).is_ok_and(|entries| entries.flatten().any(is_picture))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn paths_inside_the_folder_are_relative_and_others_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        std::fs::create_dir_all(root.join("cfg/data")).unwrap();
+        let cfg = root.join("cfg");
+        assert_eq!(seen_from(&root.join("cfg/data/t.csv"), &cfg), Path::new("data/t.csv"));
+        assert_eq!(seen_from(&root.join("cfg/../cfg/data"), &cfg), Path::new("data"));
+        assert_eq!(seen_from(&root.join("t.csv"), &cfg), root.join("t.csv"));
+        assert_eq!(seen_from(&cfg, &cfg), Path::new("."));
+        assert_eq!(seen_from(&root.join("cfg/data/.."), &cfg), Path::new("."));
+    }
 }

@@ -391,7 +391,7 @@ impl Part {
 }
 
 /// The file of an array, and its name inside an archive.
-fn file_and_member(array: &str) -> (&str, Option<&str>) {
+pub(super) fn file_and_member(array: &str) -> (&str, Option<&str>) {
     const ARCHIVE: &str = ".npz";
     let colon = array.find(".npz:").map(|dot| dot + ARCHIVE.len());
     colon.and_then(|colon| array.split_at_checked(colon)).map_or((array, None), |(file, rest)| (file, rest.get(1..)))

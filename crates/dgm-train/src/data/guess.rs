@@ -1,11 +1,19 @@
 //! A bare file or folder → the table `[data]` that suits it.
 
+mod given;
+mod table;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::file::{Fingerprint, Source};
-use super::npy;
-use super::table::{Column, Kind, Options, Table};
+use self::given::Given;
+use super::DataConfig;
+use super::arrays::file_and_member;
+use super::file::Source;
+use super::listing::Listing;
+use super::table::{Options, Table};
+use super::{named, npy};
+use crate::config::{Config, ConfigFile, Missing};
 use crate::error::{Error, Result};
 
 /// What is known, or wanted, of the data besides the file.
@@ -13,6 +21,8 @@ use crate::error::{Error, Result};
 pub struct Wishes {
     /// Columns to model; none: all numbers of a table.
     pub target: Vec<String>,
+    /// Values of `[data]` that are given, `data.KEY=VALUE` each. Paths are relative to the current folder.
+    pub set: Vec<String>,
 }
 
 /// A `[data]` table that can be pasted, and what it is about.
@@ -29,9 +39,55 @@ impl Proposal {
     pub fn toml(&self) -> String {
         format!("[data]\n{}\n", self.lines.join("\n"))
     }
+
+    /// Whether the data are all files of a folder, whatever they are called.
+    pub(crate) fn all_of_a_folder(&self) -> bool {
+        self.lines.iter().any(|line| line == "source = \"images\"")
+    }
+
+    /// A configuration of the data alone; `path` names it in messages, `folder` is what its paths are relative to (`None`: the
+    /// current one).
+    ///
+    /// # Errors
+    /// As [`ConfigFile::config`].
+    pub(crate) fn config(&self, path: &Path, folder: Option<&Path>, overrides: &[String]) -> Result<Config> {
+        let name = path.display().to_string();
+        let text = any_model(&self.lines);
+        let file = match folder {
+            Some(folder) => ConfigFile::to_be(text, name.clone(), folder),
+            None => ConfigFile::of_text(text, name.clone()),
+        };
+        file.config(overrides, Missing::Refused).map_err(|error| without_line(error, &name))
+    }
 }
 
+/// `[data]` with these lines, and a model that fits no data in particular: none is built.
+fn any_model(lines: &[String]) -> String {
+    format!("[data]\n{}\n[model]\nkind = \"vae\"\n", lines.join("\n"))
+}
+
+/// The message without the line of a text that is in no file.
+fn without_line(error: Error, name: &str) -> Error {
+    let message = error.to_string();
+    let rest = message.strip_prefix(name).and_then(|rest| rest.strip_prefix(':'));
+    match rest.map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit())) {
+        Some(rest) if rest.starts_with(": ") => Error::input(format!("{name}{rest}")),
+        _ => error,
+    }
+}
+
+/// `[data]` with these lines and the values that are given, checked.
+fn checked(lines: &[String], path: &Path, set: &[String]) -> Result<DataConfig> {
+    let name = path.display().to_string();
+    let config = Config::from_toml(&any_model(lines), &name, set);
+    config.map(|config| config.data).map_err(|error| without_line(error, &name))
+}
+
+/// Paths as they are to be written: from the path as it is seen from the current folder.
+pub type Rename<'a> = dyn Fn(&Path) -> PathBuf + 'a;
+
 /// What a file holds, by its name and its first bytes.
+#[derive(Debug, PartialEq)]
 enum Form {
     Pictures,
     Idx(PathBuf),
@@ -41,27 +97,62 @@ enum Form {
     Text,
 }
 
-/// A proposal for the data at `path`.
+impl Form {
+    /// The source that reads it.
+    fn source(&self) -> &'static str {
+        match self {
+            Self::Pictures => "images",
+            Self::Idx(_) => "idx",
+            Self::Array | Self::Archive => "npy",
+            Self::Table => "csv",
+            Self::Text => "text",
+        }
+    }
+}
+
+/// A proposal for the data at `path`, in which every path is as `rename` has it.
 ///
 /// # Errors
-/// Nothing there, or nothing that any source reads; columns that are not there.
-pub fn proposal(path: &Path, wishes: &Wishes) -> Result<Proposal> {
-    let form = form(path)?;
-    let wanted = !wishes.target.is_empty();
-    if wanted && !matches!(form, Form::Table) {
+/// Nothing there, or nothing that any source reads; columns that are not there; values of keys that are not there.
+pub fn proposal(path: &Path, wishes: &Wishes, rename: &Rename<'_>) -> Result<Proposal> {
+    let mut given = Given::of(&wishes.set)?;
+    // Another path is other data.
+    let other = given.take("path").map(|value| PathBuf::from(given::plain(&value)));
+    let path = other.as_deref().unwrap_or(path);
+    let source = given.take("source").map(|value| given::plain(&value));
+    let form = match source.as_deref() {
+        Some("csv") => Form::Table,
+        Some("text") => Form::Text,
+        Some("images") => Form::Pictures,
+        _ => form(path, &wishes.set)?,
+    };
+    if let Some(source) = source.filter(|source| source != form.source()) {
         return Err(Error::input(format!(
-            "--target: {} is no table, so it has no columns; leave --target out",
+            "--set data.source={source}: {} is recognised as {}; expected that, or csv, text or images; leave data.source out",
+            path.display(),
+            form.source()
+        )));
+    }
+    if !wishes.target.is_empty() && form != Form::Table {
+        return Err(Error::input(format!(
+            "--target: {} is no table, so it has no columns; leave --target out, or add --set data.source=csv if it is one",
             path.display()
         )));
     }
-    match form {
-        Form::Table => table(path, wishes),
-        Form::Text => Ok(text(path)),
-        Form::Pictures => pictures(path),
-        Form::Idx(folder) => idx(&folder),
-        Form::Array => array(path),
-        Form::Archive => archive(path),
-    }
+    let (mut lines, table) = match form {
+        Form::Table => {
+            let (lines, table) = table::table(path, wishes, &mut given, rename)?;
+            (lines, Some(table))
+        }
+        Form::Text => (text(path, rename), None),
+        Form::Pictures => (pictures(path, rename)?, None),
+        Form::Idx(folder) => (idx(&folder, rename)?, None),
+        Form::Array => (array(path, rename)?, None),
+        Form::Archive => (archive(path, given.get("train").is_some(), rename)?, None),
+    };
+    let paths = checked(&lines, path, &wishes.set)?.path_keys();
+    given.write(&mut lines, &paths, rename);
+    Ok(Proposal { lines, table })
 }
 
 /// A string as TOML writes it.
@@ -69,20 +160,22 @@ fn quoted(text: &str) -> String {
     toml::Value::String(text.into()).to_string()
 }
 
-fn path_line(key: &str, path: &Path) -> String {
-    format!("{key} = {}", quoted(&path.display().to_string()))
+/// The line of a key that is a path, of an array in an archive too.
+fn path_line(key: &str, path: &str, rename: &Rename<'_>) -> String {
+    let (file, member) = file_and_member(path);
+    let member = member.map_or(String::new(), |member| format!(":{member}"));
+    format!("{key} = {}", quoted(&format!("{}{member}", rename(Path::new(file)).display())))
 }
 
-/// The first bytes of a file, unpacked.
-fn start_of(path: &Path) -> Result<Vec<u8>> {
-    Source::open(path, "path", "data")?.read(1 << 16)
-}
+/// Bytes that are looked at to tell what a file holds.
+const START: u64 = 1 << 16;
 
-fn form(path: &Path) -> Result<Form> {
+fn form(path: &Path, set: &[String]) -> Result<Form> {
     if path.is_dir() {
         return Ok(if idx_files(path).is_some() { Form::Idx(path.into()) } else { Form::Pictures });
     }
-    let bytes = start_of(path)?;
+    // Unpacked, where it is packed.
+    let bytes = Source::open(path, "path", "data")?.read(START)?;
     let name = path.file_name().map_or(String::new(), |name| name.to_string_lossy().to_lowercase());
     let name = name.strip_suffix(".gz").unwrap_or(&name);
     let has = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
@@ -99,108 +192,39 @@ fn form(path: &Path) -> Result<Form> {
     if has(&[".csv", ".tsv", ".tab", ".data", ".dat"]) {
         return Ok(Form::Table);
     }
-    // Lines of as many cells each, most of which are numbers, are a table; others are a text.
-    let text = String::from_utf8_lossy(&bytes);
-    let mut cells: Vec<usize> = Vec::new();
-    let (mut numbers, mut words) = (0usize, 0usize);
-    for line in text.lines().filter(|line| !line.trim().is_empty()).take(200) {
-        let parts: Vec<&str> = line.split([',', ';', '\t', ' ', '|']).filter(|part| !part.trim().is_empty()).collect();
-        cells.push(parts.len());
-        let of_line = parts.iter().filter(|part| part.trim().parse::<f64>().is_ok()).count();
-        numbers += of_line;
-        words += parts.len() - of_line;
-    }
-    let even = cells.iter().skip(1).all(|n| Some(n) == cells.last()) && cells.last().is_some_and(|n| *n > 1);
-    Ok(if even && numbers > words { Form::Table } else { Form::Text })
+    // Keys that no table has are those of a text.
+    let options = match checked(&table::least(path), path, set) {
+        Ok(DataConfig::Csv(config)) => config.options(),
+        _ => Options::default(),
+    };
+    Ok(if is_table(&bytes, &options) { Form::Table } else { Form::Text })
 }
 
-/// How a column is named in a configuration: by name, or by index where it has none or shares it.
-fn reference(column: &Column, columns: &[Column]) -> String {
-    let alone = |name: &str| columns.iter().filter(|other| other.name.as_deref() == Some(name)).count() == 1;
-    match column.name.as_deref() {
-        Some(name) if !name.is_empty() && alone(name) => quoted(name),
-        _ => column.index.to_string(),
-    }
+/// Whether the start of a file is rows of several cells each, most columns of which are numbers.
+fn is_table(start: &[u8], options: &Options) -> bool {
+    let cut = start.len() as u64 == START;
+    let last = start.iter().rposition(|byte| matches!(byte, b'\n' | b'\r')).filter(|_| cut);
+    // In UTF-16 whose low byte comes first another one belongs to the line's end.
+    let end = last.map_or(start.len(), |last| last + 1 + usize::from(start.starts_with(b"\xff\xfe")));
+    let read = start.get(..end).map(|lines| Table::from_bytes("data", lines, options));
+    read.and_then(std::result::Result::ok).is_some_and(|table| {
+        let columns = table.columns();
+        let numbers = columns.iter().filter(|column| column.kind.is_numeric()).count();
+        columns.len() > 1 && table.rows() > 1 && 2 * numbers > columns.len()
+    })
 }
 
-fn table(path: &Path, wishes: &Wishes) -> Result<Proposal> {
-    let table = Table::open(path, "path", &Options::default(), &mut Fingerprint::default())?;
-    let columns = table.columns();
-    let list = |columns_of: &[&Column]| {
-        columns_of.iter().map(|column| reference(column, columns)).collect::<Vec<_>>().join(", ")
-    };
-    let mut lines = vec!["source = \"csv\"".to_owned(), path_line("path", path)];
-    let numeric = |column: &&Column| column.kind.is_numeric() && !column.identifier && !column.constant;
-    let mut excluded: Vec<&Column> = Vec::new();
-    let holes = |used: &[&Column]| used.iter().any(|column| column.missing > 0);
-    let usable = |column: &&Column| {
-        !matches!(column.kind, Kind::Text | Kind::Empty) && !column.identifier && column.levels().len() <= 1000
-    };
-    let missing = if wishes.target.is_empty() {
-        let target: Vec<&Column> = columns.iter().filter(numeric).collect();
-        if target.is_empty() {
-            return Err(Error::input(format!(
-                "{}: found no column of numbers to model; name the column to predict with --target NAME",
-                table.name()
-            )));
-        }
-        let words: Vec<&Column> = columns.iter().filter(usable).filter(|column| !column.kind.is_numeric()).collect();
-        lines.push(format!("target = [{}]   # every column of numbers", list(&target)));
-        match words.is_empty() {
-            true => lines.push("condition = \"none\"".into()),
-            false => lines.push(format!("condition = [{}]   # words: the density is given them", list(&words))),
-        }
-        holes(&[&target[..], &words].concat()).then_some("drop")
-    } else {
-        let picked: Vec<String> = wishes
-            .target
-            .iter()
-            .map(|name| name.parse::<usize>().map_or_else(|_| quoted(name), |i| i.to_string()))
-            .collect();
-        lines.push(format!("target = [{}]", picked.join(", ")));
-        let is_target = |column: &&&Column| {
-            wishes.target.iter().any(|name| column.name.as_deref() == Some(name) || *name == column.index.to_string())
-        };
-        excluded = columns.iter().filter(|column| !usable(column)).collect();
-        excluded.retain(|column| !is_target(&column));
-        let used: Vec<&Column> =
-            columns.iter().filter(|column| !excluded.iter().any(|other| other.index == column.index)).collect();
-        holes(&used).then_some("impute")
-    };
-    if !excluded.is_empty() {
-        lines.push(format!("exclude = [{}]   # they number the rows, or hold free text", list(&excluded)));
-    }
-    // Numbers with a word among them: what the word stands for is not known, and most often that is nothing.
-    let odd: Vec<String> = columns
-        .iter()
-        .filter(|column| !excluded.iter().any(|other| other.index == column.index))
-        .filter_map(|column| column.odd.as_ref())
-        .flat_map(|odd| odd.texts.iter().map(|text| quoted(text)))
-        .collect();
-    if !odd.is_empty() {
-        lines.push(format!("missing_values = [{}]   # among numbers: read as missing", odd.join(", ")));
-    }
-    match missing.or((!odd.is_empty()).then_some("impute")) {
-        Some("drop") => lines.push("missing = \"drop\"   # rows with missing cells are left out".into()),
-        Some(_) => lines
-            .push("missing = \"impute\"   # the training mean or most frequent word, and an input that says so".into()),
-        None => {}
-    }
-    Ok(Proposal { lines, table: Some(table) })
-}
-
-fn text(path: &Path) -> Proposal {
+fn text(path: &Path, rename: &Rename<'_>) -> Vec<String> {
     let size = fs::metadata(path).map_or(0, |metadata| metadata.len());
     // A tenth of the text has a window or two at least.
     let length = [128, 64, 32, 16, 8].into_iter().find(|length| size > 40 * length).unwrap_or(4);
-    let lines = vec![
+    vec![
         "source = \"text\"".to_owned(),
-        path_line("path", path),
+        path_line("path", &path.to_string_lossy(), rename),
         format!("length = {length}       # symbols of a window that are scored"),
         format!("context = {length}      # symbols before them that are given"),
         "shift_windows = true".into(),
-    ];
-    Proposal { lines, table: None }
+    ]
 }
 
 /// Sides that images of several sizes are brought to.
@@ -209,25 +233,14 @@ const SIDE: u32 = 32;
 /// Files of a folder that are looked at.
 const LOOKED_AT: usize = 500;
 
-fn pictures(path: &Path) -> Result<Proposal> {
-    let mut files = Vec::new();
-    let mut folders = vec![path.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        let Ok(entries) = fs::read_dir(&folder) else { continue };
-        let mut entries: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-        entries.sort();
-        for entry in entries {
-            match entry.is_dir() {
-                true => folders.push(entry),
-                false => files.push(entry),
-            }
-        }
-        if files.len() > LOOKED_AT {
-            break;
-        }
-    }
+fn pictures(path: &Path, rename: &Rename<'_>) -> Result<Vec<String>> {
+    let listing = Listing::of(path, None, false)?;
+    let parts = [Some(&listing.train), listing.validation.as_ref(), listing.test.as_ref()];
+    // Files of every class, not of the first alone.
+    let step = listing.len().div_ceil(LOOKED_AT).max(1);
+    let files = parts.into_iter().flatten().flat_map(|files| &files.paths).map(|(_, file)| file).step_by(step);
     let (mut sizes, mut colour, mut found) = (std::collections::BTreeSet::new(), false, 0);
-    for file in files.iter().take(LOOKED_AT) {
+    for file in files {
         let reader = image::ImageReader::open(file).ok().and_then(|reader| reader.with_guessed_format().ok());
         let Some(mut decoder) = reader.and_then(|reader| reader.into_decoder().ok()) else { continue };
         use image::ImageDecoder;
@@ -247,7 +260,7 @@ fn pictures(path: &Path) -> Result<Proposal> {
             path.display()
         )));
     }
-    let mut lines = vec!["source = \"images\"".to_owned(), path_line("path", path)];
+    let mut lines = vec!["source = \"images\"".to_owned(), path_line("path", &path.to_string_lossy(), rename)];
     lines.push(format!(
         "channels = {}            # {}",
         if colour { 3 } else { 1 },
@@ -258,51 +271,43 @@ fn pictures(path: &Path) -> Result<Proposal> {
         lines.push(format!("size = [{SIDE}, {SIDE}]        # rows and columns that all are brought to"));
         lines.push("resize = \"cover\"         # the largest middle part of that ratio, scaled".into());
     }
-    Ok(Proposal { lines, table: None })
+    Ok(lines)
 }
 
-/// The four files of a set in the form of MNIST: images and labels for training, images and labels for the test.
+/// The four files of a set in the form of MNIST, where there are images for training and for the test.
 fn idx_files(folder: &Path) -> Option<[Option<PathBuf>; 4]> {
-    let mut files: Vec<PathBuf> = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).collect();
-    files.sort();
-    let find = |words: [&[&str]; 2]| {
-        files.iter().find(|file| {
-            let name = file.file_name().map_or(String::new(), |name| name.to_string_lossy().to_lowercase());
-            let idx = name.contains("idx") || name.contains("ubyte");
-            idx && words.iter().all(|any| any.iter().any(|word| name.contains(word)))
-        })
-    };
-    let (train, test) = (&["train"][..], &["t10k", "test"][..]);
-    let (images, labels) = (&["image"][..], &["label"][..]);
-    let all = [[train, images], [train, labels], [test, images], [test, labels]].map(find);
-    (all[0].is_some() && all[2].is_some()).then(|| all.map(|file| file.cloned()))
+    let files = named::files_of(folder);
+    (files[0].is_some() && files[2].is_some()).then_some(files)
 }
 
-fn idx(folder: &Path) -> Result<Proposal> {
+fn idx(folder: &Path, rename: &Rename<'_>) -> Result<Vec<String>> {
     let Some(files) = idx_files(folder) else {
         return Err(Error::input(format!(
-            "{}: found no pair of training and test images in the form of MNIST; expected names such as train-images-idx3-ubyte and \
-             t10k-images-idx3-ubyte; name the files in a configuration with source = \"idx\"",
-            folder.display()
+            "{}: found no pair of training and test images in the form of MNIST; expected the names {} and {}; name the files in a \
+             configuration with source = \"idx\"",
+            folder.display(),
+            named::FILES[0],
+            named::FILES[2]
         )));
     };
     let keys = ["train_images", "train_labels", "test_images", "test_labels"];
-    let paths = keys.iter().zip(files).filter_map(|(key, file)| Some(path_line(key, &file?)));
-    Ok(Proposal { lines: std::iter::once("source = \"idx\"".to_owned()).chain(paths).collect(), table: None })
+    let paths = keys.iter().zip(files).filter_map(|(key, file)| Some(path_line(key, &file?.to_string_lossy(), rename)));
+    Ok(std::iter::once("source = \"idx\"".to_owned()).chain(paths).collect())
 }
 
-fn array(path: &Path) -> Result<Proposal> {
+fn array(path: &Path, rename: &Rename<'_>) -> Result<Vec<String>> {
     let mut source = Source::open(path, "train", "an array")?;
     let header = npy::read_header(&mut source)?;
-    let mut lines = vec!["source = \"npy\"".to_owned(), path_line("train", path)];
+    let mut lines = vec!["source = \"npy\"".to_owned(), path_line("train", &path.to_string_lossy(), rename)];
     lines.push(format!(
-        "# {} numbers; the last tenth of the examples is the test, or name another array in `test`",
+        "# {} numbers; a tenth of the examples, drawn by the seed, is the test, or name another array in `test`",
         header.dimensions()
     ));
-    Ok(Proposal { lines, table: None })
+    Ok(lines)
 }
 
-fn archive(path: &Path) -> Result<Proposal> {
+/// `chosen`: the array of examples is given, and others may not belong to it.
+fn archive(path: &Path, chosen: bool, rename: &Rename<'_>) -> Result<Vec<String>> {
     let names = super::npz::names(path)?;
     let find = |words: &[&str]| {
         names
@@ -317,13 +322,17 @@ fn archive(path: &Path) -> Result<Proposal> {
             path.display()
         )));
     };
-    let mut lines = vec!["source = \"npy\"".to_owned(), format!("train = {}", quoted(&train))];
+    let mut lines = vec!["source = \"npy\"".to_owned(), path_line("train", &train, rename)];
     lines.push(format!("# the archive holds {}", names.join(", ")));
     let others: [(&str, &[&str]); 3] = [
         ("test", &["x_test", "test_x", "test_images", "test"]),
         ("train_labels", &["y_train", "train_y", "train_labels", "y", "labels"]),
         ("test_labels", &["y_test", "test_y", "test_labels"]),
     ];
-    lines.extend(others.iter().filter_map(|(key, words)| Some(format!("{key} = {}", quoted(&find(words)?)))));
-    Ok(Proposal { lines, table: None })
+    let others = others.iter().filter(|_| !chosen);
+    lines.extend(others.filter_map(|(key, words)| Some(path_line(key, &find(words)?, rename))));
+    Ok(lines)
 }
+
+#[cfg(test)]
+mod tests;

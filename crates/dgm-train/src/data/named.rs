@@ -67,7 +67,7 @@ named! {
 }
 
 /// The files, as both sets call them; packed, each ends in `.gz`.
-const FILES: [&str; 4] =
+pub(super) const FILES: [&str; 4] =
     ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 
 /// The archive of Keras, which has it for MNIST alone.
@@ -155,6 +155,11 @@ impl NamedConfig {
         dataset.name = name.into();
         Ok(dataset)
     }
+}
+
+/// The files in a folder, or in the folder `raw` in it; those that are there.
+pub(super) fn files_of(folder: &Path) -> [Option<PathBuf>; 4] {
+    FILES.map(|file| find(&[folder.to_owned(), folder.join("raw")], file))
 }
 
 /// The first of the names that a file has: packed or not, with a hyphen or, as some archives write it, a dot; or in a folder

@@ -233,6 +233,28 @@ fn without_patterns(columns: &[ColumnRef], table: &Table) -> Vec<ColumnRef> {
     columns.iter().filter(exact).cloned().collect()
 }
 
+impl Conditions {
+    /// Why a column is left out of a condition of all the others, if it is.
+    pub(crate) fn leave_out(column: &Column) -> Option<String> {
+        why_not(column)
+    }
+}
+
+impl ColumnRef {
+    /// The indices of these columns of a table; `key` names them in messages.
+    ///
+    /// # Errors
+    /// Columns that are not there, that two have the name of, or that are named twice.
+    pub(crate) fn indices(table: &Table, columns: &[Self], key: &str) -> Result<Vec<usize>> {
+        pick(table, columns, key, &[])
+    }
+
+    /// Whether one of these means the column of this index and name.
+    pub(crate) fn any(columns: &[Self], index: usize, name: Option<&str>) -> bool {
+        mean(columns, index, name)
+    }
+}
+
 fn twice(table: &Table, index: usize, key: &str, other: &str) -> Error {
     let title = table.columns().get(index).map_or(index.to_string(), Column::title);
     Error::input(format!(
