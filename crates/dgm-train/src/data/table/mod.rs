@@ -164,7 +164,7 @@ impl Table {
     /// How a configuration names a column: by its name in quotes, or by its index where it has none or shares it.
     pub fn reference(&self, column: &Column) -> String {
         match column.name.as_deref() {
-            Some(name) if !name.is_empty() && self.with_name_of(column) == 1 => format!("{name:?}"),
+            Some(name) if !name.is_empty() && self.with_name_of(column) == 1 => toml::Value::from(name).to_string(),
             _ => column.index.to_string(),
         }
     }
