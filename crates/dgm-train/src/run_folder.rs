@@ -213,17 +213,9 @@ impl RunFolder {
     /// Data that cannot be read, or others than those that the run began with.
     pub fn dataset(&self, config: &Config) -> Result<Dataset> {
         let mut dataset = data::of_run(config)?;
-        let Provenance { data_sha256: began_with, examples, warnings, .. } = self.provenance()?;
+        let Provenance { data_sha256: began_with, warnings, .. } = self.provenance()?;
         // What was a guess when the run began is written in its configuration, and is still one.
         dataset.warnings = warnings;
-        let now = dataset.examples();
-        if began_with == dataset.fingerprint && examples != now {
-            return Err(Error::input(format!(
-                "{}: the run began with {examples:?} examples for training, validation and test, and now these are {now:?}; evaluate it \
-                 with the release that it was trained with, or begin a new run",
-                self.path.display()
-            )));
-        }
         if began_with != dataset.fingerprint {
             return Err(Error::input(format!(
                 "{}: the data are not those that the run began with (sha256 {began_with}, now {}); put the old data back",

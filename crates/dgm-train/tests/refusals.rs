@@ -19,7 +19,7 @@ const VERBS: &str = "add begin build change check choose close convert copy down
 const CARRIERS: [&str; 4] = ["{advice}", "{again}", "{instead}", "{to_do}"];
 
 /// Refusals without a remedy of their own: file, message, reason.
-const EXCEPTIONS: [(&str, &str, &str); 11] = [
+const EXCEPTIONS: [(&str, &str, &str); 12] = [
     ("dgm-models/src/error.rs", "`model.{key}` is {found}, expected {expected}", RANGE),
     ("dgm-train/src/config/parse.rs", "{path} is {}; expected {expected}", RANGE),
     ("dgm-train/src/config/parse.rs", "{path}: expected {expected}", RANGE),
@@ -27,6 +27,7 @@ const EXCEPTIONS: [(&str, &str, &str); 11] = [
     ("dgm-models/src/error.rs", "{0}", WHOLE),
     ("dgm-train/src/error.rs", "{0}", WHOLE),
     ("dgm-train/src/cli/train.rs", "{place}{error}{}", WHOLE),
+    ("dgm-train/src/data/guess.rs", "{name}{rest}", WHOLE),
     ("dgm-train/src/train/mod.rs", "{}: {error}", WHOLE),
     ("dgm-train/src/train/checkpoint.rs", "{name}: {error}", WHOLE),
     ("dgm-train/src/config/file.rs", "map_err(fail)", "the message is that of `expand_home`"),
