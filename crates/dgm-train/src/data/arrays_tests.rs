@@ -78,6 +78,7 @@ fn a_table_of_real_numbers() {
         (all(&data.validation.target).row(0), all(&data.test.target).row(0)),
         (&[9.5, -1.0][..], &[0.25, 7.0][..])
     );
+    assert!(data.warnings[0].starts_with("numbers 1 of the examples are the same in every"), "{:?}", data.warnings);
     assert_eq!(data.name, "train");
 
     // From the disk they are the same.

@@ -204,12 +204,24 @@ impl ImageSet {
                 told: augment.told_width(),
             }),
         };
+        let mut warnings = Vec::new();
+        if declared.target == Target::Image && table {
+            let constant = train.target.constants()?;
+            if !constant.is_empty() {
+                let shown = constant.iter().take(5).map(usize::to_string).collect::<Vec<_>>().join(", ");
+                let more = if constant.len() > 5 { ", …" } else { "" };
+                warnings.push(format!(
+                    "numbers {shown}{more} of the examples are the same in every training example: a constant has no density, and its part of \
+                     the NLL only says how narrow the likelihood became"
+                ));
+            }
+        }
         let spec = DataSpec { shape, values, condition };
         let transforms = declared.transforms.sentences(self.levels);
         let Self { name, fingerprint, class_names, .. } = self;
         let labelled = declared.needs_labels() && !class_names.is_empty();
         let names = Names { classes: if labelled { class_names } else { Vec::new() }, ..Names::default() };
-        Ok(Dataset { names, transforms, ..Dataset::new(name, spec, [train, validation, test], fingerprint) })
+        Ok(Dataset { names, warnings, transforms, ..Dataset::new(name, spec, [train, validation, test], fingerprint) })
     }
 
     /// One split, with the random steps of `draw`.

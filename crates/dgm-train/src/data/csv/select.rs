@@ -234,6 +234,11 @@ fn without_patterns(columns: &[ColumnRef], table: &Table) -> Vec<ColumnRef> {
 }
 
 impl Conditions {
+    /// Whether the cells of a column say which split its rows belong to.
+    pub(crate) fn says_splits(column: &Column) -> bool {
+        super::split::says_splits(column)
+    }
+
     /// Why a column is left out of a condition of all the others, if it is.
     pub(crate) fn leave_out(column: &Column) -> Option<String> {
         why_not(column)

@@ -97,6 +97,10 @@ pub(super) fn table(
     for (column, key) in [(&config.split_column, "split_column"), (&config.group_column, "group_column")] {
         unused.extend(indices(column.as_slice(), key)?);
     }
+    let drawn = config.split_column.is_none() && config.group_column.is_none() && config.train_rows.is_none();
+    let says = |column: &&Column| drawn && !picked.contains(&column.index) && Conditions::says_splits(column);
+    let splits = read.columns().iter().find(says);
+    unused.extend(splits.map(|column| column.index));
     let free: Vec<&Column> = read
         .columns()
         .iter()
@@ -121,6 +125,9 @@ pub(super) fn table(
     let free: Vec<&Column> = free.into_iter().filter(|column| used(column)).collect();
 
     let mut lines = vec!["source = \"csv\"".to_owned(), path_line("path", &path.to_string_lossy(), rename)];
+    if let Some(column) = splits {
+        lines.push(format!("split_column = {}   # its cells say which split a row belongs to", reference(column)));
+    }
     let holes = |columns: &[&Column]| columns.iter().any(|column| column.missing > 0);
     let missing = if picked.is_empty() {
         let is_number = |column: &&&Column| {

@@ -214,3 +214,15 @@ fn pictures_are_listed_as_they_are_read_and_sets_found_under_their_names() {
         assert_eq!((lines.len(), dataset.test.len()), (3, 6), "{path}: {lines:?}");
     }
 }
+
+#[test]
+fn a_column_that_says_the_splits_is_taken_at_its_word() {
+    let text = rows(60, |i| format!("{}.5,{},{}", i * 7 % 60, ["train", "Train", "test"][i as usize % 3], i * i));
+    let (_folder, path) = file("s.csv", format!("x,part,y\n{text}"));
+    let (lines, data) = proposed(&path, &["y"], &[]);
+    assert_eq!(lines[0], "split_column = \"part\"   # its cells say which split a row belongs to");
+    assert_eq!((data.test.len(), data.spec.condition_width()), (20, 1));
+    // Words of which some are no splits are words.
+    let (_folder, path) = file("w.csv", format!("x,part,y\n{}", text.replace("Train", "trainer")));
+    assert_eq!(proposed(&path, &["y"], &[]).1.names.condition.len(), 2);
+}
