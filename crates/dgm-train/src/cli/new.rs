@@ -2,6 +2,7 @@
 
 use super::NewArgs;
 use super::output::say;
+use crate::backend::Backend;
 use crate::config::{ConfigFile, Missing};
 use crate::data;
 use crate::data::guess::{self, Wishes};
@@ -9,7 +10,6 @@ use crate::error::{Error, Result};
 use crate::files::write_atomic;
 use crate::recipe;
 use crate::train::initial_model;
-use burn::tensor::Device;
 use std::path::{Path, PathBuf, absolute};
 use std::process::ExitCode;
 
@@ -46,7 +46,10 @@ pub(super) fn run(args: &NewArgs) -> Result<ExitCode> {
     // What is written can be trained as it is.
     let file = ConfigFile::to_be(text, out.display().to_string(), folder);
     let complete = file.config(&[], Missing::Refused)?;
-    initial_model(&complete, &dataset.spec, &Device::flex())?;
+    // Any device will do: nothing is computed.
+    if let Some(backend) = ["flex", "ndarray"].iter().find_map(|name| Backend::open(name).ok()) {
+        initial_model(&complete, &dataset.spec, &backend.device)?;
+    }
     write_atomic(&out, file.text.as_bytes())?;
     for warning in &dataset.warnings {
         say(format_args!("warning: {warning}"))?;
