@@ -202,7 +202,7 @@ fn binarised_mnist_is_unpacked() {
     let data = load(&DataConfig::Npy(config), Seed(0)).unwrap();
     assert_eq!((data.train.len(), data.validation.len(), data.test.len()), (50_000, 10_000, 10_000));
     assert_eq!((data.spec.shape, &data.spec.values), ([1, 28, 28], &Values::Levels(2)));
-    assert_eq!(all(&data.test.target).values().iter().map(|&x| f64::from(x)).sum::<f64>(), 1_038_896.0);
+    assert_eq!(all(&data.test.target).values().iter().sum::<f64>(), 1_038_896.0);
     let first = data.train.target.read(&[0], 0).unwrap();
     let on: Vec<usize> = (0..784).filter(|&place| first.values()[place] == 1.0).collect();
     assert_eq!(on[..10], [64, 65, 66, 93, 94, 120, 121, 122, 148, 149]);

@@ -347,7 +347,7 @@ fn mnist_is_mnist() {
     }
     let (train, validation) = (all(&data.train.target), all(&data.validation.target));
     let values = || train.values().iter().chain(validation.values());
-    let mean = values().map(|&value| f64::from(value)).sum::<f64>() / values().count() as f64 / 255.0;
+    let mean = values().sum::<f64>() / values().count() as f64 / 255.0;
     assert!((mean - 0.1307).abs() < 5e-5, "{mean}");
 }
 

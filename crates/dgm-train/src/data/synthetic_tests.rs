@@ -42,7 +42,7 @@ fn log_prob(distribution: &Distribution, x: &[f64], condition: &[f64]) -> f64 {
             let (n, variance) = (mean.len() as f64, noise * noise);
             let (mut own, mut along, mut length) = (0.0, 0.0, 0.0);
             for ((x, mean), w) in x.iter().zip(mean).zip(loading) {
-                let centred = f64::from(*x) - mean;
+                let centred = x - mean;
                 own += centred * centred;
                 along += w[0] * centred;
                 length += w[0] * w[0];
@@ -55,7 +55,7 @@ fn log_prob(distribution: &Distribution, x: &[f64], condition: &[f64]) -> f64 {
             let c = condition.to_vec();
             x.iter()
                 .zip(mean.iter().zip(spread))
-                .map(|(x, (a, b))| log_normal(f64::from(*x), 2.0 * dot(a, &c).sin(), -1.0 + 0.5 * dot(b, &c)))
+                .map(|(x, (a, b))| log_normal(*x, 2.0 * dot(a, &c).sin(), -1.0 + 0.5 * dot(b, &c)))
                 .sum()
         }
     }

@@ -411,8 +411,11 @@ fn tiny_shakespeare_has_65_characters() {
     assert_eq!(first(&set.test), "\\n\\nGREMIO:\\nGood morrow, neighbour Baptista.\\n\\nBAPTISTA:\\nGood morro");
 }
 
+/// Targets and masks.
+type Passages = Vec<(Vec<f64>, Vec<f64>)>;
+
 /// What a data set is to a model: its fingerprint, its symbols, and every example of its test.
-fn content(config: &TextConfig) -> (String, Vec<String>, Vec<(Vec<f64>, Vec<f64>)>) {
+fn content(config: &TextConfig) -> (String, Vec<String>, Passages) {
     let data = data(config).unwrap();
     let rows = (0..data.test.len()).map(|row| example(&data.test, row, 0)).collect();
     (data.fingerprint, data.vocabulary.unwrap().names(), rows)

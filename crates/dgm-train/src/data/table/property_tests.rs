@@ -134,7 +134,7 @@ fn cell(kind: usize, n: usize) -> String {
         _ if n % 19 == 7 => "NA".into(),
         0 => WORDS[n % WORDS.len()].into(),
         1 => (n % 50).to_string(),
-        2 if n % 7 == 0 => format!("A{}", n % 9),
+        2 if n.is_multiple_of(7) => format!("A{}", n % 9),
         2 => format!("{:04}", n % 300),
         3 if n % 40 == 1 => "25/01/2024".into(),
         3 => format!("{:02}/{:02}/2024", n % 12 + 1, n / 12 % 12 + 1),
