@@ -1,7 +1,7 @@
 //! A configuration that suits a data set: which model, how large, how long, as text with comments.
 //!
-//! The sizes are those that did well, on validation, on the data sets that the shipped configurations are for; they are a place
-//! to start from, not the end of a search.
+//! The sizes follow those of the shipped configurations, between few examples and many; they are a place to start from, not the end
+//! of a search.
 
 use dgm_models::{DataSpec, Values};
 

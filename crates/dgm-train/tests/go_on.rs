@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{json, metrics, run, run_fails, run_ok, weights};
+use common::{curve, json, metrics, run, run_fails, run_ok, weights};
 use std::path::Path;
 
 const SMALL: [&str; 8] = [
@@ -44,15 +44,7 @@ fn assert_same(folder: &Path, [one, other]: [&str; 2]) {
     assert_eq!(weights(&one), weights(&other));
     assert_eq!(json(&one.join("result.json")), json(&other.join("result.json")));
     assert_eq!(text(&one.join("config.toml")), text(&other.join("config.toml")));
-    let curves = |run: &Path| {
-        let mut lines = metrics(run);
-        for line in lines.iter_mut().filter_map(serde_json::Value::as_object_mut) {
-            line.remove("seconds");
-            line.remove("examples_per_second");
-        }
-        lines
-    };
-    assert_eq!(curves(&one), curves(&other));
+    assert_eq!(curve(&one), curve(&other));
 }
 
 #[test]

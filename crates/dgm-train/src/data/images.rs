@@ -205,7 +205,9 @@ impl ImageSet {
             }),
         };
         let mut warnings = Vec::new();
-        if declared.target == Target::Image && table {
+        // A constant has a standard deviation of 1: only where there is such a one are the examples read once more.
+        let unit = matches!(&values, Values::Real(scale) if scale.std.contains(&1.0));
+        if declared.target == Target::Image && table && unit {
             let constant = train.target.constants()?;
             if !constant.is_empty() {
                 let shown = constant.iter().take(5).map(usize::to_string).collect::<Vec<_>>().join(", ");

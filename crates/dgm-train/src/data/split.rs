@@ -17,7 +17,7 @@ const CHUNK: usize = 256;
 
 /// Steps between neighbouring numbers that a standard deviation is at least. Below it a likelihood would see their rounding: in
 /// 64 bits that moves a standardised number by up to 1/512, and what depends on an offset is no figure. Numbers of a file in fewer bits
-/// are taken as they are while they differ at all.
+/// have lost their digits already: they are taken as they are while their spread is a few steps.
 fn least_steps(epsilon: f64) -> f64 {
     if epsilon > f64::EPSILON { 4.0 } else { 256.0 }
 }

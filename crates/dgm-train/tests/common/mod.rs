@@ -53,6 +53,16 @@ pub(crate) fn metrics(run: &Path) -> Vec<serde_json::Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// A run's metrics without their times, which no two runs share.
+pub(crate) fn curve(run: &Path) -> Vec<serde_json::Value> {
+    let mut lines = metrics(run);
+    for line in lines.iter_mut().filter_map(serde_json::Value::as_object_mut) {
+        line.remove("seconds");
+        line.remove("examples_per_second");
+    }
+    lines
+}
+
 /// A JSON file.
 pub(crate) fn json(path: &Path) -> serde_json::Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()

@@ -71,11 +71,11 @@ impl Feature {
             };
         }
         let mut counts = vec![0usize; column.levels().len()];
-        train
-            .iter()
-            .filter_map(|&row| column.level(row))
-            .filter_map(|level| counts.get_mut(level).map(|count| *count += 1))
-            .count();
+        for level in train.iter().filter_map(|&row| column.level(row)) {
+            if let Some(count) = counts.get_mut(level) {
+                *count += 1;
+            }
+        }
         let known = counts.iter().filter(|&&count| count > 0).count();
         let mut next = 0;
         let place = |&count: &usize| {

@@ -122,7 +122,7 @@ impl<'de> Deserialize<'de> for Conditions {
 pub(super) struct Parts {
     pub(super) target: Vec<usize>,
     pub(super) condition: Vec<usize>,
-    /// Columns of numbers whose numbers are names of categories.
+    /// Columns that were read as words because the configuration says so.
     pub(super) categorical: Vec<usize>,
     /// What was left out by itself, in words.
     pub(super) left_out: Vec<String>,
