@@ -400,6 +400,14 @@ impl RunFolder {
         synced.map_err(|error| Error::run(format!("{}: cannot be written: {error}", path.display())))
     }
 
+    /// Takes away what an earlier end of the run left: its figures and samples are not those of the next.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub(crate) fn remove_results(&self) -> Result<()> {
+        ["result.json", "samples.png"].into_iter().try_for_each(|file| self.remove(file))
+    }
+
     /// Takes a file away, where it is there.
     ///
     /// # Errors

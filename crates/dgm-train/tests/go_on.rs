@@ -4,8 +4,10 @@
 
 mod common;
 
-use common::{curve, json, metrics, run, run_fails, run_ok, weights};
+use common::{curve, dgm, json, metrics, run, run_fails, run_ok, weights};
 use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
 
 const SMALL: [&str; 8] = [
     "--quiet",
@@ -89,6 +91,14 @@ fn a_kill_after_the_new_end_is_written_leaves_a_run_that_goes_on() {
     run_ok(folder, &["evaluate", "part"]);
     resume(folder, "part", &[]);
     assert_same(folder, ["whole", "part"]);
+    // Killed on the way to a later end, a run has no figures of the earlier one.
+    let later = ["--resume", "whole", "--set", "training.epochs=100000"];
+    let mut child = dgm(folder).args(later).stderr(Stdio::null()).spawn().unwrap();
+    let gone = || !folder.join("whole/result.json").exists();
+    (0..600).take_while(|_| !gone()).for_each(|_| std::thread::sleep(Duration::from_millis(100)));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(gone());
 }
 
 #[test]

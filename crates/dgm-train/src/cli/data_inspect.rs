@@ -5,7 +5,7 @@ use super::output::say;
 use crate::config::{Config, ConfigFile, Missing, ModelConfig};
 use crate::data::guess::{self, Proposal, Wishes};
 use crate::data::summary::{Order, Summary, first_examples};
-use crate::data::table::{Profile, Table, profile};
+use crate::data::table::{Profile, Table, profile, profile_numbers};
 use crate::data::{self, DataConfig, Dataset};
 use crate::error::{Error, Result, did_you_mean};
 use crate::report::columns;
@@ -18,6 +18,13 @@ use toml::de::DeTable;
 
 /// Examples of a text that are shown.
 const WINDOWS: usize = 3;
+
+/// Most numbers of an example that are shown one by one, and most numbers of all that are read into memory for it.
+const MOST_COLUMNS: usize = 64;
+const MOST_NUMBERS: usize = 50_000_000;
+
+/// Examples that are read at once.
+const CHUNK: usize = 256;
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -52,8 +59,14 @@ pub(super) fn run(args: &InspectArgs) -> Result<ExitCode> {
     };
     let proposed = proposal.as_ref().map(Proposal::toml);
     // A table by itself has no target yet: its columns say what there is.
-    if let Some(Proposal { table: Some(table), .. }) = &proposal {
-        return bare_table(args, table, proposed);
+    if let Some(Proposal { table: Some(table), problem, .. }) = &proposal {
+        let proposed = proposed.filter(|_| problem.is_none());
+        bare_table(args, table, proposed)?;
+        // What there is has been shown: that it cannot be modelled as it is comes last.
+        return match problem {
+            Some(problem) if !args.json => say(format_args!("\n{problem}")).map(|()| ExitCode::SUCCESS),
+            _ => Ok(ExitCode::SUCCESS),
+        };
     }
     let config = match &proposal {
         Some(proposal) => proposal.config(&args.config, None, &seeds(args))?,
@@ -69,7 +82,11 @@ pub(super) fn run(args: &InspectArgs) -> Result<ExitCode> {
         summary: Some(Summary::of(&dataset)?),
         recognised: table.map_or(Vec::new(), |table| table.notes().to_vec()),
         rows: table.map(Table::rows),
-        columns: table.map_or(Vec::new(), profile),
+        columns: match table {
+            Some(table) => profile(table),
+            None if bare => array_columns(&dataset)?,
+            None => Vec::new(),
+        },
         data: proposed,
         windows: windows(&dataset)?,
     };
@@ -82,6 +99,9 @@ pub(super) fn run(args: &InspectArgs) -> Result<ExitCode> {
     say(inspection.summary.as_ref().map_or(String::new(), Summary::text).trim_end())?;
     if let Some(table) = table {
         say(format_args!("\n{}", columns::text(table).trim_end()))?;
+    }
+    if table.is_none() && !inspection.columns.is_empty() {
+        say(format_args!("\n{}", columns::lines(&inspection.columns, &|_, _| String::new()).trim_end()))?;
     }
     if !inspection.windows.is_empty() {
         say("\nfirst examples")?;
@@ -126,6 +146,28 @@ fn bare_table(args: &InspectArgs, table: &Table, data: Option<String>) -> Result
     say(columns::text(table).trim_end())?;
     data.map_or(Ok(()), |data| paste(args, &data))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The numbers of an example of an array, each as a column, where they are few enough to be read as such.
+fn array_columns(dataset: &Dataset) -> Result<Vec<Profile>> {
+    let [channels, rows, width] = dataset.spec.shape;
+    let splits = [&dataset.train, &dataset.validation, &dataset.test];
+    let examples: usize = splits.iter().map(|split| split.len()).sum();
+    let few = width <= MOST_COLUMNS && examples.saturating_mul(width) <= MOST_NUMBERS;
+    if (channels, rows) != (1, 1) || dataset.tokens().is_some() || !few {
+        return Ok(Vec::new());
+    }
+    let mut columns = vec![Vec::with_capacity(examples); width];
+    for split in splits {
+        let all: Vec<usize> = (0..split.len()).collect();
+        for rows in all.chunks(CHUNK) {
+            let read = split.target.read(rows, 0)?;
+            for row in 0..rows.len() {
+                columns.iter_mut().zip(read.row(row)).for_each(|(column, &value)| column.push(value));
+            }
+        }
+    }
+    Ok(columns.into_iter().enumerate().map(|(index, values)| profile_numbers(index, values)).collect())
 }
 
 /// The table `[data]` to paste, and how to have the whole configuration written.

@@ -66,12 +66,7 @@ fn member_job(job: &Job, folder: RunFolder, config: &Config, log_format: LogForm
     }
     let lock = folder.lock()?;
     let from = match begun {
-        true => {
-            let from = where_it_stands(&folder, config, dataset.train.len(), log_format)?;
-            // The figures of an earlier end are not those of this one; with them the member would count as trained.
-            folder.remove("result.json")?;
-            from
-        }
+        true => where_it_stands(&folder, config, dataset.train.len(), log_format)?,
         false => {
             folder.describe(config, &dataset, &backend, None)?;
             None

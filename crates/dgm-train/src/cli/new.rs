@@ -3,7 +3,7 @@
 use super::NewArgs;
 use super::output::say;
 use crate::backend::Backend;
-use crate::config::{ConfigFile, Missing};
+use crate::config::{ConfigFile, Missing, at_home};
 use crate::data;
 use crate::data::guess::{self, Wishes};
 use crate::error::{Error, Result};
@@ -14,10 +14,11 @@ use std::path::{Path, PathBuf, absolute};
 use std::process::ExitCode;
 
 pub(super) fn run(args: &NewArgs) -> Result<ExitCode> {
+    let data_path = at_home(&args.data)?;
     let out = match &args.out {
         Some(out) => out.clone(),
         None => {
-            let stem = args.data.file_stem().map_or("data".into(), |stem| stem.to_string_lossy().into_owned());
+            let stem = data_path.file_stem().map_or("data".into(), |stem| stem.to_string_lossy().into_owned());
             PathBuf::from(format!("{}.toml", stem.split('.').next().unwrap_or(&stem)))
         }
     };
@@ -33,9 +34,9 @@ pub(super) fn run(args: &NewArgs) -> Result<ExitCode> {
     }
     let wishes = Wishes { target: args.target.clone(), set: args.overrides.clone() };
     let here = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
-    let proposal = guess::proposal(&args.data, &wishes, &|path| seen_from(path, &here))?;
-    let dataset = data::of_run(&proposal.config(&args.data, Some(folder), &[])?)?;
-    if proposal.all_of_a_folder() && among_pictures(&args.data, &here) {
+    let proposal = guess::proposal(&data_path, &wishes, &|path| seen_from(path, &here))?.complete()?;
+    let dataset = data::of_run(&proposal.config(&data_path, Some(folder), &[])?)?;
+    if proposal.all_of_a_folder() && among_pictures(&data_path, &here) {
         return Err(Error::input(format!(
             "{}: it would lie among the pictures, all files of whose folder are read; name a file elsewhere with --out",
             out.display()

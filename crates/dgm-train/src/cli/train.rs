@@ -157,8 +157,11 @@ fn resumed(args: &TrainArgs, run: &Path) -> Result<Job> {
     let from = match config.members() {
         Some(members) => {
             // Each member writes its own configuration when its turn comes.
-            if !ensemble::are_done(&folder, &members, dataset.train.len())? && config != own {
-                folder.write_config(&config)?;
+            if !ensemble::are_done(&folder, &members, dataset.train.len())? {
+                folder.remove_results()?;
+                if config != own {
+                    folder.write_config(&config)?;
+                }
             }
             None
         }
@@ -241,6 +244,7 @@ pub(super) fn where_it_stands(
     notes.iter().flatten().for_each(|note| warn(log_format, note));
     // Evaluated again, a run stays as it is. What goes on is first told how far: killed from here on, it is found so.
     if !from.as_ref().is_some_and(|checkpoint| checkpoint.progress.complete) {
+        folder.remove_results()?;
         if *config != folder.config()? {
             folder.write_config(config)?;
         }

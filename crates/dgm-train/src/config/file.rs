@@ -146,6 +146,14 @@ fn is_assigned(key: &str, overrides: &[String]) -> bool {
     })
 }
 
+/// A path as an argument gives it, where no shell has seen to the `~`.
+///
+/// # Errors
+/// A home folder that is not known.
+pub(crate) fn at_home(path: &Path) -> Result<PathBuf> {
+    expand_home(path).map(|whole| whole.unwrap_or_else(|| path.into())).map_err(Error::input)
+}
+
 /// The path with the home folder in place of a `~` at its beginning; `None`: it has none.
 fn expand_home(path: &Path) -> std::result::Result<Option<PathBuf>, String> {
     let Ok(rest) = path.strip_prefix("~") else { return Ok(None) };

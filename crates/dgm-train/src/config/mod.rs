@@ -9,7 +9,7 @@ mod parse;
 mod short;
 mod training;
 
-pub(crate) use file::{ConfigFile, Missing};
+pub(crate) use file::{ConfigFile, Missing, at_home};
 pub use optimizer::{GroupConfig, LearningRateSchedule, MuonAdjustment, OptimizerConfig, OptimizerKind};
 pub use parse::place_of;
 use short::{Short, short_or_table};

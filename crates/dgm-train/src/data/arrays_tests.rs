@@ -78,7 +78,7 @@ fn a_table_of_real_numbers() {
         (all(&data.validation.target).row(0), all(&data.test.target).row(0)),
         (&[9.5, -1.0][..], &[0.25, 7.0][..])
     );
-    assert!(data.warnings[0].starts_with("numbers 1 of the examples are the same in every"), "{:?}", data.warnings);
+    assert!(data.warnings[0].starts_with("the target `number 1` is 5 in every training row"), "{:?}", data.warnings);
     assert_eq!(data.name, "train");
 
     // From the disk they are the same.
@@ -267,4 +267,33 @@ fn pixels_from_0_to_1_are_levels() {
     files.config.levels = None;
     files.config.scale = Some(255.0);
     assert_eq!(files.config.validate().unwrap_err().key, "scale");
+}
+
+#[test]
+fn grids_and_unseen_classes_are_named() {
+    let mut files = Files::new();
+    let rows: Vec<f32> = (0..60).flat_map(|i| [(i * 7 % 5) as f32 / 2.0, (i as f32).sqrt()]).collect();
+    files.write("train.npy", "<f4", "(60, 2)", &le(&rows));
+    files.write("test.npy", "<f4", "(1, 2)", &le(&[0.0, 1.0]));
+    let data = files.load().unwrap();
+    assert_eq!(data.warnings.len(), 1);
+    assert!(
+        data.warnings[0].starts_with("the target `number 0` takes 5 values in steps of 0.5"),
+        "{:?}",
+        data.warnings
+    );
+
+    // Validation is the end of the training array: of the last classes alone.
+    files.write("train.npy", "|u1", "(12, 1, 2)", &[3; 24]);
+    files.write("labels.npy", "|u1", "(12,)", &[0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]);
+    files.write("test.npy", "|u1", "(1, 1, 2)", &[3; 2]);
+    files.write("test_labels.npy", "|u1", "(1,)", &[2]);
+    files.config.condition = Condition::Label;
+    files.config.train_labels = Some("labels.npy".into());
+    files.config.test_labels = Some("test_labels.npy".into());
+    files.config.validation_size = Some(3);
+    let data = files.load().unwrap();
+    assert!(data.warnings[0].contains("the validation split has examples of classes that no training example has (3)"));
+    files.config.validation_size = Some(2);
+    assert!(files.load().unwrap().warnings.is_empty());
 }

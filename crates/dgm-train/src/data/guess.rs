@@ -11,6 +11,7 @@ use super::DataConfig;
 use super::arrays::file_and_member;
 use super::file::Source;
 use super::listing::Listing;
+use super::store::{FileRows, Kind, ReadRow};
 use super::table::{Options, Table};
 use super::{named, npy};
 use crate::config::{Config, ConfigFile, Missing};
@@ -32,9 +33,19 @@ pub struct Proposal {
     pub lines: Vec<String>,
     /// The table, where it is one.
     pub table: Option<Table>,
+    /// Why there are no lines: a table without a column of numbers to model.
+    pub problem: Option<Error>,
 }
 
 impl Proposal {
+    /// The proposal, where there is one.
+    ///
+    /// # Errors
+    /// The problem, where there is none.
+    pub(crate) fn complete(mut self) -> Result<Self> {
+        self.problem.take().map_or(Ok(self), Err)
+    }
+
     /// The text of the table `[data]`.
     pub fn toml(&self) -> String {
         format!("[data]\n{}\n", self.lines.join("\n"))
@@ -139,20 +150,20 @@ pub fn proposal(path: &Path, wishes: &Wishes, rename: &Rename<'_>) -> Result<Pro
             path.display()
         )));
     }
-    let (mut lines, table) = match form {
-        Form::Table => {
-            let (lines, table) = table::table(path, wishes, &mut given, rename)?;
-            (lines, Some(table))
-        }
-        Form::Text => (text(path, rename), None),
-        Form::Pictures => (pictures(path, rename)?, None),
-        Form::Idx(folder) => (idx(&folder, rename)?, None),
-        Form::Array => (array(path, rename)?, None),
-        Form::Archive => (archive(path, given.get("train").is_some(), rename)?, None),
+    let of = |lines| Proposal { lines, table: None, problem: None };
+    let mut proposal = match form {
+        Form::Table => table::table(path, wishes, &mut given, rename)?,
+        Form::Text => of(text(path, rename)),
+        Form::Pictures => of(pictures(path, rename)?),
+        Form::Idx(path) => of(idx(&path, rename)?),
+        Form::Array => of(array(path, rename)?),
+        Form::Archive => of(archive(path, given.get("train").is_some(), rename)?),
     };
-    let paths = checked(&lines, path, &wishes.set)?.path_keys();
-    given.write(&mut lines, &paths, rename);
-    Ok(Proposal { lines, table })
+    if proposal.problem.is_none() {
+        let paths = checked(&proposal.lines, path, &wishes.set)?.path_keys();
+        given.write(&mut proposal.lines, &paths, rename);
+    }
+    Ok(proposal)
 }
 
 /// A string as TOML writes it.
@@ -186,8 +197,16 @@ fn form(path: &Path, set: &[String]) -> Result<Form> {
         return Ok(Form::Archive);
     }
     if let [0, 0, 8 | 9 | 11..=14, 1..=4, ..] = bytes[..] {
+        return Ok(Form::Idx(path.into()));
+    }
+    // Words may begin as a picture does: "BM".
+    if image::ImageFormat::from_path(path).is_ok() && image::guess_format(&bytes).is_ok() {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        return Ok(Form::Idx(folder.into()));
+        return Err(Error::input(format!(
+            "{}: found a picture; expected many; name the folder that holds them, such as {}",
+            path.display(),
+            folder.display()
+        )));
     }
     if has(&[".csv", ".tsv", ".tab", ".data", ".dat"]) {
         return Ok(Form::Table);
@@ -274,18 +293,19 @@ fn pictures(path: &Path, rename: &Rename<'_>) -> Result<Vec<String>> {
     Ok(lines)
 }
 
-/// The four files of a set in the form of MNIST, where there are images for training and for the test.
-fn idx_files(folder: &Path) -> Option<[Option<PathBuf>; 4]> {
-    let files = named::files_of(folder);
+/// The four files of a set in the form of MNIST, in a folder or beside one of them, where there are images for training and for
+/// the test.
+fn idx_files(path: &Path) -> Option<[Option<PathBuf>; 4]> {
+    let files = named::files_of(path);
     (files[0].is_some() && files[2].is_some()).then_some(files)
 }
 
-fn idx(folder: &Path, rename: &Rename<'_>) -> Result<Vec<String>> {
-    let Some(files) = idx_files(folder) else {
+fn idx(path: &Path, rename: &Rename<'_>) -> Result<Vec<String>> {
+    let Some(files) = idx_files(path) else {
         return Err(Error::input(format!(
             "{}: found no pair of training and test images in the form of MNIST; expected the names {} and {}; name the files in a \
              configuration with source = \"idx\"",
-            folder.display(),
+            path.display(),
             named::FILES[0],
             named::FILES[2]
         )));
@@ -303,7 +323,41 @@ fn array(path: &Path, rename: &Rename<'_>) -> Result<Vec<String>> {
         "# {} numbers; a tenth of the examples, drawn by the seed, is the test, or name another array in `test`",
         header.dimensions()
     ));
+    lines.extend(pixels(path, &header));
     Ok(lines)
+}
+
+/// Examples of an array that are looked at.
+const EXAMPLES: usize = 100;
+
+/// The levels of images whose pixels are floats, by their first examples.
+fn pixels(path: &Path, header: &npy::Header) -> Vec<String> {
+    let float = header.element.kind == Kind::Float && header.shape.len() > 2 && !header.fortran_order;
+    let examples = header.shape.first().copied().unwrap_or(0).min(EXAMPLES);
+    if !float || examples == 0 {
+        return Vec::new();
+    }
+    let width = header.count() / header.shape.first().copied().unwrap_or(1).max(1);
+    let mut numbers = Vec::new();
+    let read = FileRows::open(path, header.offset, width, header.element)
+        .and_then(|rows| (0..examples).try_for_each(|row| rows.append(row, &mut numbers)));
+    // A packed array is not looked into.
+    let all = |test: &dyn Fn(f64) -> bool| read.is_ok() && numbers.iter().all(|&number| test(number));
+    let levels = |number: f64| (number - number.round()).abs() < 0.02 && (0.0..=255.0).contains(&number.round());
+    if all(&levels) && numbers.iter().any(|&number| number > 1.0) {
+        return vec!["levels = 256   # the pixels are whole numbers: likelihoods of levels".into()];
+    }
+    if all(&|number| (0.0..=1.0).contains(&number)) {
+        return match all(&|number| levels(255.0 * number)) {
+            true => vec!["levels = 256   # the pixels are levels divided by 255: likelihoods of levels".into(), "scale = 255".into()],
+            false => vec![
+                "# the pixels are real numbers from 0 to 1; with the next two lines, levels from 0 to 255 where they are multiples of 1/255".into(),
+                "# levels = 256".into(),
+                "# scale = 255".into(),
+            ],
+        };
+    }
+    Vec::new()
 }
 
 /// `chosen`: the array of examples is given, and others may not belong to it.
@@ -324,9 +378,11 @@ fn archive(path: &Path, chosen: bool, rename: &Rename<'_>) -> Result<Vec<String>
     };
     let mut lines = vec!["source = \"npy\"".to_owned(), path_line("train", &train, rename)];
     lines.push(format!("# the archive holds {}", names.join(", ")));
-    let others: [(&str, &[&str]); 3] = [
+    let others: [(&str, &[&str]); 5] = [
+        ("validation", &["x_val", "val_x", "val_images", "val", "x_valid", "valid", "x_validation", "validation"]),
         ("test", &["x_test", "test_x", "test_images", "test"]),
         ("train_labels", &["y_train", "train_y", "train_labels", "y", "labels"]),
+        ("validation_labels", &["y_val", "val_y", "val_labels", "y_valid", "y_validation", "validation_labels"]),
         ("test_labels", &["y_test", "test_y", "test_labels"]),
     ];
     let others = others.iter().filter(|_| !chosen);

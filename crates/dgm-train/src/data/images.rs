@@ -1,9 +1,13 @@
 //! Images with labels → a data set: which of the two is the target, which the condition, and how many levels.
 
+use std::collections::BTreeSet;
+
 use dgm_core::random::Seed;
 use dgm_models::{ConditionSpec, DataSpec, Scale, Values};
 use serde::{Deserialize, Serialize};
 
+use super::names::class_name;
+use super::spikes;
 use super::store::{ReadRow, Store, View};
 use super::transform::{Binarize, Dequantize, Draw, Step, Transforms};
 use super::{Dataset, Field, Names, Split};
@@ -205,18 +209,15 @@ impl ImageSet {
             }),
         };
         let mut warnings = Vec::new();
-        // A constant has a standard deviation of 1: only where there is such a one are the examples read once more.
-        let unit = matches!(&values, Values::Real(scale) if scale.std.contains(&1.0));
-        if declared.target == Target::Image && table && unit {
-            let constant = train.target.constants()?;
-            if !constant.is_empty() {
-                let shown = constant.iter().take(5).map(usize::to_string).collect::<Vec<_>>().join(", ");
-                let more = if constant.len() > 5 { ", …" } else { "" };
-                warnings.push(format!(
-                    "numbers {shown}{more} of the examples are the same in every training example: a constant has no density, and its part of \
-                     the NLL only says how narrow the likelihood became"
-                ));
-            }
+        if declared.target == Target::Image && table {
+            let names: Vec<String> = (0..train.target.width()).map(|number| format!("number {number}")).collect();
+            let spikes = spikes::of_field(&train.target)?;
+            let found =
+                names.iter().zip(spikes).filter_map(|(name, spikes)| Some((name.as_str(), name.clone(), spikes?)));
+            warnings.extend(spikes::sentences(&found.collect::<Vec<_>>()));
+        }
+        if declared.needs_labels() {
+            warnings.extend(self.unseen_classes());
         }
         let spec = DataSpec { shape, values, condition };
         let transforms = declared.transforms.sentences(self.levels);
@@ -224,6 +225,30 @@ impl ImageSet {
         let labelled = declared.needs_labels() && !class_names.is_empty();
         let names = Names { classes: if labelled { class_names } else { Vec::new() }, ..Names::default() };
         Ok(Dataset { names, warnings, transforms, ..Dataset::new(name, spec, [train, validation, test], fingerprint) })
+    }
+
+    /// A sentence about classes that validation or test have and training does not, where there are labels.
+    fn unseen_classes(&self) -> Option<String> {
+        let classes = |images: &Images| -> Option<BTreeSet<usize>> {
+            let labels = Field::new(images.labels.clone()?);
+            let rows: Vec<usize> = (0..labels.len()).collect();
+            let read = labels.read(&rows, 0).ok()?;
+            Some(read.values().iter().map(|&label| label as usize).collect())
+        };
+        let train = classes(&self.train)?;
+        let parts = [("validation", &self.validation), ("test", &self.test)];
+        parts.into_iter().find_map(|(split, images)| {
+            let unseen: Vec<usize> = classes(images)?.difference(&train).copied().collect();
+            let name = |&class: &usize| class_name(&self.class_names, class);
+            let shown = unseen.iter().take(5).map(name).collect::<Vec<_>>().join(", ");
+            let more = if unseen.len() > 5 { ", …" } else { "" };
+            (!unseen.is_empty()).then(|| {
+                format!(
+                    "the {split} split has examples of classes that no training example has ({shown}{more}): where the examples lie in the \
+                     order of their classes, shuffle them, or give {split} examples of their own"
+                )
+            })
+        })
     }
 
     /// One split, with the random steps of `draw`.

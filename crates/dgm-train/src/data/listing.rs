@@ -196,10 +196,11 @@ impl Files {
             )));
         }
         let number = |class: &String| train.classes.iter().position(|other| other == class);
+        let numbers: Vec<Option<usize>> = self.classes.iter().map(number).collect();
         let mut fits = true;
         for (class, path) in &mut self.paths {
             let name = self.classes.get(usize::from(*class));
-            match name.and_then(number) {
+            match numbers.get(usize::from(*class)).copied().flatten() {
                 Some(number) => *class = number as u16,
                 None if labelled => {
                     return Err(Error::input(format!(

@@ -23,6 +23,7 @@ pub mod names;
 pub mod npy;
 pub mod npz;
 mod picture;
+mod spikes;
 mod split;
 pub mod store;
 pub mod summary;

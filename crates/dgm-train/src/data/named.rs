@@ -157,9 +157,18 @@ impl NamedConfig {
     }
 }
 
-/// The files in a folder, or in the folder `raw` in it; those that are there.
-pub(super) fn files_of(folder: &Path) -> [Option<PathBuf>; 4] {
-    FILES.map(|file| find(&[folder.to_owned(), folder.join("raw")], file))
+/// The files in a folder, or in the folder `raw` in it; those that are there. Of a file: those beside it that have the same
+/// beginning, as the sets of EMNIST do, whose test is called so.
+pub(super) fn files_of(path: &Path) -> [Option<PathBuf>; 4] {
+    if path.is_dir() {
+        return FILES.map(|file| find(&[path.to_owned(), path.join("raw")], file));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().map_or(String::new(), |name| name.to_string_lossy().replace(".idx", "-idx"));
+    let names = |file: &str| [file.to_owned(), file.replace("t10k", "test")];
+    let start = FILES.iter().flat_map(|file| names(file)).find_map(|file| name.find(&file));
+    let prefix = start.and_then(|start| name.get(..start)).unwrap_or_default();
+    FILES.map(|file| names(file).iter().find_map(|file| find(&[folder.to_owned()], &format!("{prefix}{file}"))))
 }
 
 /// The first of the names that a file has: packed or not, with a hyphen or, as some archives write it, a dot; or in a folder

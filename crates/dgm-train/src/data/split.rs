@@ -309,19 +309,6 @@ impl Field {
         Ok(scale)
     }
 
-    /// The places of the numbers that are the same in every row of epoch 0.
-    ///
-    /// # Errors
-    ///
-    /// A file that cannot be read any more.
-    pub(super) fn constants(&self) -> Result<Vec<usize>> {
-        let width = self.width();
-        let mut first: Vec<Option<f64>> = vec![None; width];
-        let mut varies = vec![false; width];
-        self.each(|place, value| varies[place] |= *first[place].get_or_insert(value) != value, width)?;
-        Ok((0..width).filter(|&place| !varies[place]).collect())
-    }
-
     /// Calls `f` with every number and its group: its place in the row, modulo `groups`.
     fn each(&self, mut f: impl FnMut(usize, f64), groups: usize) -> Result<()> {
         for start in (0..self.len()).step_by(CHUNK) {

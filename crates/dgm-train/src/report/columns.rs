@@ -3,25 +3,32 @@
 use std::fmt::Write;
 
 use crate::data::summary::short;
-use crate::data::table::{Column, Profile, Table, profile};
+use crate::data::table::{Profile, Table, profile};
 
 /// The longest name and the longest list of words that are shown whole.
 const WIDEST: [usize; 2] = [24, 60];
 
-/// What was recognised, a line for each column, and what looks wrong.
+/// What was recognised in a table, a line for each column, and what looks wrong.
 pub fn text(table: &Table) -> String {
-    let profiles = profile(table);
     let mut text = format!("{}: {} rows, {} columns\n", table.name(), table.rows(), table.columns().len());
     for (index, note) in table.notes().iter().enumerate() {
         let _ = writeln!(text, "{:<12} {note}", if index == 0 { "recognised" } else { "" });
     }
+    let write =
+        |index: usize, value: f64| table.columns().get(index).map_or_else(String::new, |column| column.write(value));
+    text + "\n" + &lines(&profile(table), &write)
+}
+
+/// A line for each column, and what looks wrong; `write`: a value of a column, given its index, as its cells are written.
+pub fn lines(profiles: &[Profile], write: &dyn Fn(usize, f64) -> String) -> String {
+    let mut text = String::new();
     let width = profiles.iter().map(|column| name(column).chars().count()).max().unwrap_or(0).clamp(6, WIDEST[0]);
     let _ = writeln!(
         text,
-        "\n{:>3} {:<width$} {:<9} {:>8} {:>9} {:>11} {:>11} {:>11} {:>11} {:>11} {:>11} {:>11}",
+        "{:>3} {:<width$} {:<9} {:>8} {:>9} {:>11} {:>11} {:>11} {:>11} {:>11} {:>11} {:>11}",
         "#", "column", "type", "missing", "distinct", "min", "25 %", "median", "75 %", "max", "mean", "std"
     );
-    for (profile, column) in profiles.iter().zip(table.columns()) {
+    for profile in profiles {
         let distinct = profile.distinct.map_or_else(|| "many".to_owned(), |n| n.to_string());
         let start = format!(
             "{:>3} {:<width$} {:<9} {:>8} {distinct:>9}",
@@ -30,11 +37,11 @@ pub fn text(table: &Table) -> String {
             profile.kind,
             profile.missing
         );
-        let _ = writeln!(text, "{start} {}", values(profile, column));
+        let _ = writeln!(text, "{start} {}", values(profile, write));
     }
     let wrong: Vec<String> = profiles
         .iter()
-        .flat_map(|column| column.looks_wrong.iter().map(move |what| format!("  {}: {what}", name(column))))
+        .flat_map(|column| column.looks_wrong.iter().map(move |what| format!("  {}: {what}", title(column))))
         .collect();
     if !wrong.is_empty() {
         let _ = writeln!(text, "\nlooks wrong\n{}", wrong.join("\n"));
@@ -42,8 +49,16 @@ pub fn text(table: &Table) -> String {
     text
 }
 
+/// A column where no line shows its index.
+fn title(profile: &Profile) -> String {
+    match profile.name.as_deref() {
+        None | Some("") => format!("column {}", profile.index),
+        Some(name) => name.to_owned(),
+    }
+}
+
 /// The numbers of a column, or its most frequent words.
-fn values(profile: &Profile, column: &Column) -> String {
+fn values(profile: &Profile, write: &dyn Fn(usize, f64) -> String) -> String {
     let Some(numbers) = profile.numbers else {
         let words =
             profile.top.iter().map(|(word, count)| format!("{} ({count})", cut(word, WIDEST[0]))).collect::<Vec<_>>();
@@ -52,7 +67,7 @@ fn values(profile: &Profile, column: &Column) -> String {
     let [low, middle, high] = numbers.quartiles;
     let places = [numbers.min, low, middle, high, numbers.max, numbers.mean];
     // A date is shown as one; a spread, in its unit.
-    let shown = |value: f64| if profile.unit.is_some() { column.write(value) } else { short(value) };
+    let shown = |value: f64| if profile.unit.is_some() { write(profile.index, value) } else { short(value) };
     let unit = profile.unit.map_or(String::new(), |unit| format!(" {}", unit.split(' ').next().unwrap_or_default()));
     let places = places.iter().map(|&value| format!("{:>11}", shown(value))).collect::<Vec<_>>().join(" ");
     format!("{places} {:>11}{unit}", short(numbers.std))

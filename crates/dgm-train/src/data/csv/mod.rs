@@ -264,7 +264,7 @@ impl CsvConfig {
     }
 
     fn read_table(&self, fingerprint: &mut Fingerprint) -> Result<Table> {
-        Table::open_with(
+        Table::open(
             &self.path,
             "path",
             &self.options(),

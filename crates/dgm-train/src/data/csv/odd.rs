@@ -2,10 +2,8 @@
 
 use super::name_of;
 use super::select::Parts;
+use crate::data::spikes::{self, Spikes};
 use crate::data::table::{Column, Table};
-
-/// Targets on a grid that have a sentence each; of more there is one for all.
-const FEW: usize = 3;
 
 /// A sentence for each thing; `train`: the training rows, `real`: whether the target is real numbers.
 pub(super) fn warnings(table: &Table, parts: &Parts, train: &[usize], real: bool) -> Vec<String> {
@@ -26,45 +24,33 @@ pub(super) fn warnings(table: &Table, parts: &Parts, train: &[usize], real: bool
             )
         }));
     }
+    let used = parts.condition.iter().filter_map(column).chain(targets.iter().copied());
+    warnings.extend(used.filter_map(|column| {
+        let code = column.padded.as_ref()?;
+        Some(format!(
+            "{}: {code} is read as a number without its leading zeros; name the column in data.categorical if these are codes",
+            column.title()
+        ))
+    }));
     if real {
-        let spiky: Vec<(&str, String)> = targets.iter().filter_map(|target| spikes(target, train)).collect();
-        match spiky.len() {
-            ..=FEW => warnings.extend(spiky.into_iter().map(|(_, sentence)| sentence)),
-            n => {
-                let names: Vec<String> = spiky.iter().take(FEW).map(|(name, _)| format!("`{name}`")).collect();
-                warnings.push(format!(
-                    "{n} targets ({}, …) are constant or take few values in equal steps: a density may put spikes on them, so its NLL does \
-                     not compare with that of continuous targets",
-                    names.join(", ")
-                ));
-            }
-        }
+        let found = targets.iter().filter_map(|target| Some((short(target), name_of(target), spikes(target, train)?)));
+        let found: Vec<_> = found.collect();
+        warnings.extend(spikes::sentences(&found));
     }
     warnings
 }
 
-/// A target whose density can be as high as one likes: its name and what is the matter.
-fn spikes<'a>(target: &'a Column, train: &[usize]) -> Option<(&'a str, String)> {
-    let title = name_of(target);
-    let name = target.name.as_deref().filter(|name| !name.is_empty()).unwrap_or("without a name");
+/// A column's name in a list.
+fn short(column: &Column) -> &str {
+    column.name.as_deref().filter(|name| !name.is_empty()).unwrap_or("without a name")
+}
+
+/// Why the density of a target can be as high as one likes, if so.
+fn spikes(target: &Column, train: &[usize]) -> Option<Spikes> {
     let mut values = train.iter().filter_map(|&row| target.number(row));
     let first = values.next()?;
-    if values.all(|value| value == first) {
-        return Some((
-            name,
-            format!(
-                "the target `{title}` is {} in every training row: a constant has no density, and its NLL only says how narrow the \
-                 likelihood became",
-                target.write(first)
-            ),
-        ));
+    match values.all(|value| value == first) {
+        true => Some(Spikes::Constant(target.write(first))),
+        false => target.grid().map(|step| Spikes::Grid(target.levels().len(), step)),
     }
-    target.grid().map(|step| {
-        let sentence = format!(
-            "the target `{title}` takes {} values in steps of {step}: a density may put spikes on them, so its NLL does not compare with \
-             that of a continuous target",
-            target.levels().len()
-        );
-        (name, sentence)
-    })
 }

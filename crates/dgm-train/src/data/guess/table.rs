@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::given::Given;
-use super::{Rename, Wishes, checked, path_line, quoted};
+use super::{Proposal, Rename, Wishes, checked, path_line, quoted};
 use crate::data::csv::{ColumnRef, Conditions};
 use crate::data::table::{Column, Kind, Options, Table};
 use crate::data::{DataConfig, Fingerprint};
@@ -11,6 +11,12 @@ use crate::error::{Error, Result};
 
 /// Most different whole numbers of a target that may be classes.
 const MOST_CLASSES: usize = 20;
+
+/// Most different codes that are taken for words.
+const MOST_CODES: usize = 200;
+
+/// Most columns that a message lists.
+const MOST_LISTED: usize = 8;
 
 /// Rows of each class on average, at least, where numbers may be classes.
 const ROWS_EACH: usize = 5;
@@ -40,6 +46,20 @@ fn written(column: &ColumnRef) -> String {
     }
 }
 
+/// Whether the numbers of a column are codes, such as 00012, that rows share.
+fn holds_codes(column: &Column) -> bool {
+    let levels = column.levels().len();
+    column.padded.is_some() && (2..=MOST_CODES).contains(&levels) && !column.identifier
+}
+
+/// A column by its name, or by its index where the name does not mean it alone.
+fn by_name(table: &Table, column: &Column) -> ColumnRef {
+    match column.name.as_deref() {
+        Some(name) if table.reference(column).starts_with('"') => ColumnRef::Name(name.to_owned()),
+        _ => ColumnRef::Index(column.index),
+    }
+}
+
 /// The words among numbers of these columns, each once.
 fn odd_words<'a>(columns: impl Iterator<Item = &'a Column>) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
@@ -51,28 +71,33 @@ fn odd_words<'a>(columns: impl Iterator<Item = &'a Column>) -> Vec<String> {
     words
 }
 
-/// The lines of `[data]` and the table, as it is without them.
-pub(super) fn table(
-    path: &Path,
-    wishes: &Wishes,
-    given: &mut Given,
-    rename: &Rename<'_>,
-) -> Result<(Vec<String>, Table)> {
-    let DataConfig::Csv(config) = checked(&least(path), path, &wishes.set)? else {
-        return Err(Error::input(format!("--set data.source: {} is a table; leave data.source out", path.display())));
-    };
-    let is_word = |index, name: Option<&str>| ColumnRef::any(&config.categorical, index, name);
-    let open = |options: &Options| match config.categorical[..] {
-        [] => Table::open(path, "path", options, &mut Fingerprint::default()),
-        _ => Table::open_with(path, "path", options, &is_word, &mut Fingerprint::default()),
+fn not_a_source(path: &Path) -> Error {
+    Error::input(format!("--set data.source: {} is a table; leave data.source out", path.display()))
+}
+
+fn open(path: &Path, options: &Options, words: &[ColumnRef]) -> Result<Table> {
+    let is_word = |index, name: Option<&str>| ColumnRef::any(words, index, name);
+    Table::open(path, "path", options, &is_word, &mut Fingerprint::default())
+}
+
+/// The proposal for a table, which is in it as it is without the lines.
+pub(super) fn table(path: &Path, wishes: &Wishes, given: &mut Given, rename: &Rename<'_>) -> Result<Proposal> {
+    let DataConfig::Csv(mut config) = checked(&least(path), path, &wishes.set)? else {
+        return Err(not_a_source(path));
     };
     let options = config.options();
-    let found = open(&options)?;
+    let mut found = open(path, &options, &config.categorical)?;
+    let codes: Vec<ColumnRef> =
+        found.columns().iter().filter(|column| holds_codes(column)).map(|column| by_name(&found, column)).collect();
+    if !codes.is_empty() {
+        config.categorical.extend(codes.iter().cloned());
+        found = open(path, &options, &config.categorical)?;
+    }
     let (all, columns) = (odd_words(found.columns().iter()), found.columns());
     // What such words stand for is not known, and most often that is nothing.
     let with_missing =
         |words: &[String]| Options { missing_values: [&options.missing_values[..], words].concat(), ..options.clone() };
-    let without_words = if all.is_empty() { None } else { Some(open(&with_missing(&all))?) };
+    let without_words = if all.is_empty() { None } else { Some(open(path, &with_missing(&all), &config.categorical)?) };
     let read = without_words.as_ref().unwrap_or(&found);
     // A name in TOML's quotes, whose escapes are not Rust's.
     let reference = |column: &Column| match column.name.as_deref() {
@@ -128,6 +153,11 @@ pub(super) fn table(
     if let Some(column) = splits {
         lines.push(format!("split_column = {}   # its cells say which split a row belongs to", reference(column)));
     }
+    let mut as_words: Vec<String> = config.categorical.iter().map(written).collect();
+    let mut why_words: Vec<&str> = Vec::new();
+    if !codes.is_empty() {
+        why_words.push("numbers with leading zeros, taken for codes");
+    }
     let holes = |columns: &[&Column]| columns.iter().any(|column| column.missing > 0);
     let missing = if picked.is_empty() {
         let is_number = |column: &&&Column| {
@@ -135,10 +165,8 @@ pub(super) fn table(
         };
         let numbers: Vec<&Column> = free.iter().filter(is_number).copied().collect();
         if numbers.is_empty() {
-            return Err(Error::input(format!(
-                "{}: found no column of numbers to model; name the column to predict with --target NAME",
-                found.name()
-            )));
+            let problem = nothing_to_model(&found);
+            return Ok(Proposal { lines: Vec::new(), table: Some(found), problem: Some(problem) });
         }
         let is_other = |column: &&&Column| !column.kind.is_numeric() && Conditions::leave_out(column).is_none();
         let words: Vec<&Column> = free.iter().filter(is_other).copied().collect();
@@ -151,13 +179,27 @@ pub(super) fn table(
     } else {
         lines.push(format!("target = [{}]", target.iter().map(written).collect::<Vec<_>>().join(", ")));
         let targets: Vec<&Column> = picked.iter().filter_map(|&index| read.columns().get(index)).collect();
-        if let ([column], true, None) = (&targets[..], categorical.is_empty(), config.target_classes) {
-            lines.extend(classes(column, read.rows(), &list(&[column])));
+        if let ([column], true, None) = (&targets[..], categorical.len() == codes.len(), config.target_classes)
+            && let Some(classes) = classes(column, read.rows())
+        {
+            let with_target = [&as_words[..], &[reference(column)]].concat();
+            if classes == 2 {
+                as_words = with_target;
+                why_words.push("two whole numbers as names of classes; take this out for a regression");
+            } else {
+                let comment =
+                    format!("uncomment this for a classification: {classes} whole numbers as names of classes");
+                lines.push(format!("# categorical = [{}]   # {comment}", with_target.join(", ")));
+            }
         }
         holes(&[free, targets].concat())
             .then_some("\"impute\"   # the training mean or most frequent word, and an input that says so")
     };
 
+    if !why_words.is_empty() {
+        given.take("categorical");
+        lines.push(format!("categorical = [{}]   # {}", as_words.join(", "), why_words.join("; ")));
+    }
     let auto: Vec<&Column> = excluded.iter().map(|(column, _)| *column).collect();
     let own = config.exclude.iter().map(written);
     let names: Vec<String> = own.chain(auto.iter().map(|column| reference(column))).collect();
@@ -178,20 +220,35 @@ pub(super) fn table(
         lines.push(format!("missing_values = [{words}]   # among numbers: read as missing"));
     }
     lines.extend(missing.map(|missing| format!("missing = {missing}")));
-    Ok((lines, found))
+    Ok(Proposal { lines, table: Some(found), problem: None })
 }
 
-/// A line about a target of few whole numbers, which may be classes: two are.
-fn classes(column: &Column, rows: usize, reference: &str) -> Option<String> {
+/// What to say of a table none of whose columns is modelled by itself.
+fn nothing_to_model(table: &Table) -> Error {
+    let name = table.name();
+    match table.columns() {
+        [column] => Error::input(format!(
+            "{name}: found one column, {}, whose values are no quantities; expected columns of numbers; set the delimiter where there are \
+             more, such as --set 'data.delimiter=\";\"', or read the file as text with --set data.source=text",
+            column.kind.name()
+        )),
+        columns => {
+            let all: Vec<String> =
+                columns.iter().map(|column| format!("{} {}", column.title(), column.kind.name())).collect();
+            let more = if all.len() > MOST_LISTED { ", …" } else { "" };
+            let listed = all.iter().take(MOST_LISTED).cloned().collect::<Vec<_>>().join(", ");
+            Error::input(format!(
+                "{name}: found no column of numbers that is neither constant nor numbers the rows ({listed}{more}); expected one to model; name \
+                 the column to predict with --target NAME"
+            ))
+        }
+    }
+}
+
+/// The number of classes that a target of few whole numbers may be names of.
+fn classes(column: &Column, rows: usize) -> Option<usize> {
     let levels = column.levels().len();
     let whole = || (0..rows).filter_map(|row| column.number(row)).all(|value| value.fract() == 0.0);
     let may_be = matches!(column.kind, Kind::Integer | Kind::Number) && (2..=MOST_CLASSES).contains(&levels);
-    if !may_be || rows - column.missing.min(rows) < ROWS_EACH * levels || !whole() {
-        return None;
-    }
-    let key = format!("categorical = [{reference}]");
-    Some(match levels {
-        2 => format!("{key}   # two whole numbers as names of classes; take this out for a regression"),
-        _ => format!("# {key}   # uncomment this for a classification: {levels} whole numbers as names of classes"),
-    })
+    (may_be && rows - column.missing.min(rows) >= ROWS_EACH * levels && whole()).then_some(levels)
 }

@@ -213,6 +213,65 @@ fn pictures_are_listed_as_they_are_read_and_sets_found_under_their_names() {
         let (lines, dataset) = proposed(&folder.path().join(path), &[], &[]);
         assert_eq!((lines.len(), dataset.test.len()), (3, 6), "{path}: {lines:?}");
     }
+    // EMNIST has several sets in a folder.
+    for (set, count) in [("letters", 24), ("digits", 40)] {
+        let images =
+            [&[0, 0, 8, 3, 0, 0, 0, count / 4, 0, 0, 0, 2, 0, 0, 0, 2][..], &vec![7; usize::from(count)]].concat();
+        write(&format!("em/emnist-{set}-train-images-idx3-ubyte"), &images);
+        write(&format!("em/emnist-{set}-test-images-idx3-ubyte"), &images);
+    }
+    let (_, dataset) = proposed(&folder.path().join("em/emnist-digits-train-images-idx3-ubyte"), &[], &[]);
+    assert_eq!((dataset.test.len(), dataset.name.contains("digits")), (10, true));
+    let message = refused(&folder.path().join("set/cat/0.png"), &[], &[]);
+    assert!(message.contains("found a picture; expected many; name the folder that holds them, such as"), "{message}");
+}
+
+#[test]
+fn codes_stay_words() {
+    let content = rows(120, |i| format!("{:05},{},{}.5", i * 7 % 12, i % 2, i * 13 % 97));
+    let (_folder, path) = file("t.csv", "zip,sold,price\n".to_owned() + &content);
+    let (lines, dataset) = proposed(&path, &["price"], &[]);
+    assert_eq!(lines[1], "categorical = [\"zip\"]   # numbers with leading zeros, taken for codes");
+    assert_eq!((dataset.spec.condition_width(), dataset.warnings.len()), (14, 0));
+    let (lines, dataset) = proposed(&path, &["sold"], &[]);
+    assert!(lines[1].starts_with("categorical = [\"zip\", \"sold\"]   # numbers with leading zeros"), "{lines:?}");
+    assert_eq!(dataset.names.classes, ["0", "1"]);
+    // Who says what is a category decides, and is told what becomes of the codes.
+    let (lines, dataset) =
+        proposed(&path, &["price"], &["data.categorical=[\"sold\"]", "data.condition=[\"zip\", \"sold\"]"]);
+    assert!(lines.iter().any(|line| line.starts_with("categorical = [\"sold\", \"zip\"]")), "{lines:?}");
+    assert_eq!(dataset.spec.condition_width(), 16);
+}
+
+#[test]
+fn a_table_without_numbers_is_shown_and_not_modelled() {
+    let (_folder, path) = file("t.csv", "a,b\n".to_owned() + &rows(40, |i| format!("w{},v{}", i % 3, i % 5)));
+    let found = proposal(&path, &wishes(&[], &[]), &Path::to_path_buf).unwrap();
+    assert_eq!((found.lines.len(), found.table.as_ref().unwrap().rows()), (0, 40));
+    let message = found.complete().unwrap_err().to_string();
+    assert!(
+        message.contains("(column 0 (`a`) category, column 1 (`b`) category); expected one to model; name the column")
+    );
+    assert_eq!(recipe::Task::of(&proposed(&path, &["a"], &[]).1), recipe::Task::Classification);
+    let (_folder, path) = file("t.csv", "a:b\n".to_owned() + &rows(40, |i| format!("{i}:v{}", i % 5)));
+    let found = proposal(&path, &wishes(&[], &[]), &Path::to_path_buf).unwrap().complete().unwrap_err().to_string();
+    assert!(found.contains("found one column, text") && found.contains("set the delimiter"), "{found}");
+}
+
+#[test]
+fn arrays_of_pixels_are_levels_where_they_look_so() {
+    let array = |name: &str, numbers: &[f32]| {
+        let data: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, 2, 2), }}", numbers.len() / 4);
+        file(name, crate::data::npy::tests::npy(&header, &data))
+    };
+    let pixels: Vec<f32> = (0..80).map(|i| (i * 37 % 256) as f32).collect();
+    for (divisor, levels, keys) in [(1.0, Some(256), 1), (255.0, Some(256), 2), (300.0, None, 3)] {
+        let (_folder, path) = array("x.npy", &pixels.iter().map(|pixel| pixel / divisor).collect::<Vec<_>>());
+        let (lines, dataset) = proposed(&path, &[], &[]);
+        let found = if let dgm_models::Values::Levels(levels) = dataset.spec.values { Some(levels) } else { None };
+        assert_eq!((found, lines.len()), (levels, 1 + keys), "{lines:?}");
+    }
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub(super) struct Builder {
     day_first: Option<bool>,
     /// Its cells are words, whatever they look like.
     as_words: bool,
+    /// A number that starts with a zero which says nothing, such as `00012`.
+    padded: Option<Box<str>>,
 }
 
 enum Building {
@@ -78,7 +80,7 @@ fn append<T>(cells: &mut Vec<T>, cell: T, room: usize) {
 
 impl Builder {
     pub(super) fn new(day_first: Option<bool>, as_words: bool) -> Self {
-        Self { cells: Building::Bare(0), odd: None, day_first, as_words }
+        Self { cells: Building::Bare(0), odd: None, day_first, as_words, padded: None }
     }
 
     /// Whether no cell so far has a character.
@@ -88,6 +90,9 @@ impl Builder {
 
     /// Takes the next cell, of the last row of `lines`; `room`: rows to have room for.
     pub(super) fn push(&mut self, cell: &str, room: usize, reading: &Reading<'_>, lines: &Lines) {
+        if self.padded.is_none() && matches!(cell.as_bytes(), [b'0', b'0'..=b'9', ..]) {
+            self.padded = Some(cell.into());
+        }
         match &mut self.cells {
             Building::Bare(n) if cell.is_empty() => *n += 1,
             Building::Bare(n) => {
@@ -180,8 +185,9 @@ impl Builder {
             }
         };
         let as_words = self.as_words;
+        let padded = self.padded.filter(|_| matches!(kind, Kind::Integer | Kind::Number));
         let mut column =
-            Column { name, index, kind, missing, odd, constant: false, identifier: false, as_words, cells };
+            Column { name, index, kind, missing, odd, constant: false, identifier: false, padded, as_words, cells };
         column.mark();
         Built { column, open, day_first }
     }

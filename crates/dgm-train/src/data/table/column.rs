@@ -2,6 +2,7 @@
 
 use super::date::DateFormat;
 use super::number;
+use crate::data::spikes::step_of;
 
 /// What the cells of a column are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,9 +91,6 @@ impl Odd {
     }
 }
 
-/// Most values of a grid.
-const MOST_GRID: usize = 100;
-
 /// A column.
 #[derive(Clone, Debug)]
 pub struct Column {
@@ -110,6 +108,8 @@ pub struct Column {
     pub constant: bool,
     /// It numbers the rows: whole numbers in ascending order, most of which follow each other, or under the name of an index.
     pub identifier: bool,
+    /// One of its numbers that starts with a zero which says nothing, such as `00012`: codes are written so.
+    pub padded: Option<Box<str>>,
     /// It was to be read as words.
     pub(super) as_words: bool,
     pub(super) cells: Cells,
@@ -246,20 +246,7 @@ impl Column {
     /// average) at equal distances, a few of them left out: a grid rather than a continuous quantity.
     pub fn grid(&self) -> Option<f64> {
         let Cells::Levels(levels) = &self.cells else { return None };
-        let values = &levels.values;
         let present = levels.codes.iter().filter(|&&code| code != NONE).count();
-        if !(matches!(self.kind, Kind::Integer | Kind::Number)
-            && (2..=MOST_GRID).contains(&values.len())
-            && 10 * values.len() <= present)
-        {
-            return None;
-        }
-        let steps = || values.windows(2).filter_map(|pair| Some(pair.last()? - pair.first()?));
-        let step = steps().reduce(f64::min)?;
-        let whole = |distance: f64| (distance / step - (distance / step).round()).abs() < 1e-6;
-        let places = (values.last()? - values.first()?) / step;
-        // 0.3 - 0.2 is not 0.1 to the last digit.
-        let step = format!("{step:.9e}").parse().ok()?;
-        (steps().all(whole) && places < 2.0 * values.len() as f64).then_some(step)
+        matches!(self.kind, Kind::Integer | Kind::Number).then(|| step_of(&levels.values, present)).flatten()
     }
 }

@@ -1,9 +1,14 @@
 //! Dates and times: text → a number (days, or seconds) and back to the text.
 
+mod stamp;
+
 use std::fmt::Write;
 
 use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
+
+pub(super) use stamp::{Date, Stamp};
+use stamp::{MONTHS, Time};
 
 /// The days from 0001-01-01 (day 1) to 1970-01-01, as chrono counts them.
 const EPOCH: i32 = 719_163;
@@ -23,31 +28,6 @@ pub enum Order {
     MonthFirst,
 }
 
-/// The date of a cell: three numbers, whose order the column decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Date {
-    year_first: bool,
-    separator: char,
-    /// Day and month have two digits each.
-    padded: bool,
-    /// The year has two digits.
-    short: bool,
-    year: i32,
-    /// The other two, as they come.
-    parts: [u32; 2],
-}
-
-/// The time of a cell.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Time {
-    seconds: f64,
-    has_seconds: bool,
-    /// Digits of the fraction of a second.
-    digits: u8,
-    /// Hours have two digits.
-    padded: bool,
-}
-
 /// What a zone is written as: not at all, `Z`, or minutes east of Greenwich.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -55,15 +35,6 @@ enum Zone {
     None,
     Utc,
     Offset(i32),
-}
-
-/// A cell that is a date, a time or both.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Stamp {
-    pub(super) date: Option<Date>,
-    time: Option<Time>,
-    join: char,
-    zone: Zone,
 }
 
 /// How the dates or times of a column are written, so that others can be written like them.
@@ -81,6 +52,29 @@ struct DateStyle {
     separator: char,
     padded: bool,
     short: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<MonthName>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    no_day: bool,
+}
+
+/// How the names of months are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct MonthName {
+    long: bool,
+    upper: bool,
+    lower: bool,
+    /// A comma stands behind the day.
+    comma: bool,
+}
+
+/// How the halves of a day are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Half {
+    /// `3:45 PM` rather than `3:45PM`.
+    space: bool,
+    /// `PM` rather than `pm`.
+    upper: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,127 +82,8 @@ struct TimeStyle {
     seconds: bool,
     digits: u8,
     padded: bool,
-}
-
-/// A number at the start of a text, with its count of digits and what follows.
-fn number(text: &str) -> Option<(u32, usize, &str)> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, rest) = text.split_at_checked(digits)?;
-    (1..=9).contains(&digits).then(|| number.parse().ok()).flatten().map(|number| (number, digits, rest))
-}
-
-impl Stamp {
-    /// Reads `2024-12-31`, `31.12.2024`, `12/31/2024`, `12:34[:56[.789]]`, or both with a space or `T` between them and a
-    /// zone (`Z`, `+01:00`) after them.
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let (_, _, rest) = number(text)?;
-        if rest.starts_with(':') {
-            let (time, rest) = Time::parse(text)?;
-            return rest.is_empty().then_some(Self { date: None, time: Some(time), join: ' ', zone: Zone::None });
-        }
-        let (date, rest) = Date::parse(text)?;
-        let mut stamp = Self { date: Some(date), time: None, join: ' ', zone: Zone::None };
-        if rest.is_empty() {
-            return Some(stamp);
-        }
-        stamp.join = rest.chars().next().filter(|join| matches!(join, ' ' | 'T'))?;
-        let (time, rest) = Time::parse(rest.get(1..)?)?;
-        stamp.time = Some(time);
-        stamp.zone = zone(rest)?;
-        Some(stamp)
-    }
-}
-
-fn zone(text: &str) -> Option<Zone> {
-    if text.is_empty() {
-        return Some(Zone::None);
-    }
-    if text == "Z" {
-        return Some(Zone::Utc);
-    }
-    let sign = match text.get(..1)? {
-        "+" => 1,
-        "-" => -1,
-        _ => return None,
-    };
-    let (hours, minutes) = match text.get(1..)?.split_once(':') {
-        Some(parts) => parts,
-        None => text.get(1..)?.split_at_checked(2)?,
-    };
-    let two = |text: &str| number(text).filter(|(_, digits, rest)| *digits == 2 && rest.is_empty()).map(|(n, ..)| n);
-    let minutes = if minutes.is_empty() { 0 } else { two(minutes)? };
-    let minutes = two(hours)? * 60 + minutes;
-    (minutes <= 18 * 60).then_some(Zone::Offset(sign * minutes as i32))
-}
-
-impl Date {
-    fn parse(text: &str) -> Option<(Self, &str)> {
-        let (first, first_digits, rest) = number(text)?;
-        let separator = rest.chars().next().filter(|separator| matches!(separator, '-' | '/' | '.'))?;
-        let (second, second_digits, rest) = number(rest.get(1..)?)?;
-        let (third, third_digits, rest) = number(rest.strip_prefix(separator)?)?;
-        let small = |digits| (1..=2).contains(&digits);
-        let year_first = first_digits == 4;
-        let (year, year_digits, parts, digits) = match year_first {
-            true => (first, first_digits, [second, third], [second_digits, third_digits]),
-            false => (third, third_digits, [first, second], [first_digits, second_digits]),
-        };
-        let padded = digits == [2, 2];
-        // Two digits of a year: `31.12.24`, `1/2/24`; but `1.2.10` is a version.
-        let short = year_digits == 2 && (separator == '/' || (separator == '.' && padded));
-        if !digits.into_iter().all(small) || !(year_digits == 4 || short) || parts.contains(&0) {
-            return None;
-        }
-        let year = match (short, year) {
-            (false, year) => year,
-            // As POSIX, Python and pandas have it.
-            (true, 69..) => 1900 + year,
-            (true, _) => 2000 + year,
-        };
-        let date = Self { year_first, separator, padded, short, year: i32::try_from(year).ok()?, parts };
-        // It has to be a date in one of the orders.
-        let valid =
-            [Order::YearFirst, Order::DayFirst, Order::MonthFirst].iter().any(|&order| date.days(order).is_some());
-        (valid && year > 0).then_some((date, rest))
-    }
-
-    /// Days since 1970-01-01, where its parts come in this order.
-    fn days(&self, order: Order) -> Option<i32> {
-        let [first, second] = self.parts;
-        let (month, day) = match order {
-            Order::YearFirst if self.year_first => (first, second),
-            Order::DayFirst if !self.year_first => (second, first),
-            Order::MonthFirst if !self.year_first => (first, second),
-            _ => return None,
-        };
-        NaiveDate::from_ymd_opt(self.year, month, day).map(|date| date.num_days_from_ce() - EPOCH)
-    }
-}
-
-impl Time {
-    fn parse(text: &str) -> Option<(Self, &str)> {
-        let (hours, hour_digits, rest) = number(text)?;
-        let (minutes, digits, rest) = number(rest.strip_prefix(':')?)?;
-        if hours > 23 || minutes > 59 || digits != 2 || hour_digits > 2 {
-            return None;
-        }
-        let padded = hour_digits == 2;
-        let whole = f64::from(hours * 3600 + minutes * 60);
-        let Some(rest) = rest.strip_prefix(':') else {
-            return Some((Self { seconds: whole, has_seconds: false, digits: 0, padded }, rest));
-        };
-        let (seconds, digits, rest) = number(rest)?;
-        if seconds > 59 || digits != 2 {
-            return None;
-        }
-        let whole = whole + f64::from(seconds);
-        let Some(rest) = rest.strip_prefix(['.', ',']) else {
-            return Some((Self { seconds: whole, has_seconds: true, digits: 0, padded }, rest));
-        };
-        let (fraction, digits, rest) = number(rest)?;
-        let seconds = whole + f64::from(fraction) / 10f64.powi(digits as i32);
-        Some((Self { seconds, has_seconds: true, digits: digits as u8, padded }, rest))
-    }
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    half: Option<Half>,
 }
 
 /// Which orders of day and month the dates of a column allow.
@@ -230,7 +105,7 @@ impl DateFormat {
         let first = stamps.first()?;
         let guess = first.date.is_some_and(|date| date.separator != '/');
         let (order, open) = match first.date {
-            Some(date) if date.year_first => (Order::YearFirst, false),
+            Some(Date { order: Some(order), .. }) => (order, false),
             _ => {
                 let day = match (orders.day_first, orders.month_first) {
                     (true, true) => day_first.unwrap_or(guess),
@@ -254,11 +129,14 @@ impl DateFormat {
                 separator: date.separator,
                 padded: date.padded,
                 short: date.short,
+                name: date.name,
+                no_day: date.no_day,
             }),
             time: stamp.time.map(|time| TimeStyle {
                 seconds: time.has_seconds,
                 digits: time.digits,
                 padded: time.padded,
+                half: time.half,
             }),
             join: stamp.join,
             zone: stamp.zone,
@@ -269,13 +147,13 @@ impl DateFormat {
     fn merged(self, other: Self) -> Option<Self> {
         let date = match (self.date, other.date) {
             (None, None) => None,
-            (Some(a), Some(b)) if (a.separator, a.short) == (b.separator, b.short) => {
-                Some(DateStyle { padded: a.padded && b.padded, ..a })
+            (Some(a), Some(b)) if a.is_like(b.separator, b.short, b.name, b.no_day) => {
+                Some(DateStyle { padded: a.padded && b.padded, name: MonthName::merged(a.name, b.name), ..a })
             }
             _ => return None,
         };
         let (time, join, zone) = match (self.time, other.time) {
-            (Some(a), Some(b)) => {
+            (Some(a), Some(b)) if a.half.is_some() == b.half.is_some() => {
                 let zone = match (self.zone, other.zone) {
                     (a, b) if a == b => a,
                     (Zone::None, _) | (_, Zone::None) => return None,
@@ -283,10 +161,11 @@ impl DateFormat {
                 };
                 let seconds = a.seconds || b.seconds;
                 let digits = a.digits.max(b.digits);
-                (Some(TimeStyle { seconds, digits, padded: a.padded && b.padded }), self.join, zone)
+                (Some(TimeStyle { seconds, digits, padded: a.padded && b.padded, half: a.half }), self.join, zone)
             }
             // A date among dates with times is midnight, where there are no zones.
-            (a, b) if self.zone == Zone::None && other.zone == Zone::None => {
+            (None, _) | (_, None) if self.zone == Zone::None && other.zone == Zone::None => {
+                let (a, b) = (self.time, other.time);
                 (a.or(b), if a.is_some() { self.join } else { other.join }, Zone::None)
             }
             _ => return None,
@@ -298,10 +177,16 @@ impl DateFormat {
     /// written in another way.
     pub(super) fn value(&self, stamp: &Stamp) -> Option<f64> {
         let seconds = |time: Option<Time>| time.map_or(0.0, |time| time.seconds);
+        // "3:45" among times with AM and PM may be either.
+        if let (Some(style), Some(time)) = (self.time, stamp.time)
+            && style.half.is_some() != time.half.is_some()
+        {
+            return None;
+        }
         match (self.date, &stamp.date, self.time) {
             (None, None, Some(_)) => stamp.time.map(|time| time.seconds),
             (Some(style), Some(date), time) => {
-                if (style.separator, style.short) != (date.separator, date.short) {
+                if !style.is_like(date.separator, date.short, date.name, date.no_day) {
                     return None;
                 }
                 let days = f64::from(date.days(style.order)?);
@@ -394,7 +279,36 @@ impl DateFormat {
     }
 }
 
+impl MonthName {
+    /// The spelling of a column that has both, where each is one.
+    fn merged(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        let (one, other) = (one?, other?);
+        Some(Self {
+            long: one.long && other.long,
+            upper: one.upper && other.upper,
+            lower: one.lower && other.lower,
+            ..one
+        })
+    }
+
+    fn write(self, month: u32) -> String {
+        let name = MONTHS.get(month.saturating_sub(1) as usize).copied().unwrap_or_default();
+        let name = if self.long { name } else { name.get(..3).unwrap_or(name) };
+        match (self.upper, self.lower) {
+            (true, _) => name.to_ascii_uppercase(),
+            (_, true) => name.to_ascii_lowercase(),
+            _ => name.to_owned(),
+        }
+    }
+}
+
 impl DateStyle {
+    /// Whether a date with these properties goes with the others of the column.
+    fn is_like(&self, separator: char, short: bool, name: Option<MonthName>, no_day: bool) -> bool {
+        let comma = |name: Option<MonthName>| name.map(|name| name.comma);
+        (self.separator, self.short, self.no_day, comma(self.name)) == (separator, short, no_day, comma(name))
+    }
+
     fn write(self, days: f64, text: &mut String) {
         // A cast of a number that is too large gives the largest; such a date does not exist: the last that does.
         let days = (days as i32).clamp(-719_162, 2_932_896);
@@ -402,12 +316,16 @@ impl DateStyle {
         let (year, month, day) = (date.year(), date.month(), date.day());
         let part = |value: u32| if self.padded { format!("{value:02}") } else { value.to_string() };
         let year = if self.short { format!("{:02}", year % 100) } else { format!("{year:04}") };
-        let (month, day) = (part(month), part(day));
+        let (month, mut day) = (self.name.map_or_else(|| part(month), |name| name.write(month)), part(day));
+        if self.name.is_some_and(|name| name.comma) {
+            day.push(',');
+        }
         let parts = match self.order {
             Order::YearFirst => [year, month, day],
             Order::DayFirst => [day, month, year],
             Order::MonthFirst => [month, day, year],
         };
+        let parts = parts.get(..if self.no_day { 2 } else { 3 }).unwrap_or_default();
         text.push_str(&parts.join(self.separator.encode_utf8(&mut [0; 4])));
     }
 }
@@ -418,7 +336,8 @@ impl TimeStyle {
         let whole = (units / unit + 1e-9 / unit).floor();
         let fraction = (units - whole * unit).max(0.0);
         let whole = whole as u64;
-        let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
+        let (hour, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
+        let hours = if self.half.is_some() { (hour + 11) % 12 + 1 } else { hour };
         let _ = if self.padded { write!(text, "{hours:02}") } else { write!(text, "{hours}") };
         let _ = write!(text, ":{minutes:02}");
         if self.seconds {
@@ -426,6 +345,15 @@ impl TimeStyle {
         }
         if self.digits > 0 {
             let _ = write!(text, ".{:0width$}", fraction as u64, width = usize::from(self.digits));
+        }
+        if let Some(Half { space, upper }) = self.half {
+            text.push_str(if space { " " } else { "" });
+            text.push_str(match (hour % 24 < 12, upper) {
+                (true, true) => "AM",
+                (true, false) => "am",
+                (false, true) => "PM",
+                (false, false) => "pm",
+            });
         }
     }
 }

@@ -25,7 +25,8 @@ use lines::Lines;
 pub use column::{Column, Kind, Odd};
 pub use date::{DateFormat, Order};
 pub use dialect::{Auto, Comment, Decimal, Delimiter, Dialect, Options, Thousands};
-pub use profile::{Profile, profile};
+pub(crate) use number::write as write_number;
+pub use profile::{Profile, profile, profile_numbers};
 
 /// A table in memory.
 #[derive(Clone, Debug)]
@@ -43,22 +44,13 @@ pub type IsWords<'a> = dyn Fn(usize, Option<&str>) -> bool + 'a;
 
 impl Table {
     /// Reads a file, plain or gzip, that the key `key` of `[data]` names; the text that it is read from is added to the
-    /// fingerprint.
+    /// fingerprint. In columns that are `words` neither numbers nor dates are recognised: their levels are the texts as they
+    /// stand, so `0102` keeps its zero.
     ///
     /// # Errors
     ///
     /// A file that cannot be read or is no text, rows with different numbers of cells, and a table without rows.
-    pub(crate) fn open(path: &Path, key: &str, options: &Options, fingerprint: &mut Fingerprint) -> Result<Self> {
-        Self::open_with(path, key, options, &|_, _| false, fingerprint)
-    }
-
-    /// Reads a file; in columns that are `words` neither numbers nor dates are recognised: their levels are the texts as
-    /// they stand, so `0102` keeps its zero.
-    ///
-    /// # Errors
-    ///
-    /// As [`Table::open`].
-    pub(crate) fn open_with(
+    pub(crate) fn open(
         path: &Path,
         key: &str,
         options: &Options,

@@ -113,7 +113,7 @@ impl Style {
 }
 
 /// A number as programs write it, in the fewest digits that give it back: `3`, `0.1`, `1e39`.
-pub(super) fn write(value: f64) -> String {
+pub(crate) fn write(value: f64) -> String {
     let text = format!("{value:?}");
     text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
 }

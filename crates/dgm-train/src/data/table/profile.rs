@@ -4,7 +4,9 @@ use serde::Serialize;
 
 use super::build::EXACT;
 use super::column::{Column, Kind};
+use super::date::Stamp;
 use super::{Table, number};
+use crate::data::spikes::step_of;
 
 /// Most words of a column that are listed.
 const TOP: usize = 5;
@@ -96,7 +98,7 @@ fn profile_column(table: &Table, column: &Column) -> Profile {
         }
     }
     let distinct = match (sorted.is_empty(), counts.len()) {
-        (false, _) => Some(1 + sorted.windows(2).filter(|pair| pair.first() != pair.last()).count()),
+        (false, _) => Some(different(&sorted)),
         (true, 0) if column.kind == Kind::Text => None,
         (true, levels) => Some(levels),
     };
@@ -118,45 +120,40 @@ fn profile_column(table: &Table, column: &Column) -> Profile {
         wrong.push(format!("{cells} of another type, the first in line {}: {:?}", odd.line, odd.text));
     }
     if column.constant {
-        wrong.push("all rows have the same value: it says nothing, and has no density".to_owned());
+        wrong.push(CONSTANT.to_owned());
     } else if let Some((word, count)) = most.filter(|(_, count)| present >= 20 && 20 * count > 19 * present) {
         wrong.push(format!("{count} of {present} rows have the same value, {word}"));
     }
     if column.identifier {
         wrong.push("it numbers the rows, as an identifier does: it says nothing of new rows".to_owned());
     }
-    if let (Some(numbers), false) = (numbers, column.constant) {
-        if numbers.std < 1e-12 * numbers.mean.abs() {
-            wrong.push("the values differ by less than their digits can tell: subtract an offset from them".to_owned());
-        }
-        if let Some(step) = column.grid().filter(|_| column.kind == Kind::Number) {
-            wrong.push(format!(
-                "{} different values, {} apart: a grid rather than a continuous quantity",
-                distinct.unwrap_or(0),
-                number::write(step)
-            ));
-        }
-        let largest = numbers.max.max(-numbers.min);
-        if column.kind == Kind::Number
-            && (EXACT..1e20).contains(&largest)
-            && sorted.iter().all(|value| value.fract() == 0.0)
-        {
-            wrong.push("whole numbers above 2^53 are rounded to 64-bit floats".to_owned());
-        }
+    if let Some(code) = &column.padded {
+        wrong.push(format!("{code} is read as a number without its leading zeros: name the column in data.categorical if these are codes"));
+    }
+    if let (Some(numbers), false) = (&numbers, column.constant) {
+        wrong.extend(sentinel(&sorted).map(|(text, found)| {
+            format!("{found}: data.missing_values = [\"{text}\"] if it stands for a missing value")
+        }));
+        wrong.extend(wrong_numbers(&sorted, numbers, column.kind, column.grid()));
     }
     // What is declared to be words is not looked at for numbers and dates.
     let words = matches!(column.kind, Kind::Category | Kind::Text) && !column.as_words;
     if words && present > 0 && !column.levels().is_empty() {
-        let part = |test: fn(&str) -> bool| column.levels().iter().filter(|word| test(word)).count();
+        let part = |test: &dyn Fn(&str) -> bool| column.levels().iter().filter(|word| test(word)).count();
         let levels = column.levels().len();
-        if 2 * part(is_other_date) > levels {
-            wrong.push("dates stored as text: write them as 2024-12-31, or 2024-12-31 15:45".to_owned());
+        if 2 * part(&|word| Stamp::parse(word).is_some() || is_other_date(word)) > levels {
+            wrong.push(
+                "dates written in several ways are words: write all as 2024-12-31, or 2024-12-31 15:45".to_owned(),
+            );
         }
-        let sign = column.levels().iter().find_map(|word| sign_of(word));
-        if let Some(sign) = sign.filter(|_| 2 * part(|word| sign_of(word).is_some()) > levels) {
-            wrong.push(format!("numbers with the sign {sign} are words: take {sign} out of the cells"));
+        let beside = column.levels().iter().find_map(|word| beside_number(word));
+        if let Some(sign) = beside.filter(|sign| 2 * part(&|word: &str| beside_number(word) == Some(sign)) > levels) {
+            wrong.push(match sign {
+                "()" => "numbers in brackets are words: write (12) as -12".to_owned(),
+                _ => format!("numbers with `{sign}` beside them are words: take `{sign}` out of the cells"),
+            });
         }
-        let numbers = part(|word| word.parse::<f64>().is_ok());
+        let numbers = part(&|word| word.parse::<f64>().is_ok());
         if 2 * numbers > levels {
             wrong.push(format!("{numbers} of {levels} different words are numbers: are the others missing values?"));
         }
@@ -174,15 +171,96 @@ fn profile_column(table: &Table, column: &Column) -> Profile {
     }
 }
 
-/// The sign beside the number in a cell such as `12%` or `$1,200`.
-fn sign_of(word: &str) -> Option<char> {
-    let sign = word.chars().find(|c| "%$€£¥".contains(*c))?;
-    let number = word.trim_matches(|c: char| c == sign || c == ' ');
-    let number = number.chars().all(|c| c.is_ascii_digit() || "+-.,".contains(c)) && !number.is_empty();
-    number.then_some(sign)
+const CONSTANT: &str = "all rows have the same value: it says nothing, and has no density";
+
+/// The number of different values, of numbers in ascending order.
+fn different(sorted: &[f64]) -> usize {
+    usize::from(!sorted.is_empty()) + sorted.windows(2).filter(|pair| pair.first() != pair.last()).count()
 }
 
-/// Whether a word is a date with the name of a month or a time of twelve hours, as `31-Dec-2024` and `3:45 PM` are.
+/// What looks wrong with numbers in ascending order that are not all the same.
+fn wrong_numbers(sorted: &[f64], numbers: &Numbers, kind: Kind, grid: Option<f64>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if numbers.std < 1e-12 * numbers.mean.abs() {
+        wrong.push("the values differ by less than their digits can tell: subtract an offset from them".to_owned());
+    }
+    if let Some(step) = grid.filter(|_| kind == Kind::Number) {
+        let values = different(sorted);
+        let step = number::write(step);
+        wrong.push(format!("{values} different values, {step} apart: a grid rather than a continuous quantity"));
+    }
+    if kind == Kind::Integer && sorted.iter().all(|&value| is_compact_date(value)) {
+        wrong.push("dates as whole numbers, whose distances are no days: write them as 2024-12-31".to_owned());
+    }
+    let largest = numbers.max.max(-numbers.min);
+    let whole = || sorted.iter().all(|value| value.fract() == 0.0);
+    if kind == Kind::Number && (EXACT..1e20).contains(&largest) && whole() {
+        wrong.push("whole numbers above 2^53 are rounded to 64-bit floats".to_owned());
+    }
+    wrong
+}
+
+/// What numbers of an array hold that are no column of a file; `index`: their place in an example.
+pub fn profile_numbers(index: usize, mut values: Vec<f64>) -> Profile {
+    values.sort_unstable_by(f64::total_cmp);
+    let (numbers, distinct) = (Numbers::of(&values), different(&values));
+    let exact = values.iter().all(|value| value.fract() == 0.0 && value.abs() < EXACT);
+    let kind = if exact { Kind::Integer } else { Kind::Number };
+    let looks_wrong = match numbers {
+        _ if distinct == 1 => vec![CONSTANT.to_owned()],
+        Some(numbers) => {
+            let mut steps = values.clone();
+            steps.dedup();
+            let sentinel = sentinel(&values)
+                .map(|(_, found)| format!("{found}: take these rows out if it stands for a missing value"));
+            let wrong = wrong_numbers(&values, &numbers, kind, step_of(&steps, values.len()));
+            sentinel.into_iter().chain(wrong).collect()
+        }
+        None => Vec::new(),
+    };
+    let (name, unit, top) = (Some(format!("number {index}")), None, Vec::new());
+    Profile { index, name, kind: kind.name(), unit, missing: 0, distinct: Some(distinct), numbers, top, looks_wrong }
+}
+
+/// Numbers that stand for a missing value in many files.
+const SENTINELS: [f64; 9] = [-1e5 + 1.0, -9999.0, -9999.9, -999.0, -999.9, -99.0, 999.0, 9999.0, 99_999.0];
+
+/// A number such as -999 in two rows or more, further from the others than they are from each other: as text, and what there is to
+/// say of it.
+fn sentinel(sorted: &[f64]) -> Option<(String, String)> {
+    let (&low, &high) = (sorted.first()?, sorted.last()?);
+    let found = [low, high].into_iter().find(|end| {
+        let others = || sorted.iter().filter(|&value| value != end);
+        let (Some(first), Some(last)) = (others().next(), others().next_back()) else { return false };
+        SENTINELS.contains(end) && (end - first).abs().min((end - last).abs()) > last - first
+    })?;
+    let rows = sorted.iter().filter(|&&value| value == found).count();
+    let text = number::write(found);
+    let found = format!("{text} in {rows} rows, far from all others");
+    (rows > 1).then_some((text, found))
+}
+
+/// Whether a number is a date such as 20241231.
+fn is_compact_date(value: f64) -> bool {
+    let digits = value as i64;
+    let (year, month, day) = (digits / 10_000, digits / 100 % 100, digits % 100);
+    (1900..2100).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day)
+}
+
+/// What stands beside the number in a cell such as `12%`, `$1,200` or `3.5 kg`; the brackets of `(12)`.
+fn beside_number(word: &str) -> Option<&str> {
+    let is_number = |c: char| c.is_ascii_digit() || "+-., ".contains(c);
+    if let Some(inside) = word.strip_prefix('(').and_then(|inside| inside.strip_suffix(')')) {
+        return (!inside.is_empty() && inside.chars().all(is_number)).then_some("()");
+    }
+    let rest = word.trim_matches(is_number);
+    let digits = rest.len() < word.len() && rest.len() <= 8 && word.bytes().any(|byte| byte.is_ascii_digit());
+    // A unit stands behind its number, what stands before it makes a code: "3 kg", "v3".
+    let is_code = !word.starts_with(is_number) && rest.starts_with(char::is_alphabetic);
+    (digits && !is_code && !rest.is_empty() && !rest.contains(|c: char| c.is_ascii_digit())).then_some(rest)
+}
+
+/// Whether a word looks like a date that is not read: one with the name of a month, such as `Dec 2024`, or with a time of twelve hours.
 fn is_other_date(word: &str) -> bool {
     const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
     let word = word.to_ascii_lowercase();

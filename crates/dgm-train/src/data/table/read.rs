@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::build::{Builder, Reading};
-use super::column::Kind;
+use super::column::{Column, Kind};
 use super::dialect::{Auto, Comment, Decimal, Dialect, Options, Thousands};
 use super::lexer::{Lexer, Step};
 use super::lines::Lines;
@@ -122,6 +122,8 @@ fn pass(
     }
     let (mut at, mut header) = (plan.skip, plan.first_row);
     let mut lines = Lines::default();
+    // The first line that repeats the header, and how many do.
+    let mut repeated: Option<(usize, usize)> = None;
     // Rows that there is room for, and rows that the file may hold.
     let (mut room, mut estimate) = (0, 0);
     loop {
@@ -129,7 +131,14 @@ fn pass(
         match lexer.next(rest, input.whole) {
             Step::Row(end) => {
                 let record = &lexer.record;
-                if !std::mem::take(&mut header) {
+                let first = std::mem::take(&mut header);
+                // Files that were put together have their header again and again.
+                let again = !first
+                    && plan.first_row
+                    && plan.names.as_ref().is_some_and(|names| record.cells(rest).eq(names.iter().map(String::as_str)));
+                if again {
+                    repeated.get_or_insert((record.line, 0)).1 += 1;
+                } else if !first {
                     if record.len() != plan.width {
                         return Err(fail(record.line, ragged(record.len(), record.line, &plan)));
                     }
@@ -213,6 +222,7 @@ fn pass(
         }
         columns.push(column);
     }
+    doubts.extend(total_row(&columns, &lines));
     // Later numbers may show what stands between thousands.
     if !evidence.is_empty()
         && hints.evidence.is_empty()
@@ -238,6 +248,11 @@ fn pass(
         let lines = if lexer.comments == 1 { "line" } else { "lines" };
         notes.push(format!("{} comment {lines} (`{}`) skipped", lexer.comments, plan.comment.start()));
     }
+    match repeated {
+        None => {}
+        Some((line, 1)) => notes.push(format!("line {line} repeats the header: left out")),
+        Some((line, n)) => notes.push(format!("{n} lines repeat the header, the first line {line}: left out")),
+    }
     match left_out {
         0 => {}
         1 => notes.push("an empty last column left out: every row ends with a delimiter".into()),
@@ -257,6 +272,18 @@ fn order(kind: Kind) -> Option<Order> {
         Kind::Date(format) | Kind::DateTime(format) => format.order(),
         _ => None,
     }
+}
+
+/// A sentence about a last row that holds sums, where a word of it says so that no other row has.
+fn total_row(columns: &[Column], lines: &Lines) -> Option<String> {
+    const WORDS: [&str; 8] = ["total", "totals", "grand total", "subtotal", "sum", "mean", "average", "count"];
+    let last = lines.rows().checked_sub(1).filter(|&last| last > 1)?;
+    let word = columns.iter().find_map(|column| {
+        let word = column.word(last).filter(|word| WORDS.contains(&word.to_lowercase().trim_end_matches(':')))?;
+        (0..last).all(|row| column.level(row) != column.level(last)).then_some(word)
+    })?;
+    let line = lines.line(last);
+    Some(format!("line {line}, the last, holds `{word}` and is read as a row: delete it if it sums up the others"))
 }
 
 /// What to say of a row with another number of cells.

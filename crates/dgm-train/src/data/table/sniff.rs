@@ -91,9 +91,9 @@ impl Sample {
         Self { delimiter, rows, width, share, comment: lexer.last_comment.take() }
     }
 
-    /// How good the delimiter is, the better the larger: whether the first row goes with the others, how many of them go
-    /// together, and how many cells are of a type.
-    fn quality(&self) -> (bool, u32, u32) {
+    /// How good the delimiter is, the better the larger: whether the first row is nearly as long as the others, how many of
+    /// them go together, whether the first does, and how many cells are of a type.
+    fn quality(&self) -> (bool, u32, bool, u32) {
         let (mut all, mut typed) = (0.0, 0.0);
         for cell in self.rows.iter().take(ROWS).filter(|row| row.cells.len() == self.width).flat_map(|row| &row.cells) {
             if Missing::new(&[]).contains(cell) {
@@ -102,14 +102,30 @@ impl Sample {
             all += 1.0;
             typed += type_of_any_style(cell);
         }
-        // Nobody leaves a column empty but the last: blanks in a row are one delimiter.
-        let empty = |index| self.rows.iter().all(|row: &Row| row.cells.get(index).is_none_or(String::is_empty));
-        let hollow = (0..self.width.saturating_sub(1)).any(empty);
-        let typed = if all > 0.0 && !hollow { typed / all } else { 0.0 };
+        let typed = if all > 0.0 && !self.is_hollow() { typed / all } else { 0.0 };
         let whole = self.rows.iter().filter(|row| row.cells.len() == self.width && !row.broken).count();
         let share = whole as f64 / self.rows.len().max(1) as f64;
-        let first = self.rows.first().is_some_and(|row| row.cells.len().abs_diff(self.width) <= 1);
-        (first, (share.min(0.95) * 20.0).round() as u32, (typed * 10.0f64).round() as u32)
+        let off = self.rows.first().map_or(2, |row| row.cells.len().abs_diff(self.width));
+        (off <= 1, (share.min(0.95) * 20.0).round() as u32, off == 0, (typed * 10.0f64).round() as u32)
+    }
+
+    /// Whether a column but the last ones is empty, as nobody leaves one: blanks in a row are one delimiter.
+    fn is_hollow(&self) -> bool {
+        let empty = |index: &usize| self.rows.iter().all(|row| row.cells.get(*index).is_none_or(String::is_empty));
+        let last = (0..self.width).rev().find(|index| !empty(index)).unwrap_or(0);
+        (0..last).any(|index| empty(&index))
+    }
+
+    /// Whether the only commas are those of decimals in one column: a name without one above numbers that all have one.
+    fn is_column_of_decimal_commas(&self) -> bool {
+        let style = Style { decimal: Decimal::Comma, thousands: Thousands::None };
+        let decimal =
+            |row: &Row| matches!(&row.cells[..], [whole, rest] if style.parse(&format!("{whole},{rest}")).is_some());
+        let mut rows = self.rows.iter();
+        self.delimiter == Delimiter::Comma
+            && rows.next().is_some_and(|row| row.cells.len() == 1)
+            && self.rows.len() > 1
+            && rows.all(decimal)
     }
 
     /// The cells of a column below the first row, if there are such rows.
@@ -189,6 +205,17 @@ pub(super) fn sniff(text: &str, whole: bool, options: &Options, evidence: &Evide
             false => format!("{why}: line {line} is read as a row; set data.header = true if it holds the names"),
         });
     }
+    if sample.delimiter == Delimiter::Semicolon
+        && options.decimal.set().is_none()
+        && style == Style::PLAIN
+        && points_may_group(&sample, &missing)
+    {
+        doubts.push(
+            "no cell tells decimal points from points between thousands: `1.234` is read as 1.234; set data.thousands = \".\" and \
+             data.decimal = \",\" if not"
+                .into(),
+        );
+    }
     if open {
         let (as_comma, other) = ("`1,234` is read as 1.234", "`1,234` is read as 1234");
         let said = if style.decimal == Decimal::Comma { as_comma } else { other };
@@ -244,15 +271,22 @@ fn recognise_delimiter(text: &str, whole: bool, comment: &Comment) -> Sample {
     // Of equal ones the last is the best.
     let candidates =
         [Whitespace, Comma, Pipe, Semicolon, Tab].into_iter().filter(|&delimiter| !one || delimiter == Tab);
+    let mut tabs = false;
     // One sample at a time: each takes more memory than the text.
     let candidates = candidates.filter_map(|delimiter| {
         let sample = sample(delimiter);
         let quality = sample.quality();
+        let (_, share, _, typed) = quality;
         // Lines of prose have the same number of words now and then.
-        let prose = delimiter == Whitespace && quality.1 < 18 && quality.2 < 5;
-        (sample.width > 1 && sample.share >= 0.5 && !prose).then_some((quality, delimiter))
+        let prose = delimiter == Whitespace && share < 18 && typed < 5;
+        let other = prose || sample.is_column_of_decimal_commas();
+        // Where tabs divide every line alike, spaces belong to the cells, unless they too stand between nothing but numbers.
+        tabs |= delimiter == Tab && quality.0 && share >= 19 && sample.width > 1 && !sample.is_hollow();
+        (sample.width > 1 && sample.share >= 0.5 && !other).then_some((quality, delimiter))
     });
-    if let Some((_, best)) = candidates.max_by_key(|(quality, _)| *quality) {
+    let mut candidates: Vec<_> = candidates.collect();
+    candidates.retain(|&((.., typed), delimiter)| !(tabs && delimiter == Whitespace && typed < 10));
+    if let Some((_, best)) = candidates.into_iter().max_by_key(|(quality, _)| *quality) {
         return sample(best);
     }
     // One column: what leaves its lines whole.
@@ -302,6 +336,18 @@ fn recognise_style(sample: &Sample, options: &Options, missing: &Missing<'_>, ev
     (best.1, possible.contains(&other) && score(other) == best.0)
 }
 
+/// Whether there are points in numbers, and all of them could stand between thousands.
+fn points_may_group(sample: &Sample, missing: &Missing<'_>) -> bool {
+    let grouped = Style { decimal: Decimal::Comma, thousands: Thousands::Point };
+    let numbers = |cell: &&str| Style::PLAIN.parse(cell).is_some() && !missing.contains(cell);
+    let mut cells = (0..sample.width).flat_map(|index| sample.column(index)).filter(numbers);
+    let mut any = false;
+    cells.all(|cell| {
+        any |= cell.contains('.');
+        grouped.parse(cell).is_some()
+    }) && any
+}
+
 /// What the first row is.
 struct FirstRow {
     is_header: bool,
@@ -318,11 +364,13 @@ impl FirstRow {
 /// Whether the first row is a header.
 fn recognise_header(sample: &Sample, style: Style, missing: &Missing<'_>) -> FirstRow {
     let typed = |cell: &str| style.parse(cell).is_some() || Stamp::parse(cell).is_some();
+    // What a configuration calls a missing value may be a name that the file repeats among its rows.
+    let nameless = Missing::new(&[]);
     let Some(first) = sample.rows.first().map(|row| &row.cells) else { return FirstRow::sure(false) };
     let width = sample.width;
     if first.len() != width && !(first.len() == width + 1 && first.last().is_some_and(String::is_empty)) {
         // One name less than cells, as R writes row names.
-        let names = first.len() + 1 == width && first.iter().all(|cell| !typed(cell) && !missing.contains(cell));
+        let names = first.len() + 1 == width && first.iter().all(|cell| !typed(cell) && !nameless.contains(cell));
         return FirstRow::sure(names && sample.rows.len() > 1);
     }
     // pandas and R write the rows' numbers below an empty cell.
@@ -332,7 +380,8 @@ fn recognise_header(sample: &Sample, style: Style, missing: &Missing<'_>) -> Fir
     let (mut yes, mut no, mut typed_columns) = (0, 0, 0);
     for (index, name) in first.iter().take(width).enumerate().skip(usize::from(numbered)) {
         let (mut all, mut good) = (0, 0);
-        for cell in sample.column(index).filter(|cell| !missing.contains(cell)) {
+        // Files that were put together have their header again and again.
+        for cell in sample.column(index).filter(|cell| !missing.contains(cell) && *cell != name) {
             all += 1;
             good += usize::from(typed(cell));
         }
@@ -342,7 +391,7 @@ fn recognise_header(sample: &Sample, style: Style, missing: &Missing<'_>) -> Fir
         typed_columns += 1;
         if typed(name) {
             no += 1;
-        } else if !missing.contains(name) {
+        } else if !nameless.contains(name) {
             yes += 1;
         }
     }
@@ -360,12 +409,16 @@ fn recognise_header(sample: &Sample, style: Style, missing: &Missing<'_>) -> Fir
     let empty = |index: usize, name: &str| name.is_empty() && sample.column(index).all(str::is_empty);
     let names: Vec<(usize, &str)> = first.iter().map(String::as_str).take(width).enumerate().collect();
     let names: Vec<_> = names.into_iter().skip(usize::from(numbered)).filter(|&(i, name)| !empty(i, name)).collect();
-    if typed_columns > 0 || sample.rows.len() < 2 || names.is_empty() {
+    if typed_columns > 0 || names.is_empty() {
         return FirstRow::sure(false);
     }
     let distinct = names.iter().map(|(_, name)| name).collect::<HashSet<_>>().len() == names.len();
+    let words = names.iter().all(|(_, name)| !nameless.contains(name) && !typed(name));
+    if sample.rows.len() < 2 {
+        // A table without rows has its names.
+        return FirstRow::sure(distinct && words && names.len() > 1);
+    }
     let apart = names.iter().all(|&(index, name)| sample.column(index).all(|cell| cell != name));
-    let words = names.iter().all(|(_, name)| !missing.contains(name) && !typed(name));
     // A name is in no row below; a word that rows share is in many.
     let shared = |&(index, _): &(usize, &str)| {
         let different = sample.column(index).collect::<HashSet<_>>().len();

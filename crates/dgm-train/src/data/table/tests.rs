@@ -338,11 +338,11 @@ fn files_are_fingerprinted_as_text() {
     let text = format!("a;b\n{}1,234,567;1\n", "1,234;2\n".repeat(50_000));
     std::fs::write(&path, &text).unwrap();
     let mut fingerprint = Fingerprint::default();
-    let table = Table::open(&path, "path", &Options::default(), &mut fingerprint).unwrap();
+    let table = Table::open(&path, "path", &Options::default(), &|_, _| false, &mut fingerprint).unwrap();
     let mut expected = Fingerprint::default();
     expected.update(text.as_bytes());
     assert_eq!((fingerprint.finish(), numbers(&table, 0)[0]), (expected.finish(), 1234.0));
-    let missing = Table::open(&path.join("x"), "path", &Options::default(), &mut Fingerprint::default());
+    let missing = Table::open(&path.join("x"), "path", &Options::default(), &|_, _| false, &mut Fingerprint::default());
     assert!(missing.unwrap_err().to_string().starts_with("data.path: "));
 }
 
@@ -380,4 +380,66 @@ fn keys_have_the_words_of_the_manual() {
     assert_eq!((none.comment, none.thousands), (Auto::Set(Comment::default()), Auto::Set(Thousands::None)));
     let error = toml::from_str::<Options>("delimiter = \"comma\"").unwrap_err().to_string();
     assert!(error.contains("expected one of `,`, `;`, `tab`, `|`, `whitespace`, or \"auto\""), "{error}");
+}
+
+#[test]
+fn delimiters_agree_with_the_header() {
+    let style = |text: &str| {
+        let table = read(text);
+        let names: Vec<_> = table.columns().iter().map(|column| column.name.clone().unwrap_or_default()).collect();
+        (table.dialect().delimiter, names.join("|"), kinds(&table).join(" "))
+    };
+    let rows = |row: &dyn Fn(u32) -> String| (0..40).map(row).collect::<String>();
+    // Commas that are in no header stand inside of numbers.
+    let spaces =
+        style(&format!("ville;pop\n{}", rows(&|i| format!("v{};{}\u{202f}{:03},5\n", i % 4, i + 1, i * 37 % 1000))));
+    assert_eq!(spaces, (Delimiter::Semicolon, "ville|pop".into(), "category number".into()));
+    let percent = style(&format!("rate;value\n{}", rows(&|i| format!("{i},5 %;{i},25\n"))));
+    assert_eq!(percent, (Delimiter::Semicolon, "rate|value".into(), "text number".into()));
+    let ends = style(&format!("a;b;c;;\n{}", rows(&|i| format!("{i},5;2,{i};x;;\n"))));
+    assert_eq!(ends, (Delimiter::Semicolon, "a|b|c".into(), "number number category".into()));
+    let one = read(&format!("price\n{}", rows(&|i| format!("{i},5\n"))));
+    assert_eq!((one.columns().len(), one.columns()[0].number(3)), (1, Some(3.5)));
+    // R's row names: the header has one cell less.
+    let r = style("a,b\nr1,1,2\nr2,3,4\nr3,5,7\n");
+    assert_eq!(r, (Delimiter::Comma, "|a|b".into(), "category integer integer".into()));
+    // Spaces inside of cells that tabs divide, and a mixture of both between numbers.
+    let words = style(&format!("a b\tc d\n{}", rows(&|i| format!("x {i}\ty {}\n", i % 3))));
+    assert_eq!((words.0, words.1), (Delimiter::Tab, "a b|c d".into()));
+    assert_eq!(style(&rows(&|i| format!("{i}.5 {i}.25\t1\n"))).0, Delimiter::Whitespace);
+    let twelve =
+        style(&format!("when,y\n{}", rows(&|i| format!("1/{}/2020 {}:05 PM,{i}.5\n", i % 28 + 1, i % 12 + 1))));
+    assert_eq!(twelve, (Delimiter::Comma, "when|y".into(), "date-time number".into()));
+}
+
+#[test]
+fn rows_that_are_none_are_named() {
+    let twice = "a,b\n1,1.5\n2,2.5\na,b\n4,3.5\n";
+    let table = read(twice);
+    assert_eq!((table.rows(), kinds(&table), table.line(2)), (3, vec!["integer", "number"], 5));
+    assert!(table.notes().contains(&"line 4 repeats the header: left out".to_owned()));
+    // A header is one, even where the configuration calls its words missing values.
+    let table = read_with(twice.as_bytes(), "missing_values = [\"a\", \"b\"]");
+    assert_eq!(table.columns()[0].name.as_deref(), Some("a"));
+    let error = Table::from_bytes("t.csv", b"a,b,c\n", &Options::default()).unwrap_err().to_string();
+    assert!(error.starts_with("t.csv: found a header and no row below it"), "{error}");
+    let sum = read("item,price\nx,1.5\ny,2.5\nx,3.5\nTotal,7.5\n");
+    assert_eq!(
+        sum.doubts(),
+        ["line 5, the last, holds `Total` and is read as a row: delete it if it sums up the others"]
+    );
+    assert!(read("item,price\nTotal,1.5\ny,2.5\nTotal,7.5\n").doubts().is_empty());
+}
+
+#[test]
+fn points_that_could_group_are_a_doubt_beside_semicolons() {
+    let doubts = |text: &str| read(text).doubts().join("; ");
+    assert!(
+        doubts("a;b\n1.234;1\n2.345;2\n").starts_with("no cell tells decimal points from points between thousands")
+    );
+    for settled in
+        ["a;b\n1.234;1\n0.345;2\n", "a;b\n1.234;1.5\n2.345;2\n", "a,b\n1.234,1\n2.345,2\n", "a;b\n1;2\n3;4\n"]
+    {
+        assert_eq!(doubts(settled), "", "{settled}");
+    }
 }

@@ -182,6 +182,20 @@ fn dates_and_times() {
             "date-time",
             [1_709_210_040.0, 0.0, 946_684_800.0],
         ),
+        // date(2024, 2, 29) - date(1970, 1, 1) and so on.
+        (["29-Feb-2024", "31-Dec-1969", "01-Jan-2000"], "date", [19782.0, -1.0, 10957.0]),
+        (["29-Feb-24", "31-Dec-69", "1-Jan-00"], "date", [19782.0, -1.0, 10957.0]),
+        (["29 FEB 2024", "31 DEC 1969", "1 JAN 2000"], "date", [19782.0, -1.0, 10957.0]),
+        (["Feb 29, 2024", "Dec 31, 1969", "Jan 1, 2000"], "date", [19782.0, -1.0, 10957.0]),
+        (["May 1 2024", "December 31 1969", "January 1 2000"], "date", [19844.0, -1.0, 10957.0]),
+        (["2024-may-01", "1969-dec-31", "2000-jan-01"], "date", [19844.0, -1.0, 10957.0]),
+        (["2024-02", "1969-12", "2000-01"], "date", [19754.0, -31.0, 10957.0]),
+        (
+            ["2/29/2024 12:34 PM", "12/31/1969 11:59 PM", "1/1/2000 12:00 AM"],
+            "date-time",
+            [1_709_210_040.0, -60.0, 946_684_800.0],
+        ),
+        (["12:34:56pm", "12:00:01am", "11:59:59pm"], "time", [45_296.0, 1.0, 86_399.0]),
         (["12:34", "00:00", "23:59"], "time", [45_240.0, 0.0, 86_340.0]),
         (["12:34:56", "00:00:00", "23:59:59"], "time", [45_296.0, 0.0, 86_399.0]),
     ] {
@@ -205,8 +219,18 @@ fn dates_and_times() {
     let column = self::column(&["2024-02-29", "2024-02-29 12:00:00"]);
     assert_eq!(values(&column), [Some(1_709_164_800.0), Some(1_709_208_000.0)]);
     // Versions, days that are none, both orders at once.
-    for cells in [["1.2.10", "1.2.11"], ["2024-02-30", "2023-02-29"], ["13/01/2024", "01/13/2024"], ["75:30", "80:00"]]
-    {
+    for cells in [
+        ["1.2.10", "1.2.11"],
+        ["2024-02-30", "2023-02-29"],
+        ["13/01/2024", "01/13/2024"],
+        ["75:30", "80:00"],
+        ["13:05 PM", "1:05 PM"],
+        ["3:45", "3:50 PM"],
+        ["1234-56", "1234-57"],
+        ["2024-02", "2024-02-01"],
+        ["30 Feb 2024", "1 Feb 2024"],
+        ["Mayor 1, 2024", "May 1, 2024"],
+    ] {
         assert_eq!(self::column(&cells).kind, Kind::Category, "{cells:?}");
     }
     let said = |text: &str| read(text).notes().iter().any(|note| note.contains("no date tells day from month"));
@@ -295,19 +319,48 @@ fn what_looks_wrong() {
     );
     let grid = wrong((0..100).map(|i| format!("{:.1}", f64::from(i * 7 % 9) / 10.0)).collect());
     assert_eq!(grid, "9 different values, 0.1 apart: a grid rather than a continuous quantity");
-    assert!(wrong((0..60).map(|i| format!("{:02}-Dec-2024", i % 30 + 1)).collect()).contains("dates stored as text"));
+    assert!(wrong((0..60).map(|i| format!("{:02}-Dec-2024", i % 30 + 1)).collect()).is_empty());
     assert!(wrong((0..40).map(|_| "1e30".into()).collect()).contains("same value"));
     let close = wrong((0..40).map(|i| format!("1700000000000000.{}", i % 3 * 25 + 25)).collect());
     assert!(close.contains("the values differ by less than their digits can tell"), "{close}");
-    assert!(wrong(["12%", "13.5%", "9%"].map(String::from).to_vec()).contains("take % out"));
-    assert!(wrong(["$1,200.50", "$3", "$9"].map(String::from).to_vec()).contains("take $ out"));
-    assert!(
-        wrong(["1/2/2024 3:45 PM", "1/13/2024 4:00 AM"].map(String::from).to_vec()).contains("dates stored as text")
-    );
+    assert!(wrong(["12%", "13.5%", "9%"].map(String::from).to_vec()).contains("take `%` out"));
+    assert!(wrong(["$1,200.50", "$3", "$9"].map(String::from).to_vec()).contains("take `$` out"));
+    assert!(wrong(["1.5 kg", "2 kg", "x"].map(String::from).to_vec()).contains("take `kg` out"));
+    assert!(wrong(["(1.5)", "(2)"].map(String::from).to_vec()).contains("write (12) as -12"));
+    assert!(wrong(["v1", "v2", "v3"].map(String::from).to_vec()).is_empty());
+    let ways = wrong(["2024-01-02", "13.1.2024", "2024-01-03"].map(String::from).to_vec());
+    assert!(ways.starts_with("dates written in several ways"), "{ways}");
+    assert!(wrong(["Dec 2024", "Jan 2025"].map(String::from).to_vec()).starts_with("dates written in several ways"));
+    let compact = wrong((0..60).map(|i| format!("202401{:02}", i * 7 % 28 + 1)).collect());
+    assert!(compact.starts_with("dates as whole numbers"), "{compact}");
+    let codes = wrong((0..60).map(|i| format!("{:05}", i * 7 % 28)).collect());
+    assert!(codes.starts_with("00000 is read as a number without its leading zeros"), "{codes}");
+    let cells = |sentinel: &'static str| {
+        (0..60).map(move |i| if i % 9 == 4 { sentinel.into() } else { format!("{}.5", i * 37 % 60) })
+    };
+    let sentinel = wrong(cells("-999").collect());
+    let said = "-999 in 7 rows, far from all others: data.missing_values = [\"-999\"] if it stands for a missing value";
+    assert_eq!(sentinel, said);
+    assert!(wrong(cells("-9").collect()).is_empty() && wrong(cells("99.5").collect()).is_empty());
     let names = profile(&read("x,x\n1,2\n1.5,3\n"));
     assert!(names[1].looks_wrong[0].contains("2 columns have the name `x`"));
     assert!(
         wrong(["2", "3", "bad", "worse", "4", "2"].map(String::from).to_vec())
             .contains("3 of 5 different words are numbers")
     );
+}
+
+#[test]
+fn numbers_of_an_array() {
+    // numpy.percentile([4, 1, 2, 8], [25, 50, 75]) is [1.75, 3, 5].
+    let found = profile_numbers(3, vec![4.0, 1.0, 2.0, 8.0]);
+    let numbers = found.numbers.unwrap();
+    assert_eq!((found.index, found.kind, found.distinct, numbers.quartiles), (3, "integer", Some(4), [1.75, 3.0, 5.0]));
+    let wrong = |values: &dyn Fn(u32) -> f64| profile_numbers(0, (0..100).map(values).collect()).looks_wrong.join("; ");
+    assert!(wrong(&|_| 2.5).starts_with("all rows have the same value"));
+    assert!(wrong(&|i| f64::from(i * 7 % 9) / 2.0).starts_with("9 different values, 0.5 apart"));
+    let sentinel = wrong(&|i| if i % 10 == 0 { -999.0 } else { f64::from(i) + 0.3 });
+    assert_eq!(sentinel, "-999 in 10 rows, far from all others: take these rows out if it stands for a missing value");
+    assert!(wrong(&|i| 2f64.powi(60) + f64::from(i) * 1e13).starts_with("whole numbers above 2^53"));
+    assert_eq!(wrong(&|i| f64::from(i).sqrt()), "");
 }
