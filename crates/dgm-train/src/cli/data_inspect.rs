@@ -2,7 +2,7 @@
 
 use super::InspectArgs;
 use super::output::say;
-use crate::config::{Config, ConfigFile, Missing, ModelConfig};
+use crate::config::{Config, ConfigFile, Missing, ModelConfig, at_home};
 use crate::data::guess::{self, Proposal, Wishes};
 use crate::data::summary::{Order, Summary, first_examples};
 use crate::data::table::{Profile, Table, profile, profile_numbers};
@@ -43,12 +43,16 @@ struct Inspection {
     /// For data without a configuration: the table that describes them.
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<String>,
+    /// Why there is no such table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
     /// The first training examples, where they are text.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     windows: Vec<String>,
 }
 
 pub(super) fn run(args: &InspectArgs) -> Result<ExitCode> {
+    let args = &InspectArgs { config: at_home(&args.config)?, ..args.clone() };
     let bare = is_bare(&args.config);
     let proposal = match bare {
         true => {
@@ -60,13 +64,8 @@ pub(super) fn run(args: &InspectArgs) -> Result<ExitCode> {
     let proposed = proposal.as_ref().map(Proposal::toml);
     // A table by itself has no target yet: its columns say what there is.
     if let Some(Proposal { table: Some(table), problem, .. }) = &proposal {
-        let proposed = proposed.filter(|_| problem.is_none());
-        bare_table(args, table, proposed)?;
-        // What there is has been shown: that it cannot be modelled as it is comes last.
-        return match problem {
-            Some(problem) if !args.json => say(format_args!("\n{problem}")).map(|()| ExitCode::SUCCESS),
-            _ => Ok(ExitCode::SUCCESS),
-        };
+        let problem = problem.as_ref().map(Error::to_string);
+        return bare_table(args, table, proposed.filter(|_| problem.is_none()), problem);
     }
     let config = match &proposal {
         Some(proposal) => proposal.config(&args.config, None, &seeds(args))?,
@@ -88,6 +87,7 @@ pub(super) fn run(args: &InspectArgs) -> Result<ExitCode> {
             None => Vec::new(),
         },
         data: proposed,
+        problem: None,
         windows: windows(&dataset)?,
     };
     if let Some(out) = &args.out {
@@ -128,8 +128,8 @@ fn is_bare(path: &Path) -> bool {
     path.is_dir() || path.is_file() && path.extension().is_none_or(|extension| extension != "toml")
 }
 
-/// What a table holds that no configuration describes yet.
-fn bare_table(args: &InspectArgs, table: &Table, data: Option<String>) -> Result<ExitCode> {
+/// What a table holds that no configuration describes yet, and the configuration, or why there is none.
+fn bare_table(args: &InspectArgs, table: &Table, data: Option<String>, problem: Option<String>) -> Result<ExitCode> {
     if let Some(out) = &args.out {
         return check_out(out, false).map(|()| ExitCode::SUCCESS);
     }
@@ -140,11 +140,13 @@ fn bare_table(args: &InspectArgs, table: &Table, data: Option<String>) -> Result
             rows: Some(table.rows()),
             columns: profile(table),
             data,
+            problem,
             windows: Vec::new(),
         });
     }
     say(columns::text(table).trim_end())?;
     data.map_or(Ok(()), |data| paste(args, &data))?;
+    problem.map_or(Ok(()), |problem| say(format_args!("\n{problem}")))?;
     Ok(ExitCode::SUCCESS)
 }
 

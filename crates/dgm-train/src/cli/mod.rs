@@ -171,7 +171,7 @@ struct NewArgs {
     out: Option<PathBuf>,
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 struct InspectArgs {
     /// A file or folder of data by itself, a configuration ([data] is enough), a shipped one's name, or a source's name (its keys
     /// come with --set)

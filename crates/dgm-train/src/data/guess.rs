@@ -11,7 +11,7 @@ use super::DataConfig;
 use super::arrays::file_and_member;
 use super::file::Source;
 use super::listing::Listing;
-use super::store::{FileRows, Kind, ReadRow};
+use super::store::{FileRows, ReadRow};
 use super::table::{Options, Table};
 use super::{named, npy};
 use crate::config::{Config, ConfigFile, Missing};
@@ -38,10 +38,10 @@ pub struct Proposal {
 }
 
 impl Proposal {
-    /// The proposal, where there is one.
+    /// The same where it has lines.
     ///
     /// # Errors
-    /// The problem, where there is none.
+    /// Why it has none.
     pub(crate) fn complete(mut self) -> Result<Self> {
         self.problem.take().map_or(Ok(self), Err)
     }
@@ -328,13 +328,13 @@ fn array(path: &Path, rename: &Rename<'_>) -> Result<Vec<String>> {
 }
 
 /// Examples of an array that are looked at.
-const EXAMPLES: usize = 100;
+const EXAMPLES: usize = 1000;
 
-/// The levels of images whose pixels are floats, by their first examples.
+/// The levels of images whose pixels are no bytes, by their first examples.
 fn pixels(path: &Path, header: &npy::Header) -> Vec<String> {
-    let float = header.element.kind == Kind::Float && header.shape.len() > 2 && !header.fortran_order;
+    let bytes = header.boolean || header.element.size == 1;
     let examples = header.shape.first().copied().unwrap_or(0).min(EXAMPLES);
-    if !float || examples == 0 {
+    if bytes || header.shape.len() < 3 || header.fortran_order || examples == 0 {
         return Vec::new();
     }
     let width = header.count() / header.shape.first().copied().unwrap_or(1).max(1);
@@ -342,22 +342,30 @@ fn pixels(path: &Path, header: &npy::Header) -> Vec<String> {
     let read = FileRows::open(path, header.offset, width, header.element)
         .and_then(|rows| (0..examples).try_for_each(|row| rows.append(row, &mut numbers)));
     // A packed array is not looked into.
-    let all = |test: &dyn Fn(f64) -> bool| read.is_ok() && numbers.iter().all(|&number| test(number));
-    let levels = |number: f64| (number - number.round()).abs() < 0.02 && (0.0..=255.0).contains(&number.round());
-    if all(&levels) && numbers.iter().any(|&number| number > 1.0) {
-        return vec!["levels = 256   # the pixels are whole numbers: likelihoods of levels".into()];
+    if read.is_err() || numbers.iter().any(|number| !(0.0..=255.0).contains(number)) {
+        return Vec::new();
     }
-    if all(&|number| (0.0..=1.0).contains(&number)) {
-        return match all(&|number| levels(255.0 * number)) {
-            true => vec!["levels = 256   # the pixels are levels divided by 255: likelihoods of levels".into(), "scale = 255".into()],
-            false => vec![
-                "# the pixels are real numbers from 0 to 1; with the next two lines, levels from 0 to 255 where they are multiples of 1/255".into(),
-                "# levels = 256".into(),
-                "# scale = 255".into(),
-            ],
-        };
+    let largest = numbers.iter().copied().fold(0.0, f64::max);
+    let whole = |factor: f64| {
+        let off = |number: &f64| ((factor * number) - (factor * number).round()).abs();
+        numbers.iter().all(|number| off(number) < 1e-4 * factor)
+    };
+    match (whole(1.0), largest <= 1.0) {
+        (true, _) => {
+            let levels = if largest < 32.0 { (largest as usize + 1).max(2) } else { 256 };
+            vec![format!("levels = {levels}   # the pixels are whole numbers: likelihoods of levels")]
+        }
+        (_, true) if whole(255.0) => vec![
+            "levels = 256   # the pixels are levels divided by 255: likelihoods of levels".into(),
+            "scale = 255".into(),
+        ],
+        (_, true) => vec![
+            "# the pixels are real numbers from 0 to 1; with the next two lines, levels where they are multiples of 1/255".into(),
+            "# levels = 256".into(),
+            "# scale = 255".into(),
+        ],
+        _ => Vec::new(),
     }
-    Vec::new()
 }
 
 /// `chosen`: the array of examples is given, and others may not belong to it.

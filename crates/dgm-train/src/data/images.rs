@@ -217,7 +217,7 @@ impl ImageSet {
             warnings.extend(spikes::sentences(&found.collect::<Vec<_>>()));
         }
         if declared.needs_labels() {
-            warnings.extend(self.unseen_classes());
+            warnings.extend(self.unseen_classes()?);
         }
         let spec = DataSpec { shape, values, condition };
         let transforms = declared.transforms.sentences(self.levels);
@@ -228,27 +228,28 @@ impl ImageSet {
     }
 
     /// A sentence about classes that validation or test have and training does not, where there are labels.
-    fn unseen_classes(&self) -> Option<String> {
-        let classes = |images: &Images| -> Option<BTreeSet<usize>> {
-            let labels = Field::new(images.labels.clone()?);
+    fn unseen_classes(&self) -> Result<Option<String>> {
+        let classes = |images: &Images| -> Result<BTreeSet<usize>> {
+            let Some(labels) = &images.labels else { return Ok(BTreeSet::new()) };
             let rows: Vec<usize> = (0..labels.len()).collect();
-            let read = labels.read(&rows, 0).ok()?;
-            Some(read.values().iter().map(|&label| label as usize).collect())
+            let read = Field::new(labels.clone()).read(&rows, 0)?;
+            Ok(read.values().iter().map(|&label| label as usize).collect())
         };
         let train = classes(&self.train)?;
-        let parts = [("validation", &self.validation), ("test", &self.test)];
-        parts.into_iter().find_map(|(split, images)| {
+        for (split, images) in [("validation", &self.validation), ("test", &self.test)] {
             let unseen: Vec<usize> = classes(images)?.difference(&train).copied().collect();
+            if unseen.is_empty() {
+                continue;
+            }
             let name = |&class: &usize| class_name(&self.class_names, class);
             let shown = unseen.iter().take(5).map(name).collect::<Vec<_>>().join(", ");
             let more = if unseen.len() > 5 { ", …" } else { "" };
-            (!unseen.is_empty()).then(|| {
-                format!(
-                    "the {split} split has examples of classes that no training example has ({shown}{more}): where the examples lie in the \
-                     order of their classes, shuffle them, or give {split} examples of their own"
-                )
-            })
-        })
+            return Ok(Some(format!(
+                "the {split} split has examples of classes that no training example has ({shown}{more}): where the examples lie in the \
+                 order of their classes, shuffle them, or give {split} examples of their own"
+            )));
+        }
+        Ok(None)
     }
 
     /// One split, with the random steps of `draw`.

@@ -157,8 +157,8 @@ impl NamedConfig {
     }
 }
 
-/// The files in a folder, or in the folder `raw` in it; those that are there. Of a file: those beside it that have the same
-/// beginning, as the sets of EMNIST do, whose test is called so.
+/// The files in a folder, or in the folder `raw` in it; those that are there. Of a file: those beside it whose names begin alike, as
+/// in `emnist-letters-train-images-idx3-ubyte`, where `test` stands for `t10k`.
 pub(super) fn files_of(path: &Path) -> [Option<PathBuf>; 4] {
     if path.is_dir() {
         return FILES.map(|file| find(&[path.to_owned(), path.join("raw")], file));

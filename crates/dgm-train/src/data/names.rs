@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::table::DateFormat;
+use super::table::{DateFormat, write_number};
 
 /// What the numbers of an example are called, and how they are written.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -108,7 +108,7 @@ impl ColumnSpec {
         match &self.kind {
             // −0 is 0.
             ColumnKind::Number { decimals: Some(decimals) } => plain(format!("{value:.0$}", usize::from(*decimals))),
-            ColumnKind::Number { decimals: None } => value.to_string(),
+            ColumnKind::Number { decimals: None } => write_number(value),
             ColumnKind::Integer => plain(format!("{value:.0}")),
             ColumnKind::Boolean { words } => words[usize::from(value >= 0.5)].clone(),
             ColumnKind::Time { format } => format.write(value),

@@ -10,7 +10,9 @@ const WIDEST: [usize; 2] = [24, 60];
 
 /// What was recognised in a table, a line for each column, and what looks wrong.
 pub fn text(table: &Table) -> String {
-    let mut text = format!("{}: {} rows, {} columns\n", table.name(), table.rows(), table.columns().len());
+    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let (rows, columns) = (count(table.rows(), "row"), count(table.columns().len(), "column"));
+    let mut text = format!("{}: {rows}, {columns}\n", table.name());
     for (index, note) in table.notes().iter().enumerate() {
         let _ = writeln!(text, "{:<12} {note}", if index == 0 { "recognised" } else { "" });
     }
@@ -82,9 +84,10 @@ fn name(profile: &Profile) -> String {
 
 /// At most so many characters.
 fn cut(text: &str, most: usize) -> String {
+    // A line of the terminal stays one.
+    let shown = text.chars().map(|c| if c.is_control() { '␣' } else { c });
     match text.chars().count() {
-        ..=0 => String::new(),
-        n if n <= most => text.to_owned(),
-        _ => text.chars().take(most.saturating_sub(1)).chain(['…']).collect(),
+        n if n <= most => shown.collect(),
+        _ => shown.take(most.saturating_sub(1)).chain(['…']).collect(),
     }
 }

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 const MOST_CLASSES: usize = 20;
 
 /// Most different codes that are taken for words.
-const MOST_CODES: usize = 200;
+const MOST_CODES: usize = 1000;
 
 /// Most columns that a message lists.
 const MOST_LISTED: usize = 8;
@@ -46,10 +46,10 @@ fn written(column: &ColumnRef) -> String {
     }
 }
 
-/// Whether the numbers of a column are codes, such as 00012, that rows share.
-fn holds_codes(column: &Column) -> bool {
+/// Whether rows share the codes of a column, so that they say something of other rows.
+fn is_shared(column: &Column, rows: usize) -> bool {
     let levels = column.levels().len();
-    column.padded.is_some() && (2..=MOST_CODES).contains(&levels) && !column.identifier
+    (2..=MOST_CODES).contains(&levels) && 2 * levels <= rows
 }
 
 /// A column by its name, or by its index where the name does not mean it alone.
@@ -87,8 +87,19 @@ pub(super) fn table(path: &Path, wishes: &Wishes, given: &mut Given, rename: &Re
     };
     let options = config.options();
     let mut found = open(path, &options, &config.categorical)?;
-    let codes: Vec<ColumnRef> =
-        found.columns().iter().filter(|column| holds_codes(column)).map(|column| by_name(&found, column)).collect();
+    let target = match given.take("target") {
+        Some(_) => config.target.clone(),
+        None => wishes.target.iter().map(|name| meant(name, found.columns())).collect(),
+    };
+    let picked = ColumnRef::indices(&found, &target, "target")?;
+    // Who names categories decides.
+    let is_code = |column: &&Column| {
+        column.padded.is_some() && !picked.contains(&column.index) && given.get("categorical").is_none()
+    };
+    let (shared, rare): (Vec<&Column>, Vec<&Column>) =
+        found.columns().iter().filter(is_code).partition(|column| is_shared(column, found.rows()));
+    let codes: Vec<ColumnRef> = shared.iter().map(|column| by_name(&found, column)).collect();
+    let rare: Vec<usize> = rare.iter().map(|column| column.index).collect();
     if !codes.is_empty() {
         config.categorical.extend(codes.iter().cloned());
         found = open(path, &options, &config.categorical)?;
@@ -108,11 +119,6 @@ pub(super) fn table(path: &Path, wishes: &Wishes, given: &mut Given, rename: &Re
         |columns_of: &[&Column]| columns_of.iter().map(|column| reference(column)).collect::<Vec<_>>().join(", ");
     let indices = |refs: &[ColumnRef], key: &str| ColumnRef::indices(read, refs, key);
 
-    let target = match given.take("target") {
-        Some(_) => config.target.clone(),
-        None => wishes.target.iter().map(|name| meant(name, columns)).collect(),
-    };
-    let picked = indices(&target, "target")?;
     let categorical = indices(&config.categorical, "categorical")?;
     let named = match &config.condition {
         Conditions::Columns(columns) => indices(columns, "condition")?,
@@ -137,8 +143,13 @@ pub(super) fn table(path: &Path, wishes: &Wishes, given: &mut Given, rename: &Re
     for column in free.iter().copied().filter(|column| column.odd.is_some() && !named.contains(&column.index)) {
         excluded.push((column, "more different words among numbers than missing_values would list".into()));
     }
+    for column in free.iter().copied().filter(|column| rare.contains(&column.index) && !named.contains(&column.index)) {
+        excluded.push((column, "numbers with leading zeros, taken for codes, with another in almost every row".into()));
+    }
     if !picked.is_empty() && given.get("condition").is_none() {
-        let rest = free.iter().copied().filter(|column| column.odd.is_none() && !categorical.contains(&column.index));
+        let rest = free.iter().copied().filter(|column| {
+            column.odd.is_none() && !categorical.contains(&column.index) && !rare.contains(&column.index)
+        });
         let why: Vec<_> = rest.map(|column| (column, Conditions::leave_out(column))).collect();
         // Where nothing else is there to condition on, the numbers of the rows are it.
         let nothing = why.iter().all(|(_, why)| why.is_some());
@@ -156,7 +167,7 @@ pub(super) fn table(path: &Path, wishes: &Wishes, given: &mut Given, rename: &Re
     let mut as_words: Vec<String> = config.categorical.iter().map(written).collect();
     let mut why_words: Vec<&str> = Vec::new();
     if !codes.is_empty() {
-        why_words.push("numbers with leading zeros, taken for codes");
+        why_words.push("numbers with leading zeros, taken for codes; take this out for quantities");
     }
     let holes = |columns: &[&Column]| columns.iter().any(|column| column.missing > 0);
     let missing = if picked.is_empty() {
@@ -170,10 +181,15 @@ pub(super) fn table(path: &Path, wishes: &Wishes, given: &mut Given, rename: &Re
         }
         let is_other = |column: &&&Column| !column.kind.is_numeric() && Conditions::leave_out(column).is_none();
         let words: Vec<&Column> = free.iter().filter(is_other).copied().collect();
+        let unused: Vec<&Column> =
+            free.iter().copied().filter(|column| !is_number(&column) && !is_other(&column)).collect();
         lines.push(format!("target = [{}]   # every column of numbers", list(&numbers)));
         match words.is_empty() {
             true => lines.push("condition = \"none\"".into()),
             false => lines.push(format!("condition = [{}]   # words: the density is given them", list(&words))),
+        }
+        if !unused.is_empty() {
+            lines.push(format!("# not used: {}   # free text, constants, numbers of rows", list(&unused)));
         }
         holes(&[numbers, words].concat()).then_some("\"drop\"   # rows with missing cells are left out")
     } else {
@@ -238,8 +254,8 @@ fn nothing_to_model(table: &Table) -> Error {
             let more = if all.len() > MOST_LISTED { ", …" } else { "" };
             let listed = all.iter().take(MOST_LISTED).cloned().collect::<Vec<_>>().join(", ");
             Error::input(format!(
-                "{name}: found no column of numbers that is neither constant nor numbers the rows ({listed}{more}); expected one to model; name \
-                 the column to predict with --target NAME"
+                "{name}: found no column to model by itself: each is constant, counts the rows or holds words ({listed}{more}); name the column to \
+                 predict with --target NAME"
             ))
         }
     }

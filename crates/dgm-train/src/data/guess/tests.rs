@@ -231,16 +231,35 @@ fn codes_stay_words() {
     let content = rows(120, |i| format!("{:05},{},{}.5", i * 7 % 12, i % 2, i * 13 % 97));
     let (_folder, path) = file("t.csv", "zip,sold,price\n".to_owned() + &content);
     let (lines, dataset) = proposed(&path, &["price"], &[]);
-    assert_eq!(lines[1], "categorical = [\"zip\"]   # numbers with leading zeros, taken for codes");
+    assert_eq!(
+        lines[1],
+        "categorical = [\"zip\"]   # numbers with leading zeros, taken for codes; take this out for quantities"
+    );
     assert_eq!((dataset.spec.condition_width(), dataset.warnings.len()), (14, 0));
     let (lines, dataset) = proposed(&path, &["sold"], &[]);
     assert!(lines[1].starts_with("categorical = [\"zip\", \"sold\"]   # numbers with leading zeros"), "{lines:?}");
     assert_eq!(dataset.names.classes, ["0", "1"]);
     // Who says what is a category decides, and is told what becomes of the codes.
-    let (lines, dataset) =
-        proposed(&path, &["price"], &["data.categorical=[\"sold\"]", "data.condition=[\"zip\", \"sold\"]"]);
-    assert!(lines.iter().any(|line| line.starts_with("categorical = [\"sold\", \"zip\"]")), "{lines:?}");
-    assert_eq!(dataset.spec.condition_width(), 16);
+    let (lines, dataset) = proposed(&path, &["price"], &["data.categorical=[\"sold\"]"]);
+    assert!(lines.iter().any(|line| line == "categorical = [\"sold\"]"), "{lines:?}");
+    assert_eq!((dataset.spec.condition_width(), dataset.warnings.len()), (4, 1));
+    assert!(
+        dataset.warnings[0].contains("00000 is read as a number without its leading zeros"),
+        "{:?}",
+        dataset.warnings
+    );
+    // A target is what it is until somebody says that it is a label.
+    assert_eq!(recipe::Task::of(&proposed(&path, &["zip"], &[]).1), recipe::Task::Regression);
+    // Of codes that nearly every row has another of nothing can be learnt.
+    let content = rows(60, |i| format!("{:05},{}.5", i * 7 % 61 + 100, i * 13 % 97));
+    let (_folder, path) = file("t.csv", "zip,price,x\n".to_owned() + &content.replace(".5", ".5,1.25"));
+    for target in [&["price"][..], &[]] {
+        let (lines, _) = proposed(&path, target, &[]);
+        assert!(
+            lines.iter().any(|line| line.starts_with("exclude = [\"zip\"]   # numbers with leading zeros")),
+            "{lines:?}"
+        );
+    }
 }
 
 #[test]
@@ -249,9 +268,7 @@ fn a_table_without_numbers_is_shown_and_not_modelled() {
     let found = proposal(&path, &wishes(&[], &[]), &Path::to_path_buf).unwrap();
     assert_eq!((found.lines.len(), found.table.as_ref().unwrap().rows()), (0, 40));
     let message = found.complete().unwrap_err().to_string();
-    assert!(
-        message.contains("(column 0 (`a`) category, column 1 (`b`) category); expected one to model; name the column")
-    );
+    assert!(message.contains("(column 0 (`a`) category, column 1 (`b`) category); name the column"));
     assert_eq!(recipe::Task::of(&proposed(&path, &["a"], &[]).1), recipe::Task::Classification);
     let (_folder, path) = file("t.csv", "a:b\n".to_owned() + &rows(40, |i| format!("{i}:v{}", i % 5)));
     let found = proposal(&path, &wishes(&[], &[]), &Path::to_path_buf).unwrap().complete().unwrap_err().to_string();
@@ -266,7 +283,15 @@ fn arrays_of_pixels_are_levels_where_they_look_so() {
         file(name, crate::data::npy::tests::npy(&header, &data))
     };
     let pixels: Vec<f32> = (0..80).map(|i| (i * 37 % 256) as f32).collect();
-    for (divisor, levels, keys) in [(1.0, Some(256), 1), (255.0, Some(256), 2), (300.0, None, 3)] {
+    let few: Vec<f32> = pixels.iter().map(|pixel| pixel % 17.0).collect();
+    let binary: Vec<f32> = pixels.iter().map(|pixel| pixel % 2.0).collect();
+    for (pixels, divisor, levels, keys) in [
+        (&pixels, 1.0, Some(256), 1),
+        (&pixels, 255.0, Some(256), 2),
+        (&pixels, 300.0, None, 3),
+        (&few, 1.0, Some(17), 1),
+        (&binary, 1.0, Some(2), 1),
+    ] {
         let (_folder, path) = array("x.npy", &pixels.iter().map(|pixel| pixel / divisor).collect::<Vec<_>>());
         let (lines, dataset) = proposed(&path, &[], &[]);
         let found = if let dgm_models::Values::Levels(levels) = dataset.spec.values { Some(levels) } else { None };

@@ -33,8 +33,34 @@ pub(super) struct Builder {
     day_first: Option<bool>,
     /// Its cells are words, whatever they look like.
     as_words: bool,
-    /// A number that starts with a zero which says nothing, such as `00012`.
-    padded: Option<Box<str>>,
+    /// A number that starts with a zero which says nothing, such as `00012`, as long as all cells before it were that long.
+    padded: Padded,
+}
+
+/// Whether all cells are as long as one that starts with a zero which says nothing.
+#[derive(Default)]
+struct Padded {
+    length: usize,
+    uneven: bool,
+    cell: Option<Box<str>>,
+}
+
+impl Padded {
+    fn look(&mut self, cell: &str, reading: &Reading<'_>) {
+        if self.length == 0 && !reading.missing.contains(cell) {
+            self.length = cell.len();
+        }
+        self.uneven |= self.length > 0 && cell.len() != self.length && !reading.missing.contains(cell);
+        if self.cell.is_none() && matches!(cell.as_bytes(), [b'0', b'0'..=b'9', ..]) {
+            self.cell = Some(cell.into());
+        }
+    }
+
+    /// The cell, of a column of whole numbers that are written without a point.
+    fn code(self, kind: Kind) -> Option<Box<str>> {
+        let digits = |cell: &str| cell.bytes().all(|byte| byte.is_ascii_digit());
+        self.cell.filter(|cell| kind == Kind::Integer && !self.uneven && digits(cell))
+    }
 }
 
 enum Building {
@@ -80,7 +106,7 @@ fn append<T>(cells: &mut Vec<T>, cell: T, room: usize) {
 
 impl Builder {
     pub(super) fn new(day_first: Option<bool>, as_words: bool) -> Self {
-        Self { cells: Building::Bare(0), odd: None, day_first, as_words, padded: None }
+        Self { cells: Building::Bare(0), odd: None, day_first, as_words, padded: Padded::default() }
     }
 
     /// Whether no cell so far has a character.
@@ -90,8 +116,8 @@ impl Builder {
 
     /// Takes the next cell, of the last row of `lines`; `room`: rows to have room for.
     pub(super) fn push(&mut self, cell: &str, room: usize, reading: &Reading<'_>, lines: &Lines) {
-        if self.padded.is_none() && matches!(cell.as_bytes(), [b'0', b'0'..=b'9', ..]) {
-            self.padded = Some(cell.into());
+        if !self.padded.uneven {
+            self.padded.look(cell, reading);
         }
         match &mut self.cells {
             Building::Bare(n) if cell.is_empty() => *n += 1,
@@ -185,7 +211,7 @@ impl Builder {
             }
         };
         let as_words = self.as_words;
-        let padded = self.padded.filter(|_| matches!(kind, Kind::Integer | Kind::Number));
+        let padded = self.padded.code(kind);
         let mut column =
             Column { name, index, kind, missing, odd, constant: false, identifier: false, padded, as_words, cells };
         column.mark();

@@ -108,7 +108,8 @@ pub struct Column {
     pub constant: bool,
     /// It numbers the rows: whole numbers in ascending order, most of which follow each other, or under the name of an index.
     pub identifier: bool,
-    /// One of its numbers that starts with a zero which says nothing, such as `00012`: codes are written so.
+    /// One of its cells that starts with a zero which says nothing, such as `00012`, where all are whole numbers of as many digits: codes
+    /// are written so.
     pub padded: Option<Box<str>>,
     /// It was to be read as words.
     pub(super) as_words: bool,

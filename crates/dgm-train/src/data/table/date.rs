@@ -7,8 +7,8 @@ use std::fmt::Write;
 use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
 
-pub(super) use stamp::{Date, Stamp};
-use stamp::{MONTHS, Time};
+use stamp::Time;
+pub(super) use stamp::{Date, MONTHS, Stamp};
 
 /// The days from 0001-01-01 (day 1) to 1970-01-01, as chrono counts them.
 const EPOCH: i32 = 719_163;
@@ -66,6 +66,9 @@ struct MonthName {
     lower: bool,
     /// A comma stands behind the day.
     comma: bool,
+    /// It is May alone, whose name says nothing of the length.
+    #[serde(default)]
+    may: bool,
 }
 
 /// How the halves of a day are written.
@@ -115,6 +118,11 @@ impl DateFormat {
                 (if day { Order::DayFirst } else { Order::MonthFirst }, open && day_first.is_none())
             }
         };
+        // Years with the end of the next one are seasons.
+        let season = |stamp: &Stamp| stamp.date.is_some_and(|date| date.is_season());
+        if stamps.len() > 2 && stamps.iter().all(season) {
+            return None;
+        }
         let mut format = Self::like(first, order);
         for stamp in stamps {
             format = format.merged(Self::like(stamp, order))?;
@@ -224,6 +232,11 @@ impl DateFormat {
         self.date.map(|date| date.order)
     }
 
+    /// Whether its years have two digits.
+    pub(super) fn has_short_years(&self) -> bool {
+        self.date.is_some_and(|date| date.short)
+    }
+
     /// Whether it has a date.
     pub(super) fn has_date(&self) -> bool {
         self.date.is_some()
@@ -287,13 +300,14 @@ impl MonthName {
             long: one.long && other.long,
             upper: one.upper && other.upper,
             lower: one.lower && other.lower,
+            may: one.may && other.may,
             ..one
         })
     }
 
     fn write(self, month: u32) -> String {
         let name = MONTHS.get(month.saturating_sub(1) as usize).copied().unwrap_or_default();
-        let name = if self.long { name } else { name.get(..3).unwrap_or(name) };
+        let name = if self.long && !self.may { name } else { name.get(..3).unwrap_or(name) };
         match (self.upper, self.lower) {
             (true, _) => name.to_ascii_uppercase(),
             (_, true) => name.to_ascii_lowercase(),

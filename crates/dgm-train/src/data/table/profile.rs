@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::build::EXACT;
 use super::column::{Column, Kind};
-use super::date::Stamp;
+use super::date::{MONTHS, Stamp};
 use super::{Table, number};
 use crate::data::spikes::step_of;
 
@@ -141,20 +141,23 @@ fn profile_column(table: &Table, column: &Column) -> Profile {
     if words && present > 0 && !column.levels().is_empty() {
         let part = |test: &dyn Fn(&str) -> bool| column.levels().iter().filter(|word| test(word)).count();
         let levels = column.levels().len();
-        if 2 * part(&|word| Stamp::parse(word).is_some() || is_other_date(word)) > levels {
+        let stamps = part(&|word| Stamp::parse(word).is_some());
+        if 2 * stamps > levels {
             wrong.push(
                 "dates written in several ways are words: write all as 2024-12-31, or 2024-12-31 15:45".to_owned(),
             );
+        } else if 2 * part(&is_other_date) > levels {
+            wrong.push("dates stored as text: write them as 2024-12-31, or 2024-12-31 15:45".to_owned());
         }
         let beside = column.levels().iter().find_map(|word| beside_number(word));
         if let Some(sign) = beside.filter(|sign| 2 * part(&|word: &str| beside_number(word) == Some(sign)) > levels) {
-            wrong.push(match sign {
-                "()" => "numbers in brackets are words: write (12) as -12".to_owned(),
-                _ => format!("numbers with `{sign}` beside them are words: take `{sign}` out of the cells"),
-            });
+            wrong.push(format!("numbers with `{sign}` beside them are words: take `{sign}` out of the cells"));
         }
-        let numbers = part(&|word| word.parse::<f64>().is_ok());
-        if 2 * numbers > levels {
+        let numbers = part(&|word| word.parse::<f64>().is_ok_and(f64::is_finite));
+        let bracketed = part(&is_bracketed);
+        if bracketed > 0 && 2 * (numbers + bracketed) > levels {
+            wrong.push("numbers in brackets are words: write (12) as -12".to_owned());
+        } else if 2 * numbers > levels {
             wrong.push(format!("{numbers} of {levels} different words are numbers: are the others missing values?"));
         }
     }
@@ -223,7 +226,7 @@ pub fn profile_numbers(index: usize, mut values: Vec<f64>) -> Profile {
 }
 
 /// Numbers that stand for a missing value in many files.
-const SENTINELS: [f64; 9] = [-1e5 + 1.0, -9999.0, -9999.9, -999.0, -999.9, -99.0, 999.0, 9999.0, 99_999.0];
+const SENTINELS: [f64; 9] = [-99_999.0, -9999.0, -9999.9, -999.0, -999.9, -99.0, 999.0, 9999.0, 99_999.0];
 
 /// A number such as -999 in two rows or more, further from the others than they are from each other: as text, and what there is to
 /// say of it.
@@ -247,24 +250,37 @@ fn is_compact_date(value: f64) -> bool {
     (1900..2100).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day)
 }
 
-/// What stands beside the number in a cell such as `12%`, `$1,200` or `3.5 kg`; the brackets of `(12)`.
-fn beside_number(word: &str) -> Option<&str> {
-    let is_number = |c: char| c.is_ascii_digit() || "+-., ".contains(c);
-    if let Some(inside) = word.strip_prefix('(').and_then(|inside| inside.strip_suffix(')')) {
-        return (!inside.is_empty() && inside.chars().all(is_number)).then_some("()");
-    }
-    let rest = word.trim_matches(is_number);
-    let digits = rest.len() < word.len() && rest.len() <= 8 && word.bytes().any(|byte| byte.is_ascii_digit());
-    // A unit stands behind its number, what stands before it makes a code: "3 kg", "v3".
-    let is_code = !word.starts_with(is_number) && rest.starts_with(char::is_alphabetic);
-    (digits && !is_code && !rest.is_empty() && !rest.contains(|c: char| c.is_ascii_digit())).then_some(rest)
+/// Whether it is a digit or a sign that stands in a number.
+fn is_numeric(c: char) -> bool {
+    c.is_ascii_digit() || "+-.,\u{2212}".contains(c) || c.is_whitespace()
 }
 
-/// Whether a word looks like a date that is not read: one with the name of a month, such as `Dec 2024`, or with a time of twelve hours.
+/// What stands before or behind the number in a cell such as `$1,200`, `12%` or `3.5 kg`.
+fn beside_number(word: &str) -> Option<&str> {
+    // Factors, exponents and what stands before a number to make a code are no units.
+    const FACTORS: [&str; 9] = ["k", "K", "M", "B", "G", "T", "D", "E", "x"];
+    let rest = word.trim_matches(is_numeric);
+    let before = || word.strip_prefix(rest).filter(|_| !rest.starts_with(char::is_alphabetic));
+    let number = word.strip_suffix(rest).or_else(before)?;
+    let is_number = number.contains(|c: char| c.is_ascii_digit()) && number.chars().all(is_numeric);
+    (is_number && (1..=8).contains(&rest.len()) && !FACTORS.contains(&rest)).then_some(rest)
+}
+
+/// Whether it is a number as accountants write one below 0: `(12)`.
+fn is_bracketed(word: &str) -> bool {
+    let inside = word.strip_prefix('(').and_then(|inside| inside.strip_suffix(')'));
+    inside.is_some_and(|inside| inside.contains(|c: char| c.is_ascii_digit()) && inside.chars().all(is_numeric))
+}
+
+/// Whether a word looks like a date that is not read: with the name of a month, with a time of twelve hours, or with two digits
+/// for all of day, month and year between hyphens.
 fn is_other_date(word: &str) -> bool {
-    const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
     let word = word.to_ascii_lowercase();
     let half = word.contains(':') && (word.ends_with("am") || word.ends_with("pm"));
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
-    digits >= 2 && (half || MONTHS.iter().any(|month| word.contains(month)))
+    let named =
+        || MONTHS.iter().filter_map(|month| month.get(..3)).any(|month| word.contains(&month.to_ascii_lowercase()));
+    let short = || word.len() == 8 && word.split('-').map(str::len).eq([2, 2, 2]) && digits == 6;
+    let zoned = || digits >= 8 && word.contains(':') && (word.contains(['-', '/']) || word.contains('t'));
+    digits >= 2 && (half || named() || short() || zoned())
 }

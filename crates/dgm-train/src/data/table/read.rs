@@ -134,7 +134,7 @@ fn pass(
                 let first = std::mem::take(&mut header);
                 // Files that were put together have their header again and again.
                 let again = !first
-                    && plan.first_row
+                    && plan.repeats
                     && plan.names.as_ref().is_some_and(|names| record.cells(rest).eq(names.iter().map(String::as_str)));
                 if again {
                     repeated.get_or_insert((record.line, 0)).1 += 1;
@@ -213,6 +213,9 @@ fn pass(
         if let (Kind::Integer | Kind::Number, Some(odd)) = (column.kind, &column.odd) {
             evidence.insert(index, odd.texts.clone());
         }
+        if let Some(century) = two_digit_years(&column) {
+            doubts.push(century);
+        }
         if built.open {
             let how = if order(column.kind) == Some(Order::MonthFirst) { "month" } else { "day" };
             doubts.push(format!(
@@ -274,9 +277,40 @@ fn order(kind: Kind) -> Option<Order> {
     }
 }
 
+/// A sentence about years of two digits that are in the future or span more than people live.
+fn two_digit_years(column: &Column) -> Option<String> {
+    let (Kind::Date(format) | Kind::DateTime(format)) = column.kind else { return None };
+    // 2040-01-01.
+    let future = if format.has_time() { 25_567.0 * 86_400.0 } else { 25_567.0 };
+    let latest = (0..column.rows()).filter_map(|row| column.number(row)).fold(f64::MIN, f64::max);
+    (format.has_short_years() && latest > future).then(|| {
+        format!(
+            "{}: years of two digits are read as 1969 to 2068, the latest date as {}: write years with four digits if not",
+            column.title(),
+            column.write(latest)
+        )
+    })
+}
+
 /// A sentence about a last row that holds sums, where a word of it says so that no other row has.
 fn total_row(columns: &[Column], lines: &Lines) -> Option<String> {
-    const WORDS: [&str; 8] = ["total", "totals", "grand total", "subtotal", "sum", "mean", "average", "count"];
+    const WORDS: [&str; 15] = [
+        "total",
+        "totals",
+        "grand total",
+        "subtotal",
+        "sum",
+        "mean",
+        "average",
+        "count",
+        "gesamt",
+        "summe",
+        "insgesamt",
+        "totaal",
+        "totale",
+        "suma",
+        "somme",
+    ];
     let last = lines.rows().checked_sub(1).filter(|&last| last > 1)?;
     let word = columns.iter().find_map(|column| {
         let word = column.word(last).filter(|word| WORDS.contains(&word.to_lowercase().trim_end_matches(':')))?;

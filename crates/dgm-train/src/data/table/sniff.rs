@@ -30,6 +30,8 @@ pub(super) struct Plan {
     pub(super) names: Option<Vec<String>>,
     /// The first row holds the names.
     pub(super) first_row: bool,
+    /// Later rows that are the same as it are headers too, as files have that were put together.
+    pub(super) repeats: bool,
     /// Bytes of a first line `sep=;`.
     pub(super) skip: usize,
     /// What was recognised beside the dialect, a sentence each.
@@ -126,6 +128,17 @@ impl Sample {
             && rows.next().is_some_and(|row| row.cells.len() == 1)
             && self.rows.len() > 1
             && rows.all(decimal)
+    }
+
+    /// Whether rows that are the same as the first are headers again: its cells are names, and few are the same.
+    fn may_repeat_header(&self, style: Style) -> bool {
+        let Some((first, rest)) = self.rows.split_first() else { return false };
+        let none = Missing::new(&[]);
+        let is_name =
+            |cell: &String| !none.contains(cell) && style.parse(cell).is_none() && Stamp::parse(cell).is_none();
+        let names = first.cells.iter().filter(|cell| is_name(cell)).count();
+        let same = rest.iter().filter(|row| row.cells == first.cells).count();
+        first.cells.len() > 1 && names == first.cells.len() && 10 * same <= rest.len() + 10
     }
 
     /// The cells of a column below the first row, if there are such rows.
@@ -225,7 +238,8 @@ pub(super) fn sniff(text: &str, whole: bool, options: &Options, evidence: &Evide
     }
     let width_line = sample.rows.iter().find(|row| row.cells.len() == sample.width).map_or(1, |row| row.line);
     let (delimiter, width) = (sample.delimiter, sample.width);
-    Plan { delimiter, comment, style, width, width_line, names, first_row, skip, notes, doubts }
+    let repeats = first_row && found.is_header && sample.may_repeat_header(style);
+    Plan { delimiter, comment, style, width, width_line, names, first_row, repeats, skip, notes, doubts }
 }
 
 /// Excel's first line `sep=;`: its length with its line end, and what it says.
@@ -378,24 +392,32 @@ fn recognise_header(sample: &Sample, style: Style, missing: &Missing<'_>) -> Fir
     let numbered = first.first().is_some_and(String::is_empty)
         && rows().all(|(row, cell)| cell.parse().is_ok_and(|n: usize| n == row || n == row + 1));
     let (mut yes, mut no, mut typed_columns) = (0, 0, 0);
+    // Files that were put together have their header again and again.
+    let again = sample.may_repeat_header(style);
     for (index, name) in first.iter().take(width).enumerate().skip(usize::from(numbered)) {
         let (mut all, mut good) = (0, 0);
-        // Files that were put together have their header again and again.
-        for cell in sample.column(index).filter(|cell| !missing.contains(cell) && *cell != name) {
+        let mut numbers = 0;
+        for cell in sample.column(index).filter(|cell| !missing.contains(cell) && (!again || *cell != name)) {
             all += 1;
             good += usize::from(typed(cell));
+            numbers += usize::from(style.parse(cell).is_some());
         }
         if all == 0 || 20 * good < 19 * all {
             continue;
         }
         typed_columns += 1;
-        if typed(name) {
+        // Dates above numbers are names, as a table has them that is wide.
+        let date_above = style.parse(name).is_none() && typed(name) && 20 * numbers >= 19 * all;
+        if typed(name) && !date_above {
             no += 1;
         } else if !nameless.contains(name) {
             yes += 1;
         }
     }
     if counts(first) && !sample.rows.get(1).is_some_and(|row| counts(&row.cells)) {
+        return FirstRow::sure(true);
+    }
+    if years_above_others(first, sample) {
         return FirstRow::sure(true);
     }
     if let Some(header) = whole_numbers_above_decimals(first, sample, missing) {
@@ -447,6 +469,19 @@ fn whole_numbers_above_decimals(first: &[String], sample: &Sample, missing: &Mis
         (false, true) => Some(FirstRow { is_header: false, doubt: Some(COUNTED) }),
         _ => None,
     }
+}
+
+/// Years in a row, above numbers none of which could be one.
+fn years_above_others(first: &[String], sample: &Sample) -> bool {
+    let year = |cell: &str| cell.parse().ok().filter(|year| (1500..2200).contains(year));
+    let years: Vec<i64> = first.iter().map_while(|cell| year(cell)).collect();
+    let in_a_row = years.windows(2).all(|pair| matches!(pair, [a, b] if b - a == 1));
+    let others = || (0..sample.width).flat_map(|index| sample.column(index));
+    years.len() == first.len()
+        && years.len() > 1
+        && in_a_row
+        && sample.rows.len() > 2
+        && others().all(|cell| year(cell).is_none())
 }
 
 /// Names that count: 0, 1, … after an empty cell, or years in a row after words.

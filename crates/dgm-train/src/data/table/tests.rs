@@ -421,6 +421,10 @@ fn rows_that_are_none_are_named() {
     // A header is one, even where the configuration calls its words missing values.
     let table = read_with(twice.as_bytes(), "missing_values = [\"a\", \"b\"]");
     assert_eq!(table.columns()[0].name.as_deref(), Some("a"));
+    // What stands for a missing value is no header, nor are numbers.
+    assert_eq!(read("ND\n1.5\nND\n2.5\n3.5\nND\n4.5\n").rows(), 7);
+    let counted = |header| read_with(format!("0,1\n{}", "0,1\n1,0\n".repeat(20)).as_bytes(), header).rows();
+    assert_eq!((counted("header = true"), counted("header = false")), (40, 41));
     let error = Table::from_bytes("t.csv", b"a,b,c\n", &Options::default()).unwrap_err().to_string();
     assert!(error.starts_with("t.csv: found a header and no row below it"), "{error}");
     let sum = read("item,price\nx,1.5\ny,2.5\nx,3.5\nTotal,7.5\n");
@@ -442,4 +446,25 @@ fn points_that_could_group_are_a_doubt_beside_semicolons() {
     {
         assert_eq!(doubts(settled), "", "{settled}");
     }
+}
+
+#[test]
+fn names_of_dates_and_years_are_names() {
+    let names = |text: &str| {
+        read(text).columns().iter().map(|column| column.name.clone().unwrap_or_default()).collect::<Vec<_>>()
+    };
+    assert_eq!(names("id,2023-01-01,2023-02-01\na,1,2\nb,3,4\nc,6,7\n"), ["id", "2023-01-01", "2023-02-01"]);
+    assert_eq!(names("2019,2020,2021\n12,47,3\n5,6,7\n1,9,4\n"), ["2019", "2020", "2021"]);
+    assert_eq!(names("2019,2020\n2018,2019\n2020,2021\n"), ["", ""]);
+}
+
+#[test]
+fn years_of_two_digits_in_the_future_are_a_doubt() {
+    let doubts = |last: &str| read(&format!("born,y\n13/01/72,1\n14/02/80,2\n15/03/{last},3\n")).doubts().join("; ");
+    assert!(
+        doubts("55").starts_with("column 0 (`born`): years of two digits are read as 1969 to 2068"),
+        "{}",
+        doubts("55")
+    );
+    assert_eq!(doubts("24"), "");
 }

@@ -233,6 +233,9 @@ fn dates_and_times() {
     ] {
         assert_eq!(self::column(&cells).kind, Kind::Category, "{cells:?}");
     }
+    // Seasons are no months, and a May alone says nothing of the others' length.
+    assert_eq!(self::column(&["2000-01", "2001-02", "2011-12"]).kind, Kind::Category);
+    assert_eq!(self::column(&["02 May 2023", "03 May 2023"]).write(19_511.0), "03 Jun 2023");
     let said = |text: &str| read(text).notes().iter().any(|note| note.contains("no date tells day from month"));
     assert!(said("a,b\n01/02/2024,1\n02/03/2024,2\n") && !said("a,b\n01/02/2024,1\n13/03/2024,2\n"));
 }
@@ -327,12 +330,26 @@ fn what_looks_wrong() {
     assert!(wrong(["$1,200.50", "$3", "$9"].map(String::from).to_vec()).contains("take `$` out"));
     assert!(wrong(["1.5 kg", "2 kg", "x"].map(String::from).to_vec()).contains("take `kg` out"));
     assert!(wrong(["(1.5)", "(2)"].map(String::from).to_vec()).contains("write (12) as -12"));
-    assert!(wrong(["v1", "v2", "v3"].map(String::from).to_vec()).is_empty());
+    assert!(wrong(["(1.5)", "2", "3", "4"].map(String::from).to_vec()).contains("write (12) as -12"));
+    // Codes, fractions, factors and exponents of another language are no numbers with a unit.
+    for cells in
+        [["v1", "v2", "v3"], ["120/80", "130/90", "1/2"], ["1.2M", "3M", "340M"], ["1.0D+02", "2.0D+02", "3.0D+01"]]
+    {
+        assert_eq!(wrong(cells.map(String::from).to_vec()), "", "{cells:?}");
+    }
+    assert!(wrong(["inf", "-inf", "1.5", "2.5"].map(String::from).to_vec()).is_empty());
     let ways = wrong(["2024-01-02", "13.1.2024", "2024-01-03"].map(String::from).to_vec());
     assert!(ways.starts_with("dates written in several ways"), "{ways}");
-    assert!(wrong(["Dec 2024", "Jan 2025"].map(String::from).to_vec()).starts_with("dates written in several ways"));
+    for cells in
+        [["Dec 2024", "Jan 2025"], ["01-01-24", "02-01-24"], ["2024-03-01 00:00:00 UTC", "2024-03-02 00:00:00 UTC"]]
+    {
+        assert!(wrong(cells.map(String::from).to_vec()).starts_with("dates stored as text"), "{cells:?}");
+    }
     let compact = wrong((0..60).map(|i| format!("202401{:02}", i * 7 % 28 + 1)).collect());
     assert!(compact.starts_with("dates as whole numbers"), "{compact}");
+    // As many digits everywhere, and no point: a table of one width is none of codes.
+    assert!(wrong((0..60).map(|i| format!("{:04.1}", f64::from(i * 7 % 28))).collect()).is_empty());
+    assert!(wrong((0..60).map(|i| if i == 9 { "00".into() } else { (i * 7 % 28).to_string() }).collect()).is_empty());
     let codes = wrong((0..60).map(|i| format!("{:05}", i * 7 % 28)).collect());
     assert!(codes.starts_with("00000 is read as a number without its leading zeros"), "{codes}");
     let cells = |sentinel: &'static str| {

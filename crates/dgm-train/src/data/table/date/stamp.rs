@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use super::{EPOCH, Half, MonthName, Order, Zone};
 
 /// The names of the months; the first three letters are the short ones.
-pub(super) const MONTHS: [&str; 12] = [
+pub(in crate::data::table) const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",
@@ -76,7 +76,7 @@ fn month(text: &str) -> Option<(u32, MonthName, &str)> {
     let upper = word.bytes().all(|byte| byte.is_ascii_uppercase());
     let lower = word.bytes().all(|byte| byte.is_ascii_lowercase());
     // "May" is long and short.
-    let name = MonthName { long: word.len() > 3 || found == 4, upper, lower, comma: false };
+    let name = MonthName { long: word.len() > 3 || found == 4, upper, lower, comma: false, may: found == 4 };
     Some((found as u32 + 1, name, rest))
 }
 
@@ -213,6 +213,12 @@ impl Date {
             parts: [month, day],
         };
         (day_digits <= 2 && year_digits == 4).then_some((date, rest))
+    }
+
+    /// Whether it could be a season or a fiscal year such as `2023-24`.
+    pub(super) fn is_season(&self) -> bool {
+        let [second, _] = self.parts;
+        self.no_day && i64::from(second) == i64::from(self.year + 1) % 100
     }
 
     /// Days since 1970-01-01, where its parts come in this order.
