@@ -244,8 +244,9 @@ fn nothing_to_model(table: &Table) -> Error {
     let name = table.name();
     match table.columns() {
         [column] => Error::input(format!(
-            "{name}: found one column, {}, whose values are no quantities; expected columns of numbers; set the delimiter where there are \
-             more, such as --set 'data.delimiter=\";\"', or read the file as text with --set data.source=text",
+            "{name}: found one column, {}, whose values are no quantities; expected columns of numbers; `dgm-train data inspect` says what looks \
+             wrong with it; set the delimiter if there are more, such as --set 'data.delimiter=\";\"', or read the file as text with --set \
+             data.source=text",
             column.kind.name()
         )),
         columns => {
