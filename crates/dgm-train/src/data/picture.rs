@@ -247,10 +247,21 @@ fn png_is_whole(bytes: &[u8]) -> bool {
     false
 }
 
-/// Whether the file is as long as its header says, which stands behind four letters and counts from its own end.
+/// Whether the file is as long as its header and each of its chunks say: the decoder makes room for what a chunk claims to hold
+/// before it looks whether that is there. A chunk is its name, its length, so many bytes and one more where they are odd.
 fn webp_is_whole(bytes: &[u8]) -> bool {
-    let length = bytes.get(4..).and_then(|rest| rest.first_chunk());
-    length.is_some_and(|length| bytes.len() as u64 >= 8 + u64::from(u32::from_le_bytes(*length)))
+    let length =
+        |at: usize| bytes.get(at..).and_then(|rest| rest.first_chunk()).map(|length| u32::from_le_bytes(*length));
+    let Some(all) = length(4) else { return false };
+    let (end, mut at) = (8 + u64::from(all), 12u64);
+    while let Some(length) = length(at as usize + 4).filter(|_| at + 8 <= end) {
+        at += 8 + u64::from(length);
+        if at > bytes.len() as u64 {
+            return false;
+        }
+        at += at % 2;
+    }
+    bytes.len() as u64 >= end
 }
 
 /// The decoder is called without `image`, which takes damaged scans for grey areas.

@@ -310,6 +310,23 @@ fn lossy_webp() {
 }
 
 #[test]
+fn a_webp_holds_what_its_chunks_claim() {
+    // VP8X, the pixels, and EXIF data of a length that no file has: the decoder would make room for it.
+    let lossless = sample(WEBP_LOSSLESS);
+    let pixels = &lossless[12..];
+    let extended = |exif: u32| {
+        let head = [&b"VP8X"[..], &10u32.to_le_bytes(), &[8, 0, 0, 0, 15, 0, 0, 7, 0, 0]].concat();
+        let exif = [&b"EXIF"[..], &exif.to_le_bytes(), &[0; 4]].concat();
+        let body = [&b"WEBP"[..], &head, pixels, &exif].concat();
+        [&b"RIFF"[..], &(body.len() as u32).to_le_bytes(), &body].concat()
+    };
+    assert!(webp_is_whole(&lossless) && webp_is_whole(&extended(4)));
+    for claimed in [5, 1 << 20, 1 << 31, u32::MAX] {
+        assert_eq!(decode(&extended(claimed), 3).unwrap_err(), "the WebP is cut short", "{claimed}");
+    }
+}
+
+#[test]
 fn ink_becomes_light() {
     // (255 - C) (255 - K) / 255 of (0, 0, 0, 0), (255, 0, 0, 0) and (100, 50, 0, 51).
     let expected = [255, 255, 255, 0, 255, 255, 124, 164, 204];
