@@ -1,5 +1,7 @@
 //! Image files → pictures of eight bits, one or three channels, of the size that is wanted.
 
+mod whole;
+
 use std::io::{Cursor, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -18,6 +20,8 @@ use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
+
+use whole::{jpeg_is_whole, png_is_whole, tiff_is_whole, webp_is_whole};
 
 /// The formats that are read, in messages.
 pub(super) const FORMATS: &str = "PNG, JPEG, WebP, BMP, GIF or TIFF";
@@ -117,6 +121,7 @@ fn decode_any(bytes: &[u8]) -> Decoded {
         Ok(ImageFormat::WebP) => read("WebP", WebPDecoder::new(file()), usize::MAX),
         Ok(ImageFormat::Bmp) => read("BMP", BmpDecoder::new(file()), most(BMP_PIXELS_A_BYTE)),
         Ok(ImageFormat::Gif) => read("GIF", GifDecoder::new(file()), most(GIF_PIXELS_A_BYTE)),
+        Ok(ImageFormat::Tiff) if !tiff_is_whole(bytes) => Err("the TIFF is cut short".into()),
         Ok(ImageFormat::Tiff) => read("TIFF", TiffDecoder::new(file()), most(DEFLATE_PIXELS_A_BYTE)),
         _ if bytes.is_empty() => Err("empty".into()),
         _ => Err(match bytes.get(4..12) {
@@ -233,37 +238,6 @@ fn on_black(pixels: &[u8], channels: usize) -> Vec<u8> {
     opaque
 }
 
-/// Whether the file goes on to its last chunk, which stands behind the pixels. A chunk is its length, its name, so many
-/// bytes and their checksum.
-fn png_is_whole(bytes: &[u8]) -> bool {
-    let mut rest = bytes.get(8..).unwrap_or_default();
-    while let Some((&[a, b, c, d, name @ ..], _)) = rest.split_first_chunk::<8>() {
-        let Some(next) = rest.get(12 + u32::from_be_bytes([a, b, c, d]) as usize..) else { return false };
-        if &name == b"IEND" {
-            return true;
-        }
-        rest = next;
-    }
-    false
-}
-
-/// Whether the file is as long as its header and each of its chunks say: the decoder makes room for what a chunk claims to hold
-/// before it looks whether that is there. A chunk is its name, its length, so many bytes and one more where they are odd.
-fn webp_is_whole(bytes: &[u8]) -> bool {
-    let length =
-        |at: usize| bytes.get(at..).and_then(|rest| rest.first_chunk()).map(|length| u32::from_le_bytes(*length));
-    let Some(all) = length(4) else { return false };
-    let (end, mut at) = (8 + u64::from(all), 12u64);
-    while let Some(length) = length(at as usize + 4).filter(|_| at + 8 <= end) {
-        at += 8 + u64::from(length);
-        if at > bytes.len() as u64 {
-            return false;
-        }
-        at += at % 2;
-    }
-    bytes.len() as u64 >= end
-}
-
 /// The decoder is called without `image`, which takes damaged scans for grey areas.
 fn decode_jpeg(bytes: &[u8]) -> Decoded {
     if !jpeg_is_whole(bytes) {
@@ -295,29 +269,6 @@ fn decode_jpeg(bytes: &[u8]) -> Decoded {
         _ => RgbImage::from_raw(width, height, pixels).map(DynamicImage::from),
     };
     eight_bits(image.ok_or("damaged JPEG")?, orientation.unwrap_or(Orientation::NoTransforms), inked)
-}
-
-/// Whether the file goes on to the marker of its end. The decoder does not miss the end of the last rows.
-///
-/// A JPEG is a chain of segments, `ff marker length …`; after the one that starts a scan come coded bytes, in which `ff`
-/// is followed by 0 or by a restart marker until the next segment begins.
-fn jpeg_is_whole(bytes: &[u8]) -> bool {
-    let mut place = 2;
-    loop {
-        // Coded bytes and fillers, up to a marker.
-        let marker = loop {
-            match (bytes.get(place), bytes.get(place + 1)) {
-                (Some(0xff), Some(&marker)) if !matches!(marker, 0 | 0xff | 0xd0..=0xd7) => break marker,
-                (Some(_), Some(_)) => place += 1,
-                _ => return false,
-            }
-        };
-        if marker == 0xd9 {
-            return true;
-        }
-        let (Some(&high), Some(&low)) = (bytes.get(place + 2), bytes.get(place + 3)) else { return false };
-        place += 2 + usize::from(u16::from_be_bytes([high, low]));
-    }
 }
 
 impl Picture {

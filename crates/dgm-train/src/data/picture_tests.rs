@@ -327,6 +327,22 @@ fn a_webp_holds_what_its_chunks_claim() {
 }
 
 #[test]
+fn a_tiff_holds_what_its_tags_claim() {
+    for name in [TIFF_CMYK, TIFF_FLOAT] {
+        let file = sample(name);
+        assert!(tiff_is_whole(&file));
+        // The number of values of each tag in turn, of which the decoder would make room for five million.
+        let start = u32::from_le_bytes(file[4..8].try_into().unwrap()) as usize;
+        for tag in 0..usize::from(u16::from_le_bytes(file[start..start + 2].try_into().unwrap())) {
+            let mut claims = file.clone();
+            claims[start + 2 + 12 * tag + 4..][..4].copy_from_slice(&5_000_000u32.to_le_bytes());
+            assert_eq!(decode(&claims, 3).unwrap_err(), "the TIFF is cut short", "tag {tag}");
+        }
+    }
+    assert!(!tiff_is_whole(b"MM\0*\0\0\0\x08") && !tiff_is_whole(b"II+\0\x08\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff"));
+}
+
+#[test]
 fn ink_becomes_light() {
     // (255 - C) (255 - K) / 255 of (0, 0, 0, 0), (255, 0, 0, 0) and (100, 50, 0, 51).
     let expected = [255, 255, 255, 0, 255, 255, 124, 164, 204];
