@@ -1,11 +1,10 @@
 //! Conditional density of a short target given a condition: a trunk and a head, p(y | c) = likelihood(y; MLP(c)).
 
-use crate::autoregressive::{Autoregressive, Steps};
 use crate::data::{Batch, DataSpec};
 use crate::error::{ModelError, chain};
 use crate::layers::{Mlp, Mode, condition_of, linear};
 use crate::likelihood::{Likelihood, LikelihoodKind};
-use crate::traits::{Density, Generate, Model, Train, Weights};
+use crate::traits::{Autoregressive, Density, Estimator, Generate, Model, Steps, Train, Training, Weights};
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
@@ -84,7 +83,7 @@ pub struct ConditionalMlp {
 
 impl ConditionalMlp {
     /// The likelihood's parameters `[batch, event, parameters]` for each row of the condition.
-    fn parameters(&self, condition: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<3> {
+    fn head_outputs(&self, condition: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<3> {
         // `init` refuses data with no condition, so its width is that of the inputs.
         let empty = Tensor::zeros([0, self.spec.condition_width()], &self.head.weight.val().device());
         let inputs = condition_of(&self.spec, condition).unwrap_or(empty);
@@ -94,7 +93,7 @@ impl ConditionalMlp {
     }
 
     fn elementwise(&self, batch: &Batch, mode: &mut Mode) -> Tensor<2> {
-        let parameters = self.parameters(batch.condition.as_ref(), mode);
+        let parameters = self.head_outputs(batch.condition.as_ref(), mode);
         fill_padding(self.likelihood.log_prob(parameters, batch.target.clone()), batch.mask.as_ref())
     }
 }
@@ -106,8 +105,8 @@ impl Train for ConditionalMlp {
 }
 
 impl Density for ConditionalMlp {
-    fn is_exact(&self) -> bool {
-        true
+    fn estimator(&self) -> Estimator {
+        Estimator::Exact
     }
 
     fn log_prob(&self, batch: &Batch, _: &mut Stream) -> Tensor<1> {
@@ -130,12 +129,16 @@ impl Autoregressive for ConditionalMlp {
         self.head.weight.val().device()
     }
 
-    fn conditionals(&self, _: Tensor<2>, condition: Option<&Tensor<2>>) -> Tensor<3> {
-        self.parameters(condition, &mut Mode::Evaluate)
+    fn order(&self) -> Vec<usize> {
+        (0..self.spec.event()).collect()
+    }
+
+    fn parameters(&self, _: Tensor<2>, condition: Option<&Tensor<2>>) -> Tensor<3> {
+        self.head_outputs(condition, &mut Mode::Evaluate)
     }
 
     fn start(&self, _: usize, condition: Option<&Tensor<2>>) -> Box<dyn Steps + '_> {
-        let parameters = self.parameters(condition, &mut Mode::Evaluate);
+        let parameters = self.head_outputs(condition, &mut Mode::Evaluate);
         Box::new(Independent { parameters, places: self.order().into_iter() })
     }
 }
@@ -156,7 +159,7 @@ impl Steps for Independent {
 
 impl Generate for ConditionalMlp {
     fn generate(&self, _: usize, condition: Option<Tensor<2>>, noise: &mut Stream) -> Tensor<2> {
-        self.likelihood.sample(self.parameters(condition.as_ref(), &mut Mode::Evaluate), noise)
+        self.likelihood.sample(self.head_outputs(condition.as_ref(), &mut Mode::Evaluate), noise)
     }
 }
 
@@ -165,11 +168,19 @@ impl Model for ConditionalMlp {
         &self.spec
     }
 
-    fn as_generate(&self) -> Option<&dyn Generate> {
+    fn training(&self) -> Training<'_> {
+        Training::Gradient(self)
+    }
+
+    fn density(&self) -> Option<&dyn Density> {
         Some(self)
     }
 
-    fn as_autoregressive(&self) -> Option<&dyn Autoregressive> {
+    fn generator(&self) -> Option<&dyn Generate> {
+        Some(self)
+    }
+
+    fn conditionals(&self) -> Option<&dyn Autoregressive> {
         Some(self)
     }
 }

@@ -2,12 +2,12 @@
 
 mod autoregressive;
 
-use crate::autoregressive::{Autoregressive, sampling};
+use crate::autoregressive::sampling;
 use crate::data::{Batch, DataSpec};
 use crate::error::ModelError;
 use crate::likelihood::{Choice, Likelihood, log_mean_exp};
 use crate::registry::AnyModel;
-use crate::traits::{Density, Generate, Model, Represent, Train, Weights};
+use crate::traits::{Autoregressive, Density, Estimator, Generate, Latent, Model, Represent, Train, Training, Weights};
 use burn::tensor::{Int, Tensor};
 use dgm_core::objective::{Objective, fill_padding, sum_event};
 use dgm_core::random::Stream;
@@ -51,8 +51,8 @@ impl Ensemble {
             return Err(ModelError::Data("an ensemble of 0 models; expected one at least; give one".into()));
         };
         let rest: Vec<AnyModel> = members.collect();
-        let spec = first.as_model().spec();
-        match rest.iter().position(|member| member.as_model().spec() != spec) {
+        let spec = first.spec();
+        match rest.iter().position(|member| member.spec() != spec) {
             None => Ok(Self::of(first, rest)),
             Some(other) => Err(ModelError::Data(format!(
                 "members 0 and {} of an ensemble were built for different data; expected one description of the data; build them for the same data",
@@ -62,7 +62,7 @@ impl Ensemble {
     }
 
     fn of(first: AnyModel, rest: Vec<AnyModel>) -> Self {
-        let likelihood = |model: &AnyModel| Some(model.as_model().as_autoregressive()?.likelihood().clone());
+        let likelihood = |model: &AnyModel| Some(model.conditionals()?.likelihood().clone());
         let members: Option<_> = std::iter::once(&first).chain(&rest).map(likelihood).collect();
         let mixed = members.map(|members| Likelihood::Mixture { members });
         Self { first, rest, mixed }
@@ -80,11 +80,11 @@ impl Ensemble {
 
     /// The only member, where there is one only.
     fn single(&self) -> Option<&dyn Model> {
-        self.rest.is_empty().then(|| self.first.as_model())
+        self.rest.is_empty().then_some(&self.first as &dyn Model)
     }
 
     fn models(&self) -> impl Iterator<Item = &dyn Model> {
-        self.members().map(AnyModel::as_model)
+        self.members().map(|member| member as &dyn Model)
     }
 }
 
@@ -95,9 +95,12 @@ impl Train for Ensemble {
             loss: sum.loss + next.loss,
             terms: sum.terms.into_iter().zip(next.terms).map(|((name, a), (_, b))| (name, a + b)).collect(),
         };
-        let first = self.first.as_model().objective(batch, weights, noise);
-        let all =
-            self.rest.iter().fold(first, |all, member| sum(all, member.as_model().objective(batch, weights, noise)));
+        let of = |model: &dyn Model, noise: &mut Stream| {
+            let Training::Gradient(train) = model.training();
+            train.objective(batch, weights, noise)
+        };
+        let first = of(&self.first, noise);
+        let all = self.rest.iter().fold(first, |all, member| sum(all, of(member, noise)));
         let count = self.count() as f64;
         Objective {
             loss: all.loss.div_scalar(count),
@@ -106,14 +109,27 @@ impl Train for Ensemble {
     }
 }
 
+impl Ensemble {
+    /// The members' densities, where [`Model::density`] gives the ensemble's: all have one.
+    fn densities(&self) -> impl Iterator<Item = &dyn Density> {
+        self.models().filter_map(Model::density)
+    }
+}
+
 impl Density for Ensemble {
-    /// Whether every member's is.
-    fn is_exact(&self) -> bool {
-        self.models().all(Density::is_exact)
+    /// Exact where every member's is. Of bounds, one importance weight of each member.
+    fn estimator(&self) -> Estimator {
+        if let Some(member) = self.single().and_then(Model::density) {
+            return member.estimator();
+        }
+        match self.densities().all(|density| density.estimator().is_exact()) {
+            true => Estimator::Exact,
+            false => Estimator::LowerBound { computed: "one importance weight of each member" },
+        }
     }
 
     fn log_prob(&self, batch: &Batch, noise: &mut Stream) -> Tensor<1> {
-        if let Some(member) = self.single() {
+        if let Some(member) = self.single().and_then(Model::density) {
             return member.log_prob(batch, noise);
         }
         match self.log_prob_elementwise(batch) {
@@ -124,22 +140,25 @@ impl Density for Ensemble {
 
     fn log_prob_elementwise(&self, batch: &Batch) -> Option<Tensor<2>> {
         if let Some(member) = self.single() {
-            return member.log_prob_elementwise(batch);
+            return member.density()?.log_prob_elementwise(batch);
         }
-        let factors: Option<_> = self.models().map(|model| model.log_prob_elementwise(batch)).collect();
+        let factors: Option<_> = self.densities().map(|density| density.log_prob_elementwise(batch)).collect();
         let mixed = log_mean_exp(factors?);
         Some(fill_padding(mixed, batch.mask.as_ref()))
     }
+}
 
-    /// Of members whose factors can be mixed, log p(x | c) itself; otherwise log (1/K) Σ_k w_k.
+impl Latent for Ensemble {
+    /// log (1/K) Σ_k w_k, in which an exact member's weight is p_k(x | c) itself.
     fn log_weight(&self, batch: &Batch, noise: &mut Stream) -> Tensor<1> {
-        if let Some(member) = self.single() {
+        if let Some(member) = self.single().and_then(Model::latent) {
             return member.log_weight(batch, noise);
         }
-        if let Some(factors) = self.log_prob_elementwise(batch) {
-            return sum_event(factors);
-        }
-        log_mean_exp(self.models().map(|model| model.log_weight(batch, noise)).collect())
+        let weight = |model: &dyn Model, noise: &mut Stream| match model.latent() {
+            Some(latent) => Some(latent.log_weight(batch, noise)),
+            None => Some(model.density()?.log_prob(batch, noise)),
+        };
+        log_mean_exp(self.models().filter_map(|model| weight(model, noise)).collect())
     }
 }
 
@@ -147,10 +166,10 @@ impl Generate for Ensemble {
     /// As the density mixes: number by number where the members say their factors, each number from a member of its own, all
     /// equally probable; otherwise whole examples, each that of a member.
     fn generate(&self, n: usize, condition: Option<Tensor<2>>, noise: &mut Stream) -> Tensor<2> {
-        if let Some(member) = self.single().and_then(Model::as_generate) {
+        if let Some(member) = self.single().and_then(Model::generator) {
             return member.generate(n, condition, noise);
         }
-        match self.as_autoregressive() {
+        match Model::conditionals(self) {
             Some(mixture) => sampling::draw(mixture, n, condition.as_ref(), &Choice::default(), noise),
             None => self.generate_by_members(n, condition, noise),
         }
@@ -162,7 +181,7 @@ impl Ensemble {
     fn generate_by_members(&self, n: usize, condition: Option<Tensor<2>>, noise: &mut Stream) -> Tensor<2> {
         let of: Vec<usize> = (0..n).map(|_| noise.below(self.count() as u32) as usize).collect();
         let (mut order, mut parts) = (Vec::with_capacity(n), Vec::new());
-        for (index, generator) in self.models().enumerate().filter_map(|(i, model)| Some((i, model.as_generate()?))) {
+        for (index, generator) in self.models().enumerate().filter_map(|(i, model)| Some((i, model.generator()?))) {
             let rows: Vec<usize> = (0..n).filter(|&row| of.get(row) == Some(&index)).collect();
             if rows.is_empty() {
                 continue;
@@ -187,24 +206,45 @@ fn picked(values: Tensor<2>, rows: &[usize]) -> Tensor<2> {
 
 impl Model for Ensemble {
     fn spec(&self) -> &DataSpec {
-        self.first.as_model().spec()
+        self.first.spec()
     }
 
-    fn as_generate(&self) -> Option<&dyn Generate> {
-        self.models().all(|model| model.as_generate().is_some()).then_some(self)
+    fn training(&self) -> Training<'_> {
+        Training::Gradient(self)
     }
 
-    fn as_autoregressive(&self) -> Option<&dyn Autoregressive> {
+    fn name(&self) -> &str {
+        self.first.name()
+    }
+
+    /// Where every member has one.
+    fn density(&self) -> Option<&dyn Density> {
+        self.models().all(|model| model.density().is_some()).then_some(self)
+    }
+
+    /// Where every member is one.
+    fn generator(&self) -> Option<&dyn Generate> {
+        self.models().all(|model| model.generator().is_some()).then_some(self)
+    }
+
+    /// Of a single member: codes of different members have no mean.
+    fn encoder(&self) -> Option<&dyn Represent> {
+        self.single().and_then(Model::encoder)
+    }
+
+    /// Where every member has them.
+    fn conditionals(&self) -> Option<&dyn Autoregressive> {
         match self.single() {
-            Some(member) => member.as_autoregressive(),
+            Some(member) => member.conditionals(),
             None if self.mixed.is_some() => Some(self),
             None => None,
         }
     }
 
-    /// Of a single member: codes of different members have no mean.
-    fn as_represent(&self) -> Option<&dyn Represent> {
-        self.single().and_then(Model::as_represent)
+    /// Where a member is a bound: of exact densities there is nothing to weigh.
+    fn latent(&self) -> Option<&dyn Latent> {
+        let bounded = self.models().any(|model| model.latent().is_some());
+        (bounded && self.density().is_some()).then_some(self)
     }
 }
 

@@ -26,6 +26,18 @@ pub enum ModelError {
     /// A model for other data.
     #[error("{0}")]
     Data(String),
+    /// A model that cannot do what was asked of it.
+    #[error("a model of the kind \"{kind}\" cannot {wanted}; it can {can}; take a model.kind that can: {kinds}")]
+    Lacks {
+        /// The kind of the model.
+        kind: String,
+        /// What was asked.
+        wanted: &'static str,
+        /// What it can do.
+        can: String,
+        /// Kinds of models that can do what was asked.
+        kinds: String,
+    },
 }
 
 impl ModelError {
@@ -34,7 +46,7 @@ impl ModelError {
         match self {
             Self::OutOfRange { key, .. } => Some(key),
             Self::Likelihood { .. } => Some("likelihood"),
-            Self::Data(_) => None,
+            Self::Data(_) | Self::Lacks { .. } => None,
         }
     }
 

@@ -1,13 +1,14 @@
 //! Deep generative models as Burn modules.
 //!
-//! A model is a density of a target given an optional condition, p(x | c). What it can do is said by three small traits:
-//! [`Generate`] draws, [`Density`] scores, [`Represent`] encodes; [`Train`] turns a batch into a loss. Configurations
-//! are plain data ([`ModelConfig`]); one and a [`DataSpec`] make a model.
+//! A model is about a target given an optional condition, p(x | c). What it can do is said by small traits, each independent of
+//! the others: [`Generate`] samples, [`Density`] scores, [`Represent`] encodes; [`Train`] turns a batch into a loss. Configurations
+//! are plain data ([`ModelConfig`]); one and a [`DataSpec`] make a [`Model`], whose getters give what it can do.
 
 // Files of tests that other crates' tests share name this crate as they do.
 #[cfg(test)]
 extern crate self as dgm_models;
 
+pub mod capability;
 pub mod data;
 pub mod ensemble;
 pub mod likelihood;
@@ -25,10 +26,13 @@ mod layers;
 mod testing;
 mod traits;
 
-pub use autoregressive::{Autoregressive, causal_conv, pixel_cnn, transformer};
+pub use autoregressive::{causal_conv, pixel_cnn, transformer};
+pub use capability::Capability;
 pub use data::{Batch, ConditionSpec, DataSpec, Scale, Values};
 pub use ensemble::Ensemble;
 pub use error::ModelError;
 pub use layers::TapConv;
 pub use registry::{AnyModel, ModelConfig};
-pub use traits::{Density, Generate, Model, Represent, Train, Weights};
+pub use traits::{
+    Autoregressive, Density, Estimator, Generate, Latent, Model, Represent, Steps, Train, Training, Weights,
+};

@@ -54,6 +54,7 @@ mod tests {
     use crate::data::{ConditionSpec, DataSpec, Scale, Values};
     use crate::registry::{AnyModel, ModelConfig};
     use crate::testing::rounding::{rounding, tolerance};
+    use crate::traits::{Estimator, Model};
     use burn::tensor::{Device, TensorData};
     use dgm_core::random::Seed;
 
@@ -65,8 +66,8 @@ mod tests {
     struct ByHand;
 
     impl Density for ByHand {
-        fn is_exact(&self) -> bool {
-            true
+        fn estimator(&self) -> Estimator {
+            Estimator::Exact
         }
 
         fn log_prob(&self, batch: &Batch, _: &mut Stream) -> Tensor<1> {
@@ -141,7 +142,8 @@ mod tests {
                 ..Batch::new(Tensor::from_data(TensorData::new(all, [81, 4]), &Device::flex()))
             };
             let prior = log_prior(&[5, 0, 2]);
-            let joint = |model: &AnyModel| log_joint(model.as_model(), &prior, &batch, &mut Seed(0).stream("noise", 0));
+            let joint =
+                |model: &AnyModel| log_joint(model.density().unwrap(), &prior, &batch, &mut Seed(0).stream("noise", 0));
             let probabilities = |joint: Tensor<2>| joint.into_data().iter::<f64>().map(f64::exp).collect::<Vec<_>>();
             // Conditionals of targets that begin alike are computed in sums of other groups, of 6 places of 8 channels and
             // more; each is normalised to its levels and a dozen operations.

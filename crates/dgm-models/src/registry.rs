@@ -1,15 +1,16 @@
-//! Every model that this crate knows: one line each.
+//! Every model that this crate knows: one line each, with what it can do.
 
+use crate::capability::Capability;
 use crate::data::DataSpec;
 use crate::error::ModelError;
-use crate::traits::Model;
+use crate::traits::{Autoregressive, Density, Generate, Latent, Model, Represent, Training};
 use burn::module::Module;
 use burn::tensor::Device;
 use dgm_core::random::Stream;
 use serde::{Deserialize, Deserializer, Serialize};
 
 macro_rules! registry {
-    ($($kind:literal => $module:ident :: $model:ident ($config:ident)),+ $(,)?) => {
+    ($($kind:literal => $module:ident :: $model:ident ($config:ident) [$($capability:ident),+]),+ $(,)?) => {
         /// A model's configuration: the table `[model]`, whose key `kind` picks the variant.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "kind")]
@@ -24,6 +25,12 @@ macro_rules! registry {
         impl ModelConfig {
             /// The names that `kind` may have.
             pub const KINDS: &[&str] = &[$($kind),+];
+
+            /// The kinds whose models have this capability.
+            pub fn that_can(wanted: Capability) -> impl Iterator<Item = &'static str> {
+                const CAN: &[(&str, &[Capability])] = &[$(($kind, &[$(Capability::$capability),+])),+];
+                CAN.iter().filter(move |(_, can)| can.contains(&wanted)).map(|(kind, _)| *kind)
+            }
 
             /// Reads the keys of the model `kind` (the table without the key `kind` itself).
             /// `None`: there is no model of that name.
@@ -65,18 +72,102 @@ macro_rules! registry {
         }
 
         impl AnyModel {
-            /// What the model can do.
-            pub fn as_model(&self) -> &dyn Model {
+            /// The model by itself.
+            fn inner(&self) -> &dyn Model {
                 match self { $(Self::$model(model) => model,)+ }
+            }
+
+            fn kind(&self) -> &'static str {
+                match self { $(Self::$model(_) => $kind,)+ }
             }
         }
     };
 }
 
 registry! {
-    "conditional_mlp" => conditional_mlp::ConditionalMlp(ConditionalMlpConfig),
-    "vae" => vae::Vae(VaeConfig),
-    "causal_conv" => causal_conv::CausalConv(CausalConvConfig),
-    "pixel_cnn" => pixel_cnn::PixelCnn(PixelCnnConfig),
-    "transformer" => transformer::Transformer(TransformerConfig),
+    "conditional_mlp" => conditional_mlp::ConditionalMlp(ConditionalMlpConfig) [Density, Generate, Autoregressive],
+    "vae" => vae::Vae(VaeConfig) [Density, Generate, Represent, Latent],
+    "causal_conv" => causal_conv::CausalConv(CausalConvConfig) [Density, Generate, Autoregressive],
+    "pixel_cnn" => pixel_cnn::PixelCnn(PixelCnnConfig) [Density, Generate, Autoregressive],
+    "transformer" => transformer::Transformer(TransformerConfig) [Density, Generate, Autoregressive],
+}
+
+/// What the model of its kind can do.
+impl Model for AnyModel {
+    fn spec(&self) -> &DataSpec {
+        self.inner().spec()
+    }
+
+    fn training(&self) -> Training<'_> {
+        self.inner().training()
+    }
+
+    fn name(&self) -> &str {
+        self.kind()
+    }
+
+    fn density(&self) -> Option<&dyn Density> {
+        self.inner().density()
+    }
+
+    fn generator(&self) -> Option<&dyn Generate> {
+        self.inner().generator()
+    }
+
+    fn encoder(&self) -> Option<&dyn Represent> {
+        self.inner().encoder()
+    }
+
+    fn conditionals(&self) -> Option<&dyn Autoregressive> {
+        self.inner().conditionals()
+    }
+
+    fn latent(&self) -> Option<&dyn Latent> {
+        self.inner().latent()
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::capability::require;
+    use crate::data::{ConditionSpec, Scale, Values};
+    use dgm_core::random::Seed;
+
+    /// A model of this kind with the defaults of its configuration, for the first of some data that it is for.
+    fn model(kind: &str) -> AnyModel {
+        let condition = ConditionSpec { scale: Scale::identity(2), classes: None, told: 0 };
+        let data = [
+            DataSpec { shape: [1, 2, 2], values: Values::Levels(4), condition: None },
+            DataSpec { shape: [1, 1, 1], values: Values::Real(Scale::identity(1)), condition: Some(condition) },
+        ];
+        let config: ModelConfig = serde_json::from_value(serde_json::json!({ "kind": kind })).unwrap();
+        let init = |spec| config.init(spec, &mut Seed(0).stream("weights", 0), &Device::flex()).ok();
+        data.iter().find_map(init).unwrap()
+    }
+
+    #[test]
+    fn every_kind_can_do_what_its_line_says() {
+        for &kind in ModelConfig::KINDS {
+            let model = model(kind);
+            assert_eq!(model.name(), kind);
+            for capability in Capability::ALL {
+                let says = ModelConfig::that_can(capability).any(|one| one == kind);
+                assert_eq!(capability.is_of(&model), says, "{kind} {capability:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_model_that_lacks_a_capability_says_what_it_can_do() {
+        let vae = model("vae");
+        let error = require(vae.conditionals(), Capability::Autoregressive, &vae).err().unwrap().to_string();
+        assert_eq!(
+            error,
+            "a model of the kind \"vae\" cannot sample position by position; it can score examples, sample, encode examples, weigh latent \
+             samples; take a model.kind that can: \"conditional_mlp\", \"causal_conv\", \"pixel_cnn\", \"transformer\""
+        );
+        assert!(require(vae.density(), Capability::Density, &vae).is_ok());
+    }
 }

@@ -1,10 +1,60 @@
-//! What a model can do: learn, draw, score, represent.
+//! What a model can do: each ability is a trait of its own, and a [`Model`] has those that it can do.
 
-use crate::autoregressive::Autoregressive;
 use crate::data::{Batch, DataSpec};
-use burn::tensor::Tensor;
+use crate::likelihood::Likelihood;
+use burn::tensor::{Device, Tensor};
 use dgm_core::objective::Objective;
 use dgm_core::random::Stream;
+
+/// What every registered model is: built for some data, trained in some way, and able to do what its getters give.
+///
+/// Nothing but [`spec`](Self::spec) and [`training`](Self::training) is required. A command asks for the capability that it needs;
+/// [`capability::require`](crate::capability::require) says in one line what a model that lacks it can do instead.
+pub trait Model: Send + Sync {
+    /// The data that the model was built for.
+    fn spec(&self) -> &DataSpec;
+
+    /// How the model learns.
+    fn training(&self) -> Training<'_>;
+
+    /// What messages call the model: the `kind` of a registered one, otherwise the name of its type.
+    fn name(&self) -> &str {
+        let path = std::any::type_name::<Self>();
+        path.split('<').next().and_then(|path| path.rsplit("::").next()).unwrap_or(path)
+    }
+
+    /// The model as a density: evaluate, score, compare.
+    fn density(&self) -> Option<&dyn Density> {
+        None
+    }
+
+    /// The model as a generator: sample.
+    fn generator(&self) -> Option<&dyn Generate> {
+        None
+    }
+
+    /// The model as an encoder: encode, reconstruct, interpolate.
+    fn encoder(&self) -> Option<&dyn Represent> {
+        None
+    }
+
+    /// The model as a product of conditionals: sample position by position, complete.
+    fn conditionals(&self) -> Option<&dyn Autoregressive> {
+        None
+    }
+
+    /// The model as a marginal over latent variables: importance weights.
+    fn latent(&self) -> Option<&dyn Latent> {
+        None
+    }
+}
+
+/// How a model learns.
+#[derive(Clone, Copy)]
+pub enum Training<'a> {
+    /// By gradients of a loss.
+    Gradient(&'a dyn Train),
+}
 
 /// Weights of an objective's terms at one step of training.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,34 +75,53 @@ pub trait Train {
     fn objective(&self, batch: &Batch, weights: Weights, noise: &mut Stream) -> Objective;
 }
 
-/// Draws x, given a condition; what is drawn, and the condition, are as in a [`Batch`]: real numbers standardised.
+/// Samples x, given a condition; samples and condition are as in a [`Batch`]: real numbers standardised.
 pub trait Generate {
-    /// `n` draws `[n, event]`, given a condition `[n, width]` where the model has one.
+    /// `n` samples `[n, event]`, given a condition `[n, width]` where the model has one.
     fn generate(&self, n: usize, condition: Option<Tensor<2>>, noise: &mut Stream) -> Tensor<2>;
+}
+
+/// What [`Density::log_prob`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Estimator {
+    /// The log-likelihood itself.
+    Exact,
+    /// An unbiased one-sample estimate of a lower bound of the log-likelihood (the ELBO).
+    LowerBound {
+        /// How the bound is computed, as it stands beside a result: `"KL in closed form"`.
+        computed: &'static str,
+    },
+}
+
+impl Estimator {
+    /// Whether it is the log-likelihood itself.
+    pub fn is_exact(self) -> bool {
+        self == Self::Exact
+    }
 }
 
 /// How probable is x, given a condition?
 pub trait Density {
-    /// Whether [`log_prob`](Self::log_prob) is the log-likelihood itself; if not, it is an unbiased one-sample estimate
-    /// of a lower bound (the ELBO).
-    fn is_exact(&self) -> bool;
+    /// What [`log_prob`](Self::log_prob) is.
+    fn estimator(&self) -> Estimator;
 
-    /// log p(x | c) of each example in nats, `[batch]`, with every constant, in the units of the data; dropout is off.
+    /// log p(x | c) of each example in nats, `[batch]`, with every constant, in the units of the data; dropout is off. Where the
+    /// estimator is a bound, one sample of it.
     fn log_prob(&self, batch: &Batch, noise: &mut Stream) -> Tensor<1>;
 
-    /// log p of each number of the target, given those that come before it in the model's order, `[batch, event]`: 0 where the
+    /// log p of each dimension of the target, given those that come before it in the model's order, `[batch, event]`: 0 where the
     /// mask is 0, and their sum is [`log_prob`](Self::log_prob). `None`: the model has no such factors.
     fn log_prob_elementwise(&self, _: &Batch) -> Option<Tensor<2>> {
         None
     }
+}
 
-    /// One log-weight log p(x, z | c) − log q(z | x, c) for each example, `[batch]`, z drawn from q. The log-mean-exp of
-    /// k of them is the importance-weighted bound of log p(x | c), which rises to it with k.
-    ///
-    /// For an exact model, log p(x | c) itself.
-    fn log_weight(&self, batch: &Batch, noise: &mut Stream) -> Tensor<1> {
-        self.log_prob(batch, noise)
-    }
+/// p(x | c) = ∫ p(x, z | c) dz over latent variables z, with an approximate posterior q(z | x, c).
+pub trait Latent {
+    /// One log-weight log p(x, z | c) − log q(z | x, c) for each example, `[batch]`, in nats, z sampled from q. The log-mean-exp
+    /// of k of them is the importance-weighted bound of log p(x | c), which rises to it with k
+    /// (Burda, Grosse and Salakhutdinov 2016, eq. 8).
+    fn log_weight(&self, batch: &Batch, noise: &mut Stream) -> Tensor<1>;
 }
 
 /// What is x, in few numbers?
@@ -64,23 +133,31 @@ pub trait Represent {
     fn decode(&self, code: Tensor<2>, condition: Option<Tensor<2>>) -> Tensor<2>;
 }
 
-/// A model as commands see it: they ask for what they need, and get `None` from a model that lacks it.
-pub trait Model: Train + Density {
-    /// The data that the model was built for.
-    fn spec(&self) -> &DataSpec;
+/// A density that is a product of conditionals in a fixed order of the target's dimensions.
+pub trait Autoregressive {
+    /// The likelihood of each dimension given those before.
+    fn likelihood(&self) -> &Likelihood;
 
-    /// The model as a generator.
-    fn as_generate(&self) -> Option<&dyn Generate> {
-        None
-    }
+    /// The device of the weights.
+    fn device(&self) -> Device;
 
-    /// The model as a product of conditionals, which may be drawn from number by number.
-    fn as_autoregressive(&self) -> Option<&dyn Autoregressive> {
-        None
-    }
+    /// The dimensions of the target in the order in which they depend on each other.
+    fn order(&self) -> Vec<usize>;
 
-    /// The model as an encoder.
-    fn as_represent(&self) -> Option<&dyn Represent> {
-        None
-    }
+    /// The parameters of every conditional at once, x `[n, event]` → `[n, event, parameters]`: those of a dimension depend on
+    /// the dimensions before it in [`order`](Self::order), on its position and on the condition alone.
+    fn parameters(&self, x: Tensor<2>, condition: Option<&Tensor<2>>) -> Tensor<3>;
+
+    /// The same one dimension after the other, for `n` examples at once.
+    fn start(&self, n: usize, condition: Option<&Tensor<2>>) -> Box<dyn Steps + '_>;
+}
+
+/// An [`Autoregressive`] model that goes from dimension to dimension, at the cost of one position each.
+pub trait Steps {
+    /// The parameters `[n, 1, parameters]` of the next dimension's conditional, given the value `[n, 1]` of the one before,
+    /// which is `None` for the first.
+    ///
+    /// # Panics
+    /// If there is no next dimension.
+    fn next(&mut self, previous: Option<Tensor<2>>) -> Tensor<3>;
 }

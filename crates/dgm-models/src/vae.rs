@@ -4,7 +4,7 @@ use crate::data::{Batch, DataSpec};
 use crate::error::{ModelError, chain};
 use crate::layers::{Mlp, Mode, linear, network_target, with_condition};
 use crate::likelihood::{Likelihood, LikelihoodKind};
-use crate::traits::{Density, Generate, Model, Represent, Train, Weights};
+use crate::traits::{Density, Estimator, Generate, Latent, Model, Represent, Train, Training, Weights};
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
@@ -132,8 +132,8 @@ impl Train for Vae {
 }
 
 impl Density for Vae {
-    fn is_exact(&self) -> bool {
-        false
+    fn estimator(&self) -> Estimator {
+        Estimator::LowerBound { computed: "KL in closed form" }
     }
 
     /// One sample of the ELBO, with the KL in closed form.
@@ -142,7 +142,9 @@ impl Density for Vae {
         let z = posterior.sample(noise);
         self.log_likelihood(batch, z, &mut Mode::Evaluate) - sum_event(kl::normal_standard(&posterior))
     }
+}
 
+impl Latent for Vae {
     fn log_weight(&self, batch: &Batch, noise: &mut Stream) -> Tensor<1> {
         let posterior = self.posterior(batch, &mut Mode::Evaluate);
         let z = posterior.sample(noise);
@@ -177,11 +179,23 @@ impl Model for Vae {
         &self.spec
     }
 
-    fn as_generate(&self) -> Option<&dyn Generate> {
+    fn training(&self) -> Training<'_> {
+        Training::Gradient(self)
+    }
+
+    fn density(&self) -> Option<&dyn Density> {
         Some(self)
     }
 
-    fn as_represent(&self) -> Option<&dyn Represent> {
+    fn generator(&self) -> Option<&dyn Generate> {
+        Some(self)
+    }
+
+    fn encoder(&self) -> Option<&dyn Represent> {
+        Some(self)
+    }
+
+    fn latent(&self) -> Option<&dyn Latent> {
         Some(self)
     }
 }

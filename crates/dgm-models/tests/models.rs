@@ -15,8 +15,8 @@ use dgm_models::likelihood::LikelihoodKind;
 use dgm_models::pixel_cnn::PixelCnnConfig;
 use dgm_models::vae::VaeConfig;
 use dgm_models::{
-    Batch, ConditionSpec, DataSpec, Density, Generate, ModelConfig, ModelError, Represent, Scale, Train, Values,
-    Weights,
+    Batch, ConditionSpec, DataSpec, Density, Generate, Latent, Model, ModelConfig, ModelError, Represent, Scale, Train,
+    Values, Weights,
 };
 
 fn device() -> Device {
@@ -141,14 +141,16 @@ fn draws_follow_the_density() {
         let spec = spec([1, 1, 2], Values::Levels(3));
         let model = config.init(&spec, &mut Seed(4).stream("weights", 0), &device()).unwrap();
         let n = 20_000;
-        let generator = model.as_model().as_generate().unwrap();
+        let generator = model.generator().unwrap();
         let drawn = generator.generate(n, None, &mut Seed(5).stream("sampling", 0));
         let mut counts = [0usize; 9];
         let drawn: Vec<f32> = drawn.into_data().iter::<f32>().collect();
         drawn.chunks(2).for_each(|x| counts[(x[0] + 3.0 * x[1]) as usize] += 1);
         let all: Vec<f32> = (0..9).flat_map(|i| [(i % 3) as f32, (i / 3) as f32]).collect();
         let all = Batch::new(Tensor::from_data(TensorData::new(all, [9, 2]), &device()));
-        for (log_prob, count) in host(model.as_model().log_prob(&all, &mut Seed(0).stream("", 0))).iter().zip(counts) {
+        for (log_prob, count) in
+            host(model.density().unwrap().log_prob(&all, &mut Seed(0).stream("", 0))).iter().zip(counts)
+        {
             let (p, n) = (log_prob.exp(), n as f64);
             assert!((count as f64 / n - p).abs() < 5.0 * (p * (1.0 - p) / n).sqrt(), "{config:?}: {count} {p}");
         }
@@ -166,7 +168,7 @@ fn a_label_condition_changes_what_is_drawn_and_scored() {
             let mut one_hot = [[0.0f32; 3]];
             one_hot[0][label] = 1.0;
             let batch = Batch { target: tensor([[0., 1., 2., 3.]]), condition: Some(tensor(one_hot)), mask: None };
-            host(model.as_model().log_prob(&batch, &mut Seed(0).stream("noise", 0)))[0]
+            host(model.density().unwrap().log_prob(&batch, &mut Seed(0).stream("noise", 0)))[0]
         };
         assert_ne!(score(0), score(2), "{kind} does not look at its condition");
     }

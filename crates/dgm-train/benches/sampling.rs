@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor};
 use criterion::{Criterion, criterion_group, criterion_main};
 use dgm_core::random::Seed;
 use dgm_models::autoregressive::sampling::{Choice, draw, draw_naively};
-use dgm_models::{AnyModel, DataSpec, ModelConfig, Values};
+use dgm_models::{AnyModel, DataSpec, Model, ModelConfig, Values};
 use std::time::{Duration, Instant};
 
 // As in the program: tensors come and go, and the system's allocator returns their pages each time.
@@ -24,7 +24,7 @@ fn model(config: &str, shape: [usize; 3], levels: usize) -> AnyModel {
 }
 
 fn compare(c: &mut Criterion, name: &str, n: usize, model: &AnyModel) {
-    let arm = model.as_model().as_autoregressive().expect("an autoregressive model");
+    let arm = model.conditionals().expect("an autoregressive model");
     let noise = || Seed(0).stream("sampling", 0);
     let event = arm.order().len();
     let mut group = c.benchmark_group(name);
@@ -40,7 +40,7 @@ fn compare(c: &mut Criterion, name: &str, n: usize, model: &AnyModel) {
             b.iter_custom(|turns| {
                 let began = Instant::now();
                 for _ in 0..turns {
-                    let parameters = arm.conditionals(Tensor::zeros([n, event], &Device::flex()), None);
+                    let parameters = arm.parameters(Tensor::zeros([n, event], &Device::flex()), None);
                     let [_, _, outputs] = parameters.dims();
                     let here = parameters.slice([0..n, 0..1, 0..outputs]);
                     arm.likelihood().sample_at(here, 0..1, &Choice::default(), &mut noise()).into_data();

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::random::Seed;
 use dgm_models::autoregressive::sampling::{Choice, Given, complete};
+use dgm_models::capability::{self, Capability};
 use dgm_models::{DataSpec, Model, Values};
 use std::ops::{ControlFlow, Range};
 
@@ -60,19 +61,20 @@ pub fn draw(
     drawn: &mut dyn FnMut(u64),
 ) -> Result<Vec<Vec<f64>>> {
     let spec = model.spec();
-    let generator = model
-        .as_generate()
-        .ok_or_else(|| Error::input("this model cannot draw samples; train one of another model.kind"))?;
+    let generator = capability::require(model.generator(), Capability::Generate, model)?;
     let classes = spec.condition.as_ref().and_then(|condition| condition.classes);
     if let (Some(label), None) = (wanted.label, classes) {
         return Err(Error::input(format!("--label {label}: this model is not conditioned on a label; leave it out")));
     }
-    let arm = model.as_autoregressive();
-    if arm.is_none() && (wanted.choice != Choice::default() || wanted.beginning.is_some()) {
-        return Err(Error::input(
-            "--temperature, --top-k, --top-p and --complete go number by number, and this model is not autoregressive; leave them out",
-        ));
-    }
+    let arm = match wanted.choice != Choice::default() || wanted.beginning.is_some() {
+        true => {
+            let arm = capability::require(model.conditionals(), Capability::Autoregressive, model);
+            Some(arm.map_err(|error| {
+                Error::input(format!("--temperature, --top-k, --top-p and --complete: {error}, or leave them out"))
+            })?)
+        }
+        false => model.conditionals(),
+    };
     let cuts = wanted.choice.top_k.is_some() || wanted.choice.top_p.is_some();
     if cuts && matches!(spec.values, Values::Real(_)) {
         return Err(Error::input(

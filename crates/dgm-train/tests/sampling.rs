@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use common::{dgm, run, run_fails, run_ok};
 use dgm_core::random::Seed;
 use dgm_models::autoregressive::sampling::{Choice, draw, log_prob_stepwise};
-use dgm_models::{AnyModel, Batch};
+use dgm_models::{AnyModel, Batch, Model};
 use dgm_train::run_folder::RunFolder;
 use rounding::{assert_drawn, largest, rounding, tolerance};
 use std::path::Path;
@@ -47,7 +47,7 @@ fn incremental_draws_of_trained_models_are_those_of_the_naive_loop() {
         let run = RunFolder::open(&folder.path().join("run")).unwrap();
         let (config, spec) = (run.config().unwrap(), run.provenance().unwrap().spec);
         let model = run.best_model(&config, &spec, &Device::flex()).unwrap();
-        let arm = model.as_model().as_autoregressive().unwrap();
+        let arm = model.conditionals().unwrap();
         let one_hot: Vec<f32> =
             (0..20).flat_map(|i| (0..10).map(move |class| f32::from(u8::from(class == i % 10)))).collect();
         let condition = Tensor::<2>::from_data(TensorData::new(one_hot, [20, 10]), &Device::flex());
@@ -57,13 +57,13 @@ fn incremental_draws_of_trained_models_are_those_of_the_naive_loop() {
                 let what = format!("{kind}, seed {seed}, {choice:?}");
                 let drawn = draw(arm, 20, Some(&condition), &choice, &mut noise.clone());
                 let conditionals = |model: &AnyModel| {
-                    let arm = model.as_model().as_autoregressive().unwrap();
-                    host(arm.conditionals(drawn.clone(), Some(&condition)))
+                    let arm = model.conditionals().unwrap();
+                    host(arm.parameters(drawn.clone(), Some(&condition)))
                 };
                 let allowed = largest(&rounding(LONGEST, |moves| conditionals(&moves.weights(&model))));
                 assert_drawn(arm, &drawn, Some(&condition), &choice, &noise, allowed, &what);
                 let batch = Batch { condition: Some(condition.clone()), ..Batch::new(drawn.clone()) };
-                let log_prob = |model: &AnyModel| host(model.as_model().log_prob_elementwise(&batch).unwrap());
+                let log_prob = |model: &AnyModel| host(model.density().unwrap().log_prob_elementwise(&batch).unwrap());
                 let allowed = rounding(LONGEST, |moves| log_prob(&moves.weights(&model)));
                 let stepwise = host(log_prob_stepwise(arm, &drawn, Some(&condition)));
                 for ((a, b), allowed) in stepwise.into_iter().zip(log_prob(&model)).zip(allowed) {

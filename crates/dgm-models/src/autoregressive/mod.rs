@@ -16,7 +16,7 @@ use crate::data::{Batch, DataSpec};
 use crate::error::ModelError;
 use crate::layers::condition_of;
 use crate::likelihood::{Likelihood, LikelihoodKind};
-use crate::traits::{Density, Generate, Model, Train, Weights};
+use crate::traits::{Autoregressive, Density, Estimator, Generate, Model, Steps, Train, Training, Weights};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use dgm_core::objective::{ArmNll, Objective, fill_padding, sum_event};
@@ -29,7 +29,7 @@ pub use crate::layers::Mode;
 pub use input::InputKind;
 
 /// Features of each pixel that see the pixels before it, in raster order, and nothing else of the target.
-pub trait Network: Module + std::fmt::Debug {
+pub trait Network: Module + Sync + std::fmt::Debug {
     /// All at once: the target's feature maps `[n, features, rows, columns]` and the condition as a network sees it
     /// `[n, condition]` → `[n, width, rows, columns]`.
     fn forward(&self, inputs: Tensor<4>, condition: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<4>;
@@ -49,40 +49,6 @@ pub trait Pixels {
     /// # Panics
     /// If there is no next pixel.
     fn next(&mut self, previous: Option<Tensor<2>>) -> Tensor<2>;
-}
-
-/// A model whose density is a product of conditionals in a fixed order of the target's numbers.
-pub trait Autoregressive: Model {
-    /// The likelihood of each number given those before.
-    fn likelihood(&self) -> &Likelihood;
-
-    /// The device of the weights.
-    fn device(&self) -> Device;
-
-    /// The parameters of every conditional at once, x `[n, event]` → `[n, event, parameters]`: those of a number depend on
-    /// the numbers before it in [`order`](Self::order), on its place and on the condition alone.
-    fn conditionals(&self, x: Tensor<2>, condition: Option<&Tensor<2>>) -> Tensor<3>;
-
-    /// The same one number after the other, for `n` examples at once.
-    fn start(&self, n: usize, condition: Option<&Tensor<2>>) -> Box<dyn Steps + '_>;
-
-    /// The places of the event in the order in which they depend on each other: pixel by pixel, and in a pixel channel by
-    /// channel.
-    fn order(&self) -> Vec<usize> {
-        let [channels, rows, columns] = self.spec().shape;
-        let pixels = rows * columns;
-        (0..pixels).flat_map(|pixel| (0..channels).map(move |channel| channel * pixels + pixel)).collect()
-    }
-}
-
-/// An [`Autoregressive`] model that goes from number to number, at the cost of one position each.
-pub trait Steps {
-    /// The parameters `[n, 1, parameters]` of the next number's conditional, given the value `[n, 1]` of the one before,
-    /// which is `None` for the first.
-    ///
-    /// # Panics
-    /// If there is no next number.
-    fn next(&mut self, previous: Option<Tensor<2>>) -> Tensor<3>;
 }
 
 /// An autoregressive model with the architecture `N`.
@@ -157,7 +123,7 @@ impl Shared {
 }
 
 impl<N: Network> Arm<N> {
-    fn parameters(&self, x: Tensor<2>, condition: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<3> {
+    fn head_outputs(&self, x: Tensor<2>, condition: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<3> {
         let [n, event] = x.dims();
         let [channels, rows, columns] = self.spec.shape;
         let condition = condition_of(&self.spec, condition);
@@ -174,7 +140,7 @@ impl<N: Network> Arm<N> {
     }
 
     fn elementwise(&self, batch: &Batch, mode: &mut Mode) -> Tensor<2> {
-        let parameters = self.parameters(batch.target.clone(), batch.condition.as_ref(), mode);
+        let parameters = self.head_outputs(batch.target.clone(), batch.condition.as_ref(), mode);
         self.likelihood.log_prob(parameters, batch.target.clone())
     }
 }
@@ -188,8 +154,15 @@ impl<N: Network> Autoregressive for Arm<N> {
         self.network.device()
     }
 
-    fn conditionals(&self, x: Tensor<2>, condition: Option<&Tensor<2>>) -> Tensor<3> {
-        self.parameters(x, condition, &mut Mode::Evaluate)
+    /// Position by position in raster order, and at a position channel by channel.
+    fn order(&self) -> Vec<usize> {
+        let [channels, rows, columns] = self.spec.shape;
+        let positions = rows * columns;
+        (0..positions).flat_map(|at| (0..channels).map(move |channel| channel * positions + at)).collect()
+    }
+
+    fn parameters(&self, x: Tensor<2>, condition: Option<&Tensor<2>>) -> Tensor<3> {
+        self.head_outputs(x, condition, &mut Mode::Evaluate)
     }
 
     fn start(&self, n: usize, condition: Option<&Tensor<2>>) -> Box<dyn Steps + '_> {
@@ -248,8 +221,8 @@ impl<N: Network> Train for Arm<N> {
 }
 
 impl<N: Network> Density for Arm<N> {
-    fn is_exact(&self) -> bool {
-        true
+    fn estimator(&self) -> Estimator {
+        Estimator::Exact
     }
 
     fn log_prob(&self, batch: &Batch, _: &mut Stream) -> Tensor<1> {
@@ -273,11 +246,19 @@ impl<N: Network> Model for Arm<N> {
         &self.spec
     }
 
-    fn as_generate(&self) -> Option<&dyn Generate> {
+    fn training(&self) -> Training<'_> {
+        Training::Gradient(self)
+    }
+
+    fn density(&self) -> Option<&dyn Density> {
         Some(self)
     }
 
-    fn as_autoregressive(&self) -> Option<&dyn Autoregressive> {
+    fn generator(&self) -> Option<&dyn Generate> {
+        Some(self)
+    }
+
+    fn conditionals(&self) -> Option<&dyn Autoregressive> {
         Some(self)
     }
 }

@@ -1,7 +1,7 @@
 //! Drawing from an autoregressive model: number by number, each at the cost of one position.
 
-use super::{Autoregressive, Steps};
 pub use crate::likelihood::Choice;
+use crate::traits::{Autoregressive, Steps};
 use burn::tensor::Tensor;
 use dgm_core::random::Stream;
 use std::ops::ControlFlow;
@@ -94,7 +94,7 @@ pub fn draw_naively(
     let order = model.order();
     let mut x = Tensor::<2>::zeros([n, order.len()], &model.device());
     for place in order {
-        let parameters = model.conditionals(x.clone(), condition);
+        let parameters = model.parameters(x.clone(), condition);
         let [_, _, outputs] = parameters.dims();
         let here = parameters.slice([0..n, place..place + 1, 0..outputs]);
         let value = model.likelihood().sample_at(here, place..place + 1, choice, noise);

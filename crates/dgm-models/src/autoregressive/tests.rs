@@ -1,4 +1,5 @@
 //! What every architecture promises: normalisation, causality, and steps that are the whole network's conditionals.
+#![allow(clippy::unwrap_used)]
 
 use super::causal_conv::CausalConvConfig;
 use super::pixel_cnn::PixelCnnConfig;
@@ -71,7 +72,7 @@ fn built(config: &ModelConfig, spec: &DataSpec, device: &Device) -> AnyModel {
 }
 
 fn arm(model: &AnyModel) -> &dyn Autoregressive {
-    model.as_model().as_autoregressive().unwrap_or_else(|| unreachable!("not autoregressive"))
+    model.conditionals().unwrap_or_else(|| unreachable!("not autoregressive"))
 }
 
 fn one_hot(n: usize) -> Tensor<2> {
@@ -96,7 +97,9 @@ const LONGEST: usize = 192;
 fn assert_stepwise(model: &AnyModel, x: &Tensor<2>, condition: Option<&Tensor<2>>, what: &str) {
     let batch = Batch { condition: condition.cloned(), ..Batch::new(x.clone()) };
     let at_once = |model: &AnyModel| {
-        let Some(all) = arm(model).log_prob_elementwise(&batch) else { unreachable!() };
+        let Some(all) = model.density().and_then(|density| density.log_prob_elementwise(&batch)) else {
+            unreachable!()
+        };
         all.into_data().iter::<f64>().collect::<Vec<_>>()
     };
     let allowed = rounding(LONGEST, |moves| at_once(&moves.weights(model)));
@@ -114,7 +117,7 @@ fn assert_draws(model: &AnyModel, n: usize, condition: Option<&Tensor<2>>, choic
     let drawn = draw(arm(model), n, condition, choice, &mut noise.clone());
     let allowed = rounding(LONGEST, |moves| {
         let moved = moves.weights(model);
-        arm(&moved).conditionals(drawn.clone(), condition).into_data().iter::<f64>().collect()
+        arm(&moved).parameters(drawn.clone(), condition).into_data().iter::<f64>().collect()
     });
     assert_drawn(arm(model), &drawn, condition, choice, &noise, largest(&allowed), what);
 }
@@ -134,7 +137,7 @@ fn the_probabilities_of_all_targets_sum_to_one() {
         let model = built(config, spec, &Device::flex());
         let batch = Batch::new(Tensor::from_data(TensorData::new(all, [count, event]), &Device::flex()));
         let probabilities = |model: &AnyModel| -> Vec<f64> {
-            let log_prob = model.as_model().log_prob(&batch, &mut Seed(0).stream("test", 0));
+            let log_prob = model.density().unwrap().log_prob(&batch, &mut Seed(0).stream("test", 0));
             log_prob.into_data().iter::<f64>().map(f64::exp).collect()
         };
         // A target's conditionals are computed beside those of others, in sums of other groups; each one is normalised
@@ -174,7 +177,7 @@ fn the_gradient_of_a_conditional_is_zero_at_its_own_and_at_later_numbers_and_not
             assert_eq!(sorted, (0..event).collect::<Vec<_>>());
             for (rank, &place) in order.iter().enumerate() {
                 let x = levels(1, event, 5, &device).require_grad();
-                let parameters = model.conditionals(x.clone(), None).slice([0..1, place..place + 1, 0..5]);
+                let parameters = model.parameters(x.clone(), None).slice([0..1, place..place + 1, 0..5]);
                 let weights = Tensor::from_floats([[[1.0, -2.0, 3.0, 5.0, -4.0]]], &device);
                 let grads = (parameters * weights).sum().backward();
                 let grad = x.grad(&grads).map_or_else(|| vec![0.0; event], host);
@@ -202,7 +205,7 @@ fn a_number_that_changes_leaves_all_conditionals_up_to_its_own_bit_for_bit() {
             let base = host(levels(1, 24, 4, &Device::flex()));
             let run = |values: &[f32]| {
                 let x = Tensor::from_data(TensorData::new(values.to_vec(), [1, 24]), &Device::flex());
-                host(model.conditionals(x, None)).chunks(6).map(<[f32]>::to_vec).collect::<Vec<_>>()
+                host(model.parameters(x, None)).chunks(6).map(<[f32]>::to_vec).collect::<Vec<_>>()
             };
             let before = run(&base);
             let order = model.order();
@@ -223,7 +226,7 @@ fn a_number_that_changes_leaves_all_conditionals_up_to_its_own_bit_for_bit() {
 fn the_pixel_cnn_has_no_blind_spot() {
     let config = PixelCnnConfig { channels: 8, layers: 5, ..Default::default() };
     let model = built(&ModelConfig::PixelCnn(config), &spec([1, 4, 4], 3), &Device::flex());
-    let at_last = |x: Tensor<2>| arm(&model).conditionals(x, None).slice([0..1, 15..16, 0..3]).into_data();
+    let at_last = |x: Tensor<2>| arm(&model).parameters(x, None).slice([0..1, 15..16, 0..3]).into_data();
     let base = at_last(Tensor::zeros([1, 16], &Device::flex()));
     for pixel in 0..15 {
         let mut values = vec![0.0f32; 16];
@@ -238,7 +241,7 @@ fn the_pixel_cnn_sees_a_row_more_than_it_has_layers() {
     let config = PixelCnnConfig { channels: 8, layers: 2, ..Default::default() };
     let model = built(&ModelConfig::PixelCnn(config), &spec([1, 6, 7], 3), &Device::flex());
     let (here, event) = (5 * 7 + 5, 42);
-    let of_here = |x: Tensor<2>| arm(&model).conditionals(x, None).slice([0..1, here..here + 1, 0..3]).into_data();
+    let of_here = |x: Tensor<2>| arm(&model).parameters(x, None).slice([0..1, here..here + 1, 0..3]).into_data();
     let base = of_here(Tensor::zeros([1, event], &Device::flex()));
     let seen: Vec<bool> = (0..event)
         .map(|pixel| {
@@ -292,16 +295,16 @@ fn dropout_is_of_training_alone_and_its_rate_counts() {
     let batch = Batch::new(levels(4, 12, 5, &Device::flex()));
     for (config, without) in rated(0.5).zip(rated(0.0)) {
         let [model, without] = [&config, &without].map(|config| built(config, &spec([1, 3, 4], 5), &Device::flex()));
-        let model = model.as_model();
         let trained = |seed: u64| {
             let mut noise = Seed(seed).stream("dropout", 0);
-            host(model.objective(&batch, Weights::default(), &mut noise).loss)
+            let Training::Gradient(train) = model.training();
+            host(train.objective(&batch, Weights::default(), &mut noise).loss)
         };
         assert_eq!(trained(1), trained(1), "{config:?}");
         assert_ne!(trained(1), trained(2), "{config:?}");
         let mut noise = Seed(1).stream("test", 0);
-        let scored = host(model.log_prob(&batch, &mut noise));
-        assert_eq!(scored, host(without.as_model().log_prob(&batch, &mut noise)), "{config:?}");
+        let scored = host(model.density().unwrap().log_prob(&batch, &mut noise));
+        assert_eq!(scored, host(without.density().unwrap().log_prob(&batch, &mut noise)), "{config:?}");
     }
 }
 
@@ -335,7 +338,7 @@ fn a_condition_of_numbers_is_seen() {
     let numbers = Tensor::<2>::from_floats([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], &Device::flex());
     for config in architectures(None, LikelihoodKind::Categorical, 1) {
         let model = built(&config, &spec, &Device::flex());
-        let all = host(arm(&model).conditionals(x.clone(), Some(&numbers)));
+        let all = host(arm(&model).parameters(x.clone(), Some(&numbers)));
         assert_stepwise(&model, &x, Some(&numbers), &format!("{config:?}"));
         // One standard deviation of either number changes the first conditional, which depends on nothing else.
         let firsts: Vec<&[f32]> = all.chunks(6 * 4).map(|row| &row[..4]).collect();

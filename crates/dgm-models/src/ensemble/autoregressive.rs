@@ -1,20 +1,20 @@
 //! An ensemble number by number: every member goes along, and each number has the mean of their conditionals.
 
 use super::{Ensemble, Model};
-use crate::autoregressive::{Autoregressive, Steps};
 use crate::likelihood::Likelihood;
+use crate::traits::{Autoregressive, Steps};
 use burn::tensor::{Device, Tensor};
 
 impl Ensemble {
     fn arms(&self) -> impl Iterator<Item = &dyn Autoregressive> {
-        self.models().filter_map(Model::as_autoregressive)
+        self.models().filter_map(Model::conditionals)
     }
 }
 
 /// The mixture as an autoregressive model of its own, whose parameters are those of each member, one after the other.
 ///
 /// # Panics
-/// If a member is not autoregressive: [`Model::as_autoregressive`] gives an ensemble only where all are.
+/// If a member is not autoregressive: [`Model::conditionals`] gives an ensemble only where all are.
 impl Autoregressive for Ensemble {
     fn likelihood(&self) -> &Likelihood {
         let Some(mixed) = &self.mixed else { unreachable!("Ensemble: not all members are autoregressive") };
@@ -26,8 +26,12 @@ impl Autoregressive for Ensemble {
         first.device()
     }
 
-    fn conditionals(&self, x: Tensor<2>, condition: Option<&Tensor<2>>) -> Tensor<3> {
-        Tensor::cat(self.arms().map(|arm| arm.conditionals(x.clone(), condition)).collect(), 2)
+    fn order(&self) -> Vec<usize> {
+        self.arms().next().map_or(Vec::new(), Autoregressive::order)
+    }
+
+    fn parameters(&self, x: Tensor<2>, condition: Option<&Tensor<2>>) -> Tensor<3> {
+        Tensor::cat(self.arms().map(|arm| arm.parameters(x.clone(), condition)).collect(), 2)
     }
 
     fn start(&self, n: usize, condition: Option<&Tensor<2>>) -> Box<dyn Steps + '_> {

@@ -102,21 +102,32 @@ fn mean_of(terms: &[f64]) -> f64 {
     max + (terms.iter().map(|term| (term - max).exp()).sum::<f64>() / terms.len() as f64).ln()
 }
 
+fn loss(model: &dyn Model, batch: &Batch) -> Vec<f64> {
+    let Training::Gradient(train) = model.training();
+    host(train.objective(batch, Weights::default(), &mut noise()).loss)
+}
+
 #[test]
 fn an_ensemble_of_one_is_its_member_bit_for_bit() {
     let plain = spec([1, 2, 2], 2, 0);
     for member in [vae(&plain, 1), cnn(&plain, 1)].into_iter().flatten() {
         let batch = all(&plain, 0);
         let ensemble = Ensemble::from(member.clone());
-        let model = member.as_model();
-        assert_eq!((ensemble.count(), ensemble.is_exact()), (1, model.is_exact()));
-        assert_eq!(host(ensemble.log_prob(&batch, &mut noise())), host(model.log_prob(&batch, &mut noise())));
-        assert_eq!(host(ensemble.log_weight(&batch, &mut noise())), host(model.log_weight(&batch, &mut noise())));
-        assert_eq!(ensemble.as_represent().is_some(), model.as_represent().is_some());
-        let drawn = |model: &dyn Model| host(model.as_generate().unwrap().generate(20, None, &mut noise()));
+        let model: &dyn Model = &member;
+        assert_eq!(
+            (ensemble.count(), ensemble.estimator().is_exact()),
+            (1, model.density().unwrap().estimator().is_exact())
+        );
+        assert_eq!(
+            host(ensemble.log_prob(&batch, &mut noise())),
+            host(model.density().unwrap().log_prob(&batch, &mut noise()))
+        );
+        let weights = |model: &dyn Model| model.latent().map(|latent| host(latent.log_weight(&batch, &mut noise())));
+        assert_eq!(weights(&ensemble), weights(model));
+        assert_eq!(ensemble.encoder().is_some(), model.encoder().is_some());
+        let drawn = |model: &dyn Model| host(model.generator().unwrap().generate(20, None, &mut noise()));
         assert_eq!(drawn(&ensemble), drawn(model));
-        let loss = |model: &dyn Model| host(model.objective(&batch, Weights::default(), &mut noise()).loss);
-        assert_eq!(loss(&ensemble), loss(model));
+        assert_eq!(loss(&ensemble, &batch), loss(model, &batch));
     }
 }
 
@@ -125,16 +136,16 @@ fn the_mean_of_the_conditionals_is_a_density() {
     let spec = spec([1, 1, 3], 3, 2);
     let models = mlp(&spec, 3);
     let ensemble = Ensemble::new(models.clone()).unwrap();
-    assert!(ensemble.is_exact());
+    assert!(ensemble.estimator().is_exact());
     for class in [0, 1] {
         let batch = all(&spec, class);
         let mixed = host(ensemble.log_prob(&batch, &mut noise()));
         let total: f64 = mixed.iter().map(|log_p| log_p.exp()).sum();
         assert!((total - 1.0).abs() <= missing(&models, &batch, 3, 3), "Σ p = {total}");
         let factors: Vec<Vec<f64>> =
-            models.iter().map(|m| host(m.as_model().log_prob_elementwise(&batch).unwrap())).collect();
+            models.iter().map(|m| host(m.density().unwrap().log_prob_elementwise(&batch).unwrap())).collect();
         let by_members: Vec<Vec<f64>> =
-            models.iter().map(|m| host(m.as_model().log_prob(&batch, &mut noise()))).collect();
+            models.iter().map(|m| host(m.density().unwrap().log_prob(&batch, &mut noise()))).collect();
         for (x, &log_p) in mixed.iter().enumerate() {
             let of = |d: usize| factors.iter().map(|f| f[3 * x + d]).collect::<Vec<_>>();
             let by_hand: f64 = (0..3).map(|d| mean_of(&of(d))).sum();
@@ -163,10 +174,10 @@ fn a_mixture_of_autoregressive_models_is_a_density() {
     let mixed = host(ensemble.log_prob(&batch, &mut noise()));
     let total: f64 = mixed.iter().map(|log_p| log_p.exp()).sum();
     assert!((total - 1.0).abs() <= missing(&models, &batch, 4, 3), "Σ p = {total}");
-    assert!(ensemble.is_exact());
+    assert!(ensemble.estimator().is_exact());
     // Number by number, by hand.
     let by_members: Vec<Vec<f64>> =
-        models.iter().map(|m| host(m.as_model().log_prob_elementwise(&batch).unwrap())).collect();
+        models.iter().map(|m| host(m.density().unwrap().log_prob_elementwise(&batch).unwrap())).collect();
     for (x, &log_p) in mixed.iter().enumerate() {
         let factor = |d: usize| by_members.iter().map(|factors| factors[4 * x + d]).collect::<Vec<_>>();
         let expected: f64 = (0..4).map(|d| mean_of(&factor(d))).sum();
@@ -183,13 +194,13 @@ fn importance_weights_of_bounds_are_those_of_the_mixture() {
     let spec = spec([1, 2, 2], 2, 0);
     let models = vae(&spec, 2);
     let ensemble = Ensemble::new(models.clone()).unwrap();
-    assert!(!ensemble.is_exact() && ensemble.as_represent().is_none());
+    assert!(!ensemble.estimator().is_exact() && ensemble.encoder().is_none());
     let batch = all(&spec, 0);
     let (k, mut noise) = (6000, noise());
     let mut mean_weight = |model: &dyn Model| {
         let mut mean = [0.0; 16];
         for _ in 0..k {
-            let weights = host(model.log_weight(&batch, &mut noise));
+            let weights = host(model.latent().unwrap().log_weight(&batch, &mut noise));
             mean.iter_mut().zip(weights).for_each(|(mean, weight)| *mean += weight.exp() / f64::from(k));
         }
         mean
@@ -197,7 +208,7 @@ fn importance_weights_of_bounds_are_those_of_the_mixture() {
     let mixed = mean_weight(&ensemble);
     let total: f64 = mixed.iter().sum();
     assert!((total - 1.0).abs() < 0.02, "Σ p = {total}");
-    let [one, other] = [0, 1].map(|member: usize| mean_weight(models[member].as_model()));
+    let [one, other] = [0, 1].map(|member: usize| mean_weight(&models[member]));
     assert!(one.iter().zip(&other).any(|(a, b)| (a - b).abs() > 0.01), "the members do not differ");
     for (x, p) in mixed.iter().enumerate() {
         assert!((p - (one[x] + other[x]) / 2.0).abs() < 0.005, "{x}: {p}");
@@ -219,7 +230,7 @@ fn a_draw_is_one_of_some_member_given_its_own_condition() {
     let n = 40_000;
     let one_hot: Vec<f32> = (0..2 * n).map(|i| f32::from(u8::from((i / 2) % 2 == i % 2))).collect();
     let condition = Tensor::from_data(TensorData::new(one_hot, [n, 2]), &device());
-    let drawn = host(ensemble.as_generate().unwrap().generate(n, Some(condition), &mut noise()));
+    let drawn = host(ensemble.generator().unwrap().generate(n, Some(condition), &mut noise()));
     for class in [0, 1] {
         let log_prob = host(ensemble.log_prob(&all(&spec, class), &mut noise()));
         for (x, log_p) in log_prob.iter().enumerate() {
@@ -240,9 +251,8 @@ fn the_loss_is_the_mean_of_the_members() {
         2.0,
     );
     let batch = all(&spec, 1);
-    let loss = |model: &dyn Model| host(model.objective(&batch, Weights::default(), &mut noise()).loss);
-    let [one, other] = [0, 1].map(|member: usize| loss(models[member].as_model()));
-    let mixed = loss(&Ensemble::new(models).unwrap());
+    let [one, other] = [0, 1].map(|member: usize| loss(&models[member], &batch));
+    let mixed = loss(&Ensemble::new(models).unwrap(), &batch);
     for (i, found) in mixed.iter().enumerate() {
         assert!((found - (one[i] + other[i]) / 2.0).abs() <= tolerance(4, one[i].abs() + other[i].abs()));
     }
@@ -282,7 +292,7 @@ fn an_ensemble_of_autoregressive_models_is_drawn_from_number_by_number() {
         let at_once = |one: &Ensemble| host(one.log_prob_elementwise(&Batch::new(x.clone())).unwrap());
         let allowed = rounding(LONGEST, |moves| at_once(&ensemble(moves.weights(members))));
         let one = ensemble(members.clone());
-        let stepwise = host(log_prob_stepwise(one.as_autoregressive().unwrap(), x, None));
+        let stepwise = host(log_prob_stepwise(one.conditionals().unwrap(), x, None));
         for ((a, b), allowed) in stepwise.into_iter().zip(at_once(&one)).zip(allowed) {
             let allowed = allowed + tolerance(16, b.abs().max(1.0));
             assert!((a - b).abs() <= allowed, "{a} {b}, allowed {allowed:e}");
@@ -291,12 +301,12 @@ fn an_ensemble_of_autoregressive_models_is_drawn_from_number_by_number() {
     let spec = spec([2, 2, 3], 4, 0);
     let members_of = cnn(&spec, 3);
     let ensemble = Ensemble::new(members_of.clone()).unwrap();
-    let arm = ensemble.as_autoregressive().unwrap();
+    let arm = ensemble.conditionals().unwrap();
     let drawn = draw(arm, 30, None, &Choice::default(), &mut noise());
     assert_eq!(host(ensemble.generate(30, None, &mut noise())), host(drawn.clone()));
     let allowed = rounding(LONGEST, |moves| {
         let moved = Ensemble::new(moves.weights(&members_of)).unwrap();
-        host(moved.as_autoregressive().unwrap().conditionals(drawn.clone(), None))
+        host(moved.conditionals().unwrap().parameters(drawn.clone(), None))
     });
     assert_drawn(arm, &drawn, None, &Choice::default(), &noise(), largest(&allowed), "three networks");
     assert_stepwise(&members_of, &drawn);
@@ -310,7 +320,7 @@ fn an_ensemble_of_autoregressive_models_is_drawn_from_number_by_number() {
     let drawn = Ensemble::new(members_of.clone()).unwrap().generate(5, None, &mut noise());
     assert_stepwise(&members_of, &drawn);
     let spec = DataSpec { values: Values::Levels(2), ..spec };
-    assert!(Ensemble::new(vae(&spec, 2)).unwrap().as_autoregressive().is_none());
+    assert!(Ensemble::new(vae(&spec, 2)).unwrap().conditionals().is_none());
 }
 
 #[test]

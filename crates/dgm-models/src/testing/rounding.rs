@@ -105,7 +105,7 @@ pub(crate) fn assert_drawn(
     let mut noise = noise.clone();
     let mut before = drawn.zeros_like();
     for (rank, place) in model.order().into_iter().enumerate() {
-        let parameters = model.conditionals(before.clone(), condition);
+        let parameters = model.parameters(before.clone(), condition);
         let [_, _, outputs] = parameters.dims();
         let parameters = parameters.slice([0..n, place..place + 1, 0..outputs]);
         let here = noise.clone();

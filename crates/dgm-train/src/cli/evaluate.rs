@@ -6,7 +6,7 @@ use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::evaluate::{Members, Results, evaluate};
 use crate::run_folder::RunFolder;
-use dgm_models::Density;
+use dgm_models::Model;
 use std::process::ExitCode;
 
 pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
@@ -18,8 +18,10 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
     }
     let dataset = folder.dataset(&config)?;
     let model = folder.model(&config, &dataset.spec, &backend.device)?;
-    if args.importance_samples.is_some() && model.is_exact() {
-        return Err(Error::input("--importance-samples is for bounds; this model's likelihood is exact: leave it out"));
+    if args.importance_samples.is_some() && model.latent().is_none() {
+        return Err(Error::input(
+            "--importance-samples is for models with latent variables; this one has none: leave it out",
+        ));
     }
     let results = evaluate(&model, &config, &dataset, &backend.device)?;
     let members = config.members().map(|members| Members::read(&folder, members.len())).transpose()?;

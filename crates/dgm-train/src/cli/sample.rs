@@ -13,6 +13,7 @@ use crate::report::{grid, progress, rows};
 use crate::run_folder::RunFolder;
 use dgm_core::random::Seed;
 use dgm_models::autoregressive::sampling::Choice;
+use dgm_models::capability::{self, Capability};
 use dgm_models::{DataSpec, Model, Values};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -190,9 +191,9 @@ fn write_texts(
     if args.complete.is_some() || args.label.is_some() {
         return Err(Error::input("--complete and --label are not for texts: give what a text begins with as --prompt"));
     }
-    let arm = model
-        .as_autoregressive()
-        .ok_or_else(|| Error::input("only autoregressive models write texts; write levels with --out samples.csv"))?;
+    let arm = capability::require(model.conditionals(), Capability::Autoregressive, model).map_err(|error| {
+        Error::input(format!("a text is written symbol by symbol: {error}, or write levels with --out samples.csv"))
+    })?;
     if model.spec().values != Values::Levels(vocabulary.len()) {
         return Err(Error::input(
             "provenance.json: its vocabulary has another number of symbols than the model; put it back",

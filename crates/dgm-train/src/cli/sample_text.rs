@@ -36,7 +36,7 @@ pub(super) fn write(
     out: &mut dyn Write,
     drawn: &mut dyn FnMut(u64),
 ) -> Result<bool> {
-    let window = model.spec().event();
+    let window = model.order().len();
     let prompt = vocabulary.encode(wanted.prompt)?;
     let mut length = wanted.length;
     if let Some(end) = vocabulary.end() {
@@ -87,7 +87,7 @@ fn go_on(
     out: &mut dyn Write,
     drawn: &mut dyn FnMut(u64),
 ) -> std::io::Result<()> {
-    let (n, window) = (texts.len(), model.spec().event());
+    let (n, window) = (texts.len(), model.order().len());
     let begun = texts.first().map_or(0, Vec::len);
     let mut written = 0;
     let mut show = |texts: &[Vec<f32>]| {

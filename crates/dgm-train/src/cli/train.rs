@@ -93,7 +93,7 @@ pub(super) fn evaluated(job: &Job, members: Option<Members>) -> Result<Results> 
     let results = evaluate::evaluate(&model, config, dataset, device)?;
     let results = Results { members, ..results };
     folder.write_json("result.json", &results)?;
-    if grid::is_image(&dataset.spec) && model.as_generate().is_some() {
+    if grid::is_image(&dataset.spec) && model.generator().is_some() {
         let path = folder.path().join("samples.png");
         let drawn = draw(&model, &dataset.test, &Wanted::plain(config.evaluation.samples, seed), device, &mut |_| {})?;
         grid::write_png(&path, &drawn, &dataset.spec)?;

@@ -5,7 +5,7 @@ use super::{Accuracy, DEQUANTIZED, LikelihoodRow, Scoring, batches, host, row};
 use crate::data::{Dataset, Split};
 use crate::error::Result;
 use dgm_models::mixture::{log_joint, log_marginal, log_prior};
-use dgm_models::{Batch, Model};
+use dgm_models::{Batch, DataSpec, Density};
 
 /// Rows whose labels are read at once.
 const ROWS: usize = 1024;
@@ -21,17 +21,22 @@ pub(super) struct LabelFigures {
 /// The figures without the label of a model that has a label as its condition and whose density is exact; `None` for others.
 ///
 /// p(y) is the frequency of the label in the training split with one added to each count, see [`log_prior`].
-pub(super) fn figures(model: &dyn Model, dataset: &Dataset, on: Scoring<'_>) -> Result<Option<LabelFigures>> {
-    let Some(classes) = classes(model).filter(|_| model.is_exact()) else { return Ok(None) };
+pub(super) fn figures(
+    density: &dyn Density,
+    spec: &DataSpec,
+    dataset: &Dataset,
+    on: Scoring<'_>,
+) -> Result<Option<LabelFigures>> {
+    let Some(classes) = classes(spec).filter(|_| density.estimator().is_exact()) else { return Ok(None) };
     let log_prior = log_prior(&counts(&dataset.train, classes)?);
-    let (test, right) = mixture(model, &dataset.test, on, "test", &log_prior)?;
-    let (validation, _) = mixture(model, &dataset.validation, on, "validation", &log_prior)?;
+    let (test, right) = mixture(density, &dataset.test, on, "test", &log_prior)?;
+    let (validation, _) = mixture(density, &dataset.validation, on, "validation", &log_prior)?;
     Ok(Some(LabelFigures { accuracy: Accuracy::of(right, test.examples), test, validation }))
 }
 
 /// Number of labels, where the condition is one.
-pub(super) fn classes(model: &dyn Model) -> Option<usize> {
-    model.spec().condition.as_ref().and_then(|condition| condition.classes)
+pub(super) fn classes(spec: &DataSpec) -> Option<usize> {
+    spec.condition.as_ref().and_then(|condition| condition.classes)
 }
 
 /// How often each label occurs.
@@ -49,7 +54,7 @@ fn counts(split: &Split, classes: usize) -> Result<Vec<usize>> {
 
 /// The likelihood of a split without its labels, and how many labels are right.
 fn mixture(
-    model: &dyn Model,
+    density: &dyn Density,
     split: &Split,
     on: Scoring<'_>,
     name: &str,
@@ -65,7 +70,7 @@ fn mixture(
             batch.condition.clone().filter(|_| !columns.is_empty()).map(|condition| condition.slice([0..rows, columns]))
         };
         let unlabelled = Batch { condition: part(classes..width), ..batch.clone() };
-        let joint = log_joint(model, log_prior, &unlabelled, &mut on.seed.stream("evaluation", index as u64));
+        let joint = log_joint(density, log_prior, &unlabelled, &mut on.seed.stream("evaluation", index as u64));
         nats.extend(host(log_marginal(joint.clone())).into_iter().map(|log_p| -log_p));
         let labels: Vec<f64> = part(0..classes).map(|one_hot| one_hot.into_data().iter().collect()).unwrap_or_default();
         let scores: Vec<f64> = joint.into_data().iter().collect();

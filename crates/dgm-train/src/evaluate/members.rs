@@ -1,6 +1,6 @@
 //! Ensembles: the mixture's estimator in words, and the results of the single members.
 
-use super::{CLOSED_KL, Results};
+use super::Results;
 use crate::data::Split;
 use crate::error::{Error, Result};
 use crate::run_folder::RunFolder;
@@ -133,14 +133,20 @@ impl Members {
 
 impl Results {
     /// Says in every estimator how the members of an ensemble are mixed; of one model nothing.
-    pub(super) fn name_mixture(&mut self, ensemble: &Ensemble, test: &Split, device: &Device) -> Result<()> {
+    pub(super) fn name_mixture(
+        &mut self,
+        ensemble: &Ensemble,
+        density: &dyn Density,
+        test: &Split,
+        device: &Device,
+    ) -> Result<()> {
         let count = ensemble.count();
         if count == 1 {
             return Ok(());
         }
         // Whether the models say their factors does not depend on the example.
-        let by_number = ensemble.log_prob_elementwise(&test.batch(&[0], 0, device)?).is_some();
-        let mixed = match (by_number, ensemble.is_exact()) {
+        let by_number = density.log_prob_elementwise(&test.batch(&[0], 0, device)?).is_some();
+        let mixed = match (by_number, density.estimator().is_exact()) {
             (true, _) => format!("mixture of {count} models, number by number"),
             (false, true) => format!("mixture of {count} models"),
             (false, false) => format!("bound of the mixture of {count} models"),
@@ -148,9 +154,7 @@ impl Results {
         let rows = [Some(&mut self.test), Some(&mut self.validation), self.test_importance_weighted.as_mut()];
         let more = [self.test_label_mixture.as_mut(), self.validation_label_mixture.as_mut()];
         for row in rows.into_iter().chain(more).flatten() {
-            // Of several models a bound takes importance weights, see `Ensemble`.
-            let estimator = row.estimator.replace(CLOSED_KL, "one importance weight of each member");
-            row.estimator = format!("{estimator}, {mixed}");
+            row.estimator = format!("{}, {mixed}", row.estimator);
         }
         Ok(())
     }

@@ -13,7 +13,8 @@ use crate::train::weights_sha256;
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::estimate::{self, Mean};
 use dgm_core::random::Seed;
-use dgm_models::{AnyModel, Batch, DataSpec, Ensemble, Model, Values};
+use dgm_models::capability::{self, Capability};
+use dgm_models::{AnyModel, Batch, DataSpec, Density, Ensemble, Estimator, Latent, Model, Values};
 pub use members::{MemberFigure, Members};
 use serde::Serialize;
 
@@ -22,9 +23,6 @@ const AT_ONCE: usize = 256;
 
 /// Samples per example for a reported ELBO: its Monte-Carlo error is then far below the one over examples.
 const ELBO_SAMPLES: usize = 32;
-
-/// How the ELBO of a single model is computed.
-const CLOSED_KL: &str = "KL in closed form";
 
 /// What every figure on dequantised data is computed on: the noise is drawn once, not averaged over.
 const DEQUANTIZED: &str = "one dequantised x + u an example";
@@ -137,24 +135,23 @@ impl<'a> Scoring<'a> {
 /// A likelihood that is not finite, or data that cannot be read any more.
 pub fn evaluate(ensemble: &Ensemble, config: &Config, dataset: &Dataset, device: &Device) -> Result<Results> {
     let Dataset { validation, test, .. } = dataset;
-    let (view, on): (&dyn Model, _) = (ensemble, Scoring::of(config, device));
-    let k = config.evaluation.importance_samples;
-    let weighted = (k > 0 && !view.is_exact()).then_some(k);
-    let unlabelled = if config.evaluation.label_mixture { labels::figures(view, dataset, on)? } else { None };
+    let (density, on) = (density_of(ensemble)?, Scoring::of(config, device));
+    let (spec, k) = (ensemble.spec(), config.evaluation.importance_samples);
+    let unlabelled = if config.evaluation.label_mixture { labels::figures(density, spec, dataset, on)? } else { None };
     let test_label_accuracy = unlabelled.as_ref().map(|figures| figures.accuracy);
     let (test_label_mixture, validation_label_mixture) =
         unlabelled.map(|figures| (figures.test, figures.validation)).unzip();
     let mut results = Results {
-        test: likelihood(view, test, on, "test")?,
-        validation: likelihood(view, validation, on, "validation")?,
-        test_importance_weighted: match weighted {
-            Some(k) => Some(importance_weighted(view, test, on, k)?),
+        test: likelihood(density, spec, test, on, "test")?,
+        validation: likelihood(density, spec, validation, on, "validation")?,
+        test_importance_weighted: match ensemble.latent().filter(|_| k > 0) {
+            Some(latent) => Some(importance_weighted(latent, spec, test, on, k)?),
             None => None,
         },
         test_label_mixture,
         validation_label_mixture,
         test_label_accuracy,
-        test_accuracy: accuracy(view, test, on)?,
+        test_accuracy: accuracy(density, spec, test, on)?,
         members: None,
         parameters: ensemble.members().map(burn::module::Module::num_params).sum(),
         weights_sha256: weights_sha256(ensemble.members()),
@@ -164,67 +161,87 @@ pub fn evaluate(ensemble: &Ensemble, config: &Config, dataset: &Dataset, device:
         transforms: dataset.transforms.clone(),
         entropy: dataset.entropy,
     };
-    results.name_mixture(ensemble, test, device)?;
+    results.name_mixture(ensemble, density, test, device)?;
     Ok(results)
+}
+
+/// The model as a density.
+///
+/// # Errors
+/// It has none.
+fn density_of(model: &dyn Model) -> Result<&dyn Density> {
+    Ok(capability::require(model.density(), Capability::Density, model)?)
 }
 
 /// The mean loss on the validation split, in nats: exact, or one sample of the ELBO an example with the same noise each
 /// time, so that epochs compare.
 ///
 /// # Errors
-/// Data that cannot be read any more.
+/// A model without a density, or data that cannot be read any more.
 pub fn validation_loss(model: &AnyModel, config: &Config, split: &Split, device: &Device) -> Result<f64> {
-    let on = Scoring::of(config, device);
+    let (density, on) = (density_of(model)?, Scoring::of(config, device));
     let mut total = 0.0;
     for (index, batch) in batches(split, on) {
         let batch = batch?;
         let mut noise = on.seed.stream("validation", index as u64);
-        total += host(model.as_model().log_prob(&batch, &mut noise)).iter().sum::<f64>();
+        total += host(density.log_prob(&batch, &mut noise)).iter().sum::<f64>();
     }
     Ok(-total / split.len() as f64)
 }
 
-fn likelihood(model: &dyn Model, split: &Split, on: Scoring<'_>, name: &str) -> Result<LikelihoodRow> {
-    let samples = if model.is_exact() { 1 } else { ELBO_SAMPLES };
+fn likelihood(
+    density: &dyn Density,
+    spec: &DataSpec,
+    split: &Split,
+    on: Scoring<'_>,
+    name: &str,
+) -> Result<LikelihoodRow> {
+    let samples = if density.estimator().is_exact() { 1 } else { ELBO_SAMPLES };
     let mut nats = Vec::with_capacity(split.len());
     for (index, batch) in batches(split, on) {
         let batch = batch?;
         let mut noise = on.seed.stream("evaluation", index as u64);
         let mut sums = vec![0.0; batch.len()];
         for _ in 0..samples {
-            let log_prob = host(model.log_prob(&batch, &mut noise));
+            let log_prob = host(density.log_prob(&batch, &mut noise));
             sums.iter_mut().zip(log_prob).for_each(|(sum, value)| *sum -= value / samples as f64);
         }
         nats.extend(sums);
     }
-    let (quantity, estimator) = match (model.is_exact(), split.target.is_dequantized()) {
-        (true, false) => ("NLL", "exact".to_string()),
+    let (quantity, estimator) = match (density.estimator(), split.target.is_dequantized()) {
+        (Estimator::Exact, false) => ("NLL", "exact".to_string()),
         // log P(x) ≥ E log p(x + u): the noise is a latent variable whose posterior is uniform.
-        (true, true) => ("-ELBO", format!("{DEQUANTIZED}, log p(x + u) exact")),
-        (false, dequantized) => {
-            ("-ELBO", with_noise(format!("{samples} posterior samples an example, {CLOSED_KL}"), dequantized))
+        (Estimator::Exact, true) => ("-ELBO", format!("{DEQUANTIZED}, log p(x + u) exact")),
+        (Estimator::LowerBound { computed }, dequantized) => {
+            ("-ELBO", with_noise(format!("{samples} posterior samples an example, {computed}"), dequantized))
         }
     };
-    row(split, quantity, given_label(model, estimator), &nats, name)
+    row(split, quantity, given_label(spec, estimator), &nats, name)
 }
 
 /// −log (1/k Σᵢ wᵢ) of each example, one log-weight of each at a time: k costs time, not memory.
-fn importance_weighted(model: &dyn Model, split: &Split, on: Scoring<'_>, k: usize) -> Result<LikelihoodRow> {
+fn importance_weighted(
+    latent: &dyn Latent,
+    spec: &DataSpec,
+    split: &Split,
+    on: Scoring<'_>,
+    k: usize,
+) -> Result<LikelihoodRow> {
     let mut nats = Vec::with_capacity(split.len());
     for (index, batch) in batches(split, on) {
         let batch = batch?;
         let mut noise = on.seed.stream("importance", index as u64);
-        let estimates = estimate::importance_weighted(k, 1, |_| model.log_weight(&batch, &mut noise).unsqueeze_dim(1))
+        let estimates = estimate::importance_weighted(k, 1, |_| latent.log_weight(&batch, &mut noise).unsqueeze_dim(1))
             .map_err(|error| Error::run(format!("the importance-weighted bound cannot be computed: {error}")))?;
         nats.extend(estimates.iter().map(|estimate| -estimate.log_prob));
     }
     let estimator = with_noise(format!("importance-weighted bound, k = {k}"), split.target.is_dequantized());
-    row(split, "-IWAE", given_label(model, estimator), &nats, "test")
+    row(split, "-IWAE", given_label(spec, estimator), &nats, "test")
 }
 
 /// An estimator of a model that is conditioned on a label: its figure is not that of the target alone.
-fn given_label(model: &dyn Model, estimator: String) -> String {
-    if labels::classes(model).is_some() { format!("{estimator}, given the label") } else { estimator }
+fn given_label(spec: &DataSpec, estimator: String) -> String {
+    if labels::classes(spec).is_some() { format!("{estimator}, given the label") } else { estimator }
 }
 
 /// A bound's estimator, on dequantised data with the noise that it was computed with.
@@ -252,12 +269,12 @@ fn row(split: &Split, quantity: &str, estimator: String, nats: &[f64], name: &st
 }
 
 /// Where the target is one label given a condition: how often the most probable label is the right one.
-fn accuracy(model: &dyn Model, split: &Split, on: Scoring<'_>) -> Result<Option<Accuracy>> {
-    let DataSpec { shape: [1, 1, 1], values: Values::Levels(classes), condition: Some(_) } = model.spec() else {
+fn accuracy(density: &dyn Density, spec: &DataSpec, split: &Split, on: Scoring<'_>) -> Result<Option<Accuracy>> {
+    let DataSpec { shape: [1, 1, 1], values: Values::Levels(classes), condition: Some(_) } = spec else {
         return Ok(None);
     };
     // A bound's most probable label is not the model's.
-    if !model.is_exact() {
+    if !density.estimator().is_exact() {
         return Ok(None);
     }
     let mut right = 0usize;
@@ -268,7 +285,7 @@ fn accuracy(model: &dyn Model, split: &Split, on: Scoring<'_>) -> Result<Option<
             .map(|class| {
                 let target = Tensor::from_data(TensorData::new(vec![class as f32; rows], [rows, 1]), on.device);
                 let batch = Batch { target, ..batch.clone() };
-                host(model.log_prob(&batch, &mut on.seed.stream("evaluation", 0)))
+                host(density.log_prob(&batch, &mut on.seed.stream("evaluation", 0)))
             })
             .collect();
         let labels = batch.target.clone().into_data();

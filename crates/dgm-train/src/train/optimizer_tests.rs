@@ -7,7 +7,7 @@ use crate::train::{initial_model, restore};
 use burn::optim::GradientsParams;
 use burn::tensor::TensorData;
 use dgm_core::random::Seed;
-use dgm_models::{AnyModel, Batch, DataSpec, Values, Weights};
+use dgm_models::{AnyModel, Batch, DataSpec, Model, Training, Values, Weights};
 
 /// Small models for 2×2 images of three levels: their weights are matrices, or kernels of convolutions.
 const VAE: &str = "kind = \"vae\"\nlatent = 2\nhidden = [8]";
@@ -51,7 +51,8 @@ impl Run {
         let x = [[0.0, 1.0, 2.0, 0.0], [2.0, 2.0, 0.0, 1.0], [1.0, 0.0, 0.0, 2.0]];
         let batch = Batch::new(Tensor::from_floats(x, &Device::flex().autodiff()));
         let mut noise = Seed(3).stream("noise", 0);
-        self.model.as_model().objective(&batch, Weights::default(), &mut noise).mean_batch()
+        let Training::Gradient(train) = self.model.training();
+        train.objective(&batch, Weights::default(), &mut noise).mean_batch()
     }
 
     fn loss(&self) -> f32 {

@@ -6,7 +6,7 @@ use super::{State, Trainer, gradients, optimizer, rate};
 use crate::error::{Error, Result};
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use dgm_core::random::Seed;
-use dgm_models::Weights;
+use dgm_models::{Model, Training, Weights};
 
 impl Trainer<'_> {
     /// The gradients of the mean loss over the examples of these rows, clipped where the configuration says so, and the
@@ -21,7 +21,8 @@ impl Trainer<'_> {
         let weights = Weights { beta: config.objective.beta.at(step) };
         let mut part = |rows: &[usize], share: Option<f64>| -> Result<(GradientsParams, Sums)> {
             let batch = self.dataset.train.batch(rows, epoch, &device)?;
-            let objective = state.model.as_model().objective(&batch, weights, &mut noise);
+            let Training::Gradient(train) = state.model.training();
+            let objective = train.objective(&batch, weights, &mut noise);
             let loss = objective.mean_batch();
             let loss = share.map_or(loss.clone(), |share| loss.mul_scalar(share));
             Ok((GradientsParams::from_grads(loss.backward(), &state.model), Sums::of(objective)))

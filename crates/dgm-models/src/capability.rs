@@ -1,0 +1,67 @@
+//! What a command can ask of a model, and what to say of a model that lacks it.
+
+use crate::error::ModelError;
+use crate::registry::ModelConfig;
+use crate::traits::Model;
+
+/// Something that a [`Model`] may be able to do, one for each of its getters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capability {
+    /// [`Model::density`]
+    Density,
+    /// [`Model::generator`]
+    Generate,
+    /// [`Model::encoder`]
+    Represent,
+    /// [`Model::conditionals`]
+    Autoregressive,
+    /// [`Model::latent`]
+    Latent,
+}
+
+impl Capability {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Density, Self::Generate, Self::Represent, Self::Autoregressive, Self::Latent];
+
+    /// Whether the model has it.
+    pub fn is_of(self, model: &dyn Model) -> bool {
+        match self {
+            Self::Density => model.density().is_some(),
+            Self::Generate => model.generator().is_some(),
+            Self::Represent => model.encoder().is_some(),
+            Self::Autoregressive => model.conditionals().is_some(),
+            Self::Latent => model.latent().is_some(),
+        }
+    }
+
+    /// What it is good for, as a sentence goes on after "it can".
+    fn does(self) -> &'static str {
+        match self {
+            Self::Density => "score examples",
+            Self::Generate => "sample",
+            Self::Represent => "encode examples",
+            Self::Autoregressive => "sample position by position",
+            Self::Latent => "weigh latent samples",
+        }
+    }
+}
+
+/// What a getter of [`Model`] gave.
+///
+/// # Errors
+/// Nothing, as the model lacks the capability: what it can do, and which registered kinds can do what was asked.
+pub fn require<'a, T: ?Sized>(
+    found: Option<&'a T>,
+    wanted: Capability,
+    model: &dyn Model,
+) -> Result<&'a T, ModelError> {
+    found.ok_or_else(|| {
+        let can: Vec<&str> = Capability::ALL.into_iter().filter(|one| one.is_of(model)).map(Capability::does).collect();
+        ModelError::Lacks {
+            kind: model.name().to_owned(),
+            wanted: wanted.does(),
+            can: if can.is_empty() { "nothing yet".to_owned() } else { can.join(", ") },
+            kinds: ModelConfig::that_can(wanted).map(|kind| format!("\"{kind}\"")).collect::<Vec<_>>().join(", "),
+        }
+    })
+}
