@@ -64,7 +64,7 @@ impl Ensemble {
     fn of(first: AnyModel, rest: Vec<AnyModel>) -> Self {
         let likelihood = |model: &AnyModel| Some(model.conditionals()?.likelihood().clone());
         let members: Option<_> = std::iter::once(&first).chain(&rest).map(likelihood).collect();
-        let mixed = members.map(|members| Likelihood::Mixture { members });
+        let mixed = members.map(Likelihood::mixture);
         Self { first, rest, mixed }
     }
 

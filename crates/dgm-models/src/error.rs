@@ -21,7 +21,7 @@ pub enum ModelError {
         /// What the data hold.
         values: String,
         /// What matches.
-        instead: &'static str,
+        instead: String,
     },
     /// A model for other data.
     #[error("{0}")]

@@ -143,7 +143,7 @@ fn floats_from_0_to_1_become_levels_as_the_messages_say() {
         ["--config", "x.toml", "--quiet", "--out", "run"].into_iter().chain(sets).collect::<Vec<_>>()
     };
     let text = common::run_fails(folder.path(), &args(&[]), 2);
-    let advice = "the data hold real numbers; use \"normal\", or make levels of pixels: set data.levels = 256 (and data.scale = \
+    let advice = "the data hold real numbers; use \"normal\", \"normal_mixture\", \"laplace\" or \"student_t\", or make levels of pixels: set data.levels = 256 (and data.scale = \
                   255, if they are from 0 to 1) and data.binarize = \"dynamic\"";
     assert!(text.ends_with(advice), "{text}");
     let text = common::run_fails(folder.path(), &args(&["data.levels=256"]), 2);

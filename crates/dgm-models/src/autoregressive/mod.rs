@@ -78,8 +78,8 @@ impl Shared {
         components: usize,
         spec: &DataSpec,
     ) -> Result<Self, ModelError> {
-        let inputs = Inputs::new(inputs, likelihood == LikelihoodKind::Categorical, spec)?;
         let likelihood = likelihood.build(components, spec)?;
+        let inputs = Inputs::new(inputs, likelihood.is_nominal(), spec)?;
         Ok(Self { inputs, likelihood, spec: spec.clone() })
     }
 

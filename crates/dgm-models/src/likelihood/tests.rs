@@ -1,7 +1,11 @@
 //! How a choice narrows a distribution, against probabilities by hand.
+#![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::data::Scale;
 use crate::testing::rounding::tolerance;
+use burn::tensor::{Device, TensorData};
+use dgm_core::random::Seed;
 
 /// The probabilities of `choice` where those of the model are `p`.
 fn narrowed(p: &[f32], choice: Choice) -> Vec<f32> {
@@ -73,7 +77,9 @@ fn the_fewest_levels_that_have_the_probability_are_kept() {
 
 #[test]
 fn a_mixture_is_the_mean_of_its_densities() {
-    let mixture = Likelihood::Mixture { members: vec![Likelihood::Bernoulli, Likelihood::Categorical { levels: 2 }] };
+    let spec = DataSpec { shape: [1, 1, 1], values: Values::Levels(2), condition: None };
+    let member = |kind: LikelihoodKind| kind.build(1, &spec).unwrap();
+    let mixture = Likelihood::mixture(vec![member(LikelihoodKind::Bernoulli), member(LikelihoodKind::Categorical)]);
     assert_eq!(mixture.parameters(), 3);
     // σ(log 3) = 3/4; softmax(0, log 9) gives 9/10 to the second.
     let parameters = Tensor::<3>::from_floats([[[3f32.ln(), 0.0, 9f32.ln()]]], &Device::flex());
@@ -86,4 +92,157 @@ fn a_mixture_is_the_mean_of_its_densities() {
         mixture.log_probs(parameters.clone()).map(|table| table.exp().into_data().iter::<f32>().collect::<Vec<_>>());
     assert_close(&table.unwrap_or_default(), &expected);
     assert_close(&mixture.mean(parameters).into_data().iter::<f32>().collect::<Vec<_>>(), &[0.825]);
+}
+
+fn spec(values: Values) -> DataSpec {
+    DataSpec { shape: [1, 1, 2], values, condition: None }
+}
+
+fn scale() -> Values {
+    Values::Real(Scale { mean: vec![3.0, -1.0], std: vec![2.0, 0.5], ..Scale::default() })
+}
+
+fn host<const D: usize>(values: Tensor<D>) -> Vec<f64> {
+    values.into_data().iter::<f64>().collect()
+}
+
+/// Outputs of a network for two dimensions of `rows` examples, not all alike.
+fn outputs(rows: usize, width: usize) -> Tensor<3> {
+    let all: Vec<f32> = (0..rows * 2 * width).map(|i| ((i * 7 % 11) as f32 - 5.0) / 7.0).collect();
+    Tensor::from_data(TensorData::new(all, [rows, 2, width]), &Device::flex())
+}
+
+/// Every kind that is for these values, with one component and, where it mixes, with three.
+fn likelihoods(values: &Values) -> Vec<(String, Likelihood)> {
+    let spec = spec(values.clone());
+    let all = LikelihoodKind::ALL.iter().flat_map(|kind| [(kind, 1), (kind, 3)]);
+    all.filter_map(|(kind, n)| Some((format!("{} {n}", kind.name()), kind.build(n, &spec).ok()?))).collect()
+}
+
+#[test]
+fn every_likelihood_of_levels_sums_to_one() {
+    for (levels, kinds) in [(2, 8), (7, 7)] {
+        let all = likelihoods(&Values::Levels(levels));
+        assert_eq!(all.len(), kinds, "{all:?}");
+        for (name, likelihood) in all {
+            let parameters = outputs(3, likelihood.parameters());
+            let mut sums = [0.0; 6];
+            let mut means = [0.0; 6];
+            for x in 0..levels {
+                let log_prob = likelihood.log_prob(parameters.clone(), Tensor::full([3, 2], x as f32, &Device::flex()));
+                for (i, log_prob) in host(log_prob).into_iter().enumerate() {
+                    sums[i] += log_prob.exp();
+                    means[i] += log_prob.exp() * x as f64;
+                }
+            }
+            assert!(sums.iter().all(|sum| (sum - 1.0).abs() < 1e-5), "{name}: {sums:?}");
+            // The table says the same, and the mean is that of the table.
+            let table = host(likelihood.log_probs(parameters.clone()).unwrap());
+            let sum: f64 = table.iter().map(|log_p| log_p.exp()).sum();
+            assert!((sum - 6.0).abs() < 1e-4, "{name}: {sum}");
+            for (found, mean) in host(likelihood.mean(parameters)).into_iter().zip(means) {
+                assert!((found - mean).abs() < 1e-4 * levels as f64, "{name}: {found} {mean}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_likelihood_of_real_numbers_integrates_to_one_in_the_units_of_the_data() {
+    let all = likelihoods(&scale());
+    assert_eq!(all.len(), 5, "{all:?}");
+    let std = [2.0, 0.5];
+    for (name, likelihood) in all {
+        let parameters = outputs(1, likelihood.parameters());
+        // z = sinh t, by the trapezoidal rule: even tails of two degrees of freedom are below 1e-7 at its ends.
+        let (n, step) = (2000, 0.01);
+        let mut sums = [0.0; 2];
+        for i in -n..=n {
+            let t = f64::from(i) * step;
+            let z = Tensor::full([1, 2], t.sinh() as f32, &Device::flex());
+            let log_prob = host(likelihood.log_prob(parameters.clone(), z));
+            for (dimension, log_prob) in log_prob.into_iter().enumerate() {
+                sums[dimension] += log_prob.exp() * std[dimension] * t.cosh() * step;
+            }
+        }
+        assert!(sums.iter().all(|sum| (sum - 1.0).abs() < 1e-3), "{name}: {sums:?}");
+        assert!(likelihood.log_probs(parameters).is_none());
+    }
+}
+
+#[test]
+fn samples_follow_the_density_also_at_a_temperature() {
+    let n = 20_000;
+    for temperature in [1.0, 0.5] {
+        let choice = Choice { temperature, ..Choice::default() };
+        for (name, likelihood) in likelihoods(&scale()).into_iter().chain(likelihoods(&Values::Levels(5))) {
+            let one = outputs(1, likelihood.parameters());
+            let parameters = one.clone().expand([n, 2, likelihood.parameters()]);
+            let mut rng = Seed(7).stream("test", 0);
+            let samples = host(likelihood.sample_at(parameters, 0..2, &choice, &mut rng));
+            // P(X ≤ x) of the density to the power of 1/T, by summing it up; of mixtures of real numbers the power is each component's.
+            if name.starts_with("normal_mixture 3") && temperature != 1.0 {
+                continue;
+            }
+            let grid: Vec<f64> = match likelihood.log_probs(one.clone()) {
+                Some(_) => (0..5).map(f64::from).collect(),
+                None => (-1500..=1500).map(|i| (f64::from(i) * 0.01).sinh()).collect(),
+            };
+            let width = |i: usize| if grid.len() == 5 { 1.0 } else { (1.0 + grid[i] * grid[i]).sqrt() };
+            for dimension in 0..2 {
+                let density: Vec<f64> = grid
+                    .iter()
+                    .enumerate()
+                    .map(|(i, &x)| {
+                        let at = Tensor::full([1, 2], x as f32, &Device::flex());
+                        let log_p = host(likelihood.log_prob(one.clone(), at))[dimension];
+                        (log_p / temperature).exp() * width(i)
+                    })
+                    .collect();
+                let total: f64 = density.iter().sum();
+                let mut below = 0.0;
+                for (i, part) in density.iter().enumerate() {
+                    below += part / total;
+                    if i % 100 != 0 && grid.len() != 5 {
+                        continue;
+                    }
+                    // Half of the last part of a continuous density lies above.
+                    let p = if grid.len() == 5 { below } else { below - part / total / 2.0 };
+                    let found = samples.iter().skip(dimension).step_by(2).filter(|&&x| x <= grid[i] + 1e-9).count();
+                    let error = 5.0 * (p * (1.0 - p).max(0.0) / n as f64).sqrt() + 1e-3;
+                    assert!(
+                        (found as f64 / n as f64 - p).abs() < error,
+                        "{name} T = {temperature}: {found} {p} at {}",
+                        grid[i]
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn counts_are_those_of_the_distribution_that_is_cut_off() {
+    // Poisson of rate 2 at 0, 1, 2, 3: 1, 2, 2, 4/3 over their sum; scipy.stats.poisson(2).pmf.
+    let poisson = LikelihoodKind::Poisson.build(1, &spec(Values::Levels(4))).unwrap();
+    let parameters = Tensor::<3>::full([1, 2, 1], 2f64.ln(), &Device::flex());
+    let found: Vec<f64> = host(poisson.log_probs(parameters).unwrap()).into_iter().map(f64::exp).collect();
+    let expected = [3.0, 6.0, 6.0, 4.0].map(|part| part / 19.0);
+    assert!(found.iter().zip(expected.iter().cycle()).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}");
+}
+
+#[test]
+fn what_does_not_fit_names_what_does() {
+    let error = LikelihoodKind::Normal.build(1, &spec(Values::Levels(5))).unwrap_err().to_string();
+    let expected = "`model.likelihood` is \"normal\", but the data hold 5 levels; use \"categorical\", \"beta_binomial\", \
+                    \"discretized_logistic\", \"poisson\" or \"negative_binomial\"";
+    assert_eq!(error, expected);
+    let error = LikelihoodKind::Bernoulli.build(1, &spec(Values::Levels(5))).unwrap_err().to_string();
+    assert!(error.ends_with("or \"negative_binomial\", or binarise the data"), "{error}");
+    let error = LikelihoodKind::Poisson.build(1, &spec(scale())).unwrap_err().to_string();
+    assert!(
+        error.ends_with("real numbers; use \"normal\", \"normal_mixture\", \"laplace\" or \"student_t\""),
+        "{error}"
+    );
+    assert!(LikelihoodKind::Laplace.build(2, &spec(scale())).is_err());
 }

@@ -1,0 +1,54 @@
+//! How a value is chosen from its density.
+
+use burn::tensor::Tensor;
+use burn::tensor::activation::log_softmax;
+use dgm_core::density::Categorical;
+
+/// How a value is chosen from its density. The default samples from the density itself; everything else samples from another,
+/// narrower one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Choice {
+    /// The density is p^(1/T), normalised again; of a mixture of real numbers, each component is. Above 0; 1 is the density itself.
+    pub temperature: f64,
+    /// Only the so many most probable levels, and of ties at the last place all.
+    pub top_k: Option<usize>,
+    /// Only the fewest most probable levels that have this probability together, and of ties at the last place all, after the
+    /// temperature and `top_k`
+    /// (Holtzman et al. 2020, "The curious case of neural text degeneration", section 3.1).
+    pub top_p: Option<f64>,
+}
+
+impl Default for Choice {
+    fn default() -> Self {
+        Self { temperature: 1.0, top_k: None, top_p: None }
+    }
+}
+
+impl Choice {
+    /// The narrowed distribution of levels with these log-probabilities `[n, levels]`.
+    pub(super) fn narrowed(&self, log_probs: Tensor<2>) -> Categorical {
+        let [rows, levels] = log_probs.dims();
+        // The largest is 0, whatever it is divided by.
+        let shifted = log_probs.clone() - log_probs.max_dim(1);
+        let mut logits = log_softmax(shifted.div_scalar(self.temperature), 1);
+        let cut = |logits: Tensor<2>, least: Tensor<2>| {
+            let below = logits.clone().lower(least.expand([rows, levels]));
+            logits.mask_fill(below, f32::NEG_INFINITY)
+        };
+        if let Some(k) = self.top_k {
+            let last = k.clamp(1, levels) - 1;
+            let least = logits.clone().sort_descending(1).slice([0..rows, last..last + 1]);
+            logits = log_softmax(cut(logits, least), 1);
+        }
+        if let Some(p) = self.top_p {
+            let sorted = logits.clone().sort_descending(1);
+            let probabilities = sorted.clone().exp();
+            // A level is needed while those before it have less than p; the most probable one always is.
+            let before = probabilities.clone().cumsum(1) - probabilities;
+            let needed = before.lower_elem(p).float();
+            let count = needed.sum_dim(1).int().clamp(1, levels as i64).sub_scalar(1);
+            logits = cut(logits, sorted.gather(1, count));
+        }
+        Categorical::from_logits(logits)
+    }
+}
