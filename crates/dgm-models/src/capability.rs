@@ -41,7 +41,7 @@ impl Capability {
             Self::Generate => "sample",
             Self::Represent => "encode examples",
             Self::Autoregressive => "sample position by position",
-            Self::Latent => "weigh latent samples",
+            Self::Latent => "give importance-weighted bounds",
         }
     }
 }
@@ -60,8 +60,8 @@ pub fn require<'a, T: ?Sized>(
         ModelError::Lacks {
             kind: model.name().to_owned(),
             wanted: wanted.does(),
-            can: if can.is_empty() { "nothing yet".to_owned() } else { can.join(", ") },
-            kinds: ModelConfig::that_can(wanted).map(|kind| format!("\"{kind}\"")).collect::<Vec<_>>().join(", "),
+            can: if can.is_empty() { "do nothing of that kind".to_owned() } else { can.join(", ") },
+            kinds: ModelConfig::that_can(wanted).map(|kind| format!("\"{kind}\"")).collect::<Vec<_>>().join(" or "),
         }
     })
 }

@@ -116,6 +116,7 @@ impl Ensemble {
     }
 }
 
+/// As [`Model::density`] gives it, where every member has a density; the members that have none would be left out.
 impl Density for Ensemble {
     /// Exact where every member's is. Of bounds, one importance weight of each member.
     fn estimator(&self) -> Estimator {

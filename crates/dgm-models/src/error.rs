@@ -11,7 +11,7 @@ pub enum ModelError {
         /// What stands there.
         found: String,
         /// What may stand there.
-        expected: &'static str,
+        expected: String,
     },
     /// A likelihood that does not match the values of the data.
     #[error("`model.likelihood` is \"{likelihood}\", but the data hold {values}; use {instead}")]
@@ -27,7 +27,7 @@ pub enum ModelError {
     #[error("{0}")]
     Data(String),
     /// A model that cannot do what was asked of it.
-    #[error("a model of the kind \"{kind}\" cannot {wanted}; it can {can}; take a model.kind that can: {kinds}")]
+    #[error("a \"{kind}\" model cannot {wanted}: it can {can}; train one that can (model.kind = {kinds})")]
     Lacks {
         /// The kind of the model.
         kind: String,
@@ -56,7 +56,7 @@ impl ModelError {
         found: impl std::fmt::Display,
         expected: &'static str,
     ) -> Result<(), Self> {
-        if ok { Ok(()) } else { Err(Self::OutOfRange { key, found: found.to_string(), expected }) }
+        if ok { Ok(()) } else { Err(Self::OutOfRange { key, found: found.to_string(), expected: expected.to_owned() }) }
     }
 
     /// A rate of dropout.

@@ -165,8 +165,8 @@ mod tests {
         let error = require(vae.conditionals(), Capability::Autoregressive, &vae).err().unwrap().to_string();
         assert_eq!(
             error,
-            "a model of the kind \"vae\" cannot sample position by position; it can score examples, sample, encode examples, weigh latent \
-             samples; take a model.kind that can: \"conditional_mlp\", \"causal_conv\", \"pixel_cnn\", \"transformer\""
+            "a \"vae\" model cannot sample position by position: it can score examples, sample, encode examples, give importance-weighted \
+             bounds; train one that can (model.kind = \"conditional_mlp\" or \"causal_conv\" or \"pixel_cnn\" or \"transformer\")"
         );
         assert!(require(vae.density(), Capability::Density, &vae).is_ok());
     }

@@ -70,7 +70,7 @@ pub fn draw(
         true => {
             let arm = capability::require(model.conditionals(), Capability::Autoregressive, model);
             Some(arm.map_err(|error| {
-                Error::input(format!("--temperature, --top-k, --top-p and --complete: {error}, or leave them out"))
+                Error::input(format!("leave out --temperature, --top-k, --top-p and --complete: {error}"))
             })?)
         }
         false => model.conditionals(),

@@ -1,7 +1,8 @@
 //! Families over levels: each is a table of probabilities, and may know shorter ways to some of what the table says.
 
+use super::real::row;
 use super::{Choice, Family};
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Int, Tensor};
 use dgm_core::density::Categorical;
 use dgm_core::random::Stream;
 use std::fmt::Debug;
@@ -87,14 +88,22 @@ pub(super) fn of_components(parameters: Tensor<2>, components: usize) -> [Tensor
     [0, 1, 2].map(|i| parameters.clone().slice([0..rows, i * components..(i + 1) * components]))
 }
 
-/// The distribution with these log-probabilities of the counts 0, 1, …, levels − 1, but for a constant, given by a function of
-/// counts `[n, levels]`.
-pub(super) fn cut_off(
-    rows: usize,
-    levels: usize,
-    parameter: &Tensor<2>,
-    log_prob: impl Fn(Tensor<2>) -> Tensor<2>,
-) -> Categorical {
-    let counts = Tensor::<1, burn::tensor::Int>::arange(0..levels as i64, &parameter.device()).float();
-    Categorical::from_logits(log_prob(counts.reshape([1, levels]).expand([rows, levels])))
+/// The counts 0, 1, …, levels − 1, `[1, levels]`.
+pub(super) fn counts(levels: usize, device: &Device) -> Tensor<2> {
+    Tensor::<1, Int>::arange(0..levels as i64, device).float().reshape([1, levels])
+}
+
+/// log x! of these counts, `[1, levels]`, summed up in f64.
+pub(super) fn log_factorials(levels: usize, device: &Device) -> Tensor<2> {
+    let log_factorial = |sum: &mut f64, x: usize| {
+        *sum += (x.max(1) as f64).ln();
+        Some(*sum as f32)
+    };
+    let all: Vec<f32> = (0..levels).scan(0.0, log_factorial).collect();
+    row(&all, device)
+}
+
+/// The logarithm of the middle of the range: where the mean of a count starts.
+pub(super) fn log_middle(levels: usize) -> f64 {
+    ((levels as f64 - 1.0) / 2.0).ln()
 }

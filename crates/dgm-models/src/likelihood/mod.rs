@@ -1,7 +1,7 @@
 //! The likelihood of a target: what a network's outputs mean, dimension by dimension.
 //!
 //! A likelihood is a [`Family`], one file each, and one line of the registry below makes it one of every model. Families of levels
-//! are written as tables over their levels ([`levels`]), those of real numbers as densities of the standardised number ([`real`]).
+//! are written as tables over their levels (`levels.rs`), those of real numbers as densities of the standardised number (`real.rs`).
 
 mod bernoulli;
 mod beta_binomial;
@@ -59,7 +59,7 @@ pub trait Family: Debug + Send + Sync {
 pub struct Likelihood(Arc<dyn Family>);
 
 impl Likelihood {
-    /// The likelihood of a family, perhaps one of your own.
+    /// The likelihood of a family: of a registered one, or of your own for a model of your own.
     pub fn new(family: impl Family + 'static) -> Self {
         Self(Arc::new(family))
     }
@@ -119,7 +119,7 @@ impl Likelihood {
     }
 }
 
-/// What a file of a registered family has: how its likelihood is built.
+/// A registered likelihood: its name, whether it has components, and how it is built.
 struct Entry {
     name: &'static str,
     /// Whether it may have several components.
@@ -128,8 +128,9 @@ struct Entry {
     build: fn(components: usize, spec: &DataSpec) -> Option<Likelihood>,
 }
 
+/// A line each: the name in a configuration, the file, and the variant of [`LikelihoodKind`].
 macro_rules! likelihoods {
-    ($($(#[$doc:meta])* $name:literal => $module:ident :: $kind:ident),+ $(,)?) => {
+    ($($(#[$doc:meta])* $name:literal => $module:ident as $kind:ident),+ $(,)?) => {
         /// The name of a likelihood in a configuration.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
         pub enum LikelihoodKind {
@@ -151,25 +152,25 @@ macro_rules! likelihoods {
 
 likelihoods! {
     /// Two levels.
-    "bernoulli" => bernoulli::Bernoulli,
+    "bernoulli" => bernoulli as Bernoulli,
     /// A softmax over the levels.
-    "categorical" => categorical::Categorical,
+    "categorical" => categorical as Categorical,
     /// A mixture of beta-binomials over ordinal levels.
-    "beta_binomial" => beta_binomial::BetaBinomial,
+    "beta_binomial" => beta_binomial as BetaBinomial,
     /// A mixture of discretised logistics over ordinal levels.
-    "discretized_logistic" => discretized_logistic::DiscretizedLogistic,
-    /// Counts that are levels: a Poisson distribution cut off behind the last level.
-    "poisson" => poisson::Poisson,
-    /// Counts that are levels and vary more than their mean: a negative binomial distribution cut off behind the last level.
-    "negative_binomial" => negative_binomial::NegativeBinomial,
+    "discretized_logistic" => discretized_logistic as DiscretizedLogistic,
+    /// Counts, as levels: a Poisson distribution truncated after the last level.
+    "poisson" => poisson as Poisson,
+    /// Counts, as levels, that vary more than their mean: a negative binomial distribution truncated after the last level.
+    "negative_binomial" => negative_binomial as NegativeBinomial,
     /// Real numbers, with mean and variance from the network.
-    "normal" => normal::Normal,
+    "normal" => normal as Normal,
     /// A mixture of normals: real numbers with several likely values.
-    "normal_mixture" => normal_mixture::NormalMixture,
+    "normal_mixture" => normal_mixture as NormalMixture,
     /// Real numbers with tails that fall off as exp(−|x|).
-    "laplace" => laplace::Laplace,
+    "laplace" => laplace as Laplace,
     /// Real numbers with heavy tails, as many degrees of freedom as the network says.
-    "student_t" => student_t::StudentT,
+    "student_t" => student_t as StudentT,
 }
 
 impl LikelihoodKind {
@@ -184,29 +185,36 @@ impl LikelihoodKind {
     /// Data of other values, or components of a likelihood that has none.
     pub fn build(self, components: usize, spec: &DataSpec) -> Result<Likelihood, ModelError> {
         let Entry { mixes, build, .. } = self.entry();
-        ModelError::check(
-            components == 1 || (mixes && (1..=64).contains(&components)),
-            "components",
-            components,
-            "1, or up to 64 with likelihood = \"beta_binomial\", \"discretized_logistic\" or \"normal_mixture\"",
-        )?;
-        build(components, spec).ok_or_else(|| self.mismatch(spec))
+        let likelihood = build(components, spec).ok_or_else(|| self.mismatch(spec))?;
+        if components == 1 || (mixes && (1..=64).contains(&components)) {
+            return Ok(likelihood);
+        }
+        let mixing = listed(Self::that_fit(spec).filter(|entry| entry.mixes));
+        let expected = format!("1, or up to 64 with likelihood = {mixing}");
+        Err(ModelError::OutOfRange { key: "components", found: components.to_string(), expected })
+    }
+
+    /// The likelihoods for the data.
+    fn that_fit(spec: &DataSpec) -> impl Iterator<Item = Entry> + '_ {
+        Self::ALL.iter().map(|kind| kind.entry()).filter(|entry| (entry.build)(1, spec).is_some())
     }
 
     fn mismatch(self, spec: &DataSpec) -> ModelError {
-        let fits = Self::ALL.iter().map(|kind| kind.entry()).filter(|entry| (entry.build)(1, spec).is_some());
-        let names: Vec<String> = fits.map(|entry| format!("\"{}\"", entry.name)).collect();
-        let listed = match names.split_last() {
-            Some((last, [])) => last.clone(),
-            Some((last, others)) => format!("{} or {last}", others.join(", ")),
-            None => "data of other values".into(),
-        };
         let (values, way_out) = match spec.values {
             Values::Levels(levels) if self == Self::Bernoulli => (format!("{levels} levels"), ", or binarise the data"),
             Values::Levels(levels) => (format!("{levels} levels"), ""),
             Values::Real(_) => ("real numbers".into(), ""),
         };
-        ModelError::Likelihood { likelihood: self.name(), values, instead: listed + way_out }
+        ModelError::Likelihood { likelihood: self.name(), values, instead: listed(Self::that_fit(spec)) + way_out }
+    }
+}
+
+/// Names in quotes: "a", "b" or "c".
+fn listed(entries: impl Iterator<Item = Entry>) -> String {
+    let names: Vec<String> = entries.map(|entry| format!("\"{}\"", entry.name)).collect();
+    match names.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        last => last.map(|(last, _)| last.clone()).unwrap_or_default(),
     }
 }
 

@@ -1,15 +1,16 @@
-//! Counts that are levels and vary more than their mean: a negative binomial cut off behind the last level, two outputs, the
-//! logarithms of mean and shape.
+//! Counts, as levels, that vary more than their mean: a negative binomial truncated after the last level, two outputs, the
+//! logarithms of the mean μ over the middle of the range and of the shape r.
 
 use super::Likelihood;
-use super::levels::{OfLevels, Table, cut_off};
+use super::levels::{OfLevels, Table, counts, log_factorials, log_middle};
 use crate::data::{DataSpec, Values};
 use burn::tensor::Tensor;
-use dgm_core::density::{Categorical, NegativeBinomial as Density};
+use burn::tensor::activation::softplus;
+use dgm_core::density::Categorical;
 
 pub(super) const MIXES: bool = false;
 
-/// Logarithms of means and shapes stay within ±this: beyond it f32 has none.
+/// The outputs stay within ±this: a shape of e²⁰ is a Poisson distribution's.
 const LOG_BOUND: f64 = 20.0;
 
 pub(super) fn build(_: usize, spec: &DataSpec) -> Option<Likelihood> {
@@ -27,12 +28,18 @@ impl Table for NegativeBinomial {
         2
     }
 
+    /// Logits Σ_{i<x} log (1 + i/r) − log x! − x log (1/μ + 1/r), which are those of a Poisson distribution for large r: without what
+    /// all levels share, which would swallow their differences.
     fn categorical(&self, parameters: Tensor<2>) -> Categorical {
-        let [rows, _] = parameters.dims();
+        let ([rows, _], device) = (parameters.dims(), parameters.device());
         let parameters = parameters.clamp(-LOG_BOUND, LOG_BOUND);
-        let of_each = |i: usize| parameters.clone().slice([0..rows, i..i + 1]).expand([rows, self.levels]);
-        let (log_mean, log_count) = (of_each(0), of_each(1));
-        let log_prob = |counts| Density::new(log_mean.clone(), log_count.clone()).log_prob(counts);
-        cut_off(rows, self.levels, &parameters, log_prob)
+        let part = |i: usize| parameters.clone().slice([0..rows, i..i + 1]);
+        let (log_mean, log_shape) = (part(0).add_scalar(log_middle(self.levels)), part(1));
+        // log (1/μ + 1/r), of the larger one and of how much smaller the other is.
+        let log_sum = softplus(log_mean.clone() - log_shape.clone(), 1.0) - log_mean;
+        let counts = counts(self.levels, &device);
+        let before = counts.clone().sub_scalar(1.0).clamp_min(0.0);
+        let rising = (before * log_shape.neg().exp()).add_scalar(1.0).log().cumsum(1);
+        Categorical::from_logits(rising - counts * log_sum - log_factorials(self.levels, &device))
     }
 }

@@ -16,19 +16,18 @@ pub(super) fn build(components: usize, spec: &DataSpec) -> Option<Likelihood> {
 }
 
 #[derive(Debug)]
-struct NormalMixture {
-    components: usize,
+pub(super) struct NormalMixture {
+    pub(super) components: usize,
 }
 
 impl NormalMixture {
-    /// Outputs of 0 are means spread evenly over two standard deviations to either side, and components as narrow as they are apart:
-    /// components that all start alike would never part.
-    fn density(&self, parameters: Tensor<3>, temperature: f64) -> Density {
+    /// Outputs of 0 are means spread evenly over two standard deviations to either side, and components of half the distance between
+    /// them: components that all start alike would never part.
+    pub(super) fn density(&self, parameters: Tensor<3>, temperature: f64) -> Density {
         let components = self.components;
         let [weights, mean, log_var] = of_components(rows(parameters), components);
         let apart = 4.0 / components as f32;
         let centres: Vec<f32> = (0..components).map(|m| (m as f32 + 0.5) * apart - 2.0).collect();
-        let centres = if components == 1 { vec![0.0] } else { centres };
         let mean = mean.clone() + row(&centres, &mean.device());
         let start = if components == 1 { 0.0 } else { 2.0 * f64::from(apart / 2.0).ln() };
         let log_var = log_var.add_scalar(start).clamp(-LOG_VAR_BOUND, LOG_VAR_BOUND).add_scalar(temperature.ln());

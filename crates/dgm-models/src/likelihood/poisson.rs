@@ -1,14 +1,14 @@
-//! Counts that are levels: P(x) ∝ λˣ / x! for x < levels, one output, the logarithm of the rate.
+//! Counts, as levels: P(x) ∝ λˣ / x! for x < levels, one output, the logarithm of λ over the middle of the range.
 
 use super::Likelihood;
-use super::levels::{OfLevels, Table, cut_off};
+use super::levels::{OfLevels, Table, counts, log_factorials, log_middle};
 use crate::data::{DataSpec, Values};
 use burn::tensor::Tensor;
-use dgm_core::density::{Categorical, Poisson as Density};
+use dgm_core::density::Categorical;
 
 pub(super) const MIXES: bool = false;
 
-/// Logarithms of rates stay within ±this: beyond it f32 has no rates.
+/// The logarithm of the rate stays within ±this of that of the middle: all weight is on the last level, or on 0, long before.
 const LOG_BOUND: f64 = 30.0;
 
 pub(super) fn build(_: usize, spec: &DataSpec) -> Option<Likelihood> {
@@ -26,10 +26,10 @@ impl Table for Poisson {
         1
     }
 
+    /// Logits x log λ − log x!: without the −λ that all levels share, which would swallow their differences.
     fn categorical(&self, parameters: Tensor<2>) -> Categorical {
-        let [rows, _] = parameters.dims();
-        let log_rate = parameters.clamp(-LOG_BOUND, LOG_BOUND);
-        let of_each = log_rate.clone().expand([rows, self.levels]);
-        cut_off(rows, self.levels, &log_rate, |counts| Density::new(of_each.clone()).log_prob(counts))
+        let device = parameters.device();
+        let log_rate = parameters.clamp(-LOG_BOUND, LOG_BOUND).add_scalar(log_middle(self.levels));
+        Categorical::from_logits(log_rate * counts(self.levels, &device) - log_factorials(self.levels, &device))
     }
 }

@@ -38,16 +38,10 @@ impl Standardised for StudentT {
         Density::new(mean, log_scale, log_dof).log_prob(z)
     }
 
-    /// p^(1/T) is Student's t with ν' = (ν + 1)/T − 1 degrees of freedom and the scale s √(ν/ν'). Hot ones have no density: ν' stays above
-    /// a hundredth.
+    /// √T times the scale with as many degrees of freedom: p^(1/T) is no density where T is ν + 1 or more.
     fn sample(&self, parameters: Tensor<3>, temperature: f64, rng: &mut Stream) -> Tensor<2> {
         let [mean, log_scale, log_dof] = parts(&parameters);
-        if temperature == 1.0 {
-            return Density::new(mean, log_scale, log_dof).sample(rng);
-        }
-        let dof = log_dof.clone().exp().add_scalar(1.0).div_scalar(temperature).sub_scalar(1.0).clamp_min(0.01);
-        let scale = log_scale + (log_dof - dof.clone().log()).mul_scalar(0.5);
-        Density::new(mean, scale, dof.log()).sample(rng)
+        Density::new(mean, log_scale + temperature.ln() / 2.0, log_dof).sample(rng)
     }
 
     fn mean(&self, parameters: Tensor<3>) -> Tensor<2> {

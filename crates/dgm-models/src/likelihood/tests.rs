@@ -173,17 +173,18 @@ fn every_likelihood_of_real_numbers_integrates_to_one_in_the_units_of_the_data()
 #[test]
 fn samples_follow_the_density_also_at_a_temperature() {
     let n = 20_000;
-    for temperature in [1.0, 0.5] {
+    for temperature in [1.0, 0.5, 3.0] {
         let choice = Choice { temperature, ..Choice::default() };
         for (name, likelihood) in likelihoods(&scale()).into_iter().chain(likelihoods(&Values::Levels(5))) {
             let one = outputs(1, likelihood.parameters());
             let parameters = one.clone().expand([n, 2, likelihood.parameters()]);
             let mut rng = Seed(7).stream("test", 0);
             let samples = host(likelihood.sample_at(parameters, 0..2, &choice, &mut rng));
-            // P(X ≤ x) of the density to the power of 1/T, by summing it up; of mixtures of real numbers the power is each component's.
-            if name.starts_with("normal_mixture 3") && temperature != 1.0 {
+            // Those have laws of their own at a temperature.
+            if temperature != 1.0 && (name.starts_with("normal_mixture 3") || name.starts_with("student_t")) {
                 continue;
             }
+            // P(X ≤ x) of the density to the power of 1/T, by summing it up.
             let grid: Vec<f64> = match likelihood.log_probs(one.clone()) {
                 Some(_) => (0..5).map(f64::from).collect(),
                 None => (-1500..=1500).map(|i| (f64::from(i) * 0.01).sinh()).collect(),
@@ -222,13 +223,75 @@ fn samples_follow_the_density_also_at_a_temperature() {
 }
 
 #[test]
-fn counts_are_those_of_the_distribution_that_is_cut_off() {
-    // Poisson of rate 2 at 0, 1, 2, 3: 1, 2, 2, 4/3 over their sum; scipy.stats.poisson(2).pmf.
-    let poisson = LikelihoodKind::Poisson.build(1, &spec(Values::Levels(4))).unwrap();
-    let parameters = Tensor::<3>::full([1, 2, 1], 2f64.ln(), &Device::flex());
-    let found: Vec<f64> = host(poisson.log_probs(parameters).unwrap()).into_iter().map(f64::exp).collect();
-    let expected = [3.0, 6.0, 6.0, 4.0].map(|part| part / 19.0);
-    assert!(found.iter().zip(expected.iter().cycle()).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}");
+fn a_temperature_widens_components_and_heavy_tails() {
+    let (n, temperature) = (20_000, 4.0);
+    let sampled = |kind: LikelihoodKind, components: usize, temperature: f64| {
+        let likelihood = kind.build(components, &spec(scale())).unwrap();
+        let parameters = outputs(1, likelihood.parameters()).expand([n, 2, likelihood.parameters()]);
+        let choice = Choice { temperature, ..Choice::default() };
+        host(likelihood.sample_at(parameters, 0..2, &choice, &mut Seed(7).stream("test", 0)))
+    };
+    // √T times as far from the location, number by number.
+    let [plain, hot] = [1.0, temperature].map(|temperature| sampled(LikelihoodKind::StudentT, 1, temperature));
+    let location = host(outputs(1, 3).slice([0..1, 0..2, 0..1]));
+    for (i, (plain, hot)) in plain.iter().zip(hot).enumerate() {
+        let (plain, hot) = (plain - location[i % 2], hot - location[i % 2]);
+        assert!((hot - 2.0 * plain).abs() <= 1e-4 * (1.0 + plain.abs()), "{plain} {hot}");
+    }
+    // Against the distribution of the mixture whose components have T times their variance.
+    let hot = sampled(LikelihoodKind::NormalMixture, 3, temperature);
+    let mixture = normal_mixture::NormalMixture { components: 3 };
+    for x in [-3.0, -1.0, 0.0, 1.0, 4.0] {
+        let [weights, mean, log_var] = mixture.density(outputs(1, 9), 1.0).parameters();
+        let wide = dgm_core::density::NormalMixture::new(weights, mean, log_var + temperature.ln());
+        let p = host(wide.cdf(Tensor::full([2], x, &Device::flex())));
+        for dimension in 0..2 {
+            let found = hot.iter().skip(dimension).step_by(2).filter(|&&value| value <= x).count();
+            assert!(
+                (found as f64 / n as f64 - p[dimension]).abs() < 5.0 * 0.5 / (n as f64).sqrt(),
+                "{x}: {found} {p:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn counts_are_those_of_the_truncated_distribution_whatever_the_rate() {
+    let table = |kind: LikelihoodKind, levels: usize, outputs: &[f64]| {
+        let likelihood = kind.build(1, &spec(Values::Levels(levels))).unwrap();
+        let one: Vec<f32> = outputs.iter().chain(outputs).map(|&output| output as f32).collect();
+        let parameters = Tensor::from_data(TensorData::new(one, [1, 2, outputs.len()]), &Device::flex());
+        host(likelihood.log_probs(parameters).unwrap())[..levels].to_vec()
+    };
+    let close = |found: &[f64], unnormalised: &dyn Fn(f64) -> f64, what: &str| {
+        let all: Vec<f64> = (0..found.len()).map(|x| unnormalised(x as f64)).collect();
+        let most = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let total = most + all.iter().map(|log_p| (log_p - most).exp()).sum::<f64>().ln();
+        for (found, log_p) in found.iter().zip(&all) {
+            let expected = log_p - total;
+            assert!((found - expected).abs() <= 1e-3 + 1e-5 * expected.abs(), "{what}: {found} {expected}");
+        }
+    };
+    let log_factorial = |x: f64| (1..=x as u32).map(|i| f64::from(i).ln()).sum::<f64>();
+    for levels in [4, 17, 256] {
+        let middle = ((levels as f64 - 1.0) / 2.0).ln();
+        for output in [-30.0, -2.0, 0.0, 3.0, 15.0, 30.0] {
+            let log_rate = output + middle;
+            let found = table(LikelihoodKind::Poisson, levels, &[output]);
+            close(&found, &|x| x * log_rate - log_factorial(x), &format!("poisson {levels} {output}"));
+            for shape in [-5.0, 0.0, 8.0, 20.0] {
+                let (mean, r) = ((output.clamp(-20.0, 20.0) + middle).exp(), f64::exp(shape));
+                let rising = |x: f64| (0..x as u32).map(|i| (r + f64::from(i)).ln()).sum::<f64>();
+                let log_p = |x: f64| rising(x) - log_factorial(x) + x * (mean.ln() - (r + mean).ln());
+                let found = table(LikelihoodKind::NegativeBinomial, levels, &[output, shape]);
+                close(&found, &log_p, &format!("negative_binomial {levels} {output} {shape}"));
+            }
+        }
+    }
+    // Poisson of rate 2 at 0, 1, 2, 3: 1, 2, 2, 4/3 over their sum.
+    let found = table(LikelihoodKind::Poisson, 4, &[(2.0f64 / 1.5).ln()]);
+    let expected = [3.0f64, 6.0, 6.0, 4.0].map(|part| (part / 19.0).ln());
+    assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}");
 }
 
 #[test]
@@ -244,5 +307,6 @@ fn what_does_not_fit_names_what_does() {
         error.ends_with("real numbers; use \"normal\", \"normal_mixture\", \"laplace\" or \"student_t\""),
         "{error}"
     );
-    assert!(LikelihoodKind::Laplace.build(2, &spec(scale())).is_err());
+    let error = LikelihoodKind::Laplace.build(2, &spec(scale())).unwrap_err().to_string();
+    assert_eq!(error, "`model.components` is 2, expected 1, or up to 64 with likelihood = \"normal_mixture\"");
 }

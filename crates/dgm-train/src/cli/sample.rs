@@ -191,9 +191,8 @@ fn write_texts(
     if args.complete.is_some() || args.label.is_some() {
         return Err(Error::input("--complete and --label are not for texts: give what a text begins with as --prompt"));
     }
-    let arm = capability::require(model.conditionals(), Capability::Autoregressive, model).map_err(|error| {
-        Error::input(format!("a text is written symbol by symbol: {error}, or write levels with --out samples.csv"))
-    })?;
+    let arm = capability::require(model.conditionals(), Capability::Autoregressive, model)
+        .map_err(|error| Error::input(format!("write levels with --out samples.csv: {error}")))?;
     if model.spec().values != Values::Levels(vocabulary.len()) {
         return Err(Error::input(
             "provenance.json: its vocabulary has another number of symbols than the model; put it back",

@@ -117,11 +117,11 @@ fn decode_any(bytes: &[u8]) -> Decoded {
             if png_is_whole(bytes) { Ok(decoded) } else { Err("the PNG is cut short".into()) }
         }
         // A picture of one colour takes no more bytes the larger it is.
-        Ok(ImageFormat::WebP) if !webp_is_whole(bytes) => Err("the WebP is cut short".into()),
+        Ok(ImageFormat::WebP) if !webp_is_whole(bytes) => Err("the WebP is cut short or damaged".into()),
         Ok(ImageFormat::WebP) => read("WebP", WebPDecoder::new(file()), usize::MAX),
         Ok(ImageFormat::Bmp) => read("BMP", BmpDecoder::new(file()), most(BMP_PIXELS_A_BYTE)),
         Ok(ImageFormat::Gif) => read("GIF", GifDecoder::new(file()), most(GIF_PIXELS_A_BYTE)),
-        Ok(ImageFormat::Tiff) if !tiff_is_whole(bytes) => Err("the TIFF is cut short".into()),
+        Ok(ImageFormat::Tiff) if !tiff_is_whole(bytes) => Err("the TIFF is cut short or damaged".into()),
         Ok(ImageFormat::Tiff) => read("TIFF", TiffDecoder::new(file()), most(DEFLATE_PIXELS_A_BYTE)),
         _ if bytes.is_empty() => Err("empty".into()),
         _ => Err(match bytes.get(4..12) {

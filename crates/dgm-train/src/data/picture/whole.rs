@@ -42,7 +42,7 @@ pub(super) fn tiff_is_whole(bytes: &[u8]) -> bool {
         let fold = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
         Some(if little { part.iter().rev().fold(0, fold) } else { part.iter().fold(0, fold) })
     };
-    // Files above 4 GiB have longer numbers.
+    // BigTIFF has 64-bit counts and offsets.
     let big = number(2, 2) == Some(43);
     let (wide, head, entry) = if big { (8, 8, 20) } else { (4, 2, 12) };
     let Some(start) = number(if big { 8 } else { 4 }, wide) else { return false };
