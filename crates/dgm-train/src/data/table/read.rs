@@ -277,17 +277,17 @@ fn order(kind: Kind) -> Option<Order> {
     }
 }
 
-/// A sentence about years of two digits that are in the future or span more than people live.
+/// A sentence about years of two digits that are read as ones after 2040.
 fn two_digit_years(column: &Column) -> Option<String> {
     let (Kind::Date(format) | Kind::DateTime(format)) = column.kind else { return None };
     // 2040-01-01.
     let future = if format.has_time() { 25_567.0 * 86_400.0 } else { 25_567.0 };
-    let latest = (0..column.rows()).filter_map(|row| column.number(row)).fold(f64::MIN, f64::max);
-    (format.has_short_years() && latest > future).then(|| {
+    let mut values = (0..column.rows()).filter_map(|row| column.number(row));
+    (format.has_short_years() && values.any(|value| value > future)).then(|| {
         format!(
-            "{}: years of two digits are read as 1969 to 2068, the latest date as {}: write years with four digits if not",
-            column.title(),
-            column.write(latest)
+            "{}: years of two digits are read as 1969 to 2068, which gives dates after 2040: write years with four digits if these are \
+             of the century before",
+            column.title()
         )
     })
 }
