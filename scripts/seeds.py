@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains a configuration with several seeds, one run after the other, and prints the means of its figures over the seeds.
+"""Trains a configuration with several seeds, one run after the other, and prints the means of its likelihoods over the seeds.
 
     scripts/seeds.py pixelcnn.toml 3 [--out runs/seeds] [arguments of dgm-train, such as --set training.epochs=5]
 
@@ -13,29 +13,33 @@ import statistics
 import subprocess
 import sys
 
-ROWS = ["validation", "validation_label_mixture", "test", "test_label_mixture", "test_importance_weighted"]
-
-
-def figures(result):
-    """The figures of one run that are likelihoods: nats an example, and a token where there are tokens."""
-    for name in ROWS:
-        row = result.get(name)
-        if row:
-            yield name, f"{row['quantity']}, {row['estimator']}, nats/example", row["nats_per_example"], row["standard_error"]
-            token = row.get("per_token")
-            if token:
-                yield name, f"nats/{token['token']}", token["nats_per_token"], token["standard_error"]
+def likelihoods(result):
+    """The metrics of one run that are likelihoods: nats an example, and a token where there are tokens."""
+    for metric in result["metrics"]:
+        if metric["unit"] != "nats/example":
+            continue
+        name = f"{metric['split']} {metric['measure']}"
+        yield name, f"{metric['quantity']}, {metric['estimator']}, {metric['unit']}", metric["value"], metric["standard_error"]
+        token = metric.get("per_token")
+        if token:
+            yield name, f"nats/{token['token']}", token["nats_per_token"], token["standard_error"]
 
 
 def main():
     arguments = sys.argv[1:]
-    if len(arguments) < 2 or not arguments[1].isdigit():
+    if len(arguments) < 2 or not arguments[1].isdigit() or int(arguments[1]) < 1 or arguments[-1] == "--out":
         sys.exit(__doc__)
     config, seeds, *rest = arguments
     out = pathlib.Path("runs/seeds")
     if rest[:1] == ["--out"]:
         out, rest = pathlib.Path(rest[1]), rest[2:]
     program = os.environ.get("DGM", "target/release/dgm-train")
+    # Runs of other arguments are other runs.
+    asked, known = json.dumps([config, rest]), out / f"{pathlib.Path(config).stem}.arguments.json"
+    if known.exists() and known.read_text() != asked:
+        sys.exit(f"{out}: holds runs of {config} with other arguments, {known.read_text()}; name another folder with --out")
+    out.mkdir(parents=True, exist_ok=True)
+    known.write_text(asked)
     columns, minutes = {}, []
     for seed in range(int(seeds)):
         run = out / f"{pathlib.Path(config).stem}-{seed}"
@@ -44,8 +48,10 @@ def main():
                 command = [program, "--resume", str(run)]
             else:
                 command = [program, "--config", config, "--seed", str(seed), "--out", str(run), *rest]
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        for name, what, nats, error in figures(json.loads((run / "result.json").read_text())):
+            failed = subprocess.run(command, stdout=subprocess.DEVNULL).returncode
+            if failed:
+                sys.exit(failed)
+        for name, what, nats, error in likelihoods(json.loads((run / "result.json").read_text())):
             columns.setdefault((name, what), []).append((nats, error))
         logs = [run / "metrics.jsonl", *sorted(run.glob("member-*/metrics.jsonl"))]
         lines = [log.read_text().splitlines()[-1] for log in logs if log.exists()]

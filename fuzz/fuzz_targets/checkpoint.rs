@@ -9,8 +9,8 @@ use burn::tensor::Device;
 use dgm_core::random::Seed;
 use dgm_fuzz::{check, file, within_bound};
 use dgm_models::{AnyModel, DataSpec, Values};
-use dgm_train::config::Config;
-use dgm_train::train::checkpoint::{Checkpoint, Progress};
+use dgm_train::config::{Config, ModelConfig};
+use dgm_train::checkpoint::{Checkpoint, Progress};
 use dgm_train::train::{initial_model, restore};
 use sha2::{Digest, Sha256};
 use std::sync::OnceLock;
@@ -25,7 +25,7 @@ fn model() -> &'static AnyModel {
     MODEL.get_or_init(|| {
         let text =
             "[data]\nsource = 'digits'\n[model]\nkind = 'vae'\nlatent = 1\nhidden = [1]\nlikelihood = 'bernoulli'\n";
-        let config = Config::from_toml(text, "vae.toml", &[]).expect("a configuration");
+        let config = Config::<ModelConfig>::from_toml(text, "vae.toml", &[]).expect("a configuration");
         let spec = DataSpec { shape: [1, 2, 2], values: Values::Levels(2), condition: None };
         initial_model(&config, &spec, &Device::flex()).expect("a model")
     })

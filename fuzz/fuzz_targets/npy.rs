@@ -5,7 +5,7 @@
 
 use dgm_core::random::Seed;
 use dgm_fuzz::{check, content_length, file, gzip, parts, within_bound, zip};
-use dgm_train::config::Config;
+use dgm_train::config::{Config, ModelConfig};
 use dgm_train::data::{self, npz};
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
@@ -34,7 +34,7 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     };
     text += if on(6) { "train_limit = 2\ntest_limit = 1\n" } else { "" };
     text += if on(7) { "stream = true\n" } else { "" };
-    let config = Config::from_toml(&(text + "[model]\nkind = 'vae'\n"), "npy.toml", &[]).expect("a configuration");
+    let config = Config::<ModelConfig>::from_toml(&(text + "[model]\nkind = 'vae'\n"), "npy.toml", &[]).expect("a configuration");
     within_bound(content, || match data::load(&config.data, Seed(0)) {
         Ok(dataset) => {
             let rows: Vec<usize> = (0..dataset.train.len()).collect();

@@ -5,7 +5,7 @@
 
 use dgm_core::random::Seed;
 use dgm_fuzz::{check, content_length, file, gzip, within_bound};
-use dgm_train::config::Config;
+use dgm_train::config::{Config, ModelConfig};
 use dgm_train::data;
 
 const ENCODINGS: [&str; 8] =
@@ -32,7 +32,7 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
         keys += &format!("encoding = '{encoding}'\n");
     }
     // Keys that exclude each other are refused by name.
-    let config = match Config::from_toml(&(keys + "[model]\nkind = 'causal_conv'\n"), "text.toml", &[]) {
+    let config = match Config::<ModelConfig>::from_toml(&(keys + "[model]\nkind = 'causal_conv'\n"), "text.toml", &[]) {
         Ok(config) => config,
         Err(error) => return check(&error),
     };

@@ -34,6 +34,7 @@ pub mod ops;
 pub mod optim;
 pub mod random;
 pub mod schedule;
+mod shape;
 mod special;
 #[cfg(all(test, feature = "flex"))]
 mod testing;

@@ -1,7 +1,5 @@
-//! What a command can ask of a model, and what to say of a model that lacks it.
+//! What a command can ask of a model.
 
-use crate::error::ModelError;
-use crate::registry::ModelConfig;
 use crate::traits::Model;
 
 /// Something that a [`Model`] may be able to do, one for each of its getters.
@@ -35,7 +33,7 @@ impl Capability {
     }
 
     /// What it is good for, as a sentence goes on after "it can".
-    fn does(self) -> &'static str {
+    pub(crate) fn does(self) -> &'static str {
         match self {
             Self::Density => "score examples",
             Self::Generate => "sample",
@@ -44,24 +42,4 @@ impl Capability {
             Self::Latent => "give importance-weighted bounds",
         }
     }
-}
-
-/// What a getter of [`Model`] gave.
-///
-/// # Errors
-/// Nothing, as the model lacks the capability: what it can do, and which registered kinds can do what was asked.
-pub fn require<'a, T: ?Sized>(
-    found: Option<&'a T>,
-    wanted: Capability,
-    model: &dyn Model,
-) -> Result<&'a T, ModelError> {
-    found.ok_or_else(|| {
-        let can: Vec<&str> = Capability::ALL.into_iter().filter(|one| one.is_of(model)).map(Capability::does).collect();
-        ModelError::Lacks {
-            kind: model.name().to_owned(),
-            wanted: wanted.does(),
-            can: if can.is_empty() { "do nothing of that kind".to_owned() } else { can.join(", ") },
-            kinds: ModelConfig::that_can(wanted).map(|kind| format!("\"{kind}\"")).collect::<Vec<_>>().join(" or "),
-        }
-    })
 }

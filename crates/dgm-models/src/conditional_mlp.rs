@@ -4,11 +4,12 @@ use crate::data::{Batch, DataSpec};
 use crate::error::{ModelError, chain};
 use crate::layers::{Mlp, Mode, condition_of, linear};
 use crate::likelihood::{Likelihood, LikelihoodKind};
-use crate::traits::{Autoregressive, Density, Estimator, Generate, Model, Steps, Train, Training, Weights};
+use crate::training::{TrainLikelihood, Training};
+use crate::traits::{Autoregressive, Density, Estimator, Generate, Model, Steps};
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
-use dgm_core::objective::{Nll, Objective, fill_padding, sum_event};
+use dgm_core::objective::{fill_padding, sum_event};
 use dgm_core::random::Stream;
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,7 @@ impl Default for ConditionalMlpConfig {
 impl ConditionalMlpConfig {
     /// Builds the model for `spec`, with weights drawn from `noise`.
     pub fn init(&self, spec: &DataSpec, noise: &mut Stream, device: &Device) -> Result<ConditionalMlp, ModelError> {
+        spec.checked()?;
         ModelError::check_dropout("dropout", self.dropout)?;
         ModelError::check_hidden("hidden", &self.hidden)?;
         let noise_ok = (0.0..=100.0).contains(&self.input_noise);
@@ -98,9 +100,17 @@ impl ConditionalMlp {
     }
 }
 
-impl Train for ConditionalMlp {
-    fn objective(&self, batch: &Batch, _: Weights, noise: &mut Stream) -> Objective {
-        Nll.objective(self.elementwise(batch, &mut Mode::Train(noise)))
+impl TrainLikelihood for ConditionalMlp {
+    fn levels(&self) -> Option<[usize; 2]> {
+        self.spec.levels().map(|levels| [self.spec.event(), levels])
+    }
+
+    fn train_log_prob(&self, batch: &Batch, mode: &mut Mode) -> Tensor<2> {
+        self.elementwise(batch, mode)
+    }
+
+    fn train_log_probs(&self, batch: &Batch, mode: &mut Mode) -> Option<Tensor<3>> {
+        self.likelihood.log_probs(self.head_outputs(batch.condition.as_ref(), mode))
     }
 }
 
@@ -169,7 +179,7 @@ impl Model for ConditionalMlp {
     }
 
     fn training(&self) -> Training<'_> {
-        Training::Gradient(self)
+        Training::Likelihood(self)
     }
 
     fn density(&self) -> Option<&dyn Density> {

@@ -1,5 +1,6 @@
 //! What a model is trained on: a batch of targets given conditions, and the description of the data it comes from.
 
+use crate::error::ModelError;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
@@ -69,12 +70,33 @@ pub struct Scale {
     pub mean_rest: Vec<f64>,
     /// Standard deviation of each number, in its own units; above zero.
     pub std: Vec<f64>,
+    /// Where the numbers are dequantised levels, x + u with u from 0 to 1: how many levels there were. Samples are levels again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub levels: Option<usize>,
 }
 
 impl Scale {
     /// Numbers that stay as they are: mean 0 and standard deviation 1.
     pub fn identity(width: usize) -> Self {
-        Self { mean: vec![0.0; width], mean_rest: Vec::new(), std: vec![1.0; width] }
+        Self { mean: vec![0.0; width], std: vec![1.0; width], ..Self::default() }
+    }
+
+    /// Mean and standard deviation of each of `width` numbers over rows, such as those of the training split: deviations of 0 become 1, so
+    /// that a constant stays a finite number.
+    pub fn of(rows: &[f64], width: usize) -> Self {
+        let column = |d: usize| rows.iter().skip(d).step_by(width.max(1));
+        let n = (rows.len() / width.max(1)).max(1) as f64;
+        // Around the first row, so that an offset costs no digits.
+        let first: Vec<f64> = rows.iter().take(width).copied().collect();
+        let shift: Vec<f64> =
+            first.iter().enumerate().map(|(d, first)| column(d).map(|x| x - first).sum::<f64>() / n).collect();
+        let deviation = |d: usize| {
+            let center = |x: &f64| (x - first.get(d).copied().unwrap_or(0.0)) - shift.get(d).copied().unwrap_or(0.0);
+            let std = (column(d).map(|x| center(x).powi(2)).sum::<f64>() / n).sqrt();
+            if std > 0.0 { std } else { 1.0 }
+        };
+        let std = (0..first.len()).map(deviation).collect();
+        Self { mean: first, mean_rest: shift, std, levels: None }
     }
 
     /// How many numbers it is for.
@@ -99,6 +121,19 @@ impl Scale {
         z.iter().zip(self.cycle()).map(|(&z, (mean, rest, std))| mean + (rest + std * f64::from(z))).collect()
     }
 
+    /// What samples are in the units of the data: [`restore`](Self::restore), and where the numbers were dequantised ⌊x⌋, the level that
+    /// they came from.
+    pub fn restore_samples(&self, z: &[f32]) -> Vec<f64> {
+        let restored = self.restore(z);
+        match self.levels {
+            Some(levels) => {
+                let highest = levels.saturating_sub(1) as f64;
+                restored.into_iter().map(|x| x.floor().clamp(0.0, highest)).collect()
+            }
+            None => restored,
+        }
+    }
+
     /// Whether there is one mean and one deviation, finite and above zero, for each of `width` numbers.
     fn fits(&self, width: usize) -> bool {
         let rest = self.mean_rest.is_empty() || self.mean_rest.len() == width;
@@ -120,6 +155,11 @@ pub struct ConditionSpec {
     /// likelihood. Mean 0 and standard deviation 1.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub told: usize,
+}
+
+/// A shape in words.
+fn shape(dims: Option<[usize; 2]>) -> String {
+    dims.map_or("none".into(), |dims| format!("one of shape {dims:?}"))
 }
 
 fn is_zero(n: &usize) -> bool {
@@ -168,9 +208,84 @@ impl DataSpec {
         }
     }
 
+    /// [`check`](Self::check) as a [`ModelError`].
+    pub(crate) fn checked(&self) -> Result<(), ModelError> {
+        self.check().map_err(|what| ModelError::Data(format!("the data's description is wrong: {what}; fix it")))
+    }
+
+    /// Whether a batch is one of these data: its shapes, levels that are levels, numbers that are finite, labels in one-hot form. It reads
+    /// the batch back from the device, so it is for data that come from outside, not for every step.
+    ///
+    /// # Errors
+    /// [`ModelError::Data`] with the first thing that is not: the argument, the example, what was found and what was expected.
+    pub fn check_batch(&self, batch: &Batch) -> Result<(), ModelError> {
+        self.checked()?;
+        let refuse = |what: String| Err(ModelError::Data(format!("{what}; mend the batch")));
+        let ([n, event], width) = (batch.target.dims(), self.condition_width());
+        if n == 0 {
+            return refuse("found a batch without examples, expected one at least".into());
+        }
+        if event != self.event() {
+            return refuse(format!("target: found {event} numbers an example, expected {}", self.event()));
+        }
+        let found = batch.condition.as_ref().map(Tensor::dims);
+        let expected = self.condition.as_ref().map(|_| [n, width]);
+        if found != expected {
+            return refuse(format!("condition: found {}, expected {}", shape(found), shape(expected)));
+        }
+        if let Some(mask) = batch.mask.as_ref().map(Tensor::dims).filter(|mask| *mask != [n, event]) {
+            return refuse(format!("mask: found shape {mask:?}, expected {:?}", [n, event]));
+        }
+        let host = |values: &Tensor<2>| values.clone().into_data().iter::<f64>().collect::<Vec<f64>>();
+        let shown = batch.mask.as_ref().map(host);
+        let hidden = |at: usize| shown.as_ref().is_some_and(|mask| mask.get(at).is_some_and(|&one| one < 0.5));
+        for (at, value) in host(&batch.target).into_iter().enumerate().filter(|(at, _)| !hidden(*at)) {
+            let expected = match self.values {
+                Values::Levels(levels) if value.fract() != 0.0 || !(0.0..levels as f64).contains(&value) => {
+                    format!("a whole number from 0 to {}", levels - 1)
+                }
+                Values::Real(_) if !value.is_finite() => "a finite number".into(),
+                _ => continue,
+            };
+            return refuse(format!("target: example {}: found {value}, expected {expected}", at / event));
+        }
+        let Some(condition) = &batch.condition else { return Ok(()) };
+        let classes = self.condition.as_ref().and_then(|condition| condition.classes).unwrap_or(0);
+        for (example, row) in host(condition).chunks(width.max(1)).enumerate() {
+            if let Some(value) = row.iter().find(|value| !value.is_finite()) {
+                return refuse(format!("condition: example {example}: found {value}, expected a finite number"));
+            }
+            let label = row.get(..classes).unwrap_or_default();
+            let ones = label.iter().filter(|&&value| value == 1.0).count();
+            let zeros = label.iter().filter(|&&value| value == 0.0).count();
+            if classes > 0 && (ones, zeros) != (1, classes - 1) {
+                return refuse(format!(
+                    "condition: example {example}: found the label {label:?}, expected one 1 among zeros"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Numbers in one target: channels × rows × columns.
     pub fn event(&self) -> usize {
         self.shape.iter().product()
+    }
+
+    /// How many levels each number of a target has; `None`: they are real.
+    pub fn levels(&self) -> Option<usize> {
+        match self.values {
+            Values::Levels(levels) => Some(levels),
+            Values::Real(_) => None,
+        }
+    }
+
+    /// How many levels samples have: those of the target, or those that it had before it was dequantised; `None`: they are real.
+    pub fn sample_levels(&self) -> Option<usize> {
+        match &self.values {
+            Values::Levels(levels) => Some(*levels),
+            Values::Real(scale) => scale.levels,
+        }
     }
 
     /// Numbers in one condition, 0 when there is none.

@@ -7,9 +7,10 @@ use crate::data::{Batch, DataSpec};
 use crate::error::ModelError;
 use crate::likelihood::{Choice, Likelihood, log_mean_exp};
 use crate::registry::AnyModel;
-use crate::traits::{Autoregressive, Density, Estimator, Generate, Latent, Model, Represent, Train, Training, Weights};
+use crate::training::Training;
+use crate::traits::{Autoregressive, Density, Estimator, Generate, Latent, Model, Represent};
 use burn::tensor::{Int, Tensor};
-use dgm_core::objective::{Objective, fill_padding, sum_event};
+use dgm_core::objective::{fill_padding, sum_event};
 use dgm_core::random::Stream;
 
 /// K models p_1 … p_K of one description of the data, mixed with equal weights.
@@ -26,31 +27,31 @@ use dgm_core::random::Stream;
 /// is that member, bit for bit. (Mixing predictions: Lakshminarayanan, Pritzel and Blundell 2017, "Simple and scalable
 /// predictive uncertainty estimation using deep ensembles", section 2.4.)
 #[derive(Clone, Debug)]
-pub struct Ensemble {
-    first: AnyModel,
-    rest: Vec<AnyModel>,
+pub struct Ensemble<M = AnyModel> {
+    first: M,
+    rest: Vec<M>,
     /// The mean of the members' conditionals, where all are autoregressive.
     mixed: Option<Likelihood>,
 }
 
-impl From<AnyModel> for Ensemble {
+impl<M: Model> From<M> for Ensemble<M> {
     /// An ensemble of one.
-    fn from(member: AnyModel) -> Self {
+    fn from(member: M) -> Self {
         Self::of(member, Vec::new())
     }
 }
 
-impl Ensemble {
+impl<M: Model> Ensemble<M> {
     /// The ensemble of these members.
     ///
     /// # Errors
     /// No member, or members that were built for different data.
-    pub fn new(members: Vec<AnyModel>) -> Result<Self, ModelError> {
+    pub fn new(members: Vec<M>) -> Result<Self, ModelError> {
         let mut members = members.into_iter();
         let Some(first) = members.next() else {
             return Err(ModelError::Data("an ensemble of 0 models; expected one at least; give one".into()));
         };
-        let rest: Vec<AnyModel> = members.collect();
+        let rest: Vec<M> = members.collect();
         let spec = first.spec();
         match rest.iter().position(|member| member.spec() != spec) {
             None => Ok(Self::of(first, rest)),
@@ -61,15 +62,15 @@ impl Ensemble {
         }
     }
 
-    fn of(first: AnyModel, rest: Vec<AnyModel>) -> Self {
-        let likelihood = |model: &AnyModel| Some(model.conditionals()?.likelihood().clone());
+    fn of(first: M, rest: Vec<M>) -> Self {
+        let likelihood = |model: &M| Some(model.conditionals()?.likelihood().clone());
         let members: Option<_> = std::iter::once(&first).chain(&rest).map(likelihood).collect();
         let mixed = members.map(Likelihood::mixture);
         Self { first, rest, mixed }
     }
 
     /// The members, one at least.
-    pub fn members(&self) -> impl Iterator<Item = &AnyModel> {
+    pub fn members(&self) -> impl Iterator<Item = &M> {
         std::iter::once(&self.first).chain(&self.rest)
     }
 
@@ -88,28 +89,7 @@ impl Ensemble {
     }
 }
 
-impl Train for Ensemble {
-    /// The mean of the members' losses and terms.
-    fn objective(&self, batch: &Batch, weights: Weights, noise: &mut Stream) -> Objective {
-        let sum = |sum: Objective, next: Objective| Objective {
-            loss: sum.loss + next.loss,
-            terms: sum.terms.into_iter().zip(next.terms).map(|((name, a), (_, b))| (name, a + b)).collect(),
-        };
-        let of = |model: &dyn Model, noise: &mut Stream| {
-            let Training::Gradient(train) = model.training();
-            train.objective(batch, weights, noise)
-        };
-        let first = of(&self.first, noise);
-        let all = self.rest.iter().fold(first, |all, member| sum(all, of(member, noise)));
-        let count = self.count() as f64;
-        Objective {
-            loss: all.loss.div_scalar(count),
-            terms: all.terms.into_iter().map(|(name, term)| (name, term.div_scalar(count))).collect(),
-        }
-    }
-}
-
-impl Ensemble {
+impl<M: Model> Ensemble<M> {
     /// The members' densities, where [`Model::density`] gives the ensemble's: all have one.
     fn densities(&self) -> impl Iterator<Item = &dyn Density> {
         self.models().filter_map(Model::density)
@@ -117,7 +97,7 @@ impl Ensemble {
 }
 
 /// As [`Model::density`] gives it, where every member has a density; the members that have none would be left out.
-impl Density for Ensemble {
+impl<M: Model> Density for Ensemble<M> {
     /// Exact where every member's is. Of bounds, one importance weight of each member.
     fn estimator(&self) -> Estimator {
         if let Some(member) = self.single().and_then(Model::density) {
@@ -149,7 +129,7 @@ impl Density for Ensemble {
     }
 }
 
-impl Latent for Ensemble {
+impl<M: Model> Latent for Ensemble<M> {
     /// log (1/K) Σ_k w_k, in which an exact member's weight is p_k(x | c) itself.
     fn log_weight(&self, batch: &Batch, noise: &mut Stream) -> Tensor<1> {
         if let Some(member) = self.single().and_then(Model::latent) {
@@ -163,7 +143,7 @@ impl Latent for Ensemble {
     }
 }
 
-impl Generate for Ensemble {
+impl<M: Model> Generate for Ensemble<M> {
     /// As the density mixes: number by number where the members say their factors, each number from a member of its own, all
     /// equally probable; otherwise whole examples, each that of a member.
     fn generate(&self, n: usize, condition: Option<Tensor<2>>, noise: &mut Stream) -> Tensor<2> {
@@ -177,7 +157,7 @@ impl Generate for Ensemble {
     }
 }
 
-impl Ensemble {
+impl<M: Model> Ensemble<M> {
     /// `n` draws `[n, event]`, each of a member at random.
     fn generate_by_members(&self, n: usize, condition: Option<Tensor<2>>, noise: &mut Stream) -> Tensor<2> {
         let of: Vec<usize> = (0..n).map(|_| noise.below(self.count() as u32) as usize).collect();
@@ -205,13 +185,13 @@ fn picked(values: Tensor<2>, rows: &[usize]) -> Tensor<2> {
     values.select(0, rows)
 }
 
-impl Model for Ensemble {
+impl<M: Model> Model for Ensemble<M> {
     fn spec(&self) -> &DataSpec {
         self.first.spec()
     }
 
     fn training(&self) -> Training<'_> {
-        Training::Gradient(self)
+        Training::Apart
     }
 
     fn name(&self) -> &str {

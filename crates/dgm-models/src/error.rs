@@ -23,6 +23,26 @@ pub enum ModelError {
         /// What matches.
         instead: String,
     },
+    /// An objective that does not fit the model.
+    #[error("`objective.kind` is \"{objective}\", which is for {is_for}; a \"{model}\" model is trained by {instead}")]
+    Objective {
+        /// The configured objective.
+        objective: &'static str,
+        /// What it is for.
+        is_for: &'static str,
+        /// The model.
+        model: String,
+        /// What fits.
+        instead: String,
+    },
+    /// A key of an objective that does not fit the model or its data.
+    #[error("`objective.{key}` needs {needs}")]
+    ObjectiveKey {
+        /// The key.
+        key: &'static str,
+        /// What it needs, what was found, and what to do.
+        needs: String,
+    },
     /// A model for other data.
     #[error("{0}")]
     Data(String),
@@ -41,11 +61,13 @@ pub enum ModelError {
 }
 
 impl ModelError {
-    /// The key of the table `[model]` that is at fault, where it is one.
-    pub fn key(&self) -> Option<&'static str> {
+    /// The table of the configuration and its key that are at fault, where it is one.
+    pub fn place(&self) -> Option<[&'static str; 2]> {
         match self {
-            Self::OutOfRange { key, .. } => Some(key),
-            Self::Likelihood { .. } => Some("likelihood"),
+            Self::OutOfRange { key, .. } => Some(["model", key]),
+            Self::Likelihood { .. } => Some(["model", "likelihood"]),
+            Self::Objective { .. } => Some(["objective", "kind"]),
+            Self::ObjectiveKey { key, .. } => Some(["objective", key]),
             Self::Data(_) | Self::Lacks { .. } => None,
         }
     }

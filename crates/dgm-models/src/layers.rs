@@ -55,20 +55,21 @@ pub(crate) fn zeros<const D: usize>(shape: [usize; D], device: &Device) -> Param
 }
 
 /// A linear layer with weights from U(−1/√inputs, 1/√inputs) and biases of 0.
-pub(crate) fn linear(inputs: usize, outputs: usize, noise: &mut Stream, device: &Device) -> Linear {
+pub fn linear(inputs: usize, outputs: usize, noise: &mut Stream, device: &Device) -> Linear {
     Linear { weight: uniform([inputs, outputs], inputs, noise, device), bias: Some(zeros([outputs], device)) }
 }
 
 /// Linear layers, each followed by SiLU and dropout.
 #[derive(Module, Debug)]
-pub(crate) struct Mlp {
+pub struct Mlp {
     layers: Vec<Linear>,
     #[module(skip)]
     dropout: f64,
 }
 
 impl Mlp {
-    pub(crate) fn new(inputs: usize, hidden: &[usize], dropout: f64, noise: &mut Stream, device: &Device) -> Self {
+    /// From `inputs` over these widths; dropout after each layer.
+    pub fn new(inputs: usize, hidden: &[usize], dropout: f64, noise: &mut Stream, device: &Device) -> Self {
         let mut width = inputs;
         let layers = hidden
             .iter()
@@ -77,7 +78,8 @@ impl Mlp {
         Self { layers, dropout }
     }
 
-    pub(crate) fn forward(&self, x: Tensor<2>, mode: &mut Mode) -> Tensor<2> {
+    /// `[batch, inputs]` → `[batch, the last width]`, or the inputs themselves where there is no layer.
+    pub fn forward(&self, x: Tensor<2>, mode: &mut Mode) -> Tensor<2> {
         self.layers.iter().fold(x, |x, layer| mode.dropout(silu(layer.forward(x)), self.dropout))
     }
 }
@@ -169,7 +171,7 @@ impl PointConv {
 }
 
 /// Numbers of the target as a network sees them: levels scaled to −1 … 1, real numbers as they travel, standardised.
-pub(crate) fn network_target(spec: &DataSpec, target: Tensor<2>) -> Tensor<2> {
+pub fn network_target(spec: &DataSpec, target: Tensor<2>) -> Tensor<2> {
     match &spec.values {
         Values::Levels(levels) => target.mul_scalar(2.0 / (*levels as f64 - 1.0)).sub_scalar(1.0),
         Values::Real(_) => target,
@@ -180,14 +182,14 @@ pub(crate) fn network_target(spec: &DataSpec, target: Tensor<2>) -> Tensor<2> {
 ///
 /// # Panics
 /// If the data have a condition and the batch has none: a caller's slip, as data and model come from one description.
-pub(crate) fn condition_of(spec: &DataSpec, condition: Option<&Tensor<2>>) -> Option<Tensor<2>> {
+pub fn condition_of(spec: &DataSpec, condition: Option<&Tensor<2>>) -> Option<Tensor<2>> {
     let spec = spec.condition.as_ref()?;
     assert!(condition.is_some(), "the model takes a condition of {} numbers, and the batch has none", spec.width());
     condition.cloned()
 }
 
 /// Appends the condition, where the data have one.
-pub(crate) fn with_condition(spec: &DataSpec, x: Tensor<2>, condition: Option<&Tensor<2>>) -> Tensor<2> {
+pub fn with_condition(spec: &DataSpec, x: Tensor<2>, condition: Option<&Tensor<2>>) -> Tensor<2> {
     match condition_of(spec, condition) {
         Some(condition) => Tensor::cat(vec![x, condition], 1),
         None => x,

@@ -1,7 +1,8 @@
 //! Deep generative models as Burn modules.
 //!
 //! A model is about a target given an optional condition, p(x | c). What it can do is said by small traits, each independent of
-//! the others: [`Generate`] samples, [`Density`] scores, [`Represent`] encodes; [`Train`] turns a batch into a loss. Configurations
+//! the others: [`Generate`] samples, [`Density`] scores, [`Represent`] encodes; [`Training`] says how it learns, and an
+//! [`ObjectiveKind`] makes a loss of that. Configurations
 //! are plain data ([`ModelConfig`]); one and a [`DataSpec`] make a [`Model`], whose getters give what it can do.
 
 // Files of tests that other crates' tests share name this crate as they do.
@@ -13,7 +14,9 @@ pub mod data;
 pub mod ensemble;
 pub mod likelihood;
 pub mod mixture;
+pub mod objective;
 pub mod ops;
+pub mod prior;
 pub mod registry;
 
 pub mod autoregressive;
@@ -21,9 +24,11 @@ pub mod conditional_mlp;
 pub mod vae;
 
 mod error;
+mod factory;
 mod layers;
 #[cfg(test)]
 mod testing;
+mod training;
 mod traits;
 
 pub use autoregressive::{causal_conv, pixel_cnn, transformer};
@@ -31,8 +36,9 @@ pub use capability::Capability;
 pub use data::{Batch, ConditionSpec, DataSpec, Scale, Values};
 pub use ensemble::Ensemble;
 pub use error::ModelError;
-pub use layers::TapConv;
-pub use registry::{AnyModel, ModelConfig};
-pub use traits::{
-    Autoregressive, Density, Estimator, Generate, Latent, Model, Represent, Steps, Train, Training, Weights,
-};
+pub use factory::ModelFactory;
+pub use layers::{Mlp, Mode, TapConv, condition_of, linear, network_target, with_condition};
+pub use objective::ObjectiveKind;
+pub use registry::{AnyModel, ModelConfig, require};
+pub use training::{Examples, Inference, Player, Train, TrainBound, TrainLikelihood, Training};
+pub use traits::{Autoregressive, Density, Estimator, Generate, Latent, Model, Represent, Steps};

@@ -1,16 +1,17 @@
 //! Every model that this crate knows: one line each, with what it can do.
 
 use crate::capability::Capability;
-use crate::data::DataSpec;
+use crate::data::{Batch, DataSpec};
 use crate::error::ModelError;
-use crate::traits::{Autoregressive, Density, Generate, Latent, Model, Represent, Training};
+use crate::training::{Examples, Training};
+use crate::traits::{Autoregressive, Density, Generate, Latent, Model, Represent};
 use burn::module::Module;
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use dgm_core::random::Stream;
 use serde::{Deserialize, Deserializer, Serialize};
 
 macro_rules! registry {
-    ($($kind:literal => $module:ident :: $model:ident ($config:ident) [$($capability:ident),+]),+ $(,)?) => {
+    ($($kind:literal => $module:ident :: $model:ident ($config:ident) by $objective:literal [$($capability:ident),+]),+ $(,)?) => {
         /// A model's configuration: the table `[model]`, whose key `kind` picks the variant.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "kind")]
@@ -51,12 +52,16 @@ macro_rules! registry {
                 match self { $(Self::$model(_) => $kind,)+ }
             }
 
+            /// The objective that the model is trained by where the configuration names none.
+            pub fn objective(&self) -> &'static str {
+                match self { $(Self::$model(_) => $objective,)+ }
+            }
+
             /// Builds the model for `spec`, with weights drawn from `noise`.
             ///
             /// # Errors
             /// A value out of its range, or a model that does not fit the data.
             pub fn init(&self, spec: &DataSpec, noise: &mut Stream, device: &Device) -> Result<AnyModel, ModelError> {
-                spec.check().map_err(|what| ModelError::Data(format!("the data's description is wrong: {what}; fix it")))?;
                 match self { $(Self::$model(config) => config.init(spec, noise, device).map(AnyModel::$model),)+ }
             }
         }
@@ -77,6 +82,10 @@ macro_rules! registry {
                 match self { $(Self::$model(model) => model,)+ }
             }
 
+            fn inner_mut(&mut self) -> &mut dyn Model {
+                match self { $(Self::$model(model) => model,)+ }
+            }
+
             fn kind(&self) -> &'static str {
                 match self { $(Self::$model(_) => $kind,)+ }
             }
@@ -85,11 +94,31 @@ macro_rules! registry {
 }
 
 registry! {
-    "conditional_mlp" => conditional_mlp::ConditionalMlp(ConditionalMlpConfig) [Density, Generate, Autoregressive],
-    "vae" => vae::Vae(VaeConfig) [Density, Generate, Represent, Latent],
-    "causal_conv" => causal_conv::CausalConv(CausalConvConfig) [Density, Generate, Autoregressive],
-    "pixel_cnn" => pixel_cnn::PixelCnn(PixelCnnConfig) [Density, Generate, Autoregressive],
-    "transformer" => transformer::Transformer(TransformerConfig) [Density, Generate, Autoregressive],
+    "conditional_mlp" => conditional_mlp::ConditionalMlp(ConditionalMlpConfig) by "nll" [Density, Generate, Autoregressive],
+    "vae" => vae::Vae(VaeConfig) by "elbo" [Density, Generate, Represent, Latent],
+    "causal_conv" => causal_conv::CausalConv(CausalConvConfig) by "nll" [Density, Generate, Autoregressive],
+    "pixel_cnn" => pixel_cnn::PixelCnn(PixelCnnConfig) by "nll" [Density, Generate, Autoregressive],
+    "transformer" => transformer::Transformer(TransformerConfig) by "nll" [Density, Generate, Autoregressive],
+}
+
+/// What a getter of [`Model`] gave.
+///
+/// # Errors
+/// Nothing, as the model lacks the capability: what it can do, and which registered kinds can do what was asked.
+pub fn require<'a, T: ?Sized>(
+    found: Option<&'a T>,
+    wanted: Capability,
+    model: &dyn Model,
+) -> Result<&'a T, ModelError> {
+    found.ok_or_else(|| {
+        let can: Vec<&str> = Capability::ALL.into_iter().filter(|one| one.is_of(model)).map(Capability::does).collect();
+        ModelError::Lacks {
+            kind: model.name().to_owned(),
+            wanted: wanted.does(),
+            can: if can.is_empty() { "do nothing of that kind".to_owned() } else { can.join(", ") },
+            kinds: ModelConfig::that_can(wanted).map(|kind| format!("\"{kind}\"")).collect::<Vec<_>>().join(" or "),
+        }
+    })
 }
 
 /// What the model of its kind can do.
@@ -100,6 +129,18 @@ impl Model for AnyModel {
 
     fn training(&self) -> Training<'_> {
         self.inner().training()
+    }
+
+    fn fit(&mut self, examples: &dyn Examples, rng: &mut Stream) -> Result<(), ModelError> {
+        self.inner_mut().fit(examples, rng)
+    }
+
+    fn criterion(&self, batch: &Batch, rng: &mut Stream) -> Option<Tensor<1>> {
+        self.inner().criterion(batch, rng)
+    }
+
+    fn criterion_is_likelihood(&self) -> bool {
+        self.inner().criterion_is_likelihood()
     }
 
     fn name(&self) -> &str {
@@ -131,9 +172,12 @@ impl Model for AnyModel {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::capability::require;
     use crate::data::{ConditionSpec, Scale, Values};
     use dgm_core::random::Seed;
+
+    fn config(kind: &str) -> ModelConfig {
+        serde_json::from_value(serde_json::json!({ "kind": kind })).unwrap()
+    }
 
     /// A model of this kind with the defaults of its configuration, for the first of some data that it is for.
     fn model(kind: &str) -> AnyModel {
@@ -142,7 +186,7 @@ mod tests {
             DataSpec { shape: [1, 2, 2], values: Values::Levels(4), condition: None },
             DataSpec { shape: [1, 1, 1], values: Values::Real(Scale::identity(1)), condition: Some(condition) },
         ];
-        let config: ModelConfig = serde_json::from_value(serde_json::json!({ "kind": kind })).unwrap();
+        let config = config(kind);
         let init = |spec| config.init(spec, &mut Seed(0).stream("weights", 0), &Device::flex()).ok();
         data.iter().find_map(init).unwrap()
     }
@@ -152,6 +196,8 @@ mod tests {
         for &kind in ModelConfig::KINDS {
             let model = model(kind);
             assert_eq!(model.name(), kind);
+            let objective = crate::objective::ObjectiveKind::of_kind(config(kind).objective()).unwrap();
+            assert!(objective.check(&model).is_ok(), "{kind}");
             for capability in Capability::ALL {
                 let says = ModelConfig::that_can(capability).any(|one| one == kind);
                 assert_eq!(capability.is_of(&model), says, "{kind} {capability:?}");

@@ -1,21 +1,44 @@
 //! What a model can do: each ability is a trait of its own, and a [`Model`] has those that it can do.
 
 use crate::data::{Batch, DataSpec};
+use crate::error::ModelError;
 use crate::likelihood::Likelihood;
+use crate::training::{Examples, Training};
 use burn::tensor::{Device, Tensor};
-use dgm_core::objective::Objective;
 use dgm_core::random::Stream;
 
 /// What every registered model is: built for some data, trained in some way, and able to do what its getters give.
 ///
 /// Nothing but [`spec`](Self::spec) and [`training`](Self::training) is required. A command asks for the capability that it needs;
-/// [`capability::require`](crate::capability::require) says in one line what a model that lacks it can do instead.
+/// [`require`](crate::require) says in one line what a model that lacks it can do instead.
 pub trait Model: Send + Sync {
     /// The data that the model was built for.
     fn spec(&self) -> &DataSpec;
 
     /// How the model learns.
     fn training(&self) -> Training<'_>;
+
+    /// Looks at the training examples once, before the first step: for a first guess that depends on the data, or, where
+    /// [`training`](Self::training) is [`Training::Fit`], for all that there is to learn. A run that is resumed has it behind it: what is
+    /// to be kept stands in float parameters of the module, whose shapes depend on the examples with [`Training::Fit`] alone.
+    ///
+    /// # Errors
+    /// Data that can no longer be read, or that the model cannot be fitted to.
+    fn fit(&mut self, _: &dyn Examples, _: &mut Stream) -> Result<(), ModelError> {
+        Ok(())
+    }
+
+    /// What chooses among the weights of a run: the loss of each example on the validation split, `[batch]`, in nats where it is one of a
+    /// likelihood. Default: −log p of the [`density`](Self::density); `None`: nothing, and the last weights are the best.
+    fn criterion(&self, batch: &Batch, rng: &mut Stream) -> Option<Tensor<1>> {
+        Some(self.density()?.log_prob(batch, rng).neg())
+    }
+
+    /// Whether the [`criterion`](Self::criterion) is −log p or a bound of it, so that its mean is reported in nats. Default: where the model is
+    /// a [`density`](Self::density).
+    fn criterion_is_likelihood(&self) -> bool {
+        self.density().is_some()
+    }
 
     /// What messages call the model: the `kind` of a registered one, otherwise the name of its type.
     fn name(&self) -> &str {
@@ -47,32 +70,6 @@ pub trait Model: Send + Sync {
     fn latent(&self) -> Option<&dyn Latent> {
         None
     }
-}
-
-/// How a model learns.
-#[derive(Clone, Copy)]
-pub enum Training<'a> {
-    /// By gradients of a loss.
-    Gradient(&'a dyn Train),
-}
-
-/// Weights of an objective's terms at one step of training.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Weights {
-    /// Weight of the KL term of a latent-variable model.
-    pub beta: f64,
-}
-
-impl Default for Weights {
-    fn default() -> Self {
-        Self { beta: 1.0 }
-    }
-}
-
-/// From a batch to a loss.
-pub trait Train {
-    /// The loss of each example in nats, and its named terms; `noise` feeds dropout and latent samples.
-    fn objective(&self, batch: &Batch, weights: Weights, noise: &mut Stream) -> Objective;
 }
 
 /// Samples x, given a condition; samples and condition are as in a [`Batch`]: real numbers standardised.
@@ -129,8 +126,11 @@ pub trait Represent {
     /// The code of each example, `[batch, code]`.
     fn encode(&self, batch: &Batch) -> Tensor<2>;
 
-    /// The mean of x given the code of each example (and its condition), `[batch, event]`, as in a [`Batch`].
-    fn decode(&self, code: Tensor<2>, condition: Option<Tensor<2>>) -> Tensor<2>;
+    /// The mean of x given the code of each example (and its condition), `[batch, event]`, as in a [`Batch`]; `None`: the model only
+    /// encodes.
+    fn decode(&self, _: Tensor<2>, _: Option<Tensor<2>>) -> Option<Tensor<2>> {
+        None
+    }
 }
 
 /// A density that is a product of conditionals in a fixed order of the target's dimensions.

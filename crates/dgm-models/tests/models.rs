@@ -12,11 +12,12 @@ use dgm_core::random::Seed;
 use dgm_models::causal_conv::CausalConvConfig;
 use dgm_models::conditional_mlp::ConditionalMlpConfig;
 use dgm_models::likelihood::LikelihoodKind;
+use dgm_models::objective::Step;
 use dgm_models::pixel_cnn::PixelCnnConfig;
 use dgm_models::vae::VaeConfig;
 use dgm_models::{
-    Batch, ConditionSpec, DataSpec, Density, Generate, Latent, Model, ModelConfig, ModelError, Represent, Scale, Train,
-    Values, Weights,
+    Batch, ConditionSpec, DataSpec, Density, Generate, Latent, Model, ModelConfig, ModelError, ObjectiveKind,
+    Represent, Scale, Values,
 };
 
 fn device() -> Device {
@@ -76,7 +77,7 @@ fn a_vae_encodes_decodes_and_draws() {
     let batch = Batch::new(tensor([[0., 1., 2., 4.], [4., 3., 0., 0.]]));
     let code = vae.encode(&batch);
     assert_eq!(code.dims(), [2, 3]);
-    let mean = vae.decode(code, None);
+    let mean = vae.decode(code, None).unwrap();
     assert_eq!(mean.dims(), [2, 4]);
     assert!(mean.into_data().iter::<f32>().all(|level| (0.0..=4.0).contains(&level)));
     let drawn = vae.generate(50, None, &mut Seed(3).stream("sampling", 0));
@@ -114,7 +115,7 @@ fn a_real_target_is_scored_in_its_own_units() {
 #[test]
 fn standardised_numbers_are_those_of_the_spread_whatever_the_offset() {
     // Unix seconds some 20 apart, which 32 bits would make one number: (x − 1700000000.25) / 20.
-    let scale = Scale { mean: vec![1.7e9], mean_rest: vec![0.25], std: vec![20.0] };
+    let scale = Scale { mean: vec![1.7e9], mean_rest: vec![0.25], std: vec![20.0], levels: None };
     let x = [1_700_000_020.25, 1_700_000_000.25, 1_699_999_990.25];
     assert_eq!(scale.standardize(&x), [1.0, 0.0, -0.5]);
     assert_eq!(scale.restore(&[1.0, 0.0, -0.5]), x);
@@ -122,6 +123,25 @@ fn standardised_numbers_are_those_of_the_spread_whatever_the_offset() {
     let scale = Scale { mean: vec![1.0, -2.0], std: vec![2.0, 0.5], ..Scale::default() };
     assert_eq!(scale.standardize(&[3.0, -2.0, 1.0, -1.0]), [1.0, 0.0, 0.0, 2.0]);
     assert_eq!(scale.restore(&[1.0, 0.0, 0.0, 2.0]), [3.0, -2.0, 1.0, -1.0]);
+}
+
+#[test]
+fn units_of_rows_are_their_means_and_deviations() {
+    // 2 ± 1 a billion away from 0, and a constant.
+    let scale = Scale::of(&[1e9 + 1.0, 5.0, 1e9 + 3.0, 5.0], 2);
+    assert_eq!(scale.standardize(&[1e9 + 1.0, 5.0, 1e9 + 2.0, 5.0]), [-1.0, 0.0, 0.0, 0.0]);
+    assert_eq!(scale.restore(&[0.0, 0.0]), [1e9 + 2.0, 5.0]);
+    assert_eq!((scale.width(), scale.std), (2, vec![1.0, 1.0]));
+}
+
+#[test]
+fn samples_of_dequantised_levels_are_levels() {
+    let scale = Scale { mean: vec![1.5], std: vec![2.0], levels: Some(3), ..Scale::default() };
+    // −0.5, 0.0, 1.5, 2.9 and 5.5.
+    assert_eq!(scale.restore_samples(&[-1.0, -0.75, 0.0, 0.7, 2.0]), [0.0, 0.0, 1.0, 2.0, 2.0]);
+    assert_eq!(scale.restore(&[2.0]), [5.5]);
+    let plain = Scale { levels: None, ..scale };
+    assert_eq!(plain.restore_samples(&[2.0]), [5.5]);
 }
 
 #[test]
@@ -180,7 +200,8 @@ fn training_terms_add_up_and_padding_counts_for_nothing() {
     let model = config.init(&spec([1, 1, 4], Values::Levels(3)), &mut Seed(1).stream("weights", 0), &device()).unwrap();
     let loss = |target: [[f32; 4]; 1], mask: Option<[[f32; 4]; 1]>| {
         let batch = Batch { target: tensor(target), condition: None, mask: mask.map(tensor) };
-        host(model.objective(&batch, Weights::default(), &mut Seed(0).stream("noise", 0)).loss)[0]
+        let step = Step { player: 0, views: &[batch], step: 0, rng: &mut Seed(0).stream("noise", 0) };
+        host(ObjectiveKind::of_kind("nll").unwrap().loss(&model, step).unwrap().loss)[0]
     };
     let mask = Some([[1., 1., 1., 0.]]);
     assert_eq!(loss([[0., 1., 2., 0.]], mask), loss([[0., 1., 2., 2.]], mask));
@@ -200,4 +221,51 @@ fn a_model_that_does_not_fit_says_why() {
         .init(&spec([1, 2, 2], Values::Levels(2)), &mut noise, &device())
         .unwrap_err();
     assert_eq!(error.to_string(), "`model.latent` is 0, expected 1 to 65536");
+}
+
+#[test]
+fn a_batch_that_is_not_of_the_data_is_named() {
+    let label = ConditionSpec { scale: Scale::identity(2), classes: Some(2), told: 0 };
+    let levels = DataSpec { condition: Some(label), ..spec([1, 1, 2], Values::Levels(256)) };
+    let real = spec([1, 1, 2], Values::Real(Scale::identity(2)));
+    let labelled =
+        |target: [f32; 2], label: [f32; 2]| Batch { condition: Some(tensor([label])), ..Batch::new(tensor([target])) };
+    assert_eq!(levels.check_batch(&labelled([0., 255.], [0., 1.])), Ok(()));
+    // What the mask hides may be anything.
+    let masked = Batch { mask: Some(tensor([[1., 0.]])), ..labelled([0., 300.], [0., 1.]) };
+    assert_eq!(levels.check_batch(&masked), Ok(()));
+    let plain = |target: [f32; 2]| Batch::new(tensor([target]));
+    let none = Batch::new(Tensor::zeros([0, 2], &device()));
+    for (spec, batch, expected) in [
+        (
+            &levels,
+            labelled([0., 300.], [0., 1.]),
+            "target: example 0: found 300, expected a whole number from 0 to 255",
+        ),
+        (&levels, labelled([0., 0.5], [0., 1.]), "target: example 0: found 0.5, expected a whole number"),
+        (&levels, labelled([0., 1.], [0.3, 0.7]), "condition: example 0: found the label"),
+        (&levels, labelled([0., 1.], [1., 1.]), "expected one 1 among zeros"),
+        (&levels, plain([0., 1.]), "condition: found none, expected one of shape [1, 2]"),
+        (&real, labelled([0., 1.], [0., 1.]), "condition: found one of shape [1, 2], expected none"),
+        (&real, plain([f32::NAN, 0.]), "target: example 0: found NaN, expected a finite number"),
+        (&real, none, "found a batch without examples, expected one at least"),
+        (&real, Batch::new(tensor([[1.]])), "target: found 1 numbers an example, expected 2"),
+        (&real, Batch { mask: Some(tensor([[1.]])), ..plain([0., 1.]) }, "mask: found shape [1, 1], expected [1, 2]"),
+    ] {
+        let text = spec.check_batch(&batch).unwrap_err().to_string();
+        assert!(text.contains(expected) && text.ends_with("; mend the batch"), "{text}\n{expected}");
+    }
+    // Every configuration looks at the description, by itself too.
+    for wrong in [
+        spec([1, 1, 2], Values::Levels(1)),
+        spec([1, 1, 2], Values::Real(Scale { std: vec![0.0, 1.0], ..Scale::identity(2) })),
+    ] {
+        let mut rng = Seed(0).stream("weights", 0);
+        let text = VaeConfig::default().init(&wrong, &mut rng, &device()).unwrap_err().to_string();
+        assert!(
+            text.starts_with("the data's description is wrong: ") && wrong.check_batch(&plain([0., 0.])).is_err(),
+            "{text}"
+        );
+        assert!(PixelCnnConfig::default().init(&wrong, &mut rng, &device()).is_err());
+    }
 }

@@ -53,6 +53,36 @@ impl Backend {
         Ok(Self { name: name.to_string(), device })
     }
 
+    /// The backend that is taken where none is named: the first that this build has of flex, ndarray, wgpu and cuda.
+    pub fn default_name() -> &'static str {
+        match () {
+            () if cfg!(feature = "flex") => "flex",
+            () if cfg!(feature = "ndarray") => "ndarray",
+            () if cfg!(feature = "wgpu") => "wgpu",
+            () => "cuda",
+        }
+    }
+
+    /// Whether this build has a backend of this name, whatever the machine has.
+    pub fn is_built(name: &str) -> bool {
+        match name.split_once(':').map_or(name, |(kind, _)| kind) {
+            "flex" => cfg!(feature = "flex"),
+            "ndarray" => cfg!(feature = "ndarray"),
+            "wgpu" => cfg!(feature = "wgpu"),
+            "cuda" => cfg!(feature = "cuda"),
+            _ => false,
+        }
+    }
+
+    /// The backend of this name, or, where none is named, the one that a run was trained on, or the default where this build lacks that.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_or(name: Option<&str>, of_run: &str) -> Result<Self> {
+        let run = if Self::is_built(of_run) { of_run } else { Self::default_name() };
+        Self::open(name.unwrap_or(run))
+    }
+
     /// Whether it computes at once, on the CPU, so that reading a number back costs nothing.
     pub fn is_eager(&self) -> bool {
         matches!(self.name.as_str(), "flex" | "ndarray")

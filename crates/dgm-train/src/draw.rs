@@ -5,8 +5,7 @@ use crate::error::{Error, Result};
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::random::Seed;
 use dgm_models::autoregressive::sampling::{Choice, Given, complete};
-use dgm_models::capability::{self, Capability};
-use dgm_models::{DataSpec, Model, Values};
+use dgm_models::{Capability, DataSpec, Model, Values, require};
 use std::ops::{ControlFlow, Range};
 
 /// Draws at once: more cost memory and no less time.
@@ -60,15 +59,16 @@ pub fn draw(
     device: &Device,
     drawn: &mut dyn FnMut(u64),
 ) -> Result<Vec<Vec<f64>>> {
+    wanted.choice.check()?;
     let spec = model.spec();
-    let generator = capability::require(model.generator(), Capability::Generate, model)?;
+    let generator = require(model.generator(), Capability::Generate, model)?;
     let classes = spec.condition.as_ref().and_then(|condition| condition.classes);
     if let (Some(label), None) = (wanted.label, classes) {
         return Err(Error::input(format!("--label {label}: this model is not conditioned on a label; leave it out")));
     }
     let arm = match wanted.choice != Choice::default() || wanted.beginning.is_some() {
         true => {
-            let arm = capability::require(model.conditionals(), Capability::Autoregressive, model);
+            let arm = require(model.conditionals(), Capability::Autoregressive, model);
             Some(arm.map_err(|error| {
                 Error::input(format!("leave out --temperature, --top-k, --top-p and --complete: {error}"))
             })?)
@@ -104,7 +104,7 @@ pub fn draw(
         };
         let values: Vec<f32> = values.into_data().iter::<f32>().collect();
         let values = match &spec.values {
-            Values::Real(scale) => scale.restore(&values),
+            Values::Real(scale) => scale.restore_samples(&values),
             Values::Levels(_) => values.into_iter().map(f64::from).collect(),
         };
         all.extend(values.chunks(spec.event()).map(<[f64]>::to_vec));

@@ -7,6 +7,9 @@
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
 pub mod backend;
+pub mod check;
+pub mod checkpoint;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
 pub mod data;
@@ -14,12 +17,17 @@ pub mod draw;
 pub mod error;
 pub mod evaluate;
 pub mod files;
+pub mod guess;
+pub mod measure;
+pub mod metrics;
 pub mod provenance;
 pub mod recipe;
 pub mod report;
+pub mod run;
 pub mod run_folder;
 pub mod shipped;
 pub mod train;
+pub mod weights;
 
 // What tests of several modules use.
 #[cfg(test)]

@@ -65,10 +65,10 @@ pub struct StartedFrom {
 
 impl Provenance {
     /// Of a run that begins now.
-    pub fn of(config: &Config, dataset: &Dataset, backend: &Backend, from: Option<StartedFrom>) -> Self {
+    pub fn of<C>(config: &Config<C>, dataset: &Dataset, backend: &Backend, from: Option<StartedFrom>) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
-            burn: "0.22.1".into(),
+            burn: env!("DGM_BURN_VERSION").into(),
             backend: backend.name.clone(),
             adapter: backend.adapter(),
             cpu: Some(cpu_kind().into()),

@@ -1,19 +1,15 @@
 //! The folder of a run: all that is needed to go on, to repeat or to explain.
 
 use crate::backend::Backend;
+use crate::checkpoint::{Checkpoints, Progress};
 use crate::config::{Config, ConfigFile, Missing};
-use crate::data::{self, Dataset};
+use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
+use crate::metrics::Line;
 use crate::provenance::{Provenance, StartedFrom};
 use crate::report::tell;
-use crate::train::checkpoint::{Checkpoint, Progress};
-use crate::train::checkpoints::Checkpoints;
-use crate::train::go_on::{GOES_ON, continued};
-use crate::train::{AT_END, initial_model, restore};
-use burn::module::Module;
-use burn::tensor::Device;
-use dgm_models::{AnyModel, DataSpec, Ensemble};
+use dgm_models::ModelFactory;
 use serde::Serialize;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write};
@@ -122,9 +118,9 @@ impl RunFolder {
     ///
     /// # Errors
     /// A folder that cannot be written.
-    pub fn describe(
+    pub fn describe<C: ModelFactory>(
         &self,
-        config: &Config,
+        config: &Config<C>,
         dataset: &Dataset,
         backend: &Backend,
         from: Option<StartedFrom>,
@@ -146,7 +142,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// A folder that cannot be written.
-    pub(crate) fn write_config(&self, config: &Config) -> Result<()> {
+    pub(crate) fn write_config<C: ModelFactory>(&self, config: &Config<C>) -> Result<()> {
         write_atomic(&self.path.join("config.toml"), config.to_toml()?.as_bytes())
     }
 
@@ -154,7 +150,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// A file that somebody changed.
-    pub fn config(&self) -> Result<Config> {
+    pub fn config<C: ModelFactory>(&self) -> Result<Config<C>> {
         self.config_file()?.config(&[], Missing::Allowed)
     }
 
@@ -170,13 +166,13 @@ impl RunFolder {
     ///
     /// # Errors
     /// A file that somebody changed, an assignment to anything but a path of `[data]`, and a relative path that leads nowhere.
-    pub fn config_with_moved_data(&self, overrides: &[String]) -> Result<Config> {
+    pub fn config_with_moved_data<C: ModelFactory>(&self, overrides: &[String]) -> Result<Config<C>> {
         let file = self.config_file()?;
         let own = file.config(&[], Missing::Allowed)?;
         if overrides.is_empty() {
             return Ok(own);
         }
-        let keys = path_keys(&own);
+        let keys = own.path_keys();
         let other = overrides.iter().find(|assignment| {
             let key = assignment.split_once('=').map_or("", |(key, _)| key.trim());
             !keys.iter().any(|path| path == key)
@@ -211,8 +207,15 @@ impl RunFolder {
     ///
     /// # Errors
     /// Data that cannot be read, or others than those that the run began with.
-    pub fn dataset(&self, config: &Config) -> Result<Dataset> {
-        let mut dataset = data::of_run(config)?;
+    pub fn dataset<C: ModelFactory>(&self, config: &Config<C>) -> Result<Dataset> {
+        self.same_data(config.load_data()?)
+    }
+
+    /// These data, where they are those that the run began with.
+    ///
+    /// # Errors
+    /// They are others.
+    pub(crate) fn same_data(&self, mut dataset: Dataset) -> Result<Dataset> {
         let Provenance { data_sha256: began_with, warnings, .. } = self.provenance()?;
         // What was a guess when the run began is written in its configuration, and is still one.
         dataset.warnings = warnings;
@@ -226,111 +229,9 @@ impl RunFolder {
         Ok(dataset)
     }
 
-    /// What the run has learnt, ready to evaluate, from the folder alone: its best model, or its members' best.
-    ///
-    /// # Errors
-    /// As [`best_model`](Self::best_model), and an ensemble that is not complete.
-    pub fn model(&self, config: &Config, spec: &DataSpec, device: &Device) -> Result<Ensemble> {
-        self.check_members(config)?;
-        let Some(configs) = config.members() else { return self.best_model(config, spec, device).map(Ensemble::from) };
-        let best = configs.iter().enumerate().map(|(index, config)| {
-            let member = self.member(index);
-            if !member.path.join("result.json").is_file() {
-                return Err(Error::input(format!(
-                    "{}: this member of the ensemble is not trained to its end; finish it with dgm-train --resume {}",
-                    member.path.display(),
-                    self.path.display()
-                )));
-            }
-            let own = member.config()?;
-            if (own.seed, &own.model) != (config.seed, &config.model) {
-                return Err(Error::input(format!(
-                    "{}: found a run of another seed or model than this member of the ensemble has; put the member back, or take \
-                     the folder away and train it again with dgm-train --resume {}",
-                    member.path.display(),
-                    self.path.display()
-                )));
-            }
-            member.best_model(config, spec, device)
-        });
-        let members: Vec<AnyModel> = best.collect::<Result<_>>()?;
-        Ok(Ensemble::new(members)?)
-    }
-
-    /// Whether the folder holds what the configuration says: one model, or an ensemble.
-    ///
-    /// # Errors
-    /// It holds the other.
-    pub fn check_members(&self, config: &Config) -> Result<()> {
-        let (one, several) = (self.path.join("checkpoint").is_dir(), self.member(0).path().is_dir());
-        let found = match config.members() {
-            Some(members) if one => format!("the run of one model, and training.ensemble is {}", members.len()),
-            None if several => "an ensemble, and its config.toml has no training.ensemble above 1".into(),
-            _ => return Ok(()),
-        };
-        Err(Error::input(format!(
-            "{}: found {found}; put config.toml back, or begin a new run with --config and --out",
-            self.path.display()
-        )))
-    }
-
     /// The folder of an ensemble's member, whether it is there or not: that of an ordinary run.
     pub fn member(&self, index: usize) -> Self {
         Self { path: self.path.join(format!("member-{index}")) }
-    }
-
-    /// Whether the configuration is still that of the run's checkpoint in this file.
-    ///
-    /// # Errors
-    /// Keys that may not differ do.
-    pub fn check_unchanged(&self, config: &Config, checkpoint: &Checkpoint, file: &Path) -> Result<()> {
-        let changed = changed(config, &checkpoint.config(&file.display().to_string())?);
-        if changed.is_empty() {
-            return Ok(());
-        }
-        Err(Error::input(format!(
-            "{}: config.toml is not that of the run's checkpoints any more, in {}; put it back, or begin a new run",
-            self.path.display(),
-            listed(&changed)
-        )))
-    }
-
-    /// The newest checkpoint as this configuration takes it, whose end may be a later one than the checkpoint knows of, and what there is
-    /// to say about that; `None` before the first. See [`continued`].
-    ///
-    /// # Errors
-    /// A damaged checkpoint, keys that may not differ and do, an end before what is done already.
-    pub(crate) fn continued(&self, config: &Config, examples: usize) -> Result<Option<(Checkpoint, Vec<String>)>> {
-        let Some(checkpoint) = self.checkpoints().newest()? else { return Ok(None) };
-        let file = self.checkpoints().after(checkpoint.progress.step);
-        self.check_unchanged(config, &checkpoint, &file)?;
-        let before = checkpoint.config(&file.display().to_string())?;
-        continued(checkpoint, config, &before, examples, &self.path.display().to_string()).map(Some)
-    }
-
-    /// The best model of the run, ready to evaluate, from the folder alone.
-    ///
-    /// # Errors
-    /// No checkpoint yet, a damaged one, or a configuration that is not that of the run any more.
-    pub fn best_model(&self, config: &Config, spec: &DataSpec, device: &Device) -> Result<AnyModel> {
-        let path = self.checkpoints().best();
-        let run = self.path.display();
-        let again = format!("put it back, or take {run}/checkpoint away and train again with dgm-train --resume {run}");
-        if !path.is_file() {
-            return Err(Error::input(match self.path.join("result.json").is_file() {
-                true => format!("{}: the best checkpoint of the run is gone; {again}", path.display()),
-                false => format!("{run}: the run has no validated checkpoint yet; let it train for an epoch"),
-            }));
-        }
-        let checkpoint = Checkpoint::read_or(&path, || again.clone())?;
-        if checkpoint.section("optimizer").is_ok() {
-            let what = "a checkpoint to go on from, not the best one: its weights are not those that were evaluated";
-            return Err(Error::input(format!("{}: found {what}; {again}", path.display())));
-        }
-        // Another split of the same data, say, would be evaluated on what was trained on.
-        self.check_unchanged(config, &checkpoint, &path)?;
-        let model = initial_model(config, spec, device)?;
-        Ok(restore::weights(model, checkpoint.section("model")?)?.valid())
     }
 
     /// The folder.
@@ -347,8 +248,10 @@ impl RunFolder {
     ///
     /// # Errors
     /// A folder that cannot be written.
-    pub fn append_metrics(&self, line: &serde_json::Value) -> Result<()> {
+    pub fn append_metrics(&self, line: &Line) -> Result<()> {
         let path = self.path.join("metrics.jsonl");
+        let line = serde_json::to_string(line)
+            .map_err(|error| Error::run(format!("{}: cannot be written: {error}", path.display())))?;
         OpenOptions::new()
             .create(true)
             .append(true)
@@ -373,14 +276,11 @@ impl RunFolder {
         // Bytes that are no text, and a line that a crash cut short, are no lines.
         let text = String::from_utf8_lossy(&bytes);
         let keep = |line: &&str| {
-            let value: Option<serde_json::Value> = serde_json::from_str(line).ok().filter(|_| line.ends_with('\n'));
-            value.is_some_and(|value| {
-                // A run that goes on beyond its end has no such line.
-                if !complete && value[AT_END] == true {
-                    return false;
-                }
-                let later = value["restored"].as_u64().is_some_and(|times| times > restored);
-                value["step"].as_u64().is_some_and(|at| at <= step) && !later
+            let line: Option<Line> = serde_json::from_str(line).ok().filter(|_| line.ends_with('\n'));
+            line.is_some_and(|line| {
+                // A run that goes on beyond its end has no line that only the end asked for.
+                let of_end = !complete && line.is_at_end();
+                !of_end && line.step() <= step && line.restored().is_none_or(|times| times <= restored)
             })
         };
         let kept: String = text.split_inclusive('\n').filter(keep).collect();
@@ -432,33 +332,5 @@ impl RunFolder {
             .map_err(|error| Error::run(format!("{}: cannot be written: {error}", path.display())))?;
         text.push('\n');
         write_atomic(&path, text.as_bytes())
-    }
-}
-
-/// The keys that differ and may not: what a run may be given anew changes no weights that it has, only how far it goes on. Data may
-/// move: their fingerprint says whether they are the same.
-pub(crate) fn changed(config: &Config, other: &Config) -> Vec<String> {
-    const MAY: [&str; 3] = ["training.checkpoint_every", "training.keep_checkpoints", "evaluation"];
-    let paths = path_keys(config);
-    let may = |key: &String| paths.contains(key) || MAY.into_iter().chain(GOES_ON).any(|may| is_within(key, may));
-    config.differences(other).into_iter().filter(|key| !may(key)).collect()
-}
-
-/// Whether a key is this one, or one of the table that this one is.
-pub(crate) fn is_within(key: &str, table: &str) -> bool {
-    key.strip_prefix(table).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-}
-
-/// The keys that are paths of the data, with dots.
-pub(crate) fn path_keys(config: &Config) -> Vec<String> {
-    config.data.path_keys().iter().map(|key| format!("data.{key}")).collect()
-}
-
-/// The first keys, and how many there are.
-pub(crate) fn listed(keys: &[String]) -> String {
-    const SHOWN: usize = 6;
-    match keys.get(..SHOWN) {
-        Some(first) if keys.len() > SHOWN => format!("{}, … {} keys in all", first.join(", "), keys.len()),
-        _ => keys.join(", "),
     }
 }

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{dgm, json, metrics, run_fails, run_ok};
+use common::{dgm, json, measured, metrics, run_fails, run_ok};
 use std::path::Path;
 use std::process::Stdio;
 
@@ -31,14 +31,14 @@ fn each_configuration_of_the_digits_trains_and_its_folder_is_enough() {
         assert!(table.contains("nats/example"), "{table}");
         let run = folder.path().join(config);
         let result = json(&run.join("result.json"));
-        let test = &result["test"];
-        assert!(test["nats_per_example"].as_f64().unwrap().is_finite());
+        let test = measured(&result, "likelihood", "test");
+        assert!(test["value"].as_f64().unwrap().is_finite());
         assert!(test["standard_error"].as_f64().unwrap() > 0.0);
         assert_eq!(test["examples"], 447);
         let exact = config != "vae.toml";
         assert_eq!(test["quantity"], if exact { "NLL" } else { "-ELBO" });
-        assert_eq!(result["test_importance_weighted"].is_object(), !exact);
-        assert_eq!(result["test_accuracy"].is_object(), config == "conditional.toml");
+        assert_eq!(measured(&result, "importance_weighted", "test").is_object(), !exact);
+        assert_eq!(measured(&result, "accuracy", "test").is_object(), config == "conditional.toml");
         assert_eq!(json(&run.join("provenance.json"))["examples"], serde_json::json!([1000, 350, 447]));
         assert_eq!(metrics(&run).iter().filter(|line| line["kind"] == "validation").count(), 2);
 
@@ -153,25 +153,25 @@ fn a_model_given_the_label_is_also_scored_without_it() {
     let folder = tempfile::tempdir().unwrap();
     let small = ["--set", "data.condition=label", "--set", "model.channels=16", "--set", "model.layers=3", "--set"];
     let small = [&small[..], &["optimizer.learning_rate=0.01", "--set", "model.dropout=0"]].concat();
-    let augment = ["--set", "data.augment={shift=1,told=true,unvaried=0.5}", "--set", "training.epochs=6"];
+    let augment = ["--set", "data.augment={shift=1,condition=true,unvaried=0.5}", "--set", "training.epochs=6"];
     let table = train(folder.path(), "pixelcnn.toml", "arm", &[&small[..], &augment[..]].concat());
     let result = json(&folder.path().join("arm/result.json"));
-    let nats = |row: &str| result[row]["nats_per_example"].as_f64().unwrap();
+    let nats = |row: &serde_json::Value| row["value"].as_f64().unwrap();
     for split in ["test", "validation"] {
-        let mixture = &result[format!("{split}_label_mixture")];
-        assert_eq!((&mixture["quantity"], &mixture["examples"]), (&"NLL".into(), &result[split]["examples"]));
+        let [given, mixture] = ["likelihood", "label_mixture"].map(|measure| measured(&result, measure, split));
+        assert_eq!((&mixture["quantity"], &mixture["examples"]), (&"NLL".into(), &given["examples"]));
         assert_eq!(mixture["estimator"], "exact mixture over 10 labels, p(y) from the training labels");
-        assert_eq!(result[split]["estimator"], "exact, given the label");
+        assert_eq!(given["estimator"], "exact, given the label");
         // p(x) ≥ p(y) p(x | y): no more is lost than the surprise of the labels, some 2.3 nats; something is, as
         // this model uses them.
-        let lost = mixture["nats_per_example"].as_f64().unwrap() - nats(split);
+        let lost = nats(&mixture) - nats(&given);
         assert!((0.0..2.32).contains(&lost), "{split}: {lost}");
     }
-    let accuracy = &result["test_label_accuracy"];
-    let [right, error] = ["accuracy", "standard_error"].map(|key| accuracy[key].as_f64().unwrap());
+    let accuracy = measured(&result, "label_accuracy", "test");
+    let [right, error] = ["value", "standard_error"].map(|key| accuracy[key].as_f64().unwrap());
     assert!(right > 0.4 && accuracy["examples"] == 447, "{accuracy}");
     assert!((error - (right * (1.0 - right) / 447.0).sqrt()).abs() < 1e-12);
-    for line in ["exact mixture over 10 labels", "of the generative classifier argmax p(y) p(x | y)\n"] {
+    for line in ["exact mixture over 10 labels", "%, generative classifier argmax p(y) p(x | y)\n"] {
         assert!(table.contains(line), "{table}");
     }
     // Not asked for, of a bound, and where the label is the target.
@@ -184,6 +184,7 @@ fn a_model_given_the_label_is_also_scored_without_it() {
         let out = format!("without-{config}");
         train(folder.path(), config, &out, extra);
         let result = json(&folder.path().join(out).join("result.json"));
-        assert!(result.get("test_label_mixture").is_none() && result.get("test_label_accuracy").is_none(), "{result}");
+        let found = ["label_mixture", "label_accuracy"].map(|measure| measured(&result, measure, "test"));
+        assert!(found.iter().all(serde_json::Value::is_null), "{result}");
     }
 }

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{json, run, run_ok};
+use common::{json, measured, run, run_ok};
 use std::path::Path;
 
 fn train(folder: &Path, out: &str, extra: &[&str]) -> String {
@@ -62,17 +62,27 @@ fn transforms_are_named_beside_the_figures() {
     let table = run_ok(folder.path(), &given_label);
     assert!(table.contains("transform: pixels dequantised: the density is that of x + u"), "{table}");
     let result = json(&folder.path().join("dequantised/result.json"));
-    assert_eq!(result["test"]["quantity"], "-ELBO");
-    assert_eq!(result["test"]["estimator"], "one dequantised x + u an example, log p(x + u) exact, given the label");
+    let test = measured(&result, "likelihood", "test");
+    assert_eq!(test["quantity"], "-ELBO");
+    assert_eq!(test["estimator"], "one dequantised x + u an example, log p(x + u) exact, given the label");
     // Levels that are spread evenly cost 64 ln 17 = 181 nats; in units of 1/17 it would be that much less.
-    let nats = result["test"]["nats_per_example"].as_f64().unwrap();
+    let nats = test["value"].as_f64().unwrap();
     assert!(nats > 100.0 && nats < 250.0, "{nats}");
+
+    // Samples are levels again, and so pictures.
+    assert!(folder.path().join("dequantised/samples.png").is_file());
+    run_ok(folder.path(), &["sample", "dequantised", "-n", "3", "--out", "again.png"]);
+    run_ok(folder.path(), &["sample", "dequantised", "-n", "3", "--out", "levels.csv"]);
+    let text = std::fs::read_to_string(folder.path().join("levels.csv")).unwrap();
+    let numbers: Vec<f64> = text.lines().flat_map(|row| row.split(',')).map(|cell| cell.parse().unwrap()).collect();
+    assert!(numbers.len() == 3 * 64 && numbers.iter().all(|x| x.fract() == 0.0 && (0.0..=16.0).contains(x)), "{text}");
 
     // The noise is drawn once for other bounds too.
     let keys = ["--set", "data.dequantize=uniform", "--set", "model.likelihood=normal"];
     train(folder.path(), "both", &[&keys[..], &["--set", "evaluation.importance_samples=2"]].concat());
     let result = json(&folder.path().join("both/result.json"));
-    let [elbo, weighted] = ["test", "test_importance_weighted"].map(|row| result[row]["estimator"].as_str().unwrap());
+    let metrics = ["likelihood", "importance_weighted"].map(|measure| measured(&result, measure, "test"));
+    let [elbo, weighted] = metrics.each_ref().map(|metric| metric["estimator"].as_str().unwrap());
     let noise = ", one dequantised x + u an example";
     assert_eq!(elbo, format!("32 posterior samples an example, KL in closed form{noise}"));
     assert_eq!(weighted, format!("importance-weighted bound, k = 2{noise}"));
@@ -172,7 +182,7 @@ fn a_model_that_is_told_of_variations_is_scored_and_drawn_as_if_nothing_was_vari
     let images: Vec<u8> = (0..60 * 16).map(|i| (i * 7 % 4) as u8).collect();
     std::fs::write(folder.path().join("images.npy"), npy("(60, 4, 4)", &images)).unwrap();
     let config = "[data]\nsource = \"npy\"\ntrain = \"images.npy\"\ntest = \"images.npy\"\nlevels = 4\n\
-                  augment = { shift = 1, orientation = \"dihedral\", told = true }\n\
+                  augment = { shift = 1, orientation = \"dihedral\", condition = true }\n\
                   [model]\nkind = \"vae\"\nhidden = [16]\n[training]\nepochs = 2\n";
     std::fs::write(folder.path().join("told.toml"), config).unwrap();
     let table = run_ok(folder.path(), &["--config", "told.toml", "--out", "run", "--quiet"]);
@@ -190,7 +200,7 @@ fn a_model_that_is_told_of_variations_is_scored_and_drawn_as_if_nothing_was_vari
     let set = ["--config", "told.toml", "--set", "data.augment.orientation=spiral"];
     let text = common::run_fails(folder.path(), &set, 2);
     assert!(text.contains("there is no `spiral`") && text.contains("dihedral"), "{text}");
-    let set = ["--config", "told.toml", "--set", "data.augment={told=true}"];
+    let set = ["--config", "told.toml", "--set", "data.augment={condition=true}"];
     let text = common::run_fails(folder.path(), &set, 2);
-    assert!(text.contains("data.augment.told is true; expected false where neither shift"), "{text}");
+    assert!(text.contains("data.augment.condition is true; expected false where neither shift"), "{text}");
 }

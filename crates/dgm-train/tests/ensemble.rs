@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{dgm, json, metrics, run_fails, run_ok, weights};
+use common::{dgm, json, measured, metrics, run_fails, run_ok, weights};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -17,7 +17,7 @@ fn args<'a>(config: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 }
 
 fn nats(row: &serde_json::Value) -> f64 {
-    row["nats_per_example"].as_f64().unwrap()
+    row["value"].as_f64().unwrap()
 }
 
 /// Starts a program, kills it when this file is there, and says whether it was killed.
@@ -104,15 +104,15 @@ fn the_folder_of_an_ensemble_is_enough_and_its_members_are_runs() {
     let result = json(&path("result.json"));
     let members = [0, 1].map(|member: usize| json(&path(&format!("member-{member}/result.json"))));
     for split in ["test", "validation"] {
-        let [one, other] = members.each_ref().map(|member| nats(&member[split]));
-        let of_members = &result["members"][split];
-        assert!((nats(of_members) - (one + other) / 2.0).abs() < 1e-9, "{of_members}");
+        let [one, other] = members.each_ref().map(|member| nats(&measured(member, "likelihood", split)));
+        let [of_members, mixed] = [&result["members"], &result].map(|results| measured(results, "likelihood", split));
+        assert!((nats(&of_members) - (one + other) / 2.0).abs() < 1e-9, "{of_members}");
         assert_eq!(of_members["lowest"].as_f64().unwrap(), one.min(other));
         // Of two: s² = (a − b)² / 2, and √(s² / 2) = |a − b| / 2.
         assert!((of_members["standard_error"].as_f64().unwrap() - (one - other).abs() / 2.0).abs() < 1e-9);
         // Jensen's inequality, for every example and so in the mean.
-        assert!(nats(&result[split]) < nats(of_members) - 1e-3, "{split}: mixing buys nothing");
-        assert!(result[split]["estimator"].as_str().unwrap().starts_with("exact, mixture of 2 models"));
+        assert!(nats(&mixed) < nats(&of_members) - 1e-3, "{split}: mixing buys nothing");
+        assert!(mixed["estimator"].as_str().unwrap().starts_with("exact, mixture of 2 models"));
     }
     let parameters = |result: &serde_json::Value| result["parameters"].as_u64().unwrap();
     assert_eq!(parameters(&result), 2 * parameters(&members[0]));
@@ -181,13 +181,14 @@ fn a_mixture_of_bounds_is_called_one() {
     let small = ["--set", "model.hidden=[16]", "--set", "evaluation.importance_samples=3"];
     run_ok(folder.path(), &args("vae.toml", "run", &[&TWO[..], &small].concat()));
     let result = json(&folder.path().join("run/result.json"));
+    let test = measured(&result, "likelihood", "test");
     assert_eq!(
-        (&result["test"]["quantity"], &result["test_importance_weighted"]["quantity"]),
+        (&test["quantity"], &measured(&result, "importance_weighted", "test")["quantity"]),
         (&"-ELBO".into(), &"-IWAE".into())
     );
     let expected =
         "32 posterior samples an example, one importance weight of each member, bound of the mixture of 2 models";
-    assert_eq!(result["test"]["estimator"], expected);
+    assert_eq!(test["estimator"], expected);
 }
 
 #[test]
@@ -196,12 +197,12 @@ fn mixtures_over_labels_and_over_members_go_together() {
     let small = ["--set", "data.condition=label", "--set", "model.channels=8", "--set", "model.layers=2"];
     let table = run_ok(folder.path(), &args("arm.toml", "run", &[&TWO[..], &small].concat()));
     let result = json(&folder.path().join("run/result.json"));
-    for row in ["test_label_mixture", "validation_label_mixture"] {
-        let members =
-            [0, 1].map(|member| nats(&json(&folder.path().join(format!("run/member-{member}/result.json")))[row]));
+    for split in ["test", "validation"] {
+        let row = |results: &serde_json::Value| nats(&measured(results, "label_mixture", split));
+        let members = [0, 1].map(|i| row(&json(&folder.path().join(format!("run/member-{i}/result.json")))));
         let mean = (members[0] + members[1]) / 2.0;
-        assert!((nats(&result["members"][row]) - mean).abs() < 1e-9, "{row}");
-        assert!(nats(&result[row]) < mean - 1e-3, "{row}: mixing buys nothing");
+        assert!((row(&result["members"]) - mean).abs() < 1e-9, "{split}");
+        assert!(row(&result) < mean - 1e-3, "{split}: mixing buys nothing");
     }
     let members =
         table.lines().filter(|line| line.ends_with(|end: char| end.is_ascii_digit()) && line.contains("by themselves"));

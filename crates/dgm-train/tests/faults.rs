@@ -6,8 +6,8 @@
 mod common;
 
 use common::{dgm, run, run_fails, run_ok, weights};
-use dgm_train::train::checkpoint::Checkpoint;
-use dgm_train::train::checkpoints::Checkpoints;
+use dgm_train::checkpoint::Checkpoint;
+use dgm_train::checkpoint::Checkpoints;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -79,14 +79,14 @@ fn a_checkpoint_of_another_model_or_version_is_named_and_refused() {
     assert!(text.contains("not that of the run's checkpoints") && text.contains("keys in all"), "{text}");
     let text = run_fails(folder.path(), &["evaluate", "run"], 2);
     assert!(text.contains("not that of the run's checkpoints any more") && text.contains("keys in all"), "{text}");
-    // Version 3 of the format, as a later release may write it.
+    // Version 4 of the format, as a later release may write it.
     let mut bytes = std::fs::read(foreign.after(20)).unwrap();
-    bytes["dgm checkpoint\n".len()] = 3;
+    bytes["dgm checkpoint\n".len()] = 4;
     std::fs::write(checkpoints.after(1000), bytes).unwrap();
     // Whatever the folder is called.
     std::fs::rename(folder.path().join("run"), folder.path().join("damaged")).unwrap();
     let text = run_fails(folder.path(), &["--resume", "damaged"], 2);
-    assert!(text.contains("version 3") && text.contains("update it") && !text.contains("delete"), "{text}");
+    assert!(text.contains("version 4") && text.contains("update it") && !text.contains("delete"), "{text}");
 }
 
 #[test]

@@ -12,24 +12,28 @@ const REFUSALS: [&str; 4] = ["Error::input(", "ModelError::Data(", ".error(", "#
 const BUILDERS: [&str; 6] = ["expand_home", "explain", "of_version", "other_kind", "ragged", "too_large_to_unpack"];
 
 const VERBS: &str = "add begin build change check choose close convert copy download fetch fill finish fix give install \
-    leave let lower make move name put raise remove rename replace resume run save set sort start subtract take train \
+    leave let lower make mend move name put raise remove rename replace resume run save set sort start subtract take train \
     unpack use wait write";
 
 /// Placeholders that hold a remedy.
 const CARRIERS: [&str; 4] = ["{advice}", "{again}", "{instead}", "{to_do}"];
 
 /// Refusals without a remedy of their own: file, message, reason.
-const EXCEPTIONS: [(&str, &str, &str); 12] = [
+const EXCEPTIONS: [(&str, &str, &str); 16] = [
     ("dgm-models/src/error.rs", "`model.{key}` is {found}, expected {expected}", RANGE),
     ("dgm-train/src/config/parse.rs", "{path} is {}; expected {expected}", RANGE),
     ("dgm-train/src/config/parse.rs", "{path}: expected {expected}", RANGE),
     ("dgm-train/src/config/parse.rs", "{at}found {found}; expected {}", RANGE),
+    ("dgm-models/src/error.rs", "`objective.{key}` needs {needs}", "what to do is part of what is needed"),
     ("dgm-models/src/error.rs", "{0}", WHOLE),
     ("dgm-train/src/error.rs", "{0}", WHOLE),
-    ("dgm-train/src/cli/train.rs", "{place}{error}{}", WHOLE),
-    ("dgm-train/src/data/guess.rs", "{name}{rest}", WHOLE),
+    ("dgm-train/src/run/mod.rs", "{place}{error}{}", WHOLE),
+    ("dgm-train/src/guess.rs", "{name}{rest}", WHOLE),
     ("dgm-train/src/train/mod.rs", "{}: {error}", WHOLE),
-    ("dgm-train/src/train/checkpoint.rs", "{name}: {error}", WHOLE),
+    ("dgm-train/src/checkpoint/mod.rs", "{name}: {error}", WHOLE),
+    ("dgm-train/src/train/check.rs", "{place}{error}", WHOLE),
+    ("dgm-train/src/train/state.rs", "error.to_string()", WHOLE),
+    ("dgm-train/src/train/step.rs", "error.to_string()", "what matches nothing is refused before training"),
     ("dgm-train/src/config/file.rs", "map_err(fail)", "the message is that of `expand_home`"),
     ("dgm-train/src/data/encoding.rs", "{name}: {what}", "the remedy is in the text of `other_kind`"),
 ];

@@ -6,7 +6,7 @@ mod common;
 
 use common::{curve, dgm, json, metrics, run_fails, run_ok, weights};
 use dgm_train::backend::cpu_kind;
-use dgm_train::train::checkpoints::Checkpoints;
+use dgm_train::checkpoint::Checkpoints;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};

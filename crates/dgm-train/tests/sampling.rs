@@ -45,8 +45,9 @@ fn incremental_draws_of_trained_models_are_those_of_the_naive_loop() {
         let data = "source = \"digits\"\ncondition = \"label\"";
         trained(folder.path(), &format!("kind = \"{kind}\"\n{keys}"), data, "epochs = 2");
         let run = RunFolder::open(&folder.path().join("run")).unwrap();
-        let (config, spec) = (run.config().unwrap(), run.provenance().unwrap().spec);
-        let model = run.best_model(&config, &spec, &Device::flex()).unwrap();
+        let config: dgm_train::config::Config = run.config().unwrap();
+        let spec = run.provenance().unwrap().spec;
+        let model: dgm_models::AnyModel = run.best_model(&config, &spec, &Device::flex()).unwrap();
         let arm = model.conditionals().unwrap();
         let one_hot: Vec<f32> =
             (0..20).flat_map(|i| (0..10).map(move |class| f32::from(u8::from(class == i % 10)))).collect();

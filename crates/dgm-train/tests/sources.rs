@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{json, run_fails, run_ok};
+use common::{json, measured, run_fails, run_ok};
 use std::path::Path;
 
 fn inspect(folder: &Path, args: &[&str]) -> serde_json::Value {
@@ -20,10 +20,10 @@ fn a_model_of_a_markov_chain_ends_at_its_entropy() {
     assert!(table.contains("entropy"), "{table}");
     let result = json(&folder.path().join("run/result.json"));
     let entropy = result["entropy"].as_f64().unwrap();
-    let (nll, error) = (&result["test"]["nats_per_example"], &result["test"]["standard_error"]);
-    let (nll, error) = (nll.as_f64().unwrap(), error.as_f64().unwrap());
+    let test = measured(&result, "likelihood", "test");
+    let [nll, error] = ["value", "standard_error"].map(|key| test[key].as_f64().unwrap());
     println!("NLL {nll} ± {error}, entropy {entropy}");
-    assert_eq!(result["test"]["quantity"], "NLL");
+    assert_eq!((&test["quantity"], &test["unit"]), (&"NLL".into(), &"nats/example".into()));
     assert!(nll > entropy - 3.0 * error, "below the entropy: {nll} ± {error}, {entropy}");
     // 64 pixels: two hundredths of a nat for each is far more than this model leaves.
     assert!((nll - entropy) / 64.0 < 0.02, "{nll} ± {error}, {entropy}");
@@ -39,8 +39,8 @@ fn a_regression_ends_at_the_conditional_entropy() {
     run_ok(folder.path(), &["--config", "regression.toml", "--out", "run", "--quiet"]);
     let result = json(&folder.path().join("run/result.json"));
     let entropy = result["entropy"].as_f64().unwrap();
-    let (nll, error) = (&result["test"]["nats_per_example"], &result["test"]["standard_error"]);
-    let (nll, error) = (nll.as_f64().unwrap(), error.as_f64().unwrap());
+    let test = measured(&result, "likelihood", "test");
+    let [nll, error] = ["value", "standard_error"].map(|key| test[key].as_f64().unwrap());
     println!("NLL {nll} ± {error}, entropy {entropy}");
     assert!((entropy - 0.418_938_533).abs() < 1e-8);
     assert!(nll > entropy - 3.0 * error && nll < entropy + 0.1, "{nll} ± {error}, {entropy}");
@@ -59,7 +59,7 @@ fn a_text_is_learnt_from() {
     run_ok(folder.path(), &["--config", "text.toml", "--out", "run", "--quiet"]);
     let result = json(&folder.path().join("run/result.json"));
     // Twelve symbols of which each follows from those before it; windows of the test begin at one place of the pattern.
-    assert!(result["test"]["nats_per_example"].as_f64().unwrap() < 12.0 * 4f64.ln() / 4.0, "{result}");
+    assert!(measured(&result, "likelihood", "test")["value"].as_f64().unwrap() < 12.0 * 4f64.ln() / 4.0, "{result}");
     assert!(
         result["transforms"][0].as_str().unwrap().starts_with("text cut into windows of 12 characters"),
         "{result}"
@@ -102,7 +102,8 @@ fn a_folder_of_colour_images_is_looked_at_and_learnt_from() {
     let model = "[model]\nkind = \"causal_conv\"\nchannels = 8\nlayers = 1\n[training]\nepochs = 2\n";
     std::fs::write(folder.path().join("arm.toml"), format!("{config}{model}")).unwrap();
     run_ok(folder.path(), &["--config", "arm.toml", "--out", "run", "--quiet"]);
-    assert_eq!(json(&folder.path().join("run/result.json"))["test"]["examples"], 4);
+    let result = json(&folder.path().join("run/result.json"));
+    assert_eq!(measured(&result, "likelihood", "test")["examples"], 4);
     run_ok(folder.path(), &["sample", "run", "-n", "4", "--out", "samples.png"]);
 }
 

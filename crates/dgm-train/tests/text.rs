@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{dgm, json, metrics, run_fails, run_ok, weights};
+use common::{dgm, json, measured, metrics, run_fails, run_ok, weights};
 use serde_json::Value;
 use std::path::Path;
 
@@ -31,7 +31,7 @@ fn check(row: &Value) -> u64 {
     let figures = &row["per_token"];
     let tokens = figures["tokens"].as_u64().unwrap();
     let nats = number(&figures["nats_per_token"]);
-    let sum = number(&row["nats_per_example"]) * number(&row["examples"]);
+    let sum = number(&row["value"]) * number(&row["examples"]);
     assert!((sum / tokens as f64 / nats - 1.0).abs() < 1e-9, "{row}");
     let bits = nats / std::f64::consts::LN_2;
     assert!((number(&figures["bits_per_token"]) - bits).abs() < 1e-9, "{row}");
@@ -48,23 +48,24 @@ fn windows_with_a_context_are_learnt_from() {
     std::fs::write(folder.path().join("text.txt"), "abcab\n".repeat(401)).unwrap();
     let result = trained(folder.path(), "length = 12\ncontext = 6\nshift_windows = true", 30);
     // 2406 characters: a tenth is 241, all of them scored.
-    assert_eq!((check(&result["test"]), check(&result["validation"])), (241, 241));
-    assert_eq!(result["test"]["examples"], 21);
+    let [test, said] = ["test", "validation"].map(|split| measured(&result, "likelihood", split));
+    assert_eq!((check(&test), check(&said)), (241, 241));
+    assert_eq!(test["examples"], 21);
     // With what stands before a window nothing is left to chance.
-    let nats = number(&result["test"]["per_token"]["nats_per_token"]);
+    let nats = number(&test["per_token"]["nats_per_token"]);
     assert!(nats < 0.08, "{result}");
     let sentence = result["transforms"][0].as_str().unwrap();
     assert!(sentence.contains("12 characters are scored given up to 6 before them"), "{sentence}");
     let lines = metrics(&folder.path().join("run"));
     let validation: Vec<_> = lines.iter().filter(|line| line["kind"] == "validation").collect();
-    let (best, said) = (validation.iter().rfind(|line| line["best"] == true).unwrap(), &result["validation"]);
+    let best = validation.iter().rfind(|line| line["best"] == true).unwrap();
     assert!((number(&best["nats_per_token"]) - number(&said["per_token"]["nats_per_token"])).abs() < 1e-9, "{best}");
     assert!((number(&best["bits_per_dim"]) - number(&said["bits_per_dim"])).abs() < 1e-9, "{best}");
     assert!(lines.iter().filter(|line| line["kind"] == "train").all(|line| line["nats_per_token"].is_f64()));
 
     // The figures again, from the run folder; without the text they are one clear line.
     let again: Value = serde_json::from_str(&run_ok(folder.path(), &["evaluate", "run", "--json"])).unwrap();
-    assert_eq!(again["test"], result["test"]);
+    assert_eq!(measured(&again, "likelihood", "test"), test);
     std::fs::remove_file(folder.path().join("text.txt")).unwrap();
     let line = run_fails(folder.path(), &["evaluate", "run"], 2);
     assert!(line.contains("/text.txt; put a text there, or set data.path to where it is"), "{line}");
@@ -106,19 +107,17 @@ fn lines_are_learnt_from_given_their_beginning() {
     std::fs::write(folder.path().join("text.txt"), (0..400).map(line).collect::<String>()).unwrap();
     let result = trained(folder.path(), "examples = \"lines\"\nlength = 10\nprefix_until = \":\"", 30);
     let lines: Vec<usize> = (0..400).map(|i| line(i).len() - 2).collect();
-    assert_eq!(check(&result["validation"]), lines[..40].iter().sum::<usize>() as u64);
-    assert_eq!(check(&result["test"]), lines[360..].iter().sum::<usize>() as u64);
+    let [test, validation] = ["test", "validation"].map(|split| measured(&result, "likelihood", split));
+    assert_eq!(check(&validation), lines[..40].iter().sum::<usize>() as u64);
+    assert_eq!(check(&test), lines[360..].iter().sum::<usize>() as u64);
     // One bit is open in a line: whether it goes on after two letters.
-    let nats = number(&result["test"]["nats_per_example"]);
+    let nats = number(&test["value"]);
     assert!((0.6..0.9).contains(&nats), "{result}");
     let shown: Value =
         serde_json::from_str(&run_ok(folder.path(), &["data", "inspect", "text.toml", "--json"])).unwrap();
     // The first of training.
     assert_eq!(shown["windows"][0].as_str().unwrap().replace("\\n", "\n"), line(40));
-    assert_eq!(
-        (&shown["token"], &shown["splits"][2]["tokens"]),
-        (&"character".into(), &result["test"]["per_token"]["tokens"])
-    );
+    assert_eq!((&shown["token"], &shown["splits"][2]["tokens"]), (&"character".into(), &test["per_token"]["tokens"]));
     let text = run_ok(folder.path(), &["data", "inspect", "text.toml"]);
     assert!(text.contains("tokens       characters; scored: "), "{text}");
 }

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{json, run_fails, run_ok};
+use common::{json, measured, run_fails, run_ok};
 use proptest::prelude::*;
 use std::path::Path;
 
@@ -34,7 +34,7 @@ fn trained(folder: &Path, text: &str) -> (f64, String) {
     let _ = std::fs::remove_dir_all(folder.join("run"));
     run_ok(folder, &["--config", "c.toml", "--out", "run", "--quiet"]);
     let result = json(&folder.join("run/result.json"));
-    let nats = result["test"]["nats_per_example"].as_f64().unwrap();
+    let nats = measured(&result, "likelihood", "test")["value"].as_f64().unwrap();
     (nats, result["weights_sha256"].as_str().unwrap().to_owned())
 }
 

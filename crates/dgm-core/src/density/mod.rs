@@ -30,6 +30,7 @@ mod student_t;
 mod support;
 
 use crate::random::Stream;
+use crate::shape::assert_one_shape;
 use burn::tensor::{Int, Tensor, TensorData};
 
 pub use adaptive_categorical::{AdaptiveCategorical, AdaptiveTail};
@@ -46,12 +47,6 @@ pub use normal_mixture::NormalMixture;
 pub use poisson::Poisson;
 pub use student_t::StudentT;
 pub use support::{OutOfSupport, Support};
-
-/// Panics, naming both shapes, unless they are one.
-pub(crate) fn assert_one_shape<const D: usize>(whose: &str, a: (&str, &Tensor<D>), b: (&str, &Tensor<D>)) {
-    let (left, right) = (a.1.dims(), b.1.dims());
-    assert_eq!(left, right, "{whose}: `{}` has shape {left:?} and `{}` {right:?}", a.0, b.0);
-}
 
 /// The entry of each row that `column` names: `[n, m]` and `[n]` → `[n]`.
 fn pick(all: Tensor<2>, column: &Tensor<1, Int>) -> Tensor<1> {

@@ -3,8 +3,8 @@
 //! JS(p, q) = ½ KL(p ‖ m) + ½ KL(q ‖ m) with m = ½ (p + q).
 
 use super::kl;
-use crate::density::assert_one_shape;
 use crate::estimate::Mean;
+use crate::shape::assert_one_shape;
 use crate::special::{attach_gradient, expm1, log_sigmoid, log1p, polynomial};
 use burn::tensor::Tensor;
 use burn::tensor::activation::log_softmax;

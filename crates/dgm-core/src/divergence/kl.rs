@@ -1,7 +1,8 @@
 //! Kullback–Leibler divergences KL(q ‖ p), in nats: closed forms, elementwise, never below 0 and 0 at equality; and Monte Carlo.
 
-use crate::density::{Laplace, Normal, assert_one_shape};
+use crate::density::{Laplace, Normal};
 use crate::estimate::Mean;
+use crate::shape::assert_one_shape;
 use crate::special::{attach_gradient, log_sigmoid, log1p, one_minus_exp_neg};
 use burn::tensor::Tensor;
 use burn::tensor::activation::{log_softmax, sigmoid, softmax};

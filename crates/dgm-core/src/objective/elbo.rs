@@ -2,6 +2,7 @@
 
 use super::Objective;
 use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
 
 /// L = −E_q\[log p(x | z)\] + β·KL(q(z | x) ‖ p(z)) ≥ −log p(x) for β ≥ 1, with equality at β = 1 when q is the true
 /// posterior (Kingma and Welling 2014, eq. 3; β: Higgins et al. 2017, eq. 4).
@@ -66,12 +67,18 @@ impl Elbo {
 /// (Kingma et al. 2016, "Improving variational inference with inverse autoregressive flow", eq. 15).
 ///
 /// A group whose mean KL over the batch is below λ feels no pull to give up what it still knows.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct FreeBits {
     /// λ, in nats for each group (ln 2 nats are a bit).
     pub nats: f64,
-    /// Latent variables that stand next to each other and share a floor; 1: each has its own.
+    /// Latent variables that stand next to each other and share a floor. Default: 1, each has its own.
+    #[serde(default = "one")]
     pub group: usize,
+}
+
+fn one() -> usize {
+    1
 }
 
 impl FreeBits {

@@ -17,7 +17,7 @@ pub mod elementary;
 pub mod flex;
 mod tensor;
 
-use crate::density::assert_one_shape;
+use crate::shape::assert_one_shape;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::{Device, Int, Tensor};

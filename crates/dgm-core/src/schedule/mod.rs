@@ -1,9 +1,12 @@
 //! Schedules: how the weight of a term of an objective changes with the training step.
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
 
 /// A weight as a function of the step t = 0, 1, 2, …
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Schedule {
     /// The same weight at every step.
@@ -58,6 +61,39 @@ pub enum Annealing {
         /// The part of a period that the rise takes, in (0, 1].
         ramp: f64,
     },
+}
+
+/// A number, or the table of an [`Annealing`]. What serde derives says only that neither matched; this says what is wrong.
+impl<'de> Deserialize<'de> for Schedule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Schedule;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(
+                    "a number, or a table such as { schedule = \"linear\", from = 0.0, to = 1.0, steps = 500 }",
+                )
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Schedule, E> {
+                Ok(Schedule::Constant(value as f64))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Schedule, E> {
+                Ok(Schedule::Constant(value as f64))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Schedule, E> {
+                Ok(Schedule::Constant(value))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Schedule, A::Error> {
+                Annealing::deserialize(MapAccessDeserializer::new(map)).map(Schedule::Annealed)
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
 }
 
 impl Schedule {

@@ -3,7 +3,7 @@
 //! The first convolution sees strictly earlier positions, the later ones also their own, so no feature sees its own input (van
 //! den Oord et al. 2016, "WaveNet"; Tomczak 2022, "Deep Generative Modeling", chapter 2).
 
-use super::{Arm, InputKind, Mode, Network, Pixels, Shared};
+use super::{Arm, ArmBuilder, InputKind, Mode, Network, Pixels};
 use crate::data::DataSpec;
 use crate::error::ModelError;
 use crate::layers::{PointConv, TapConv, linear, zeros};
@@ -71,7 +71,7 @@ impl CausalConvConfig {
         ModelError::check((1..=16).contains(&self.dilation_base), "dilation_base", self.dilation_base, "1 to 16")?;
         ModelError::check((1..=256).contains(&self.dilation_cycle), "dilation_cycle", self.dilation_cycle, "1 to 256")?;
         ModelError::check_dropout("dropout", self.dropout)?;
-        let shared = Shared::new(self.inputs, self.likelihood, self.components, spec)?;
+        let shared = ArmBuilder::new(self.inputs, self.likelihood, self.components, spec)?;
 
         let [_, rows, columns] = spec.shape;
         let (channels, length) = (self.channels, rows * columns);
@@ -101,7 +101,7 @@ impl CausalConvConfig {
             layers,
             dropout: self.dropout,
         };
-        Ok(shared.model(network, channels, noise, device))
+        Ok(shared.build(network, channels, noise, device))
     }
 }
 

@@ -16,10 +16,11 @@ use crate::data::{Batch, DataSpec};
 use crate::error::ModelError;
 use crate::layers::condition_of;
 use crate::likelihood::{Likelihood, LikelihoodKind};
-use crate::traits::{Autoregressive, Density, Estimator, Generate, Model, Steps, Train, Training, Weights};
+use crate::training::{TrainLikelihood, Training};
+use crate::traits::{Autoregressive, Density, Estimator, Generate, Model, Steps};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use dgm_core::objective::{ArmNll, Objective, fill_padding, sum_event};
+use dgm_core::objective::{fill_padding, sum_event};
 use dgm_core::random::Stream;
 use head::{Head, HeadAtOnePosition};
 use input::Inputs;
@@ -64,27 +65,35 @@ pub struct Arm<N: Module> {
     spec: DataSpec,
 }
 
-/// What the configurations of all architectures have in common.
-struct Shared {
+/// What all architectures have in common, ours and one of your own: how the target enters, and the likelihood.
+///
+/// Make one for the data, build a [`Network`] that sees its [`features`](Self::features), and put the two together.
+#[derive(Clone, Debug)]
+pub struct ArmBuilder {
     inputs: Inputs,
     likelihood: Likelihood,
     spec: DataSpec,
 }
 
-impl Shared {
-    fn new(
+impl ArmBuilder {
+    /// For these data; without `inputs` those that suit the likelihood.
+    ///
+    /// # Errors
+    /// Inputs or a likelihood that do not fit the data, or a description of them that makes no sense.
+    pub fn new(
         inputs: Option<InputKind>,
         likelihood: LikelihoodKind,
         components: usize,
         spec: &DataSpec,
     ) -> Result<Self, ModelError> {
+        spec.checked()?;
         let likelihood = likelihood.build(components, spec)?;
         let inputs = Inputs::new(inputs, likelihood.is_nominal(), spec)?;
         Ok(Self { inputs, likelihood, spec: spec.clone() })
     }
 
     /// Feature maps that the network sees: the target's, and a constant 1 which, where there are zeros outside, marks the inside.
-    fn features(&self) -> usize {
+    pub fn features(&self) -> usize {
         self.inputs.features() + 1
     }
 
@@ -115,7 +124,7 @@ impl Shared {
     }
 
     /// The model of a network that gives `width` features.
-    fn model<N: Module>(self, network: N, width: usize, noise: &mut Stream, device: &Device) -> Arm<N> {
+    pub fn build<N: Network>(self, network: N, width: usize, noise: &mut Stream, device: &Device) -> Arm<N> {
         let Self { inputs, likelihood, spec } = self;
         let heads = Head::of_channels(spec.shape[0], &inputs, width, likelihood.parameters(), noise, device);
         Arm { network, heads, inputs, likelihood, spec }
@@ -214,9 +223,17 @@ impl Steps for ArmSteps<'_> {
     }
 }
 
-impl<N: Network> Train for Arm<N> {
-    fn objective(&self, batch: &Batch, _: Weights, noise: &mut Stream) -> Objective {
-        ArmNll.objective(self.elementwise(batch, &mut Mode::Train(noise)), batch.mask.clone())
+impl<N: Network> TrainLikelihood for Arm<N> {
+    fn levels(&self) -> Option<[usize; 2]> {
+        self.spec.levels().map(|levels| [self.spec.event(), levels])
+    }
+
+    fn train_log_prob(&self, batch: &Batch, mode: &mut Mode) -> Tensor<2> {
+        self.elementwise(batch, mode)
+    }
+
+    fn train_log_probs(&self, batch: &Batch, mode: &mut Mode) -> Option<Tensor<3>> {
+        self.likelihood.log_probs(self.head_outputs(batch.target.clone(), batch.condition.as_ref(), mode))
     }
 }
 
@@ -247,7 +264,7 @@ impl<N: Network> Model for Arm<N> {
     }
 
     fn training(&self) -> Training<'_> {
-        Training::Gradient(self)
+        Training::Likelihood(self)
     }
 
     fn density(&self) -> Option<&dyn Density> {

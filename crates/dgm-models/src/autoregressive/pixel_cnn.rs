@@ -4,7 +4,7 @@
 //! through the vertical one shifted down a row, those above and to the right. With `L` layers a pixel sees `L + 1` rows above it,
 //! in them `L` columns to each side at the most, and `L + 1` pixels to its left.
 
-use super::{Arm, InputKind, Mode, Network, Pixels, Shared};
+use super::{Arm, ArmBuilder, InputKind, Mode, Network, Pixels};
 use crate::data::DataSpec;
 use crate::error::ModelError;
 use crate::layers::{PointConv, TapConv, linear, zeros};
@@ -72,7 +72,7 @@ impl PixelCnnConfig {
         ModelError::check((1..=16_384).contains(&self.channels), "channels", self.channels, "1 to 16384")?;
         ModelError::check((1..=256).contains(&self.layers), "layers", self.layers, "1 to 256")?;
         ModelError::check_dropout("dropout", self.dropout)?;
-        let shared = Shared::new(self.inputs, self.likelihood, self.components, spec)?;
+        let shared = ArmBuilder::new(self.inputs, self.likelihood, self.components, spec)?;
 
         let [_, rows, columns] = spec.shape;
         let (channels, features) = (self.channels, shared.features());
@@ -93,7 +93,7 @@ impl PixelCnnConfig {
         let first = layer(features, &STRICTLY_LEFT);
         let layers = (1..self.layers).map(|_| layer(channels, &LEFT)).collect();
         let network = PixelCnnNetwork { first, layers, dropout: self.dropout };
-        Ok(shared.model(network, channels, noise, device))
+        Ok(shared.build(network, channels, noise, device))
     }
 }
 

@@ -7,6 +7,7 @@ use super::sampling::{Choice, Given, complete, draw, log_prob_stepwise};
 use super::transformer::{Positions, TransformerConfig};
 use super::*;
 use crate::data::{ConditionSpec, Scale, Values};
+use crate::objective::{ObjectiveKind, Step};
 use crate::registry::{AnyModel, ModelConfig};
 use crate::testing::rounding::{assert_drawn, largest, rounding, tolerance};
 use burn::tensor::TensorData;
@@ -297,8 +298,9 @@ fn dropout_is_of_training_alone_and_its_rate_counts() {
         let [model, without] = [&config, &without].map(|config| built(config, &spec([1, 3, 4], 5), &Device::flex()));
         let trained = |seed: u64| {
             let mut noise = Seed(seed).stream("dropout", 0);
-            let Training::Gradient(train) = model.training();
-            host(train.objective(&batch, Weights::default(), &mut noise).loss)
+            let views = [batch.clone()];
+            let step = Step { player: 0, views: &views, step: 0, rng: &mut noise };
+            host(ObjectiveKind::of_kind("nll").unwrap().loss(&model, step).unwrap().loss)
         };
         assert_eq!(trained(1), trained(1), "{config:?}");
         assert_ne!(trained(1), trained(2), "{config:?}");

@@ -3,7 +3,7 @@
 //!
 //! The token of a pixel is made of its neighbours before it, so every position may attend to itself.
 
-use super::{Arm, InputKind, Mode, Network, Pixels, Shared};
+use super::{Arm, ArmBuilder, InputKind, Mode, Network, Pixels};
 use crate::data::DataSpec;
 use crate::error::ModelError;
 use crate::layers::{PointConv, TapConv, linear, zeros};
@@ -106,7 +106,7 @@ impl TransformerConfig {
                 rows * columns
             )));
         }
-        let shared = Shared::new(self.inputs, self.likelihood, self.components, spec)?;
+        let shared = ArmBuilder::new(self.inputs, self.likelihood, self.components, spec)?;
 
         let before = strictly_before(reach, rows);
         let width = 4 * channels + 2 * expansion * channels + spec.condition_width();
@@ -136,7 +136,7 @@ impl TransformerConfig {
             shape: [rows, columns],
             dropout: self.dropout,
         };
-        Ok(shared.model(network, channels, noise, device))
+        Ok(shared.build(network, channels, noise, device))
     }
 }
 

@@ -5,7 +5,7 @@ use crate::likelihood::Likelihood;
 use crate::traits::{Autoregressive, Steps};
 use burn::tensor::{Device, Tensor};
 
-impl Ensemble {
+impl<M: Model> Ensemble<M> {
     fn arms(&self) -> impl Iterator<Item = &dyn Autoregressive> {
         self.models().filter_map(Model::conditionals)
     }
@@ -15,7 +15,7 @@ impl Ensemble {
 ///
 /// # Panics
 /// If a member is not autoregressive: [`Model::conditionals`] gives an ensemble only where all are.
-impl Autoregressive for Ensemble {
+impl<M: Model> Autoregressive for Ensemble<M> {
     fn likelihood(&self) -> &Likelihood {
         let Some(mixed) = &self.mixed else { unreachable!("Ensemble: not all members are autoregressive") };
         mixed

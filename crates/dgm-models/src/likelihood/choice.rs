@@ -1,5 +1,6 @@
 //! How a value is chosen from its density.
 
+use crate::error::ModelError;
 use burn::tensor::Tensor;
 use burn::tensor::activation::log_softmax;
 use dgm_core::density::Categorical;
@@ -26,6 +27,27 @@ impl Default for Choice {
 }
 
 impl Choice {
+    /// Whether the values are in range: a temperature above 0 and finite, a `top_k` of at least 1, a `top_p` above 0 and at most 1.
+    ///
+    /// # Errors
+    /// [`ModelError::Data`] with the first that is not.
+    pub fn check(&self) -> Result<(), ModelError> {
+        let Self { temperature, top_k, top_p } = *self;
+        let refuse = |name: &str, found: String, expected: &str| {
+            Err(ModelError::Data(format!("{name} is {found}, expected {expected}; give such a one")))
+        };
+        if !(temperature.is_finite() && temperature > 0.0) {
+            return refuse("temperature", temperature.to_string(), "a finite number above 0");
+        }
+        if top_k == Some(0) {
+            return refuse("top_k", "0".into(), "1 or more");
+        }
+        match top_p {
+            Some(p) if !(p > 0.0 && p <= 1.0) => refuse("top_p", p.to_string(), "a number above 0 and at most 1"),
+            _ => Ok(()),
+        }
+    }
+
     /// The narrowed distribution of levels with these log-probabilities `[n, levels]`.
     pub(super) fn narrowed(&self, log_probs: Tensor<2>) -> Categorical {
         let [rows, levels] = log_probs.dims();

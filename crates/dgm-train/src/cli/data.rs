@@ -1,5 +1,6 @@
 //! `dgm-train data …`: what there is to do with data sets.
 
+#[cfg(feature = "fetch")]
 use super::data_fetch::{self, FetchArgs};
 use super::{InspectArgs, data_inspect};
 use crate::error::Result;
@@ -11,12 +12,14 @@ pub(super) enum DataCommand {
     /// Print what a data set holds: shapes, values, splits, classes, what was done to it, its fingerprint
     Inspect(InspectArgs),
     /// Download a data set, or list those that can be
+    #[cfg(feature = "fetch")]
     Fetch(FetchArgs),
 }
 
 pub(super) fn run(command: &DataCommand) -> Result<ExitCode> {
     match command {
         DataCommand::Inspect(args) => data_inspect::run(args),
+        #[cfg(feature = "fetch")]
         DataCommand::Fetch(args) => data_fetch::run(args),
     }
 }

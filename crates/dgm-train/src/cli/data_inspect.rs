@@ -3,11 +3,11 @@
 use super::InspectArgs;
 use super::output::say;
 use crate::config::{Config, ConfigFile, Missing, ModelConfig, at_home};
-use crate::data::guess::{self, Proposal, Wishes};
 use crate::data::summary::{Order, Summary, first_examples};
 use crate::data::table::{Profile, Table, profile, profile_numbers};
-use crate::data::{self, DataConfig, Dataset};
+use crate::data::{DataConfig, Dataset};
 use crate::error::{Error, Result, did_you_mean};
+use crate::guess::{self, Proposal, Wishes};
 use crate::report::columns;
 use crate::report::grid::{self, Band};
 use crate::shipped;
@@ -71,7 +71,7 @@ pub(super) fn run(args: &InspectArgs) -> Result<ExitCode> {
         Some(proposal) => proposal.config(&args.config, None, &seeds(args))?,
         None => config_of(args)?,
     };
-    let dataset = data::of_run(&config)?;
+    let dataset = config.load_data()?;
     let image = grid::is_image(&dataset.spec);
     if let Some(out) = &args.out {
         check_out(out, image)?;

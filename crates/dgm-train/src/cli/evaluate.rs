@@ -1,8 +1,8 @@
-//! `dgm-train evaluate RUN`: the figures again, from the run folder and the data that it names.
+//! `dgm-train evaluate RUN`: the results again, from the run folder and the data that it names.
 
 use super::EvaluateArgs;
 use super::output::say;
-use crate::backend::Backend;
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::evaluate::{Members, Results, evaluate};
 use crate::run_folder::RunFolder;
@@ -11,10 +11,13 @@ use std::process::ExitCode;
 
 pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
     let folder = RunFolder::open(&args.run)?;
-    let backend = Backend::open(&args.backend)?;
-    let mut config = folder.config_with_moved_data(&args.overrides)?;
+    let backend = super::backend_of_run(args.backend.as_deref(), &folder.provenance()?.backend)?;
+    let mut config: Config = folder.config_with_moved_data(&args.overrides)?;
     if let Some(k) = args.importance_samples {
         config.evaluation.importance_samples = k;
+        config.evaluation.validate().map_err(|invalid| {
+            Error::input(format!("--importance-samples is {k}; expected {}; give such a number", invalid.expected))
+        })?;
     }
     let dataset = folder.dataset(&config)?;
     let model = folder.model(&config, &dataset.spec, &backend.device)?;

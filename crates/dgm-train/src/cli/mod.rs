@@ -2,11 +2,10 @@
 
 mod backends;
 mod data;
+#[cfg(feature = "fetch")]
 mod data_fetch;
 mod data_inspect;
-mod ensemble;
 mod evaluate;
-mod fine_tune;
 mod new;
 mod output;
 mod sample;
@@ -14,6 +13,7 @@ mod sample_text;
 mod signals;
 mod train;
 
+use crate::backend::Backend;
 use crate::error::Error;
 use crate::report::progress::{self, LogFormat};
 use crate::report::tell;
@@ -37,7 +37,7 @@ struct Cli {
 enum Command {
     /// Print the likelihood of a run's best checkpoint, on the data that its config.toml names
     Evaluate(EvaluateArgs),
-    /// Draw from a run's best checkpoint
+    /// Sample from a run's best checkpoint
     Sample(SampleArgs),
     /// Write a complete configuration for your own data: dgm-train new --data prices.csv --target price
     New(NewArgs),
@@ -53,7 +53,8 @@ struct TrainArgs {
     /// Configuration file; where there is none of this name, the shipped one (vae.toml, arm.toml, pixelcnn.toml, …)
     #[arg(long, value_name = "FILE", required_unless_present = "resume")]
     config: Option<PathBuf>,
-    /// flex, ndarray, wgpu, wgpu:cpu, cuda: see `dgm-train backends` [default: flex; with --resume the run's]
+    /// flex, ndarray, wgpu, wgpu:cpu, cuda: see `dgm-train backends` [default: flex, where this build has it; with
+    /// --resume the run's]
     #[arg(long)]
     backend: Option<String>,
     /// Change a value of the configuration, as in --set training.epochs=5; with --resume: how far it goes on
@@ -84,9 +85,9 @@ struct TrainArgs {
 struct EvaluateArgs {
     /// Run folder
     run: PathBuf,
-    /// Backend to compute on
-    #[arg(long, default_value = "flex")]
-    backend: String,
+    /// Backend to compute on [default: the run's, where this build has it]
+    #[arg(long)]
+    backend: Option<String>,
     /// Importance samples per example, in place of the configuration's (models with latent variables)
     #[arg(long, value_name = "K")]
     importance_samples: Option<usize>,
@@ -111,9 +112,9 @@ struct SampleArgs {
     /// Output file: .png for a grid of images, .csv for numbers, .txt for texts [default: samples.png; texts to the terminal]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Backend to compute on
-    #[arg(long, default_value = "flex")]
-    backend: String,
+    /// Backend to compute on [default: the run's, where this build has it]
+    #[arg(long)]
+    backend: Option<String>,
     /// The seed, in place of the run's
     #[arg(long)]
     seed: Option<u64>,
@@ -141,6 +142,18 @@ struct SampleArgs {
     /// Number of symbols to sample after the prompt [default: 500]
     #[arg(long, value_name = "SYMBOLS", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     length: Option<u32>,
+}
+
+/// The backend of this name, or the one that a run was trained on; where this build has not that one, a line says so.
+fn backend_of_run(name: Option<&str>, of_run: &str) -> crate::error::Result<Backend> {
+    let backend = Backend::open_or(name, of_run)?;
+    if name.is_none() && backend.name != of_run {
+        tell(format_args!(
+            "note: the run was trained on {of_run}, which this build has not; computing on {}",
+            backend.name
+        ));
+    }
+    Ok(backend)
 }
 
 /// A temperature: what is below a millionth is `--top-k 1`.

@@ -3,11 +3,10 @@
 use super::NewArgs;
 use super::output::say;
 use crate::backend::Backend;
-use crate::config::{ConfigFile, Missing, at_home};
-use crate::data;
-use crate::data::guess::{self, Wishes};
+use crate::config::{Config, ConfigFile, Missing, at_home};
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
+use crate::guess::{self, Wishes};
 use crate::recipe;
 use crate::train::initial_model;
 use std::path::{Path, PathBuf, absolute};
@@ -35,7 +34,7 @@ pub(super) fn run(args: &NewArgs) -> Result<ExitCode> {
     let wishes = Wishes { target: args.target.clone(), set: args.overrides.clone() };
     let here = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
     let proposal = guess::proposal(&data_path, &wishes, &|path| seen_from(path, &here))?.complete()?;
-    let dataset = data::of_run(&proposal.config(&data_path, Some(folder), &[])?)?;
+    let dataset = proposal.config(&data_path, Some(folder), &[])?.load_data()?;
     if proposal.all_of_a_folder() && among_pictures(&data_path, &here) {
         return Err(Error::input(format!(
             "{}: it would lie among the pictures, all files of whose folder are read; name a file elsewhere with --out",
@@ -46,7 +45,7 @@ pub(super) fn run(args: &NewArgs) -> Result<ExitCode> {
     let text = format!("{}{table}\n{}", recipe::headline(&dataset), recipe::recipe(&dataset));
     // What is written can be trained as it is.
     let file = ConfigFile::to_be(text, out.display().to_string(), folder);
-    let complete = file.config(&[], Missing::Refused)?;
+    let complete: Config = file.config(&[], Missing::Refused)?;
     // Any device will do: nothing is computed.
     if let Some(backend) = ["flex", "ndarray"].iter().find_map(|name| Backend::open(name).ok()) {
         initial_model(&complete, &dataset.spec, &backend.device)?;

@@ -1,8 +1,8 @@
-//! `dgm-train sample RUN`: draws, as a picture, as numbers or as a text.
+//! `dgm-train sample RUN`: samples, as a picture, as numbers or as a text.
 
 use super::output::say;
 use super::{SampleArgs, sample_text};
-use crate::backend::Backend;
+use crate::config::Config;
 use crate::data::{DataConfig, Names, Split, TextConfig, Vocabulary, picture_as};
 use crate::draw::{Beginning, Wanted, draw, needs_examples};
 use crate::error::{Error, Result, did_you_mean};
@@ -13,8 +13,7 @@ use crate::report::{grid, progress, rows};
 use crate::run_folder::RunFolder;
 use dgm_core::random::Seed;
 use dgm_models::autoregressive::sampling::Choice;
-use dgm_models::capability::{self, Capability};
-use dgm_models::{DataSpec, Model, Values};
+use dgm_models::{Capability, DataSpec, Model, Values, require};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -26,9 +25,9 @@ const SYMBOLS: u32 = 500;
 
 pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
     let folder = RunFolder::open(&args.run)?;
-    let backend = Backend::open(&args.backend)?;
-    let config = folder.config_with_moved_data(&args.overrides)?;
     let provenance = folder.provenance()?;
+    let backend = super::backend_of_run(args.backend.as_deref(), &provenance.backend)?;
+    let config: Config = folder.config_with_moved_data(&args.overrides)?;
     let spec = &provenance.spec;
     let form = Form::of(args, &provenance)?;
     let seed = Seed(args.seed.unwrap_or(config.seed));
@@ -55,7 +54,7 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
     let n = args.n.unwrap_or(DRAWS) as usize;
     let label = args.label.as_deref().map(|label| class_of(label, &provenance)).transpose()?;
     let wanted = Wanted { n, label, choice: choice(args), beginning, seed };
-    let bar = progress::counter((n * spec.event()) as u64, "numbers drawn");
+    let bar = progress::counter((n * spec.event()) as u64, "numbers sampled");
     let drawn = draw(&model, &conditions, &wanted, &backend.device, &mut |numbers| bar.inc(numbers))?;
     bar.finish_and_clear();
     if as_picture {
@@ -91,7 +90,7 @@ fn class_of(label: &str, provenance: &Provenance) -> Result<usize> {
     })
 }
 
-/// How draws are shown.
+/// How samples are shown.
 enum Form<'a> {
     Picture(PathBuf),
     Numbers(PathBuf),
@@ -143,8 +142,8 @@ fn choice(args: &SampleArgs) -> Choice {
 /// The rows of an image that are given.
 fn beginning(args: &SampleArgs, spec: &DataSpec) -> Result<Option<Beginning>> {
     let (Some(path), Some(rows)) = (&args.complete, args.rows) else { return Ok(None) };
-    if !grid::is_image(spec) {
-        return Err(Error::input("--complete is for images, and this run's targets are none; leave it out"));
+    if !grid::is_image(spec) || spec.levels().is_none() {
+        return Err(Error::input("--complete is for images of levels, and this run's targets are none; leave it out"));
     }
     let [channels, height, width] = spec.shape;
     if rows > height {
@@ -191,7 +190,7 @@ fn write_texts(
     if args.complete.is_some() || args.label.is_some() {
         return Err(Error::input("--complete and --label are not for texts: give what a text begins with as --prompt"));
     }
-    let arm = capability::require(model.conditionals(), Capability::Autoregressive, model)
+    let arm = require(model.conditionals(), Capability::Autoregressive, model)
         .map_err(|error| Error::input(format!("write levels with --out samples.csv: {error}")))?;
     if model.spec().values != Values::Levels(vocabulary.len()) {
         return Err(Error::input(
@@ -220,7 +219,7 @@ fn write_texts(
             write(&mut std::io::stdout().lock(), &mut |_| {})?;
         }
         Some(path) => {
-            let bar = progress::counter(u64::from(n) * wanted.length as u64, "symbols drawn");
+            let bar = progress::counter(u64::from(n) * wanted.length as u64, "symbols sampled");
             let mut all = Vec::new();
             write(&mut all, &mut |symbols| bar.inc(symbols))?;
             bar.finish_and_clear();

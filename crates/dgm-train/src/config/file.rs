@@ -6,6 +6,7 @@
 use super::{Config, place_of};
 use crate::error::{Error, Result, did_you_mean};
 use crate::shipped;
+use dgm_models::ModelFactory;
 use std::env;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf, absolute};
@@ -73,8 +74,8 @@ impl ConfigFile {
     ///
     /// # Errors
     /// As [`Config::from_toml`]; a path that cannot be one, and, where they are refused, one that leads nowhere.
-    pub(crate) fn config(&self, overrides: &[String], missing: Missing) -> Result<Config> {
-        let mut config = Config::from_toml(&self.text, &self.name, overrides)?;
+    pub(crate) fn config<M: ModelFactory>(&self, overrides: &[String], missing: Missing) -> Result<Config<M>> {
+        let mut config = Config::<M>::from_toml(&self.text, &self.name, overrides)?;
         config.data.visit_paths(&mut |key, path| match path {
             Some(path) => self.resolve(key, path, overrides, missing),
             None => Ok(()),
@@ -150,6 +151,7 @@ fn is_assigned(key: &str, overrides: &[String]) -> bool {
 ///
 /// # Errors
 /// A home folder that is not known.
+#[cfg(feature = "cli")]
 pub(crate) fn at_home(path: &Path) -> Result<PathBuf> {
     expand_home(path).map(|whole| whole.unwrap_or_else(|| path.into())).map_err(Error::input)
 }
@@ -166,6 +168,7 @@ fn expand_home(path: &Path) -> std::result::Result<Option<PathBuf>, String> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
+    use crate::config::ModelConfig;
     use crate::data::DataConfig;
 
     fn file(folder: Option<&str>, data: &str) -> ConfigFile {
@@ -176,7 +179,7 @@ mod tests {
     fn paths(file: &ConfigFile, overrides: &[&str]) -> Vec<String> {
         let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
         let mut found = Vec::new();
-        let mut config = file.config(&overrides, Missing::Allowed).unwrap();
+        let mut config: Config = file.config(&overrides, Missing::Allowed).unwrap();
         let visited = config.data.visit_paths(&mut |_, path| {
             found.extend(path.map(|path| path.display().to_string()));
             Ok(())
@@ -212,7 +215,7 @@ mod tests {
         }
         // The member of an archive stays.
         let npy = file(Some("/a/b"), "source = 'npy'\ntrain = 'd.npz:x.npz:y'\ntest = 'e'");
-        let DataConfig::Npy(config) = npy.config(&[], Missing::Allowed).unwrap().data else { panic!() };
+        let DataConfig::Npy(config) = npy.config::<ModelConfig>(&[], Missing::Allowed).unwrap().data else { panic!() };
         assert_eq!((&*config.train, config.test.as_deref()), ("/a/b/d.npz:x.npz:y", Some("/a/b/e")));
     }
 
@@ -238,12 +241,12 @@ mod tests {
     #[test]
     fn a_path_that_swallowed_its_backslashes_is_named_with_its_line() {
         let data = "source = 'csv'\ntarget = [0]\npath = \"C:\\temp\\new\\t.csv\"";
-        let message = file(None, data).config(&[], Missing::Allowed).unwrap_err().to_string();
+        let message = file(None, data).config::<ModelConfig>(&[], Missing::Allowed).unwrap_err().to_string();
         let expected = "c.toml:4: data.path: found the control character '\\t' in the path \"C:\\temp\\new\\t.csv\"; in \"…\" a \
                         backslash begins an escape such as \\t: write the path in single quotes, '…', or with /";
         assert_eq!(message, expected);
         let set = ["data.path=\"D:\\back\"".to_owned()];
-        let message = file(None, data).config(&set, Missing::Allowed).unwrap_err().to_string();
+        let message = file(None, data).config::<ModelConfig>(&set, Missing::Allowed).unwrap_err().to_string();
         assert!(
             message.starts_with("--set data.path=\"D:\\back\": data.path: found the control character '\\u{8}'"),
             "{message}"

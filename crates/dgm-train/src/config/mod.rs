@@ -4,29 +4,39 @@
 //! are in range. A model's own keys are checked further when the model is built from them.
 
 mod file;
+mod objective;
 pub mod optimizer;
 mod parse;
 mod short;
 mod training;
 
-pub(crate) use file::{ConfigFile, Missing, at_home};
+#[cfg(feature = "cli")]
+pub(crate) use file::at_home;
+pub(crate) use file::{ConfigFile, Missing};
+pub use objective::{ObjectiveConfig, PenaltyConfig};
 pub use optimizer::{GroupConfig, LearningRateSchedule, MuonAdjustment, OptimizerConfig, OptimizerKind};
 pub use parse::place_of;
-use short::{Short, short_or_table};
 pub use training::{CheckpointEvery, EarlyStopping, EvaluateEvery, NonFinite, TrainingConfig};
 
-use dgm_core::schedule::{Annealing, Schedule};
-use serde::{Deserialize, Deserializer, Serialize};
+use dgm_models::objective::ModelLoss;
+use dgm_models::{ModelFactory, ObjectiveKind};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
+use std::path::Path;
 
+use crate::check::{Invalid, require};
 pub use crate::data::DataConfig;
+use crate::data::{self, Dataset, GivenConfig};
 use crate::error::{Error, Result};
+use dgm_core::random::Seed;
 pub use dgm_models::registry::ModelConfig;
 
 /// Everything that a run depends on, besides the code and the data.
+///
+/// `M` builds the model: [`ModelConfig`] for the kinds that the program knows, or a [`ModelFactory`] of your own.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Config {
+pub struct Config<M = ModelConfig> {
     /// The seed of every random stream.
     pub seed: u64,
     /// The seed of the data: of random splits, and of what is computed from training examples that are drawn at random. Default:
@@ -36,7 +46,7 @@ pub struct Config {
     /// `[data]`: the data set.
     pub data: DataConfig,
     /// `[model]`: the architecture and likelihood.
-    pub model: ModelConfig,
+    pub model: M,
     /// `[objective]`: the training objective.
     pub objective: ObjectiveConfig,
     /// `[optimizer]`: optimiser, learning rate and schedule.
@@ -45,15 +55,6 @@ pub struct Config {
     pub training: TrainingConfig,
     /// `[evaluation]`: evaluation after training.
     pub evaluation: EvaluationConfig,
-}
-
-/// `[objective]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ObjectiveConfig {
-    /// Weight of the divergence in the evidence lower bound: a number, or a schedule over the steps. Default: 1.
-    #[serde(deserialize_with = "number_or_schedule")]
-    pub beta: Schedule,
 }
 
 /// `[evaluation]`
@@ -69,19 +70,28 @@ pub struct EvaluationConfig {
     pub samples: usize,
 }
 
-impl Default for ObjectiveConfig {
-    fn default() -> Self {
-        Self { beta: Schedule::Constant(1.0) }
-    }
-}
-
 impl Default for EvaluationConfig {
     fn default() -> Self {
         Self { importance_samples: 0, label_mixture: true, samples: 64 }
     }
 }
 
-impl Config {
+impl<M: ModelFactory> Config<M> {
+    /// The configuration of a model with every default, for data that a program has: see [`Run::create_with`](crate::run::Run::create_with).
+    pub fn new(model: M) -> Self {
+        let kind = ObjectiveKind::of_kind(model.objective()).unwrap_or(ObjectiveKind::Model(ModelLoss::default()));
+        Self {
+            seed: 0,
+            data_seed: None,
+            data: DataConfig::Given(GivenConfig { name: String::new(), sha256: String::new() }),
+            objective: ObjectiveConfig { kind, penalty: None },
+            optimizer: OptimizerConfig::default(),
+            training: TrainingConfig::default(),
+            evaluation: EvaluationConfig::default(),
+            model,
+        }
+    }
+
     /// Reads a configuration from the text of a TOML file; `origin` names that file in messages.
     ///
     /// `overrides` are assignments such as `training.epochs=5`, applied on top of the file, also for keys that it does
@@ -92,6 +102,27 @@ impl Config {
     /// One line with the file and the line, or the override, the key, what was found and what was expected.
     pub fn from_toml(text: &str, origin: &str, overrides: &[String]) -> Result<Self> {
         parse::parse(text, origin, overrides)
+    }
+
+    /// Reads a configuration from a file, every path of its `[data]` absolute: relative ones are relative to the file, those of
+    /// `overrides` to the current folder. Where there is no such file, it is the shipped configuration of that name.
+    ///
+    /// # Errors
+    /// As [`from_toml`](Self::from_toml); a file that cannot be read, and paths that lead nowhere.
+    pub fn open(path: &Path, overrides: &[String]) -> Result<Self> {
+        ConfigFile::open(path)?.config(overrides, Missing::Refused)
+    }
+
+    /// Loads the data: those of its `data_seed`, the random steps of training (augmentation and the like) drawn by its own seed.
+    ///
+    /// # Errors
+    /// As [`data::load`].
+    pub fn load_data(&self) -> Result<Dataset> {
+        let mut dataset = data::load(&self.data, Seed(self.data_seed.unwrap_or(self.seed)))?;
+        if self.data_seed.is_some() {
+            dataset.train.redraw(Seed(self.seed));
+        }
+        Ok(dataset)
     }
 
     /// The configurations of an ensemble's members; `None` for a run of one model.
@@ -111,6 +142,11 @@ impl Config {
             member
         };
         Some((0..count as u64).map(member).collect())
+    }
+
+    /// The keys that are paths of the data, with dots.
+    pub fn path_keys(&self) -> Vec<String> {
+        self.data.path_keys().iter().map(|key| format!("data.{key}")).collect()
     }
 
     /// The keys whose values are others than in `other`, with dots.
@@ -146,18 +182,18 @@ impl Config {
     }
 }
 
-/// A value out of its range.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invalid {
-    /// The key inside its table; with dots where it stands deeper.
-    pub key: &'static str,
-    /// What the key may be.
-    pub expected: String,
+/// Whether a key is this one, or one of the table that this one is.
+pub(crate) fn is_within(key: &str, table: &str) -> bool {
+    key.strip_prefix(table).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// `Ok` where `valid`, otherwise an [`Invalid`].
-pub fn require(valid: bool, key: &'static str, expected: impl Into<String>) -> std::result::Result<(), Invalid> {
-    if valid { Ok(()) } else { Err(Invalid { key, expected: expected.into() }) }
+/// The first keys, and how many there are.
+pub(crate) fn listed(keys: &[String]) -> String {
+    const SHOWN: usize = 6;
+    match keys.get(..SHOWN) {
+        Some(first) if keys.len() > SHOWN => format!("{}, … {} keys in all", first.join(", "), keys.len()),
+        _ => keys.join(", "),
+    }
 }
 
 /// What to do about a path whose backslashes TOML took for escapes.
@@ -166,31 +202,6 @@ const BACKSLASHES: &str =
 
 const AT_LEAST_1: &str = "a whole number of at least 1";
 
-impl ObjectiveConfig {
-    /// Whether the values are in range.
-    pub(crate) fn validate(&self) -> std::result::Result<(), Invalid> {
-        let weight = |value: f64, key| require(value.is_finite() && value >= 0.0, key, "a finite number of at least 0");
-        match self.beta {
-            Schedule::Constant(value) => weight(value, "beta"),
-            Schedule::Annealed(Annealing::Linear { from, to, .. } | Annealing::Cosine { from, to, .. }) => {
-                weight(from, "beta.from")?;
-                weight(to, "beta.to")
-            }
-            Schedule::Annealed(Annealing::Sigmoid { from, to, width, .. }) => {
-                weight(from, "beta.from")?;
-                weight(to, "beta.to")?;
-                require(width.is_finite() && width > 0.0, "beta.width", "a finite number above 0")
-            }
-            Schedule::Annealed(Annealing::Cyclical { from, to, period, ramp }) => {
-                weight(from, "beta.from")?;
-                weight(to, "beta.to")?;
-                require(period >= 1, "beta.period", AT_LEAST_1)?;
-                require(ramp > 0.0 && ramp <= 1.0, "beta.ramp", "a number above 0 and at most 1")
-            }
-        }
-    }
-}
-
 impl EvaluationConfig {
     /// Whether the values are in range.
     pub(crate) fn validate(&self) -> std::result::Result<(), Invalid> {
@@ -198,39 +209,6 @@ impl EvaluationConfig {
         require(self.importance_samples <= most, "importance_samples", "a whole number from 0 to 1000000")?;
         require((1..=100_000).contains(&self.samples), "samples", "a whole number from 1 to 100000")
     }
-}
-
-/// Reads a [`Schedule`].
-fn number_or_schedule<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Schedule, D::Error> {
-    enum Weight {
-        Constant(f64),
-        Annealed(Annealing),
-    }
-    impl<'de> Deserialize<'de> for Weight {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-            Annealing::deserialize(deserializer).map(Self::Annealed)
-        }
-    }
-    impl Short for Weight {
-        const EXPECTED: &'static str =
-            "a number, or a table such as { schedule = \"linear\", from = 0.0, to = 1.0, steps = 500 }";
-
-        fn whole<E: serde::de::Error>(value: i64) -> std::result::Result<Self, E> {
-            Ok(Self::Constant(value as f64))
-        }
-
-        fn real<E: serde::de::Error>(value: f64) -> std::result::Result<Self, E> {
-            Ok(Self::Constant(value))
-        }
-
-        fn name<E: serde::de::Error>(name: &str) -> std::result::Result<Self, E> {
-            Err(E::invalid_type(serde::de::Unexpected::Str(name), &Self::EXPECTED))
-        }
-    }
-    Ok(match short_or_table(deserializer)? {
-        Weight::Constant(value) => Schedule::Constant(value),
-        Weight::Annealed(annealing) => Schedule::Annealed(annealing),
-    })
 }
 
 #[cfg(test)]

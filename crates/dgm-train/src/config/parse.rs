@@ -6,10 +6,11 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::{Config, Invalid, OptimizerConfig, OptimizerKind};
+use super::{Config, ObjectiveConfig, OptimizerConfig, OptimizerKind, PenaltyConfig};
+use crate::check::Invalid;
 use crate::data::DataConfig;
 use crate::error::{Error, Result, did_you_mean};
-use dgm_models::registry::ModelConfig;
+use dgm_models::{ModelFactory, ObjectiveKind};
 
 /// Keys in a row that an assignment may have. No value lies that deep, and what is built from a path of tens of thousands
 /// of keys is taken apart key within key, beyond the stack's end.
@@ -20,7 +21,7 @@ const SEEDS: [&str; 2] = ["seed", "data_seed"];
 const TABLES: [&str; 6] = ["data", "model", "objective", "optimizer", "training", "evaluation"];
 
 /// See [`Config::from_toml`].
-pub(super) fn parse(text: &str, origin: &str, overrides: &[String]) -> Result<Config> {
+pub(super) fn parse<M: ModelFactory>(text: &str, origin: &str, overrides: &[String]) -> Result<Config<M>> {
     let origin = Origin { text, name: origin, overrides };
     let mut root = DeTable::parse(text).map_err(|error| origin.syntax_error(&error))?.into_inner();
     for (index, assignment) in overrides.iter().enumerate() {
@@ -39,6 +40,13 @@ pub(super) fn parse(text: &str, origin: &str, overrides: &[String]) -> Result<Co
             return Err(source.error(key.span(), &message));
         }
     }
+    if let Some(value) = source.find("data.augment.told") {
+        let message = format!(
+            "data.augment.told: it is called condition; write augment = {{ …, condition = {} }}",
+            show(value.get_ref())
+        );
+        return Err(source.error(value.span(), &message));
+    }
     let seed = |key: &str| match source.root.get(key) {
         Some(value) => {
             source.deserialize("the file", u64::deserialize(ValueDeserializer::from(value.clone()))).map(Some)
@@ -46,12 +54,15 @@ pub(super) fn parse(text: &str, origin: &str, overrides: &[String]) -> Result<Co
         None => Ok(None),
     };
     let [run_seed, data_seed] = SEEDS.map(seed);
+    let (seed, data_seed) = (run_seed?.unwrap_or(0), data_seed?);
+    let data = source.tagged("data", "source", None, DataConfig::SOURCES, DataConfig::deserialize_source)?;
+    let model: M = source.tagged("model", "kind", None, M::KINDS, M::deserialize_kind)?;
     let config = Config {
-        seed: run_seed?.unwrap_or(0),
-        data_seed: data_seed?,
-        data: source.tagged("data", "source", None, DataConfig::SOURCES, DataConfig::deserialize_source)?,
-        model: source.tagged("model", "kind", None, ModelConfig::KINDS, ModelConfig::deserialize_kind)?,
-        objective: source.table("objective")?,
+        objective: source.objective(model.objective())?,
+        seed,
+        data_seed,
+        data,
+        model,
         optimizer: source.optimizer()?,
         training: source.table("training")?,
         evaluation: source.table("evaluation")?,
@@ -59,6 +70,9 @@ pub(super) fn parse(text: &str, origin: &str, overrides: &[String]) -> Result<Co
     source.in_range("data", config.data.validate())?;
     source.in_range("objective", config.objective.validate())?;
     source.in_range("optimizer", config.optimizer.validate())?;
+    for (name, player) in &config.optimizer.players {
+        source.in_range(&format!("optimizer.players.{name}"), player.validate())?;
+    }
     source.in_range("training", config.training.validate())?;
     source.in_range("evaluation", config.evaluation.validate())?;
     Ok(config)
@@ -67,7 +81,9 @@ pub(super) fn parse(text: &str, origin: &str, overrides: &[String]) -> Result<Co
 /// Where the value of the key `path` stands, as the beginning of a message: `file.toml:LINE: `, `--set …: `, or nothing
 /// where it is a default.
 pub fn place_of(text: &str, origin: &str, overrides: &[String], path: &[&str; 2]) -> String {
+    // Of a key that stands deeper the table that it stands in.
     let [table, key] = *path;
+    let key = key.split('.').next().unwrap_or(key);
     let assigned = |assignment: &&String| {
         assignment.split_once('=').is_some_and(|(left, _)| left.trim() == format!("{table}.{key}"))
     };
@@ -215,7 +231,7 @@ impl<'a> Source<'a> {
     }
 
     /// `[name]`; empty where the file has none.
-    fn section(&self, name: &'static str) -> Result<Spanned<DeValue<'a>>> {
+    fn section(&self, name: &str) -> Result<Spanned<DeValue<'a>>> {
         match self.find(name) {
             None => Ok(Spanned::new(0..0, DeValue::Table(DeTable::new()))),
             Some(value) if value.get_ref().is_table() => Ok(value.clone()),
@@ -234,24 +250,81 @@ impl<'a> Source<'a> {
         self.deserialize(&format!("[{name}]"), T::deserialize(ValueDeserializer::from(self.section(name)?)))
     }
 
-    /// `[optimizer]`.
+    /// `[objective]`, which without a `kind` is `default`.
+    fn objective(&self, default: &'static str) -> Result<ObjectiveConfig> {
+        let known = ObjectiveKind::KINDS;
+        Ok(ObjectiveConfig {
+            kind: self.tagged_without(
+                "penalty",
+                "objective",
+                "kind",
+                Some(default),
+                known,
+                ObjectiveKind::deserialize_kind,
+            )?,
+            penalty: match self.find("objective.penalty") {
+                Some(value) => {
+                    let table = ValueDeserializer::from(value.clone());
+                    Some(self.deserialize("[objective.penalty]", PenaltyConfig::deserialize(table))?)
+                }
+                None => None,
+            },
+        })
+    }
+
+    /// `[optimizer]`, with a table for each player that has one.
     fn optimizer(&self) -> Result<OptimizerConfig> {
-        if let Some(value) = self.find("optimizer.final_fraction") {
+        let mut optimizer = self.optimizer_at("optimizer")?;
+        let Some(players) = self.find("optimizer.players") else { return Ok(optimizer) };
+        let Some(tables) = players.get_ref().as_table() else {
+            let message = "optimizer.players: expected a table for each player, [optimizer.players.NAME]; write it so";
+            return Err(self.error(players.span(), message));
+        };
+        for (name, table) in tables {
+            let name = name.get_ref();
+            if table.get_ref().as_table().is_some_and(|table| table.contains_key("players")) {
+                let message =
+                    format!("optimizer.players.{name}.players: a player has no players of its own; take it out");
+                return Err(self.error(table.span(), &message));
+            }
+            let own = self.optimizer_at(&format!("optimizer.players.{name}"))?;
+            optimizer.players.insert(name.to_string(), own);
+        }
+        Ok(optimizer)
+    }
+
+    /// The optimiser in the table of this path.
+    fn optimizer_at(&self, path: &str) -> Result<OptimizerConfig> {
+        if let Some(value) = self.find(&format!("{path}.final_fraction")) {
             let message = format!(
-                "optimizer.final_fraction: it is a key of the schedule; write schedule = {{ kind = \"cosine\", \
+                "{path}.final_fraction: it is a key of the schedule; write schedule = {{ kind = \"cosine\", \
                  final_fraction = {} }}",
                 show(value.get_ref())
             );
             return Err(self.error(value.span(), &message));
         }
         let default = OptimizerKind::default().name();
-        self.tagged("optimizer", "kind", Some(default), OptimizerKind::KINDS, OptimizerConfig::deserialize_kind)
+        let known = OptimizerKind::KINDS;
+        self.tagged_without("players", path, "kind", Some(default), known, OptimizerConfig::deserialize_kind)
     }
 
     /// `[name]` as the variant that its key `tag` picks out of `known`; without the key it is `default`.
     fn tagged<T>(
         &self,
-        name: &'static str,
+        name: &str,
+        tag: &'static str,
+        default: Option<&'static str>,
+        known: &[&str],
+        read: impl FnOnce(&str, ValueDeserializer<'a>) -> Option<std::result::Result<T, toml::de::Error>>,
+    ) -> Result<T> {
+        self.tagged_without("", name, tag, default, known, read)
+    }
+
+    /// The same of a table whose key `apart` is read by itself.
+    fn tagged_without<T>(
+        &self,
+        apart: &str,
+        name: &str,
         tag: &'static str,
         default: Option<&'static str>,
         known: &[&str],
@@ -262,6 +335,7 @@ impl<'a> Source<'a> {
         let DeValue::Table(mut table) = section.into_inner() else {
             return Err(self.error(span, &format!("`{name}` is a table; write [{name}] and below it its keys")));
         };
+        table.remove(apart);
         let choices = known.join(", ");
         let default = default.map(|default| Spanned::new(span.clone(), DeValue::String(default.into())));
         let Some(choice) = table.remove(tag).or(default) else {
@@ -294,7 +368,7 @@ impl<'a> Source<'a> {
     }
 
     /// The range check's error at the place of the value.
-    fn in_range(&self, table: &'static str, result: std::result::Result<(), Invalid>) -> Result<()> {
+    fn in_range(&self, table: &str, result: std::result::Result<(), Invalid>) -> Result<()> {
         result.map_err(|Invalid { key, expected }| {
             let path = format!("{table}.{key}");
             match self.find(&path) {
@@ -391,6 +465,7 @@ fn in_words(expected: &str) -> &str {
         "a boolean" => "true or false",
         "a sequence" => "a list",
         "path string" => "a path (a string)",
+        name if name.starts_with("struct ") => "a table, { key = value, … }",
         other => other,
     }
 }

@@ -2,16 +2,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
+use dgm_core::schedule::{Annealing, Schedule};
+use dgm_models::ObjectiveKind;
+use dgm_models::objective::ElboConfig;
 
-const SMALL: &str = "[data]\nsource = \"digits\"\n[model]\nkind = \"vae\"\n";
+pub(super) const SMALL: &str = "[data]\nsource = \"digits\"\n[model]\nkind = \"vae\"\n";
 
-fn parse(text: &str, overrides: &[&str]) -> Result<Config> {
+pub(super) fn parse(text: &str, overrides: &[&str]) -> Result<Config> {
     let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
     Config::from_toml(text, "vae.toml", &overrides)
 }
 
 /// The message of the error that this gives after the smallest configuration.
-fn error(more: &str, overrides: &[&str]) -> String {
+pub(super) fn error(more: &str, overrides: &[&str]) -> String {
     let error = parse(&format!("{SMALL}{more}"), overrides).expect_err("an error");
     let message = error.to_string();
     assert_eq!(error.exit_code(), 2);
@@ -23,7 +26,7 @@ fn error(more: &str, overrides: &[&str]) -> String {
 fn defaults_are_filled_in() {
     let config = parse(SMALL, &[]).unwrap();
     assert_eq!(config.seed, 0);
-    assert_eq!(config.objective.beta, Schedule::Constant(1.0));
+    assert_eq!(config.objective.kind, ObjectiveKind::Elbo(ElboConfig::default()));
     assert_eq!(config.optimizer, OptimizerConfig::default());
     assert_eq!(config.training, TrainingConfig::default());
     assert_eq!(config.evaluation, EvaluationConfig { importance_samples: 0, label_mixture: true, samples: 64 });
@@ -66,10 +69,11 @@ fn overrides_lie_on_top() {
     .unwrap();
     assert_eq!((config.training.epochs, config.seed, config.optimizer.kind.name()), (5, 3, "sgd"));
     assert_eq!(config.training.early_stopping, Some(EarlyStopping { patience: 2 }));
-    assert_eq!(config.objective.beta, Schedule::Annealed(Annealing::Linear { from: 0.0, to: 1.0, steps: 5 }));
+    let annealed = |annealing| ObjectiveKind::Elbo(ElboConfig { beta: Schedule::Annealed(annealing), free_bits: None });
+    assert_eq!(config.objective.kind, annealed(Annealing::Linear { from: 0.0, to: 1.0, steps: 5 }));
     let sigmoid = "objective.beta={schedule='sigmoid',from=0,to=1,midpoint=100,width=20}";
     let expected = Annealing::Sigmoid { from: 0.0, to: 1.0, midpoint: 100, width: 20.0 };
-    assert_eq!(parse(SMALL, &[sigmoid]).unwrap().objective.beta, Schedule::Annealed(expected));
+    assert_eq!(parse(SMALL, &[sigmoid]).unwrap().objective.kind, annealed(expected));
     let error = parse(SMALL, &[&sigmoid.replace("width=20", "width=0")]).unwrap_err().to_string();
     assert!(error.contains("beta.width") && error.contains("above 0"), "{error}");
     let config = parse("", &["data.source=digits", "model.kind=\"vae\""]).unwrap();
@@ -233,7 +237,7 @@ fn errors_of_an_override_name_the_override() {
 fn how_often_and_what_then() {
     let training = |more: &str| -> std::result::Result<TrainingConfig, String> {
         let text = format!("[data]\nsource = \"digits\"\n[model]\nkind = \"vae\"\n[training]\n{more}\n");
-        let config = Config::from_toml(&text, "vae.toml", &[]).map_err(|error| error.to_string())?;
+        let config: Config = Config::from_toml(&text, "vae.toml", &[]).map_err(|error| error.to_string())?;
         assert_eq!(Config::from_toml(&config.to_toml().unwrap(), "again", &[]).unwrap(), config, "{more}");
         Ok(config.training)
     };

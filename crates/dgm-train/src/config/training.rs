@@ -1,7 +1,8 @@
 //! `[training]`: duration, evaluation, checkpoints, and handling of non-finite values.
 
+use super::AT_LEAST_1;
 use super::short::{Short, short_or_table};
-use super::{AT_LEAST_1, Invalid, require};
+use crate::check::{Invalid, require};
 use serde::de::value::StrDeserializer;
 use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize};

@@ -13,7 +13,7 @@ use super::npz;
 use super::store::{FileRows, ReadRow, Store, View};
 use super::transform::{Binarize, Dequantize};
 use super::{Dataset, VisitPath};
-use crate::config::{Invalid, require};
+use crate::check::{Invalid, require};
 use crate::error::{Error, Result};
 
 images::source! {
@@ -391,7 +391,7 @@ impl Part {
 }
 
 /// The file of an array, and its name inside an archive.
-pub(super) fn file_and_member(array: &str) -> (&str, Option<&str>) {
+pub(crate) fn file_and_member(array: &str) -> (&str, Option<&str>) {
     const ARCHIVE: &str = ".npz";
     let colon = array.find(".npz:").map(|dot| dot + ARCHIVE.len());
     colon.and_then(|colon| array.split_at_checked(colon)).map_or((array, None), |(file, rest)| (file, rest.get(1..)))

@@ -4,7 +4,7 @@
 use dgm_core::random::Stream;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Invalid, require};
+use crate::check::{Invalid, require};
 
 /// How training images are varied; validation and test are not.
 ///
@@ -25,7 +25,7 @@ pub struct Augment {
     /// A model that is not told learns one density of all variations together, which spreads its probability over images
     /// that are no images of the data. One that is told learns p(x | variation), and given the identity that is the density
     /// of the images as they are: an ordinary likelihood.
-    pub told: bool,
+    pub condition: bool,
 }
 
 /// The group by which images are mirrored and turned, all of whose elements are equally probable.
@@ -95,8 +95,12 @@ impl Augment {
         let valid = (0.0..1.0).contains(&self.unvaried) && (self.unvaried == 0.0 || !nothing);
         require(valid, "augment.unvaried", share)?;
         let what = "false: the images are the condition, and a model is told of its target only";
-        require(!self.told || target, "augment.told", what)?;
-        require(!self.told || !nothing, "augment.told", "false where neither shift nor orientation varies anything")
+        require(!self.condition || target, "augment.condition", what)?;
+        require(
+            !self.condition || !nothing,
+            "augment.condition",
+            "false where neither shift nor orientation varies anything",
+        )
     }
 
     /// What is done, in words.
@@ -118,7 +122,7 @@ impl Augment {
             0.0 => String::new(),
             share => format!(" (left as they are with probability {share})"),
         };
-        let told = match self.told {
+        let told = match self.condition {
             false => "",
             true => {
                 "; the model was told how: the figures are of the images as they are, given that nothing was done to them"
@@ -140,7 +144,7 @@ impl Augment {
     /// Numbers that tell of a variation: the offset down, the offset to the right and the orientation in one-hot form, each
     /// without the place of what is no change; 0 where a model is not told.
     pub(super) fn told_width(&self) -> usize {
-        if self.told { 4 * self.shift + self.orientation.elements() - 1 } else { 0 }
+        if self.condition { 4 * self.shift + self.orientation.elements() - 1 } else { 0 }
     }
 
     /// Appends what tells of this variation: all zeros for the identity.

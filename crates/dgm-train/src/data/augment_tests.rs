@@ -110,7 +110,7 @@ fn what_is_told_undoes_what_was_done() {
         })
         .collect();
     for orientation in ORIENTATIONS {
-        let augment = Augment { shift, orientation, told: true, ..Augment::default() };
+        let augment = Augment { shift, orientation, condition: true, ..Augment::default() };
         let (shape, draw) = ([2, side, side], Draw::train(Seed(8)));
         let vary = Step::Augment { augment, shape };
         let tell = Step::Tell { augment, varied: true };
@@ -182,8 +182,8 @@ fn only_training_images_are_augmented() {
 
 #[test]
 fn a_model_that_is_told_sees_the_same_images_and_zeros_where_nothing_is_done() {
-    let told = Augment { shift: 1, orientation: Orientation::Dihedral, unvaried: 0.25, told: true };
-    let untold = Augment { told: false, ..told };
+    let told = Augment { shift: 1, orientation: Orientation::Dihedral, unvaried: 0.25, condition: true };
+    let untold = Augment { condition: false, ..told };
     for condition in [Condition::None, Condition::Label] {
         let (data, other) = (digits(told, condition), digits(untold, condition));
         let classes = if condition == Condition::Label { 10 } else { 0 };
@@ -232,19 +232,19 @@ fn what_does_not_fit_is_refused() {
     let varied = Augment { shift: 1, orientation: Orientation::Dihedral, ..Augment::default() };
     let invalid = |augment: Augment| augment.validate(true, true).map_err(|invalid| invalid.key);
     assert_eq!(invalid(varied), Ok(()));
-    assert_eq!(invalid(Augment { told: true, ..varied }), Ok(()));
+    assert_eq!(invalid(Augment { condition: true, ..varied }), Ok(()));
     assert_eq!(invalid(Augment { shift: 1025, ..varied }), Err("augment.shift"));
     for unvaried in [-0.1, 1.0, f64::NAN] {
         assert_eq!(invalid(Augment { unvaried, ..varied }), Err("augment.unvaried"));
     }
     // Nothing to leave as it is, and nothing to tell of.
     assert_eq!(invalid(Augment { unvaried: 0.5, ..Augment::default() }), Err("augment.unvaried"));
-    assert_eq!(invalid(Augment { told: true, ..Augment::default() }), Err("augment.told"));
-    let told = Augment { told: true, ..varied };
+    assert_eq!(invalid(Augment { condition: true, ..Augment::default() }), Err("augment.condition"));
+    let told = Augment { condition: true, ..varied };
     let config =
         DigitsConfig { target: Target::Label, condition: Condition::Image, augment: told, ..Default::default() };
     let refused = config.validate().unwrap_err();
-    assert_eq!(refused.key, "augment.told");
+    assert_eq!(refused.key, "augment.condition");
     assert_eq!(refused.expected, "false: the images are the condition, and a model is told of its target only");
     assert_eq!(told.validate(false, false).unwrap_err().key, "augment");
     let config = DigitsConfig { augment: Augment { shift: 8, ..Augment::default() }, ..Default::default() };

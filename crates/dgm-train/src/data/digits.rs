@@ -9,7 +9,7 @@ use super::file::Fingerprint;
 use super::images::{self, ImageSet, Images};
 use super::store::{Store, View};
 use super::{Dataset, VisitPath};
-use crate::config::Invalid;
+use crate::check::Invalid;
 use crate::error::{Error, Result};
 
 static CSV_GZ: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/digits/digits.csv.gz"));

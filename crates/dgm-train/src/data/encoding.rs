@@ -298,6 +298,27 @@ fn other_kind(start: &[u8]) -> Option<&'static str> {
     })
 }
 
+impl Source<'_> {
+    /// The file as text in UTF-8, without a byte order mark; UTF-16 is recognised.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_whole`](Self::read_whole), other kinds of files, and bytes that are not UTF-8.
+    pub fn read_text(&mut self) -> Result<String> {
+        self.read_text_as(Choice::Recognised)
+    }
+
+    /// As [`read_text`](Self::read_text), where a key may say the encoding.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_text`](Self::read_text).
+    pub fn read_text_as(&mut self, choice: Choice) -> Result<String> {
+        let bytes = self.read_whole()?;
+        decode(self.name(), bytes, choice)
+    }
+}
+
 #[cfg(test)]
 #[path = "encoding_tests.rs"]
 mod tests;

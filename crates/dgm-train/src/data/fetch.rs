@@ -5,39 +5,13 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Read};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::io::{self, ErrorKind};
+use std::path::Path;
 
-use super::catalogue::{DataSet, FOLDER_VARIABLE, RemoteFile, absolute, under};
-use super::file::Fingerprint;
-use super::transfer::{self, Reason, Transfer};
+use super::catalogue::{DataSet, RemoteFile, absolute, under};
+use super::transfer::{self, Reason, Transfer, checksum, local};
+pub use super::transfer::{Options, Progress};
 use crate::error::{Error, Result};
-
-/// How to fetch.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The folder of all data sets; each has its own in it.
-    pub folder: PathBuf,
-    /// The address of a folder that holds the files under their names, in place of the addresses known.
-    pub mirror: Option<String>,
-    /// How long to wait for a name, a connection, an answer and for more data.
-    pub timeout: Duration,
-    /// How often an address is tried again after a failure that may pass.
-    pub retries: u32,
-}
-
-/// What fetching tells about itself.
-pub trait Progress {
-    /// A transfer begins: the file, and how much of it is here already.
-    fn begin(&mut self, file: &RemoteFile, here: u64);
-    /// So many bytes are here now.
-    fn at(&mut self, here: u64);
-    /// The transfer ended, in one way or the other.
-    fn end(&mut self);
-    /// Something that is worth a line.
-    fn note(&mut self, text: &str);
-}
 
 /// A file in its folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,21 +47,6 @@ pub fn state(path: &Path, file: &RemoteFile) -> Result<State> {
         return Ok(State::Damaged(format!("found sha256 {sum}; expected {}", file.sha256)));
     }
     Ok(State::Whole)
-}
-
-/// SHA-256 of a file in hexadecimal.
-pub(super) fn checksum(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut sum = Fingerprint::default();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(sum.finish()),
-            Ok(n) => sum.update(buffer.get(..n).unwrap_or_default()),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
 }
 
 /// Fetches what is missing of a data set into `<folder>/<name>`; the number of files fetched.
@@ -181,20 +140,4 @@ fn lock(name: &str, folder: &Path, progress: &mut dyn Progress) -> Result<File> 
     }
     // On a file system without locks, what two processes mix up has the wrong checksum and gets no name.
     Ok(file)
-}
-
-/// An error of this machine's disk: for the user to mend where another folder helps.
-pub(super) fn local(path: &Path, what: &str, error: &io::Error) -> Error {
-    let advice = format!("name another folder with --dir or {FOLDER_VARIABLE}");
-    let text = format!("{}: {what}: {error}", path.display());
-    match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::run(format!(
-            "{text}; free some space and run this command again, which goes on from here, or {advice}"
-        )),
-        ErrorKind::PermissionDenied
-        | ErrorKind::ReadOnlyFilesystem
-        | ErrorKind::NotADirectory
-        | ErrorKind::AlreadyExists => Error::input(format!("{text}; {advice}")),
-        _ => Error::run(text),
-    }
 }

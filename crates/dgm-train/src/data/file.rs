@@ -7,7 +7,6 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::encoding::{self, Choice};
 use super::gzip::{GZIP, Gzip};
 use super::store::STREAM_ABOVE;
 use crate::error::{Error, Result};
@@ -70,7 +69,7 @@ impl<'a> Source<'a> {
     }
 
     /// Opens a file. `what` says what should be there, `key` which key of `[data]` names it.
-    pub(super) fn open(path: &Path, key: &str, what: &str) -> Result<Self> {
+    pub(crate) fn open(path: &Path, key: &str, what: &str) -> Result<Self> {
         let name = path.display().to_string();
         let fail = |problem: String| Error::input(format!("data.{key}: {problem}"));
         let advice = format!("put {what} there, or set data.{key} to where it is, as with --set data.{key}=PATH");
@@ -143,25 +142,6 @@ impl<'a> Source<'a> {
             )));
         }
         Ok(bytes)
-    }
-
-    /// The file as text in UTF-8, without a byte order mark; UTF-16 is recognised.
-    ///
-    /// # Errors
-    ///
-    /// As [`read_whole`](Self::read_whole), other kinds of files, and bytes that are not UTF-8.
-    pub fn read_text(&mut self) -> Result<String> {
-        self.read_text_as(Choice::Recognised)
-    }
-
-    /// As [`read_text`](Self::read_text), where a key may say the encoding.
-    ///
-    /// # Errors
-    ///
-    /// As [`read_text`](Self::read_text).
-    pub fn read_text_as(&mut self, choice: Choice) -> Result<String> {
-        let bytes = self.read_whole()?;
-        encoding::decode(&self.name, bytes, choice)
     }
 }
 

@@ -18,7 +18,7 @@ pub use super::picture::Resize;
 use super::picture::{self, Changes, Picture};
 use super::store::{FileState, ReadRow, STREAM_ABOVE, Store, View};
 use super::{Dataset, VisitPath};
-use crate::config::{Invalid, require};
+use crate::check::{Invalid, require};
 use crate::error::{Error, Result};
 
 images::source! {

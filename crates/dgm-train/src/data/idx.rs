@@ -11,7 +11,7 @@ use super::file::{Fingerprint, Source, stays_on_disk};
 use super::images::{self, ImageSet, Images};
 use super::store::{Element, FileRows, Kind, STREAM_ABOVE, Store, View};
 use super::{Dataset, VisitPath};
-use crate::config::{Invalid, require};
+use crate::check::{Invalid, require};
 use crate::error::{Error, Result};
 
 images::source! {

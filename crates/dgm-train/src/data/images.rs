@@ -11,7 +11,7 @@ use super::spikes;
 use super::store::{ReadRow, Store, View};
 use super::transform::{Binarize, Dequantize, Draw, Step, Transforms};
 use super::{Dataset, Field, Names, Split};
-use crate::config::{Invalid, require};
+use crate::check::{Invalid, require};
 use crate::error::{Error, Result};
 
 /// What is modelled.
@@ -186,13 +186,14 @@ impl ImageSet {
                 false => format!("{name}: the pixels"),
             })?;
             let repeat = |value: Vec<f64>| if table { value } else { value.repeat(field.width()) };
-            let Scale { mean, mean_rest, std } = scale;
-            Ok(Scale { mean: repeat(mean), mean_rest: repeat(mean_rest), std: repeat(std) })
+            let Scale { mean, mean_rest, std, levels } = scale;
+            Ok(Scale { mean: repeat(mean), mean_rest: repeat(mean_rest), std: repeat(std), levels })
         };
         let levels = if binarize == Binarize::None { self.levels } else { 2 };
         let (shape, values) = match declared.target {
             Target::Image if real || dequantize != Dequantize::None => {
-                (self.shape, Values::Real(statistics(&train.target)?))
+                let was_levels = (dequantize != Dequantize::None).then_some(self.levels);
+                (self.shape, Values::Real(Scale { levels: was_levels, ..statistics(&train.target)? }))
             }
             Target::Image => (self.shape, Values::Levels(levels)),
             Target::Label => ([1, 1, 1], Values::Levels(self.classes)),
@@ -285,14 +286,14 @@ impl ImageSet {
             Target::Label => labels()?,
         };
         let condition = match declared.condition {
-            Condition::None if augment.told => {
+            Condition::None if augment.condition => {
                 Some(Field::new(View::new(Store::elsewhere(images.len(), 0, NoNumbers))))
             }
             Condition::None => None,
             Condition::Image => Some(pixels()),
             Condition::Label => Some(labels()?.then(Step::OneHot { classes: self.classes })),
         };
-        let condition = match augment.told {
+        let condition = match augment.condition {
             true => condition.map(|field| field.drawn_from(draw).then(Step::Tell { augment, varied: augmented })),
             false => condition,
         };

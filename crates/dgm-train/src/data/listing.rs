@@ -19,21 +19,21 @@ const OF_SYSTEMS: [&str; 5] = ["Thumbs.db", "ehthumbs.db", "desktop.ini", "__MAC
 const MOST_NAMED: usize = 5;
 
 /// The images of a folder in the order of their names, class by class.
-pub(super) struct Files {
+pub(crate) struct Files {
     pub(super) root: PathBuf,
     /// Names of the classes; empty: there are none.
     pub(super) classes: Vec<String>,
     /// Class and path.
-    pub(super) paths: Vec<(u16, PathBuf)>,
+    pub(crate) paths: Vec<(u16, PathBuf)>,
 }
 
 /// The images of each split that has a folder of its own.
-pub(super) struct Listing {
-    pub(super) train: Files,
-    pub(super) validation: Option<Files>,
-    pub(super) test: Option<Files>,
+pub(crate) struct Listing {
+    pub(crate) train: Files,
+    pub(crate) validation: Option<Files>,
+    pub(crate) test: Option<Files>,
     /// What was found, where it is not only images or their classes.
-    pub(super) notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 impl Listing {
@@ -42,7 +42,7 @@ impl Listing {
     ///
     /// # Errors
     /// Folders that are not there, that hold something else, or whose classes do not fit together.
-    pub(super) fn of(path: &Path, test_path: Option<&Path>, labelled: bool) -> Result<Self> {
+    pub(crate) fn of(path: &Path, test_path: Option<&Path>, labelled: bool) -> Result<Self> {
         let mut notes = Vec::new();
         let [train, validation, test] = split_folders(path, &mut notes)?;
         let inside = train.is_some();
@@ -75,7 +75,7 @@ impl Listing {
     }
 
     /// Number of images.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         let length = |files: &Option<Files>| files.as_ref().map_or(0, |files| files.paths.len());
         self.train.paths.len() + length(&self.validation) + length(&self.test)
     }

@@ -3,26 +3,27 @@
 //! A source is one file here and one line in the registry: a configuration with its own keys, `validate` (ranges) and
 //! `load`.
 
-mod arrays;
+pub(crate) mod arrays;
 mod augment;
 pub mod catalogue;
 pub mod csv;
 mod digits;
 pub mod encoding;
+#[cfg(feature = "fetch")]
 pub mod fetch;
 pub mod file;
 mod folder;
 mod fraction;
-pub mod guess;
+mod given;
 mod gzip;
 pub mod idx;
 mod images;
-mod listing;
-mod named;
+pub(crate) mod listing;
+pub(crate) mod named;
 pub mod names;
 pub mod npy;
 pub mod npz;
-mod picture;
+pub(crate) mod picture;
 mod spikes;
 mod split;
 pub mod store;
@@ -30,6 +31,7 @@ pub mod summary;
 mod synthetic;
 pub mod table;
 mod text;
+#[cfg(feature = "fetch")]
 mod transfer;
 mod transform;
 
@@ -40,7 +42,7 @@ use dgm_core::random::Seed;
 use dgm_models::{DataSpec, ModelError, Values};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::config::{Config, Invalid};
+use crate::check::Invalid;
 use crate::error::{Error, Result};
 
 pub use arrays::{Layout, NpyConfig};
@@ -49,10 +51,12 @@ pub use csv::{ColumnRef, Conditions, CsvConfig, Missing};
 pub use digits::DigitsConfig;
 pub(crate) use file::Fingerprint;
 pub use folder::{FolderConfig, Resize, picture_as};
+pub use given::GivenConfig;
 pub use idx::IdxConfig;
 pub use images::{Condition, Target};
 pub use named::{FashionMnistConfig, MnistConfig, NamedConfig};
 pub use names::{ColumnKind, ColumnSpec, Names};
+pub(crate) use split::VIEW_BITS;
 pub use split::{Field, Matrix, Split, Tokens};
 use table::Table;
 
@@ -77,8 +81,7 @@ macro_rules! registry {
         }
 
         impl DataConfig {
-            /// The names that `source` may have.
-            pub const SOURCES: &[&str] = &[$($source),+];
+            const ALL: &[&str] = &[$($source),+];
 
             /// The name of this source.
             pub fn source(&self) -> &'static str {
@@ -97,7 +100,7 @@ macro_rules! registry {
                 }
             }
 
-            /// Shows `visit` each key that is a path, whether it has a value or not; [`ConfigFile`](crate::config) resolves them so.
+            /// Shows `visit` each key that is a path, whether it has a value or not; a configuration's file resolves them so.
             ///
             /// # Errors
             ///
@@ -150,9 +153,16 @@ registry! {
     "synthetic" => Synthetic(SyntheticConfig),
     "mnist" => Mnist(MnistConfig),
     "fashion-mnist" => FashionMnist(FashionMnistConfig),
+    "given" => Given(GivenConfig),
 }
 
 impl DataConfig {
+    /// The names that `source` may have in a configuration that a person writes: all but `given`, the last.
+    pub const SOURCES: &[&str] = match Self::ALL.split_last() {
+        Some((_, named)) => named,
+        None => &[],
+    };
+
     /// What this leaves to be recognised is what was recognised for `other`.
     pub(crate) fn adopt(&mut self, other: &Self) {
         if let (Self::Csv(mine), Self::Csv(other)) = (self, other) {
@@ -170,19 +180,6 @@ impl DataConfig {
         });
         keys
     }
-}
-
-/// The data of a run: those of its `data_seed`, the random steps of training (augmentation and the like) drawn by its own seed.
-///
-/// # Errors
-///
-/// As [`load`].
-pub fn of_run(config: &Config) -> Result<Dataset> {
-    let mut dataset = load(&config.data, Seed(config.data_seed.unwrap_or(config.seed)))?;
-    if config.data_seed.is_some() {
-        dataset.train.redraw(Seed(config.seed));
-    }
-    Ok(dataset)
 }
 
 /// A set of examples with its splits.

@@ -10,7 +10,7 @@ use super::catalogue::{absolute, datasets_folder};
 use super::images::{self, Declared};
 use super::transform::Transforms;
 use super::{Dataset, IdxConfig, Layout, NpyConfig, VisitPath};
-use crate::config::Invalid;
+use crate::check::Invalid;
 use crate::error::{Error, Result};
 
 images::source! {
@@ -67,7 +67,7 @@ named! {
 }
 
 /// The files, as both sets call them; packed, each ends in `.gz`.
-pub(super) const FILES: [&str; 4] =
+pub(crate) const FILES: [&str; 4] =
     ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 
 /// The archive of Keras, which has it for MNIST alone.
@@ -159,7 +159,7 @@ impl NamedConfig {
 
 /// The files in a folder, or in the folder `raw` in it; those that are there. Of a file: those beside it whose names begin alike, as
 /// in `emnist-letters-train-images-idx3-ubyte`, where `test` stands for `t10k`.
-pub(super) fn files_of(path: &Path) -> [Option<PathBuf>; 4] {
+pub(crate) fn files_of(path: &Path) -> [Option<PathBuf>; 4] {
     if path.is_dir() {
         return FILES.map(|file| find(&[path.to_owned(), path.join("raw")], file));
     }

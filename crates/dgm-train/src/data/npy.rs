@@ -433,4 +433,4 @@ impl Parser<'_> {
 
 #[cfg(test)]
 #[path = "npy_tests.rs"]
-pub(super) mod tests;
+pub(crate) mod tests;

@@ -6,7 +6,7 @@ use super::super::tests::shared;
 use super::*;
 
 /// A file of version 1.0 with this header, padded as NumPy pads it.
-pub(in super::super) fn npy(header: &str, data: &[u8]) -> Vec<u8> {
+pub(crate) fn npy(header: &str, data: &[u8]) -> Vec<u8> {
     let mut bytes = b"\x93NUMPY\x01\x00v\x00".to_vec();
     bytes.extend(format!("{header:<117}\n").bytes());
     bytes.extend(data);

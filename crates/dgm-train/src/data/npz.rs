@@ -38,7 +38,7 @@ pub(super) fn with_member<T>(
 /// # Errors
 ///
 /// A file that cannot be opened or is no such archive.
-pub(super) fn names(path: &Path) -> Result<Vec<String>> {
+pub(crate) fn names(path: &Path) -> Result<Vec<String>> {
     let name = path.display().to_string();
     let (file, mut buffer) = (open(path)?, vec![0; RECOMMENDED_BUFFER_SIZE]);
     let archive = ZipArchive::from_file(file, &mut buffer).map_err(|error| no_archive(&name, &error))?;

@@ -362,4 +362,4 @@ fn overlaps(old: usize, new: usize) -> Vec<Vec<(usize, u64)>> {
 
 #[cfg(test)]
 #[path = "picture_tests.rs"]
-pub(super) mod tests;
+pub(crate) mod tests;

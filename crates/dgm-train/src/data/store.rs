@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 pub(super) const STREAM_ABOVE: u64 = 2 << 30;
 
 /// Rows that are read when they are asked for.
-pub(super) trait ReadRow: Debug + Send + Sync {
+pub(crate) trait ReadRow: Debug + Send + Sync {
     /// Appends the numbers of row `row`.
     ///
     /// # Errors
@@ -315,7 +315,7 @@ impl Element {
 
 /// Rows that lie one after the other in a file which stays as it was when it was opened.
 #[derive(Debug)]
-pub(super) struct FileRows {
+pub(crate) struct FileRows {
     file: File,
     name: String,
     /// How it was when it was opened.
@@ -332,7 +332,7 @@ impl FileRows {
     /// # Errors
     ///
     /// A file that cannot be opened.
-    pub(super) fn open(path: &Path, offset: u64, width: usize, element: Element) -> Result<Self> {
+    pub(crate) fn open(path: &Path, offset: u64, width: usize, element: Element) -> Result<Self> {
         let name = path.display().to_string();
         let fail = |error: io::Error| Error::input(format!("{name}: cannot be opened: {error}; make it readable"));
         let file = File::open(path).map_err(fail)?;

@@ -417,7 +417,7 @@ mod tests {
 
     #[test]
     fn what_a_model_is_told_is_counted_apart_from_the_labels() {
-        let augment = Augment { shift: 1, orientation: Orientation::Dihedral, told: true, ..Default::default() };
+        let augment = Augment { shift: 1, orientation: Orientation::Dihedral, condition: true, ..Default::default() };
         for (condition, expected) in [
             (Condition::None, "condition    11 numbers that tell how an example was varied\n"),
             (Condition::Label, "a label, one of 10 classes, and 11 numbers that tell how an example was varied\n"),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::file::Fingerprint;
 use super::store::{Store, View};
 use super::{Dataset, Field, Split, VisitPath};
-use crate::config::{Invalid, require};
+use crate::check::{Invalid, require};
 use crate::error::Result;
 
 /// The keys of `source = "synthetic"`.

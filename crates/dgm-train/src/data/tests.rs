@@ -82,7 +82,7 @@ fn a_batch_holds_its_rows() {
 #[test]
 fn a_constant_has_a_deviation_of_one() {
     let statistics = |width, numbers: &[f64], pooled| {
-        let Scale { mean, std, mean_rest } = table(width, numbers).scale_of(pooled, &|_| "x".into()).unwrap();
+        let Scale { mean, std, mean_rest, .. } = table(width, numbers).scale_of(pooled, &|_| "x".into()).unwrap();
         assert!(mean_rest.is_empty());
         (mean, std)
     };

@@ -18,7 +18,7 @@ use super::encoding::{Choice, TextEncoding};
 use super::file::{Fingerprint, Source};
 use super::fraction::{part, tenth};
 use super::{Dataset, Field, Split, Tokens, VisitPath};
-use crate::config::{Invalid, require};
+use crate::check::{Invalid, require};
 use crate::error::{Error, Result};
 
 pub use self::newlines::Newlines;

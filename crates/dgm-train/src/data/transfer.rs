@@ -8,10 +8,66 @@ use std::time::Duration;
 use ureq::http::{Response, header};
 use ureq::{Agent, Body, Timeout};
 
-use super::catalogue::RemoteFile;
-use super::fetch::{Options, Progress, checksum, local};
+use super::catalogue::{FOLDER_VARIABLE, RemoteFile};
+use super::file::Fingerprint;
 use crate::error::{Error, Result};
 use crate::files::rename_synced;
+
+/// How to fetch.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The folder of all data sets; each has its own in it.
+    pub folder: PathBuf,
+    /// The address of a folder that holds the files under their names, in place of the addresses known.
+    pub mirror: Option<String>,
+    /// How long to wait for a name, a connection, an answer and for more data.
+    pub timeout: Duration,
+    /// How often an address is tried again after a failure that may pass.
+    pub retries: u32,
+}
+
+/// What fetching tells about itself.
+pub trait Progress {
+    /// A transfer begins: the file, and how much of it is here already.
+    fn begin(&mut self, file: &RemoteFile, here: u64);
+    /// So many bytes are here now.
+    fn at(&mut self, here: u64);
+    /// The transfer ended, in one way or the other.
+    fn end(&mut self);
+    /// Something that is worth a line.
+    fn note(&mut self, text: &str);
+}
+
+/// SHA-256 of a file in hexadecimal.
+pub(super) fn checksum(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut sum = Fingerprint::default();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(sum.finish()),
+            Ok(n) => sum.update(buffer.get(..n).unwrap_or_default()),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// An error of this machine's disk: for the user to mend where another folder helps.
+pub(super) fn local(path: &Path, what: &str, error: &io::Error) -> Error {
+    let advice = format!("name another folder with --dir or {FOLDER_VARIABLE}");
+    let text = format!("{}: {what}: {error}", path.display());
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::run(format!(
+            "{text}; free some space and run this command again, which goes on from here, or {advice}"
+        )),
+        ErrorKind::PermissionDenied
+        | ErrorKind::ReadOnlyFilesystem
+        | ErrorKind::NotADirectory
+        | ErrorKind::AlreadyExists => Error::input(format!("{text}; {advice}")),
+        _ => Error::run(text),
+    }
+}
 
 /// The longest pause before an address is tried again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);

@@ -4,7 +4,7 @@ use dgm_core::random::{Seed, Stream};
 use serde::{Deserialize, Serialize};
 
 use super::augment::{Augment, Variation, WORDS};
-use crate::config::{Invalid, require};
+use crate::check::{Invalid, require};
 
 /// How grey values become black and white.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

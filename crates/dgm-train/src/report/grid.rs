@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
-use dgm_models::{DataSpec, Values};
+use dgm_models::DataSpec;
 use std::path::Path;
 
 /// The shorter side of the picture is at least this many pixels, so that an 8×8 digit can be looked at, unless the longer
@@ -18,10 +18,10 @@ const GAP: usize = 1;
 /// Paper between the images, a light blue that no grey level has.
 const PAPER: [u8; 3] = [222, 230, 240];
 
-/// Whether targets of this kind are images: more than one row, one or three channels, levels.
+/// Whether samples of this kind are images: more than one row, one or three channels, levels (also where they were dequantised).
 pub fn is_image(spec: &DataSpec) -> bool {
     let [channels, rows, columns] = spec.shape;
-    matches!(spec.values, Values::Levels(_)) && matches!(channels, 1 | 3) && rows > 1 && columns > 1
+    spec.sample_levels().is_some() && matches!(channels, 1 | 3) && rows > 1 && columns > 1
 }
 
 /// Images side by side, row by row.
@@ -59,7 +59,7 @@ pub fn write_png(path: &Path, images: &[Vec<f64>], spec: &DataSpec) -> Result<()
 /// # Errors
 /// Targets that are not images, or a file that cannot be written.
 pub fn write_bands(path: &Path, bands: &[Band], spec: &DataSpec) -> Result<()> {
-    let Values::Levels(levels) = spec.values else {
+    let Some(levels) = spec.sample_levels() else {
         return Err(Error::input("the target is not an image: its numbers are real; write a .csv instead"));
     };
     if !is_image(spec) || bands.iter().all(|band| band.cells.is_empty()) {
@@ -85,7 +85,7 @@ pub fn write_bands(path: &Path, bands: &[Band], spec: &DataSpec) -> Result<()> {
             for y in 0..height {
                 for x in 0..width {
                     let level = |channel: usize| {
-                        let value = image.get((channel * height + y) * width + x).copied().unwrap_or(0.0);
+                        let value = image.get((channel * height + y) * width + x).map_or(0.0, |value| value.floor());
                         let light = (255.0 * value / (levels as f64 - 1.0)).round().clamp(0.0, 255.0) as u8;
                         if ink { 255 - light } else { light }
                     };
@@ -120,7 +120,7 @@ fn zoom(height: usize, width: usize) -> usize {
 /// Whether grey images are drawn as ink: a third of their pixels are 0.
 fn is_ink<'a>(images: impl Iterator<Item = &'a Vec<f64>>) -> bool {
     let (zeros, all) =
-        images.flatten().fold((0usize, 0usize), |(zeros, all), &x| (zeros + usize::from(x == 0.0), all + 1));
+        images.flatten().fold((0usize, 0usize), |(zeros, all), &x| (zeros + usize::from(x < 1.0), all + 1));
     3 * zeros >= all
 }
 
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn the_grid_has_the_images_where_they_belong() {
-        let spec = DataSpec { shape: [1, 2, 2], values: Values::Levels(3), condition: None };
+        let spec = DataSpec { shape: [1, 2, 2], values: dgm_models::Values::Levels(3), condition: None };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("grid.png");
         write_png(&path, &[vec![0.0, 1.0, 2.0, 0.0], vec![2.0, 2.0, 2.0, 0.0]], &spec).unwrap();
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn bands_of_colour_stand_one_above_the_other() {
-        let spec = DataSpec { shape: [3, 2, 2], values: Values::Levels(256), condition: None };
+        let spec = DataSpec { shape: [3, 2, 2], values: dgm_models::Values::Levels(256), condition: None };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bands.png");
         // Red 10 … 13, green 20 … 23, blue 30 … 33.
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn photographs_are_as_they_are_and_drawings_are_ink() {
-        let spec = DataSpec { shape: [1, 2, 2], values: Values::Levels(256), condition: None };
+        let spec = DataSpec { shape: [1, 2, 2], values: dgm_models::Values::Levels(256), condition: None };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("one.png");
         let first = |image: &[f64]| {
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_table_is_not_an_image() {
-        let values = Values::Real(dgm_models::Scale::identity(1));
+        let values = dgm_models::Values::Real(dgm_models::Scale::identity(1));
         let spec = DataSpec { shape: [1, 1, 1], values, condition: None };
         assert!(write_png(Path::new("x.png"), &[vec![0.0]], &spec).unwrap_err().to_string().contains(".csv"));
     }

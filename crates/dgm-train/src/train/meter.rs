@@ -1,6 +1,6 @@
 //! Means of the loss and its terms over a window of steps, summed on the device: no read-back a step.
 
-use super::checkpoint::Window;
+use crate::checkpoint::Window;
 use burn::tensor::{Device, Tensor};
 use dgm_core::objective::Objective;
 use std::time::Instant;
@@ -28,8 +28,12 @@ impl Sums {
     /// Adds the sums of another batch.
     pub(crate) fn add(&mut self, other: Self) {
         self.examples += other.examples;
-        for ((_, sum), (_, new)) in self.values.iter_mut().zip(other.values) {
-            *sum = sum.clone() + new;
+        for (name, new) in other.values {
+            match self.values.iter_mut().find(|(own, _)| *own == name) {
+                Some((_, sum)) => *sum = sum.clone() + new,
+                // A term that not every step has: 0 in the others.
+                None => self.values.push((name, new)),
+            }
         }
     }
 
@@ -72,8 +76,11 @@ impl Meter {
                 let mut sums = step;
                 if let Some(device) = device.filter(|_| before.examples > 0) {
                     sums.examples += before.examples;
-                    for ((_, sum), bits) in sums.values.iter_mut().zip(before.sums) {
-                        *sum = scalar(f32::from_bits(bits), &device) + sum.clone();
+                    for (name, bits) in before.names.iter().zip(before.sums) {
+                        // What this step lacks comes again with a step that has it; its part from before is lost to the mean.
+                        if let Some((_, sum)) = sums.values.iter_mut().find(|(own, _)| own == name) {
+                            *sum = scalar(f32::from_bits(bits), &device) + sum.clone();
+                        }
                     }
                 }
                 self.sums = Some(sums);
@@ -88,15 +95,16 @@ impl Meter {
             return Err(found);
         }
         let bits = sums.values.iter().map(|(_, sum)| read(sum).to_bits()).collect();
-        Ok(Window { examples: sums.examples, sums: bits })
+        let names = sums.values.iter().map(|(name, _)| (*name).to_owned()).collect();
+        Ok(Window { examples: sums.examples, names, sums: bits })
     }
 
     /// The mean of the loss and of each term an example, in nats; `None` when nothing was added.
-    pub(crate) fn means(&self) -> Option<Vec<(&'static str, f64)>> {
-        let sums = self.sums.as_ref()?;
-        let n = sums.examples as f64;
-        let means = sums.values.iter().filter(|(name, _)| *name != GRADIENT);
-        Some(means.map(|(name, sum)| (*name, f64::from(read(sum)) / n)).collect())
+    pub(crate) fn means(&self) -> Option<Vec<(String, f64)>> {
+        // Also of a window that was interrupted and had no further step.
+        let Window { examples, names, sums } = self.window().ok().filter(|window| window.examples > 0)?;
+        let means = names.into_iter().zip(sums).filter(|(name, _)| name != GRADIENT);
+        Some(means.map(|(name, bits)| (name, f64::from(f32::from_bits(bits)) / examples as f64)).collect())
     }
 
     /// Throughput since the window's first step began.

@@ -1,37 +1,40 @@
 //! The training loop: its state is one value, its randomness is named by the step, so it can stop and go on anywhere.
 
-pub mod checkpoint;
-pub mod checkpoints;
-pub(crate) mod go_on;
+mod check;
 mod gradients;
 mod meter;
 mod muon;
 mod nonfinite;
 pub(crate) mod optimizer;
-mod plan;
-mod rate;
+pub(crate) mod plan;
+pub(crate) mod rate;
 pub mod restore;
+mod state;
 mod step;
+mod window;
 
-use crate::config::Config;
+use crate::checkpoint::{Best, Checkpoint, Progress};
+use crate::config::{Config, LearningRateSchedule, ModelConfig};
 use crate::data::Dataset;
-use crate::data::Fingerprint;
 use crate::error::{Error, Result};
-use crate::evaluate;
-use crate::report::progress::{self, Report};
+use crate::measure::validation_loss;
+use crate::metrics::{Line, ValidationLine};
+use crate::report::progress::{Beginning, Report};
 use crate::run_folder::RunFolder;
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::ModuleOptimizer;
-use burn::tensor::{Device, Tensor};
-use checkpoint::{Best, Checkpoint, Progress};
+use crate::weights::bytes_of;
+use burn::module::Module;
+use burn::tensor::Device;
 use dgm_core::random::Seed;
-use dgm_models::{AnyModel, DataSpec, ModelError};
-use meter::Meter;
+use dgm_models::{Model, ModelFactory};
 use nonfinite::Fault;
 use plan::{Due, Order, Plan};
-use serde_json::json;
+use state::{PlayerState, State, TrainingExamples};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
+use step::Taken;
+
+pub use check::check;
+pub use state::initial_model;
 
 /// How training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,9 +46,9 @@ pub enum Ending {
 }
 
 /// Everything that one run of training needs.
-pub struct Trainer<'a> {
+pub struct Trainer<'a, C = ModelConfig> {
     /// What to do.
-    pub config: &'a Config,
+    pub config: &'a Config<C>,
     /// With what.
     pub dataset: &'a Dataset,
     /// Where, without autodiff.
@@ -60,37 +63,28 @@ pub struct Trainer<'a> {
     pub stop: &'a AtomicBool,
 }
 
-/// What changes from step to step. A copy shares its tensors with the original until one of them changes.
-#[derive(Clone)]
-struct State {
-    model: AnyModel,
-    /// The moving average of the weights, without autodiff.
-    average: Option<AnyModel>,
-    optimizer: ModuleOptimizer,
-    progress: Progress,
-    meter: Meter,
-}
-
-/// Marks the lines of `metrics.jsonl` that only the end of training asked for.
-pub(crate) const AT_END: &str = "at_end";
-
-impl State {
-    /// Where training stands, with the window that is not reported yet.
-    fn progress_now(&self) -> Result<Progress> {
-        let window = self.meter.window().map_err(|(what, value)| Error::run(format!("{what} is {value}")))?;
-        Ok(Progress { window, ..self.progress.clone() })
-    }
-}
-
-impl Trainer<'_> {
+impl<C: ModelFactory> Trainer<'_, C> {
     /// Trains to the end, or until somebody stops it. `from`: the checkpoint to go on from.
     ///
     /// # Errors
-    /// A loss that is not finite, data that can no longer be read, or a folder that cannot be written.
+    /// A configuration that does not fit the model, a loss that is not finite, data that can no longer be read, or a folder that cannot be
+    /// written.
     pub fn run(&self, from: Option<&Checkpoint>, report: &mut dyn Report) -> Result<Ending> {
         let plan = Plan::of(&self.config.training, self.dataset.train.len());
         let mut state = self.start(from)?;
-        report.begin(self.config, self.dataset, state.model.num_params(), plan.steps, state.progress.step);
+        check(self.config, &state.model, |_| String::new())?;
+        report.begin(&Beginning {
+            model: self.config.model.kind(),
+            dataset: self.dataset,
+            parameters: state.model.num_params(),
+            epochs: self.config.training.epochs as u64,
+            steps: if state.players.is_empty() { 0 } else { plan.steps },
+            step: state.progress.step,
+            likelihood: state.model.criterion_is_likelihood(),
+        });
+        if state.players.is_empty() {
+            return self.finish_fit(state, &plan, report);
+        }
         let (began, before) = (Instant::now(), state.progress.seconds);
         let mut saved = Instant::now();
         let mut order = Order::default();
@@ -104,15 +98,10 @@ impl Trainer<'_> {
                 sound = Some(state.clone());
             }
             let rows = order.rows(&plan, step, Seed(self.config.seed));
-            state.meter.begin_step();
-            let (grads, sums) = self.gradients(&state, rows, plan.epoch(step))?;
-            match if check { sums.nonfinite() } else { None } {
-                None => {
-                    state.meter.add(sums);
-                    state = self.update(state, grads, plan.steps);
-                }
-                Some((what, value)) => {
-                    state = self.after_nonfinite(state, &Fault::at(&plan, step, what, value.into(), rows), report)?;
+            match self.step(state, rows, plan.epoch(step), plan.steps, check)? {
+                Taken::Next(next) => state = next,
+                Taken::Fault(before, what, value) => {
+                    state = self.after_nonfinite(before, &Fault::at(&plan, step, what, value.into(), rows), report)?;
                     if state.progress.step <= step {
                         sound = None;
                         continue;
@@ -125,14 +114,14 @@ impl Trainer<'_> {
             if !due.any() {
                 continue;
             }
-            match (state.meter.window(), sound.take()) {
-                (Ok(_), _) => {}
-                (Err(_), Some(start)) => {
+            match (state.nonfinite(), sound.take()) {
+                (None, _) => {}
+                (Some(_), Some(start)) => {
                     check_until = state.progress.step;
                     state = start;
                     continue;
                 }
-                (Err((what, value)), None) => {
+                (Some((what, value)), None) => {
                     // Every step was finite, and their sum is not.
                     state = self.after_nonfinite(state, &Fault::at(&plan, step, what, value.into(), &[]), report)?;
                     continue;
@@ -145,15 +134,15 @@ impl Trainer<'_> {
                 continue;
             }
             // What only the end asks for is taken back where a run goes on beyond it.
-            let open_window = if due.extra_window { Some(state.progress_now()?.window) } else { None };
+            let open_windows = if due.extra_window { Some(state.progress_now()?.windows) } else { None };
             if due.window {
                 self.close_window(&mut state, &plan, due.extra_window, report)?;
             }
             let mut before_end = if due.extra_evaluation { Some(state.progress_now()?) } else { None };
             if due.evaluation {
-                let nats = self.validate(&mut state, &plan, due.extra_evaluation, report)?;
-                if !nats.is_finite() {
-                    let fault = Fault::at(&plan, step, "the validation loss", nats, &[]);
+                let loss = self.validate(&mut state, &plan, due.extra_evaluation, report)?;
+                if let Some(loss) = loss.filter(|loss| !loss.is_finite()) {
+                    let fault = Fault::at(&plan, step, "the validation loss", loss, &[]);
                     state = self.after_nonfinite(state, &fault, report)?;
                     continue;
                 }
@@ -162,8 +151,8 @@ impl Trainer<'_> {
             let early = stopping.is_some_and(|stopping| state.progress.evaluations_since_best >= stopping.patience);
             state.progress.complete = due.last || due.time_is_up || early;
             if state.progress.complete {
-                if let Some(window) = open_window {
-                    before_end = Some(Progress { window, ..before_end.unwrap_or_else(|| state.progress.clone()) });
+                if let Some(windows) = open_windows {
+                    before_end = Some(Progress { windows, ..before_end.unwrap_or_else(|| state.progress.clone()) });
                 }
                 state.progress.before_end = before_end.map(Box::new);
                 self.save(&state)?;
@@ -188,115 +177,114 @@ impl Trainer<'_> {
     ///
     /// # Errors
     /// A folder that cannot be written.
-    pub(crate) fn begin_at(&self, weights: AnyModel) -> Result<()> {
-        self.save(&self.state_of(weights))
+    pub(crate) fn begin_at(&self, weights: C::Model) -> Result<()> {
+        self.save(&State::new(self.config, weights))
     }
 
-    fn start(&self, from: Option<&Checkpoint>) -> Result<State> {
-        let mut state = self.state_of(initial_model(self.config, &self.dataset.spec, &self.device)?);
-        if let Some(checkpoint) = from {
-            self.restore(&mut state, checkpoint).map_err(|error| {
-                let path = self.folder.checkpoints().after(checkpoint.progress.step);
-                Error::input(format!("{}: {error}", path.display()))
-            })?;
+    /// What there is to do for a model that was fitted in closed form: look at it and keep it.
+    fn finish_fit(&self, mut state: State<C::Model>, plan: &Plan, report: &mut dyn Report) -> Result<Ending> {
+        if state.progress.complete {
+            return Ok(Ending::Complete);
         }
+        if let Some(value) = gradients::nonfinite_weight(&state.model) {
+            return Err(Error::run(format!(
+                "the fit of the model is of no use: a sum of its parameters is {value}; look at the data with dgm-train data inspect"
+            )));
+        }
+        let loss = self.validate(&mut state, plan, false, report)?;
+        if let Some(loss) = loss.filter(|loss| !loss.is_finite()) {
+            return Err(Error::run(format!(
+                "the fit of the model is of no use: its validation loss is {loss}; look at the data with dgm-train data inspect"
+            )));
+        }
+        state.progress.complete = true;
+        self.save(&state)?;
+        report.end("fitted");
+        Ok(Ending::Complete)
+    }
+
+    fn start(&self, from: Option<&Checkpoint>) -> Result<State<C::Model>> {
+        let mut model = initial_model(self.config, &self.dataset.spec, &self.device)?;
+        let Some(checkpoint) = from else {
+            let examples = TrainingExamples { split: &self.dataset.train, device: &self.device };
+            model.fit(&examples, &mut Seed(self.config.seed).stream("fit", 0))?;
+            return Ok(State::new(self.config, model));
+        };
+        let mut state = State::new(self.config, model);
+        state.restore(checkpoint).map_err(|error| {
+            let path = self.folder.checkpoints().after(checkpoint.progress.step);
+            Error::input(format!("{}: {error}", path.display()))
+        })?;
         Ok(state)
     }
 
-    fn state_of(&self, plain: AnyModel) -> State {
-        State {
-            average: self.config.training.ema_decay.map(|_| plain.clone()),
-            optimizer: optimizer::build(&self.config.optimizer, &plain),
-            model: optimizer::freeze(&self.config.optimizer, plain).train(),
-            progress: Progress::default(),
-            meter: Meter::default(),
+    /// The validation loss, where the model has a criterion; the weights are kept as the best where it is the lowest so far, or where
+    /// there is none. `extra`: only the end of training asks for it.
+    fn validate(
+        &self,
+        state: &mut State<C::Model>,
+        plan: &Plan,
+        extra: bool,
+        report: &mut dyn Report,
+    ) -> Result<Option<f64>> {
+        let (model, split) = (state.evaluated(), &self.dataset.validation);
+        let loss = validation_loss(&model, self.config, split, &self.device)?;
+        if loss.is_some_and(|loss| !loss.is_finite()) {
+            return Ok(loss);
         }
-    }
-
-    fn restore(&self, state: &mut State, checkpoint: &Checkpoint) -> Result<()> {
-        state.model = restore::weights(state.model.clone(), checkpoint.section("model")?)?;
-        if let Some(average) = &mut state.average {
-            *average = restore::weights(average.clone(), checkpoint.section("average")?)?;
-        }
-        state.optimizer = restore::optimizer(state.optimizer.clone(), checkpoint.section("optimizer")?, &state.model)?;
-        state.progress = checkpoint.progress.clone();
-        state.meter = Meter::resumed(std::mem::take(&mut state.progress.window));
-        Ok(())
-    }
-
-    /// Writes down the means of the steps since the last report. `extra`: only the end of training asks for them.
-    fn close_window(&self, state: &mut State, plan: &Plan, extra: bool, report: &mut dyn Report) -> Result<()> {
-        let meter = std::mem::take(&mut state.meter);
-        let Some(means) = meter.means() else { return Ok(()) };
-        let examples_per_second = meter.examples_per_second();
-        let step = state.progress.step;
-        let loss = means.first().map_or(f64::NAN, |(_, nats)| *nats);
-        let terms = means.get(1..).unwrap_or_default();
-        // The terms without their weights: a likelihood or a bound also while a weight is annealed.
-        let nats: f64 = terms.iter().map(|(_, nats)| nats).sum();
-        let learning_rate = self.learning_rate_at(step.saturating_sub(1), state, plan.steps);
-        let mut line = json!({
-            "kind": "train",
-            "step": step,
-            "epoch": plan.epoch(step.saturating_sub(1)) + 1,
-            "loss": loss,
-            "nats_per_example": nats,
-            "bits_per_dim": self.dataset.train.bits_per_dim(nats),
-            "learning_rate": learning_rate,
-            "examples_per_second": examples_per_second,
-            "seconds": state.progress.seconds,
-        });
-        if let Some(line) = line.as_object_mut() {
-            line.extend(terms.iter().map(|(name, nats)| ((*name).to_string(), json!(nats))));
-            line.extend(self.dataset.train.nats_per_token(nats).map(|nats| ("nats_per_token".into(), json!(nats))));
-            line.extend(extra.then(|| (AT_END.into(), json!(true))));
-        }
-        self.written(self.folder.append_metrics(&line), step)?;
-        report.train(&progress::Window { step, nats, terms, learning_rate, examples_per_second });
-        Ok(())
-    }
-
-    /// The validation loss; where it is the lowest so far, the weights are kept as the best. `extra`: only the end of training asks
-    /// for it.
-    fn validate(&self, state: &mut State, plan: &Plan, extra: bool, report: &mut dyn Report) -> Result<f64> {
-        let model = state.average.clone().unwrap_or_else(|| state.model.valid());
-        let nats = evaluate::validation_loss(&model, self.config, &self.dataset.validation, &self.device)?;
-        if !nats.is_finite() {
-            return Ok(nats);
+        if loss.is_none() {
+            self.check_without_criterion(state)?;
         }
         let progress = &mut state.progress;
-        progress.plateau.update(&self.config.optimizer, nats);
+        for (player, plateau) in state.players.iter().zip(&mut progress.plateaus) {
+            loss.into_iter()
+                .for_each(|loss| rate::update_plateau(plateau, player.config(&self.config.optimizer), loss));
+        }
         let (step, epoch) = (progress.step, plan.epoch(progress.step.saturating_sub(1)) + 1);
-        let better = progress.best.is_none_or(|best| nats < best.nats);
+        let best = progress.best.and_then(|best| best.loss);
+        let better = loss.zip(best).is_none_or(|(loss, best)| loss < best);
         progress.evaluations_since_best = if better { 0 } else { progress.evaluations_since_best + 1 };
         if better {
             if extra {
                 self.written(self.folder.checkpoints().keep_best_before_end(progress.best), step)?;
             }
-            progress.best = Some(Best { step, nats });
+            progress.best = Some(Best { step, loss });
             let config = self.config.to_toml()?.into_bytes();
             let sections = vec![("config".into(), config), ("model".into(), bytes_of(&model)?)];
             let best = Checkpoint { progress: progress.clone(), sections };
             self.written(best.write(&self.folder.checkpoints().best()), step)?;
         }
-        let mut line = json!({
-            "kind": "validation",
-            "step": step,
-            "epoch": epoch,
-            "nats_per_example": nats,
-            "bits_per_dim": self.dataset.validation.bits_per_dim(nats),
-            "best": better,
-            "seconds": progress.seconds,
-        });
-        if let Some(line) = line.as_object_mut() {
-            line.extend(
-                self.dataset.validation.nats_per_token(nats).map(|nats| ("nats_per_token".into(), json!(nats))),
-            );
-            line.extend(extra.then(|| (AT_END.into(), json!(true))));
-        }
-        self.written(self.folder.append_metrics(&line), step)?;
-        report.validation(epoch, nats, better);
-        Ok(nats)
+        let nats = loss.filter(|_| model.criterion_is_likelihood());
+        let line = ValidationLine {
+            step,
+            epoch,
+            loss: if nats.is_some() { None } else { loss },
+            nats_per_example: nats,
+            bits_per_dim: nats.map(|nats| split.bits_per_dim(nats)),
+            nats_per_token: nats.and_then(|nats| split.nats_per_token(nats)),
+            best: better,
+            seconds: progress.seconds,
+            at_end: extra,
+        };
+        self.written(self.folder.append_metrics(&Line::Validation(line)), step)?;
+        report.validation(epoch, loss, better);
+        Ok(loss)
+    }
+
+    /// Whether nothing is asked for that goes by a validation loss, which the model has not.
+    fn check_without_criterion(&self, state: &State<C::Model>) -> Result<()> {
+        let plateau = |player: &PlayerState| {
+            matches!(player.config(&self.config.optimizer).schedule, LearningRateSchedule::Plateau { .. })
+        };
+        let asked = match self.config.training.early_stopping {
+            Some(_) => "training.early_stopping is set",
+            None if state.players.iter().any(plateau) => "the learning rate's schedule is \"plateau\"",
+            None => return Ok(()),
+        };
+        Err(Error::input(format!(
+            "{asked}, and a {:?} model has no validation loss to go by; leave it out",
+            self.config.model.kind()
+        )))
     }
 
     fn best_on_disk(&self) -> Result<Option<Best>> {
@@ -304,20 +292,10 @@ impl Trainer<'_> {
         if path.exists() { Ok(Checkpoint::read(&path)?.progress.best) } else { Ok(None) }
     }
 
-    fn save(&self, state: &State) -> Result<()> {
+    fn save(&self, state: &State<C::Model>) -> Result<()> {
         let step = state.progress.step;
-        let optimizer = state
-            .optimizer
-            .into_bytes()
-            .map_err(|error| Error::run(format!("the optimiser's state cannot be saved: {error}")))?;
-        let mut sections = vec![
-            ("config".into(), self.config.to_toml()?.into_bytes()),
-            ("model".into(), bytes_of(&state.model)?),
-            ("optimizer".into(), optimizer.to_vec()),
-        ];
-        if let Some(average) = &state.average {
-            sections.push(("average".into(), bytes_of(average)?));
-        }
+        let mut sections = vec![("config".to_owned(), self.config.to_toml()?.into_bytes())];
+        sections.extend(state.sections()?);
         let checkpoint = Checkpoint { progress: state.progress_now()?, sections };
         // Whoever goes on from the checkpoint relies on the lines before it.
         let synced = self.folder.sync_metrics();
@@ -343,36 +321,6 @@ impl Trainer<'_> {
             Error::run(format!("training stopped at step {step}: {error}; {kept}"))
         })
     }
-}
-
-/// The model with its initial weights, on the plain device: the same on every backend.
-///
-/// # Errors
-/// A configuration that does not fit the data.
-pub fn initial_model(config: &Config, spec: &DataSpec, device: &Device) -> std::result::Result<AnyModel, ModelError> {
-    config.model.init(spec, &mut Seed(config.seed).stream("weights", 0), device)
-}
-
-/// SHA-256 over models' weights, one model after the other, in the order of its parameters: each one's shape and its numbers as
-/// little-endian f32.
-pub fn weights_sha256<'a>(models: impl IntoIterator<Item = &'a AnyModel>) -> String {
-    struct Hash(Fingerprint);
-    impl ModuleVisitor for Hash {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let value = param.val();
-            value.dims().iter().for_each(|&size| self.0.update(&(size as u64).to_le_bytes()));
-            value.into_data().iter::<f32>().for_each(|number| self.0.update(&number.to_le_bytes()));
-        }
-    }
-    let mut hash = Hash(Fingerprint::default());
-    models.into_iter().for_each(|model| model.visit(&mut hash));
-    hash.0.finish()
-}
-
-/// A module's weights as bytes.
-fn bytes_of(model: &AnyModel) -> Result<Vec<u8>> {
-    let bytes = model.clone().into_record().into_bytes();
-    bytes.map(|bytes| bytes.to_vec()).map_err(|error| Error::run(format!("the weights cannot be saved: {error}")))
 }
 
 #[cfg(test)]

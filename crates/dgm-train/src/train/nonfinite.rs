@@ -1,12 +1,14 @@
 //! A loss or a gradient that is NaN or infinite: what is said of it, and what the configuration's policy makes of it.
 
-use super::checkpoint::Checkpoint;
+use super::Trainer;
 use super::plan::Plan;
-use super::{State, Trainer};
+use super::state::State;
+use crate::checkpoint::Checkpoint;
 use crate::config::NonFinite;
 use crate::error::{Error, Result};
+use crate::metrics::{Line, NonfiniteLine};
 use crate::report::progress::Report;
-use serde_json::json;
+use dgm_models::ModelFactory;
 use std::fs;
 
 /// Rows of a batch that a message names; all are in `metrics.jsonl`.
@@ -44,7 +46,7 @@ impl<'a> Fault<'a> {
     }
 }
 
-impl Trainer<'_> {
+impl<C: ModelFactory> Trainer<'_, C> {
     /// What comes after: the same state with the step counted but not taken, or the state of the newest checkpoint with a
     /// lower learning rate.
     ///
@@ -52,23 +54,22 @@ impl Trainer<'_> {
     /// The policy is to stop, or it has been followed as often as it may be.
     pub(super) fn after_nonfinite(
         &self,
-        mut state: State,
+        mut state: State<C::Model>,
         fault: &Fault<'_>,
         report: &mut dyn Report,
-    ) -> Result<State> {
+    ) -> Result<State<C::Model>> {
         let record = |action: &str, step: u64, restored: u64| {
-            let line = json!({
-                "kind": "nonfinite",
-                "step": step,
-                "at_step": fault.step,
-                "epoch": fault.epoch,
-                "term": fault.what,
-                "value": fault.value.to_string(),
-                "rows": fault.rows,
-                "action": action,
-                "restored": restored,
-            });
-            self.written(self.folder.append_metrics(&line), fault.step)
+            let line = NonfiniteLine {
+                step,
+                at_step: fault.step,
+                epoch: fault.epoch,
+                term: fault.what.into(),
+                value: fault.value.to_string(),
+                rows: fault.rows.into(),
+                action: action.into(),
+                restored,
+            };
+            self.written(self.folder.append_metrics(&Line::Nonfinite(line)), fault.step)
         };
         match self.config.training.nonfinite {
             NonFinite::Skip { limit } if state.progress.skipped < limit && !fault.rows.is_empty() => {

@@ -2,19 +2,56 @@
 //! configuration.
 
 use super::muon::Muon;
+use crate::config::optimizer::matches;
 use crate::config::{GroupConfig, MuonAdjustment, OptimizerConfig, OptimizerKind};
 use crate::error::{Error, Result, did_you_mean};
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamGroup};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamGroup, ParamId};
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{self, AdjustLrFn, LearningRate, ModuleOptimizer, Optimizer};
 use burn::tensor::{Device, Tensor};
 use dgm_core::optim::AdamaxConfig;
+use dgm_models::{Model, Player};
+
+/// Where a walk through a module stands: the names of the modules that hold a parameter.
+#[derive(Default)]
+struct Path {
+    /// Each with whether it is that of a kind, of a model or of a part of it, which a configuration does not write.
+    names: Vec<(String, bool)>,
+}
+
+impl Path {
+    fn enter(&mut self, name: &str, container: &str) {
+        self.names.push((name.to_owned(), container.starts_with("Enum:")));
+    }
+
+    fn exit(&mut self) {
+        self.names.pop();
+    }
+
+    /// As Burn names it.
+    fn whole(&self) -> String {
+        self.joined(|_| true)
+    }
+
+    /// As a configuration names it.
+    fn within_model(&self) -> String {
+        self.joined(|is_kind| !is_kind)
+    }
+
+    fn joined(&self, shown: impl Fn(bool) -> bool) -> String {
+        let names = self.names.iter().filter(|(_, is_kind)| shown(*is_kind)).map(|(name, _)| name.as_str());
+        names.collect::<Vec<_>>().join(".")
+    }
+}
 
 /// A parameter of a model.
 struct Parameter {
+    id: ParamId,
     /// Where Burn meets it: the names of the modules that hold it, joined by dots.
     path: String,
+    /// The path inside the model, as a configuration names it.
+    name: String,
     rank: usize,
 }
 
@@ -23,30 +60,26 @@ impl Parameter {
     fn of<M: Module>(module: &M) -> Vec<Self> {
         #[derive(Default)]
         struct Collect {
-            names: Vec<String>,
+            path: Path,
             found: Vec<Parameter>,
         }
         impl ModuleVisitor for Collect {
-            fn enter_module(&mut self, name: &str, _container: &str) {
-                self.names.push(name.to_owned());
+            fn enter_module(&mut self, name: &str, container: &str) {
+                self.path.enter(name, container);
             }
 
             fn exit_module(&mut self, _name: &str, _container: &str) {
-                self.names.pop();
+                self.path.exit();
             }
 
-            fn visit_float<const D: usize>(&mut self, _param: &Param<Tensor<D>>) {
-                self.found.push(Parameter { path: self.names.join("."), rank: D });
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                let (path, name) = (self.path.whole(), self.path.within_model());
+                self.found.push(Parameter { id: param.id, path, name, rank: D });
             }
         }
         let mut collect = Collect::default();
         module.visit(&mut collect);
         collect.found
-    }
-
-    /// The path inside the model, as a configuration names it: without the model's own name.
-    fn name(&self) -> &str {
-        within_model(&self.path)
     }
 
     /// Whether weight decay reaches it: weights only, not biases, offsets and positions.
@@ -55,8 +88,25 @@ impl Parameter {
     }
 }
 
-fn within_model(path: &str) -> &str {
-    path.split_once('.').map_or(path, |(_model, name)| name)
+/// The names of all parameters of a model, as a configuration names them.
+pub(super) fn names<M: Module>(model: &M) -> Vec<String> {
+    Parameter::of(model).into_iter().map(|parameter| parameter.name).collect()
+}
+
+/// The parameters whose names match, each by the path that Burn knows it by.
+pub(super) fn paths_that_match<M: Module>(model: &M, pattern: &str) -> Vec<String> {
+    let matching = Parameter::of(model).into_iter().filter(|parameter| matches(pattern, &parameter.name));
+    matching.map(|parameter| parameter.path).collect()
+}
+
+/// A player's parameters; `None`: all of them.
+pub(super) fn parameters_of<M: Module>(player: &Player, model: &M) -> Option<Vec<ParamId>> {
+    let is_own = |parameter: &Parameter| player.parameters.iter().any(|pattern| matches(pattern, &parameter.name));
+    let all = Parameter::of(model);
+    if all.iter().all(is_own) {
+        return None;
+    }
+    Some(all.into_iter().filter(is_own).map(|parameter| parameter.id).collect())
 }
 
 /// The last group that matches a parameter.
@@ -72,10 +122,15 @@ fn is_frozen(config: &OptimizerConfig, name: &str) -> bool {
 ///
 /// # Errors
 /// A group that matches no parameter, and groups that freeze all of them.
-pub(crate) fn check<M: Module>(config: &OptimizerConfig, model: &M, place: impl Fn(&str) -> String) -> Result<()> {
+pub(crate) fn check<M: Module + Model>(
+    config: &OptimizerConfig,
+    model: &M,
+    place: impl Fn(&str) -> String,
+) -> Result<()> {
     let parameters = Parameter::of(model);
-    let names: Vec<&str> = parameters.iter().map(Parameter::name).collect();
-    for group in &config.groups {
+    let names: Vec<&str> = parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+    let all = || config.players.values().chain([config]);
+    for group in all().flat_map(|config| &config.groups) {
         if !names.iter().any(|name| group.matches(name)) {
             let near = did_you_mean(&group.pattern, names.iter().copied());
             return Err(Error::input(format!(
@@ -87,11 +142,17 @@ pub(crate) fn check<M: Module>(config: &OptimizerConfig, model: &M, place: impl 
             )));
         }
     }
-    if names.iter().all(|name| is_frozen(config, name)) {
-        return Err(Error::input(format!(
-            "{}optimizer.groups: `learning_rate_factor = 0` freezes every parameter of the model; leave some to train",
-            place("groups")
-        )));
+    for player in model.training().players() {
+        let config = config.of_player(player.name);
+        let mut own = names.iter().filter(|name| player.parameters.iter().any(|pattern| matches(pattern, name)));
+        if own.all(|name| is_frozen(config, name)) {
+            let whose =
+                if player == Player::default() { String::new() } else { format!(" of the player {:?}", player.name) };
+            return Err(Error::input(format!(
+                "{}optimizer.groups: `learning_rate_factor = 0` freezes every parameter of the model{whose}; leave some to train",
+                place("groups")
+            )));
+        }
     }
     Ok(())
 }
@@ -103,29 +164,35 @@ fn has_matrix(parameter: &Parameter) -> bool {
 
 /// The model with the parameters of learning rate 0 out of the graph: they cost no gradient and do not count when
 /// gradients are clipped.
-pub(crate) fn freeze<M: Module>(config: &OptimizerConfig, model: M) -> M {
+pub(crate) fn freeze<M: Module + Model>(config: &OptimizerConfig, model: M) -> M {
     struct Freeze<'a> {
         config: &'a OptimizerConfig,
-        names: Vec<String>,
+        players: Vec<Player>,
+        path: Path,
     }
     impl ModuleMapper for Freeze<'_> {
-        fn enter_module(&mut self, name: &str, _container: &str) {
-            self.names.push(name.to_owned());
+        fn enter_module(&mut self, name: &str, container: &str) {
+            self.path.enter(name, container);
         }
 
         fn exit_module(&mut self, _name: &str, _container: &str) {
-            self.names.pop();
+            self.path.exit();
         }
 
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            let frozen = is_frozen(self.config, within_model(&self.names.join(".")));
+            let name = self.path.within_model();
+            let owns = |player: &&Player| player.parameters.iter().any(|pattern| matches(pattern, &name));
+            let mut owners = self.players.iter().filter(owns).peekable();
+            let frozen =
+                owners.peek().is_some() && owners.all(|player| is_frozen(self.config.of_player(player.name), &name));
             if frozen { param.set_require_grad(false) } else { param }
         }
     }
-    if config.groups.is_empty() {
+    if config.players.values().chain([config]).all(|config| config.groups.is_empty()) {
         return model;
     }
-    model.map(&mut Freeze { config, names: Vec::new() })
+    let players = model.training().players();
+    model.map(&mut Freeze { config, players, path: Path::default() })
 }
 
 /// An optimiser of all parameters of the model: each has the rule with its weight decay, at its group's learning rate.
@@ -232,7 +299,7 @@ impl Build<'_> {
     ) -> ModuleOptimizer {
         let mut alike: Vec<(f64, f64, Vec<String>)> = Vec::new();
         for parameter in self.parameters.iter().filter(|parameter| chosen(parameter)) {
-            let group = group_of(self.config, parameter.name());
+            let group = group_of(self.config, &parameter.name);
             let factor = group.map_or(1.0, |group| group.learning_rate_factor);
             let decay = group.and_then(|group| group.weight_decay).unwrap_or(self.config.weight_decay);
             let decay = if parameter.is_weight() { decay } else { 0.0 };

@@ -7,7 +7,8 @@ use crate::train::{initial_model, restore};
 use burn::optim::GradientsParams;
 use burn::tensor::TensorData;
 use dgm_core::random::Seed;
-use dgm_models::{AnyModel, Batch, DataSpec, Model, Training, Values, Weights};
+use dgm_models::objective::Step;
+use dgm_models::{AnyModel, Batch, DataSpec, Model, ObjectiveKind, Training, Values};
 
 /// Small models for 2×2 images of three levels: their weights are matrices, or kernels of convolutions.
 const VAE: &str = "kind = \"vae\"\nlatent = 2\nhidden = [8]";
@@ -51,8 +52,9 @@ impl Run {
         let x = [[0.0, 1.0, 2.0, 0.0], [2.0, 2.0, 0.0, 1.0], [1.0, 0.0, 0.0, 2.0]];
         let batch = Batch::new(Tensor::from_floats(x, &Device::flex().autodiff()));
         let mut noise = Seed(3).stream("noise", 0);
-        let Training::Gradient(train) = self.model.training();
-        train.objective(&batch, Weights::default(), &mut noise).mean_batch()
+        let kind = if matches!(self.model.training(), Training::Bound(_)) { "elbo" } else { "nll" };
+        let step = Step { player: 0, views: &[batch], step: 0, rng: &mut noise };
+        ObjectiveKind::of_kind(kind).unwrap().loss(&self.model, step).unwrap().mean_batch()
     }
 
     fn loss(&self) -> f32 {
@@ -79,7 +81,7 @@ impl Run {
         }
         let mut collect = Collect(Vec::new());
         self.model.visit(&mut collect);
-        let names = Parameter::of(&self.model).into_iter().map(|parameter| parameter.name().to_owned());
+        let names = Parameter::of(&self.model).into_iter().map(|parameter| parameter.name);
         names.zip(collect.0).collect()
     }
 }

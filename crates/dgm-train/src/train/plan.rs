@@ -1,28 +1,28 @@
 //! Which rows each step takes, and what is due after it.
 
-use super::checkpoint::Progress;
+use crate::checkpoint::Progress;
 use crate::config::TrainingConfig;
 use dgm_core::random::Seed;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Steps and epochs of a run.
-pub(super) struct Plan {
+pub(crate) struct Plan {
     examples: usize,
     batch_size: usize,
     steps_an_epoch: u64,
-    pub(super) steps: u64,
+    pub(crate) steps: u64,
 }
 
 impl Plan {
-    pub(super) fn of(training: &TrainingConfig, examples: usize) -> Self {
+    pub(crate) fn of(training: &TrainingConfig, examples: usize) -> Self {
         let steps_an_epoch = examples.div_ceil(training.batch_size).max(1) as u64;
         let steps = steps_an_epoch.saturating_mul(training.epochs as u64);
         Self { examples, batch_size: training.batch_size, steps_an_epoch, steps }
     }
 
     /// The epoch that `step` belongs to, both from 0 on.
-    pub(super) fn epoch(&self, step: u64) -> u64 {
+    pub(crate) fn epoch(&self, step: u64) -> u64 {
         step / self.steps_an_epoch
     }
 }

@@ -1,44 +1,22 @@
 //! The learning rate of a step.
 
-use super::checkpoint::bits;
+use crate::checkpoint::PlateauState;
 use crate::config::{LearningRateSchedule, OptimizerConfig};
-use serde::{Deserialize, Serialize};
 
-/// What a plateau schedule has seen; the one schedule whose rate is not a function of the step alone.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PlateauState {
-    /// The validation loss that counts as the lowest so far, in nats an example.
-    #[serde(with = "bits::option")]
-    pub best: Option<f64>,
-    /// Evaluations since then, or since the factor last fell.
-    pub waited: u64,
-    /// What the learning rate is multiplied by.
-    #[serde(with = "bits")]
-    pub factor: f64,
-}
-
-impl Default for PlateauState {
-    fn default() -> Self {
-        Self { best: None, waited: 0, factor: 1.0 }
+/// Takes note of a validation loss. It is lower where `loss < best − threshold · |best|`; after `patience`
+/// evaluations in a row that are not, the factor falls, not below `minimum / learning_rate`, and the count starts
+/// again.
+pub(crate) fn update_plateau(state: &mut PlateauState, config: &OptimizerConfig, loss: f64) {
+    let LearningRateSchedule::Plateau { factor, patience, threshold, minimum } = config.schedule else { return };
+    if state.best.is_none_or(|best| loss < best - threshold * best.abs()) {
+        (state.best, state.waited) = (Some(loss), 0);
+        return;
     }
-}
-
-impl PlateauState {
-    /// Takes note of a validation loss. It is lower where `loss < best − threshold · |best|`; after `patience`
-    /// evaluations in a row that are not, the factor falls, not below `minimum / learning_rate`, and the count starts
-    /// again.
-    pub fn update(&mut self, config: &OptimizerConfig, loss: f64) {
-        let LearningRateSchedule::Plateau { factor, patience, threshold, minimum } = config.schedule else { return };
-        if self.best.is_none_or(|best| loss < best - threshold * best.abs()) {
-            (self.best, self.waited) = (Some(loss), 0);
-            return;
-        }
-        self.waited += 1;
-        if self.waited >= patience {
-            self.waited = 0;
-            let least = (minimum / config.learning_rate).min(1.0);
-            self.factor = (self.factor * factor).max(least);
-        }
+    state.waited += 1;
+    if state.waited >= patience {
+        state.waited = 0;
+        let least = (minimum / config.learning_rate).min(1.0);
+        state.factor = (state.factor * factor).max(least);
     }
 }
 
@@ -114,7 +92,7 @@ mod tests {
         let mut rates = Vec::new();
         // 95 is no lower than 100 by a tenth, 89 is; a loss below zero is lower by a tenth of its size.
         for loss in [100.0, 95.0, 89.0, 89.0, 88.0, 87.0, -1.0, -1.05, -1.09, -1.2, 0.0, 0.0] {
-            state.update(&config, loss);
+            update_plateau(&mut state, &config, loss);
             rates.push(learning_rate(&config, 7, 10, &state));
         }
         // 2 · ½ · ½ = 0.5 is below 0.6.
@@ -127,13 +105,13 @@ mod tests {
         let plateau = |minimum| LearningRateSchedule::Plateau { factor: 0.1, patience: 1, threshold: 0.0, minimum };
         let mut state = PlateauState::default();
         let config = with(plateau(0.0), 4);
-        state.update(&config, 1.0);
-        state.update(&config, 1.0);
+        update_plateau(&mut state, &config, 1.0);
+        update_plateau(&mut state, &config, 1.0);
         assert!((learning_rate(&config, 1, 10, &state) - 0.1).abs() < 1e-12);
         let mut state = PlateauState::default();
         let config = with(plateau(5.0), 0);
-        state.update(&config, 1.0);
-        state.update(&config, 1.0);
+        update_plateau(&mut state, &config, 1.0);
+        update_plateau(&mut state, &config, 1.0);
         assert_eq!(learning_rate(&config, 1, 10, &state), 2.0);
     }
 
@@ -141,7 +119,7 @@ mod tests {
     fn other_schedules_have_no_state() {
         let mut state = PlateauState::default();
         let config = with(LearningRateSchedule::Constant, 0);
-        (0..20).for_each(|_| state.update(&config, 1.0));
+        (0..20).for_each(|_| update_plateau(&mut state, &config, 1.0));
         assert_eq!(state, PlateauState::default());
     }
 }

@@ -5,12 +5,12 @@
 //! first.
 
 use crate::error::{Error, Result};
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::ModuleOptimizer;
 use burn::store::ModuleRecord;
 use burn::store::burn_pack::{Reader, Scalar};
 use burn::tensor::{Bytes, DType, Tensor};
-use dgm_models::AnyModel;
+use dgm_models::{Model, Training};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// What Burn calls the rank of a parameter in an optimiser's record, after the parameter's id.
@@ -20,7 +20,7 @@ const RANK: &str = ".__rank";
 ///
 /// # Errors
 /// Bytes that are no weights, or those of another model.
-pub fn weights(model: AnyModel, bytes: &[u8]) -> Result<AnyModel> {
+pub fn weights<M: Module + Model>(model: M, bytes: &[u8]) -> Result<M> {
     let foreign = |what: String| {
         Error::input(format!(
             "the checkpoint does not fit the model of its config.toml: {what}; put both back as the run wrote them"
@@ -39,23 +39,58 @@ pub fn weights(model: AnyModel, bytes: &[u8]) -> Result<AnyModel> {
             return Err(foreign(format!("the weights {name:?} have no parameter id of their own")));
         }
     }
+    // What was fitted to the examples has as many numbers as there were.
+    let model = match model.training() {
+        Training::Fit => of_shapes(model, &bytes).map_err(foreign)?,
+        _ => model,
+    };
     let record = ModuleRecord::from_bytes(bytes).map_err(|error| foreign(error.to_string()))?;
     model.try_load_record(record).map_err(|error| foreign(error.to_string()))
+}
+
+/// The shape of each tensor in these bytes, by its path.
+fn shapes(bytes: Bytes) -> std::result::Result<BTreeMap<String, Vec<usize>>, String> {
+    let tensors = Reader::from_bytes(bytes).and_then(Reader::into_tensors).map_err(|error| error.to_string())?;
+    let named = tensors.into_iter().map(|tensor| {
+        let (name, _, shape, _, _) = tensor.into_parts().map_err(|error| error.to_string())?;
+        Ok((name, shape.to_vec()))
+    });
+    named.collect()
+}
+
+/// The model with parameters of the shapes that the tensors in these bytes have, where their ranks are the same.
+fn of_shapes<M: Module>(model: M, bytes: &Bytes) -> std::result::Result<M, String> {
+    struct Shapes {
+        path: Vec<String>,
+        found: BTreeMap<String, Vec<usize>>,
+    }
+    impl ModuleMapper for Shapes {
+        fn enter_module(&mut self, name: &str, _: &str) {
+            self.path.push(name.to_owned());
+        }
+
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.path.pop();
+        }
+
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let shape: Option<[usize; D]> =
+                self.found.get(&self.path.join(".")).and_then(|shape| shape.as_slice().try_into().ok());
+            match shape {
+                Some(shape) => param.map(|value| Tensor::zeros(shape, &value.device())),
+                None => param,
+            }
+        }
+    }
+    let found = shapes(bytes.clone())?;
+    Ok(model.map(&mut Shapes { path: Vec::new(), found }))
 }
 
 /// The first parameter whose name or shape is not that of the weights in these bytes, in words.
 ///
 /// # Errors
 /// Bytes that are no weights.
-pub(crate) fn other_shape(model: &AnyModel, bytes: &[u8]) -> Result<Option<String>> {
-    let shapes = |bytes: Bytes| -> std::result::Result<BTreeMap<String, Vec<usize>>, String> {
-        let tensors = Reader::from_bytes(bytes).and_then(Reader::into_tensors).map_err(|error| error.to_string())?;
-        let named = tensors.into_iter().map(|tensor| {
-            let (name, _, shape, _, _) = tensor.into_parts().map_err(|error| error.to_string())?;
-            Ok((name, shape.to_vec()))
-        });
-        named.collect()
-    };
+pub(crate) fn other_shape<M: Module>(model: &M, bytes: &[u8]) -> Result<Option<String>> {
     let foreign = |what: String| {
         Error::input(format!("the weights cannot be read: {what}; put the checkpoint back as the run wrote it"))
     };
@@ -73,7 +108,7 @@ pub(crate) fn other_shape(model: &AnyModel, bytes: &[u8]) -> Result<Option<Strin
 ///
 /// # Errors
 /// Bytes that are no state, or the state of another optimiser or model.
-pub fn optimizer(optimizer: ModuleOptimizer, bytes: &[u8], model: &AnyModel) -> Result<ModuleOptimizer> {
+pub fn optimizer(optimizer: ModuleOptimizer, bytes: &[u8], model: &impl Module) -> Result<ModuleOptimizer> {
     let foreign = |what: String| {
         Error::input(format!(
             "the checkpoint's optimiser state does not fit the [optimizer] of its config.toml: {what}; put both back \
@@ -112,7 +147,7 @@ pub fn optimizer(optimizer: ModuleOptimizer, bytes: &[u8], model: &AnyModel) -> 
 }
 
 /// The rank of each parameter, by its id.
-fn ranks(model: &AnyModel) -> HashMap<u64, usize> {
+fn ranks(model: &impl Module) -> HashMap<u64, usize> {
     struct Ranks(HashMap<u64, usize>);
     impl ModuleVisitor for Ranks {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -133,13 +168,13 @@ mod tests {
     use burn::optim::{AdamConfig, GradientsParams, SgdConfig};
     use burn::store::burn_pack::{self, Writer};
     use burn::tensor::{Device, Shape};
-    use dgm_models::{DataSpec, Values};
+    use dgm_models::{AnyModel, DataSpec, Values};
 
     fn model(hidden: usize) -> AnyModel {
         let text = format!(
             "[data]\nsource = \"digits\"\n[model]\nkind = \"vae\"\nlatent = 1\nhidden = [{hidden}]\nlikelihood = \"bernoulli\""
         );
-        let config = Config::from_toml(&text, "vae.toml", &[]).unwrap();
+        let config: Config = Config::from_toml(&text, "vae.toml", &[]).unwrap();
         let spec = DataSpec { shape: [1, 2, 2], values: Values::Levels(2), condition: None };
         initial_model(&config, &spec, &Device::flex()).unwrap()
     }

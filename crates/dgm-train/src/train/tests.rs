@@ -7,7 +7,7 @@ use crate::data::{Field, Matrix, Split};
 use crate::report::progress::Window;
 use crate::rounding::{Moves, largest, rounding, tolerance};
 use burn::tensor::{Tensor, TensorData};
-use dgm_models::{ConditionSpec, Scale, Values};
+use dgm_models::{ConditionSpec, DataSpec, Scale, Values};
 
 const ROWS: usize = 64;
 
@@ -53,11 +53,11 @@ struct Told {
 }
 
 impl Report for Told {
-    fn begin(&mut self, _: &Config, _: &Dataset, _: usize, _: u64, _: u64) {}
+    fn begin(&mut self, _: &Beginning<'_>) {}
     fn train(&mut self, window: &Window<'_>) {
-        self.windows.push((window.step, window.nats));
+        self.windows.push((window.step, window.nats.unwrap()));
     }
-    fn validation(&mut self, _: u64, _: f64, _: bool) {}
+    fn validation(&mut self, _: u64, _: Option<f64>, _: bool) {}
     fn warn(&mut self, text: &str) {
         self.warnings.push(text.into());
     }
@@ -82,7 +82,7 @@ fn run(config: &Config, dataset: &Dataset, eager: bool) -> Run {
 
 impl Run {
     fn newest(&self) -> Checkpoint {
-        checkpoints::Checkpoints::new(self.folder.path().join("run/checkpoint")).newest().unwrap().unwrap()
+        crate::checkpoint::Checkpoints::new(self.folder.path().join("run/checkpoint")).newest().unwrap().unwrap()
     }
 
     fn metrics(&self, kind: &str) -> Vec<serde_json::Value> {
@@ -256,7 +256,7 @@ fn what_is_kept_as_the_best_is_the_moving_average() {
     let often = "ema_decay = 0.25\ncheckpoint_every = { steps = 1 }\nkeep_checkpoints = 200";
     let run = run(&config(often), &dataset(&[]), true);
     assert_eq!(run.ending, Ok(Ending::Complete));
-    let kept = checkpoints::Checkpoints::new(run.folder.path().join("run/checkpoint"));
+    let kept = crate::checkpoint::Checkpoints::new(run.folder.path().join("run/checkpoint"));
     let at = |step: u64, section: &str| weights_in(&Checkpoint::read(&kept.after(step)).unwrap(), section);
     // Step t has the decay min(0.25, (1 + t) / (10 + t)), t from 0.
     for (step, decay) in [(2, 2.0 / 11.0), (3, 0.25), (4, 0.25)] {

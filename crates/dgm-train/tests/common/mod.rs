@@ -63,6 +63,13 @@ pub(crate) fn curve(run: &Path) -> Vec<serde_json::Value> {
     lines
 }
 
+/// The metric of this measure on this split, in a run's results or among those of its members; null where there is none.
+pub(crate) fn measured(results: &serde_json::Value, measure: &str, split: &str) -> serde_json::Value {
+    let metrics = results["metrics"].as_array().expect("a list of metrics");
+    let found = metrics.iter().find(|metric| metric["measure"] == measure && metric["split"] == split);
+    found.cloned().unwrap_or_default()
+}
+
 /// A JSON file.
 pub(crate) fn json(path: &Path) -> serde_json::Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
@@ -79,7 +86,8 @@ pub(crate) fn weights(run: &Path) -> Vec<Vec<u32>> {
         }
     }
     let folder = dgm_train::run_folder::RunFolder::open(run).unwrap();
-    let (config, spec) = (folder.config().unwrap(), folder.provenance().unwrap().spec);
+    let config: dgm_train::config::Config = folder.config().unwrap();
+    let spec = folder.provenance().unwrap().spec;
     let mut collect = Collect(Vec::new());
     folder.best_model(&config, &spec, &Device::flex()).unwrap().visit(&mut collect);
     collect.0

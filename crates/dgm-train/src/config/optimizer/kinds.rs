@@ -1,7 +1,8 @@
 //! The optimisers that `[optimizer] kind` may name: one entry each, with its keys, their defaults and their ranges.
 
 use super::GroupConfig;
-use super::{Invalid, LearningRateSchedule, OptimizerConfig, fraction, non_negative, positive, rate, require};
+use super::{LearningRateSchedule, OptimizerConfig, fraction, non_negative, positive, rate};
+use crate::check::{Invalid, require};
 use serde::{Deserialize, Deserializer, Serialize};
 
 macro_rules! registry {
@@ -118,6 +119,7 @@ macro_rules! registry {
                             warmup_steps: table.warmup_steps,
                             schedule: table.schedule,
                             groups: table.groups,
+                            players: Default::default(),
                         })
                     }),)+
                     _ => None,

@@ -6,9 +6,10 @@ mod schedule;
 pub use kinds::*;
 pub use schedule::LearningRateSchedule;
 
-use super::{Invalid, require};
+use crate::check::{Invalid, require};
 use serde::de::{Deserializer, Error as _, Unexpected};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// `[optimizer]`
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -31,6 +32,9 @@ pub struct OptimizerConfig {
     /// Parameters with a learning rate or a weight decay of their own; of several that match one, the last counts.
     /// Default: none.
     pub groups: Vec<GroupConfig>,
+    /// `[optimizer.players.NAME]`: optimisers of single players of a model that has several. Default: this one, for each.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub players: BTreeMap<String, OptimizerConfig>,
 }
 
 /// `[[optimizer.groups]]`: the parameters whose paths match, and what is different for them.
@@ -67,16 +71,21 @@ fn some_not_negative<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
 impl GroupConfig {
     /// Whether the pattern matches the whole path.
     pub fn matches(&self, path: &str) -> bool {
-        let Some((prefix, tail)) = self.pattern.split_once('*') else { return self.pattern == path };
-        let Some(mut rest) = path.strip_prefix(prefix) else { return false };
-        let (middle, suffix) = tail.rsplit_once('*').unwrap_or(("", tail));
-        // The leftmost place of each part leaves the most for those after it.
-        for part in middle.split('*') {
-            let Some((_, after)) = rest.split_once(part) else { return false };
-            rest = after;
-        }
-        rest.ends_with(suffix)
+        matches(&self.pattern, path)
     }
+}
+
+/// Whether a pattern, in which each `*` stands for any characters, matches a whole path.
+pub fn matches(pattern: &str, path: &str) -> bool {
+    let Some((prefix, tail)) = pattern.split_once('*') else { return pattern == path };
+    let Some(mut rest) = path.strip_prefix(prefix) else { return false };
+    let (middle, suffix) = tail.rsplit_once('*').unwrap_or(("", tail));
+    // The leftmost place of each part leaves the most for those after it.
+    for part in middle.split('*') {
+        let Some((_, after)) = rest.split_once(part) else { return false };
+        rest = after;
+    }
+    rest.ends_with(suffix)
 }
 
 impl Default for OptimizerConfig {
@@ -96,7 +105,13 @@ impl OptimizerConfig {
             warmup_steps: 0,
             schedule: LearningRateSchedule::Constant,
             groups: Vec::new(),
+            players: BTreeMap::new(),
         }
+    }
+
+    /// The optimiser of the player of this name.
+    pub fn of_player(&self, name: &str) -> &Self {
+        self.players.get(name).unwrap_or(self)
     }
 
     /// Whether the values are in range.
@@ -127,4 +142,37 @@ fn rate(value: f64, key: &'static str) -> Result<(), Invalid> {
 
 fn fraction(value: f64, key: &'static str) -> Result<(), Invalid> {
     require((0.0..=1.0).contains(&value), key, "a number from 0 to 1")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use crate::config::tests::{SMALL, error, parse};
+
+    #[test]
+    fn a_player_has_an_optimizer_of_its_own() {
+        let text = format!(
+            "{SMALL}[optimizer]\nlearning_rate = 0.01\n[optimizer.players.critic]\nkind = \"rmsprop\"\nlearning_rate = 0.5\n"
+        );
+        let config = parse(&text, &[]).unwrap();
+        assert_eq!(config.optimizer.of_player("critic").kind.name(), "rmsprop");
+        assert_eq!(config.optimizer.of_player("generator"), &config.optimizer);
+        let written = config.to_toml().unwrap();
+        assert_eq!(parse(&written, &[]).unwrap(), config, "{written}");
+        for (keys, expected) in [
+            ("players = 3", "vae.toml:6: optimizer.players: expected a table for each player"),
+            ("[optimizer.players.critic]\nrate = 1", "vae.toml:7: unknown key `rate` in"),
+            (
+                "[optimizer.players.critic]\nlearning_rate = 0",
+                "vae.toml:7: optimizer.players.critic.learning_rate is 0; expected",
+            ),
+            (
+                "[optimizer.players.critic]\nkind = \"adma\"",
+                "vae.toml:7: optimizer.players.critic.kind: there is no `adma`; did you mean `adam`",
+            ),
+        ] {
+            let message = error(&format!("[optimizer]\n{keys}\n"), &[]);
+            assert!(message.starts_with(expected), "{message}\n{expected}");
+        }
+    }
 }

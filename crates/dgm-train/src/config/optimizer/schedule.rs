@@ -42,7 +42,7 @@ pub enum LearningRateSchedule {
         factor: f64,
     },
     /// A factor that falls when the validation loss does not; see
-    /// [`PlateauState`](crate::train::checkpoint::PlateauState).
+    /// [`PlateauState`](crate::checkpoint::PlateauState).
     Plateau {
         /// What each change multiplies by. Default: 0.1.
         factor: f64,

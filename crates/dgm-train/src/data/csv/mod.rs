@@ -21,7 +21,7 @@ use super::names::Names;
 use super::store::{Store, View};
 use super::table::{Auto, Column, Comment, Decimal, Delimiter, Dialect, Kind, Options, Table, Thousands};
 use super::{DataConfig, Dataset, Field, Split, VisitPath};
-use crate::config::{Invalid, require};
+use crate::check::{Invalid, require};
 use crate::data::encoding::TextEncoding;
 use crate::error::{Error, Result};
 
@@ -330,7 +330,7 @@ enum Classes {
 
 /// Numbers that are no quantities, such as those of a one-hot form, stay as they are.
 fn with_units(scale: Scale, has_units: &[bool]) -> Scale {
-    let Scale { mut mean, mut mean_rest, mut std } = scale;
+    let Scale { mut mean, mut mean_rest, mut std, levels } = scale;
     for (place, _) in has_units.iter().enumerate().filter(|(_, has)| !**has) {
         for (numbers, value) in [(&mut mean, 0.0), (&mut mean_rest, 0.0), (&mut std, 1.0)] {
             if let Some(number) = numbers.get_mut(place) {
@@ -338,7 +338,7 @@ fn with_units(scale: Scale, has_units: &[bool]) -> Scale {
             }
         }
     }
-    Scale { mean, mean_rest, std }
+    Scale { mean, mean_rest, std, levels }
 }
 
 /// Every number is a label below `classes`.

@@ -236,7 +236,7 @@ fn without_patterns(columns: &[ColumnRef], table: &Table) -> Vec<ColumnRef> {
 impl Conditions {
     /// Whether the cells of a column say which split its rows belong to.
     pub(crate) fn says_splits(column: &Column) -> bool {
-        super::split::says_splits(column)
+        says_splits(column)
     }
 
     /// Why a column is left out of a condition of all the others, if it is.
@@ -359,4 +359,20 @@ fn unknown(table: &Table, name: &str, key: &str, names: Vec<&str>) -> Error {
         table.name(),
         names.join(", ")
     ))
+}
+
+/// What a word of a split column says: 0 for training, 1 for validation, 2 for the test.
+pub(super) fn split_of(word: &str) -> Option<usize> {
+    match word.to_lowercase().as_str() {
+        "train" | "training" => Some(0),
+        "validation" | "valid" | "val" | "dev" | "eval" => Some(1),
+        "test" | "testing" => Some(2),
+        _ => None,
+    }
+}
+
+/// Whether the cells of a column say which split its rows belong to, training and test among them.
+fn says_splits(column: &Column) -> bool {
+    let said: Option<Vec<usize>> = column.levels().iter().map(|word| split_of(word)).collect();
+    column.missing == 0 && said.is_some_and(|said| said.contains(&0) && said.contains(&2))
 }

@@ -128,28 +128,12 @@ fn draw(
     rows.iter().partition(|row| chosen.contains(&group(row)))
 }
 
-/// What a word of a split column says: 0 for training, 1 for validation, 2 for the test.
-fn split_of(word: &str) -> Option<usize> {
-    match word.to_lowercase().as_str() {
-        "train" | "training" => Some(0),
-        "validation" | "valid" | "val" | "dev" | "eval" => Some(1),
-        "test" | "testing" => Some(2),
-        _ => None,
-    }
-}
-
-/// Whether the cells of a column say which split its rows belong to, training and test among them.
-pub(super) fn says_splits(column: &Column) -> bool {
-    let said: Option<Vec<usize>> = column.levels().iter().map(|word| split_of(word)).collect();
-    column.missing == 0 && said.is_some_and(|said| said.contains(&0) && said.contains(&2))
-}
-
 /// The rows whose cell in this column says training, validation or test.
 fn by_column(table: &Table, column: &Column) -> Result<[Vec<usize>; 3]> {
     let mut splits = [Vec::new(), Vec::new(), Vec::new()];
     for row in 0..table.rows() {
         let word = column.word(row).unwrap_or_default();
-        let Some(split) = split_of(word) else {
+        let Some(split) = select::split_of(word) else {
             let found = if word.is_empty() { "nothing".to_owned() } else { format!("{word:?}") };
             return Err(Error::input(format!(
                 "{}:{}: {}: found {found}; expected train, validation or test (data.split_column); fix the cell, or leave the key out to \

@@ -1,5 +1,6 @@
 //! Where the examples of a text lie in it, and how they become rows: no symbol is kept twice.
 
+use crate::data::VIEW_BITS;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -106,6 +107,8 @@ impl Passages {
                 Passage { symbols: first..end.min(first + length), given: 0 }
             }
             &Cut::Training { length, shift: Some(seed) } => {
+                // All views of an example show the same passage.
+                let epoch = epoch & (u64::MAX >> VIEW_BITS);
                 let shift = seed.stream("windows", epoch).below(length as u32) as usize;
                 Passage { symbols: self.shifted(row, length, shift), given: 0 }
             }

@@ -1,8 +1,6 @@
 //! Bars on a terminal: the epoch, the run, and what is known of the losses.
 
-use super::{Course, Report, Window, duration_text, headline, loss_text, rate_text, terms_text};
-use crate::config::Config;
-use crate::data::Dataset;
+use super::{Beginning, Course, Report, Window, duration_text, headline, loss_text, rate_text, terms_text};
 use crate::report::tell;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use std::fmt::Write;
@@ -31,7 +29,7 @@ pub(super) struct Text {
 
 impl Text {
     pub(super) fn train(&mut self, window: &Window<'_>, course: &Course) {
-        self.train = loss_text(window.nats, course.bits);
+        self.train = loss_text(window, course.bits);
         self.terms = terms_text(window.terms);
         let (rate, speed) = (rate_text(window.learning_rate), window.examples_per_second);
         self.pace = format!("{speed:.0} examples/s, learning rate {rate}");
@@ -41,14 +39,15 @@ impl Text {
         }
     }
 
-    pub(super) fn validation(&mut self, epoch: u64, nats: f64, best: bool) {
+    /// `unit` stands behind the number.
+    pub(super) fn validation(&mut self, epoch: u64, nats: f64, unit: &str, best: bool) {
         if best {
             self.best = Some((epoch, nats));
         }
         self.validation = match self.best {
-            _ if best => format!("{nats:.3} nats in epoch {epoch}, the best"),
-            Some((at, best)) => format!("{nats:.3} nats in epoch {epoch}; best {best:.3} in epoch {at}"),
-            None => format!("{nats:.3} nats in epoch {epoch}"),
+            _ if best => format!("{nats:.3}{unit} in epoch {epoch}, the best"),
+            Some((at, best)) => format!("{nats:.3}{unit} in epoch {epoch}; best {best:.3} in epoch {at}"),
+            None => format!("{nats:.3}{unit} in epoch {epoch}"),
         };
     }
 
@@ -92,9 +91,12 @@ impl Bar {
 }
 
 impl Report for Bar {
-    fn begin(&mut self, config: &Config, dataset: &Dataset, parameters: usize, steps: u64, step: u64) {
-        tell(headline(config, dataset, parameters).replace("; ", "\n"));
-        let course = Course::new(config, dataset, steps, step);
+    fn begin(&mut self, begun: &Beginning<'_>) {
+        tell(headline(begun).replace("; ", "\n"));
+        if begun.steps == 0 {
+            return;
+        }
+        let (course, step, steps) = (Course::new(begun), begun.step, begun.steps);
         let run =
             format!("run        {{bar:{CELLS}.cyan}} epoch {{epoch}}, step {{pos}}/{{len}}, {{elapsed}}\n{{msg}}");
         let template = match course.steps_an_epoch() {
@@ -125,8 +127,9 @@ impl Report for Bar {
         self.show();
     }
 
-    fn validation(&mut self, epoch: u64, nats: f64, best: bool) {
-        self.text.validation(epoch, nats, best);
+    fn validation(&mut self, epoch: u64, loss: Option<f64>, best: bool) {
+        let unit = if self.course.is_none_or(|course| course.likelihood) { " nats" } else { "" };
+        loss.into_iter().for_each(|loss| self.text.validation(epoch, loss, unit, best));
         self.show();
     }
 

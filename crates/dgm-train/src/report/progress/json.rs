@@ -1,8 +1,6 @@
 //! One JSON object a line, for programs. Losses have the names that they have in `metrics.jsonl`.
 
-use super::{Course, Report, Window};
-use crate::config::Config;
-use crate::data::Dataset;
+use super::{Beginning, Course, Report, Window};
 use crate::error::Error;
 use dgm_core::estimate::bits_per_dim;
 use serde_json::{Value, json};
@@ -16,6 +14,15 @@ pub fn error_line(error: &Error) -> String {
 /// The line of a warning.
 pub fn warning_line(text: &str) -> String {
     json!({ "kind": "warning", "message": text }).to_string()
+}
+
+/// The keys of a likelihood of so many numbers, where there is one.
+fn likelihood(nats: Option<f64>, numbers: f64, tokens: bool) -> impl Iterator<Item = (String, Value)> {
+    let keys = nats.into_iter().flat_map(move |nats| {
+        let of_token = tokens.then(|| ("nats_per_token", nats / numbers));
+        [Some(("nats_per_example", nats)), Some(("bits_per_dim", bits_per_dim(nats, numbers))), of_token]
+    });
+    keys.flatten().map(|(key, value)| (key.to_owned(), json!(value)))
 }
 
 /// Every event as a line, at once.
@@ -48,14 +55,15 @@ impl<W: Write> Json<W> {
 }
 
 impl<W: Write> Report for Json<W> {
-    fn begin(&mut self, config: &Config, dataset: &Dataset, parameters: usize, steps: u64, step: u64) {
-        let course = Course::new(config, dataset, steps, step);
+    fn begin(&mut self, run: &Beginning<'_>) {
+        let &Beginning { model, dataset, parameters, steps, step, .. } = run;
+        let course = Course::new(run);
         self.course = Some(course);
         self.line(&json!({
             "kind": "begin",
             "folder": self.folder,
             "backend": self.backend,
-            "model": config.model.kind(),
+            "model": model,
             "data": dataset.name,
             "parameters": parameters,
             "examples": [dataset.train.len(), dataset.validation.len(), dataset.test.len()],
@@ -65,7 +73,8 @@ impl<W: Write> Report for Json<W> {
         }));
     }
 
-    fn train(&mut self, &Window { step, nats, terms, learning_rate, examples_per_second }: &Window<'_>) {
+    fn train(&mut self, window: &Window<'_>) {
+        let &Window { step, loss, nats, terms, learning_rate, examples_per_second } = window;
         let Some(course) = self.course else { return };
         let mut line = json!({
             "kind": "train",
@@ -73,39 +82,34 @@ impl<W: Write> Report for Json<W> {
             "steps": course.steps,
             "epoch": course.epoch(step),
             "epochs": course.epochs,
-            "nats_per_example": nats,
-            "bits_per_dim": bits_per_dim(nats, course.bits.train),
             "learning_rate": learning_rate,
             "examples_per_second": examples_per_second,
             "seconds_left": course.seconds_left(step),
         });
         if let Some(line) = line.as_object_mut() {
-            line.extend(terms.iter().map(|(name, nats)| ((*name).to_string(), json!(nats))));
-            if course.bits.tokens {
-                line.insert("nats_per_token".into(), json!(nats / course.bits.train));
-            }
+            line.extend(terms.iter().map(|(name, mean)| (name.clone(), json!(mean))));
+            line.extend(likelihood(nats, course.bits.train, course.bits.tokens));
+            line.extend(loss.filter(|_| nats.is_none()).map(|loss| ("loss".into(), json!(loss))));
         }
         self.line(&line);
     }
 
-    fn validation(&mut self, epoch: u64, nats: f64, best: bool) {
+    fn validation(&mut self, epoch: u64, loss: Option<f64>, best: bool) {
         if best {
-            self.best = Some((epoch, nats));
+            self.best = loss.map(|loss| (epoch, loss));
         }
-        let bits = self.course.map(|course| course.bits);
-        let mut line = json!({
-            "kind": "validation",
-            "epoch": epoch,
-            "nats_per_example": nats,
-            "bits_per_dim": bits.map(|bits| bits_per_dim(nats, bits.validation)),
-            "best": best,
-            "best_epoch": self.best.map(|(epoch, _)| epoch),
-            "best_nats_per_example": self.best.map(|(_, nats)| nats),
-        });
-        if let (Some(line), Some(bits)) = (line.as_object_mut(), bits.filter(|bits| bits.tokens)) {
-            line.insert("nats_per_token".into(), json!(nats / bits.validation));
+        let mut line = json!({ "kind": "validation", "epoch": epoch, "best": best });
+        let (Some(line), Some(course)) = (line.as_object_mut(), self.course) else { return };
+        line.extend(self.best.map(|(epoch, _)| ("best_epoch".into(), json!(epoch))));
+        let best = self.best.map(|(_, loss)| loss);
+        if course.likelihood {
+            line.extend(likelihood(loss, course.bits.validation, course.bits.tokens));
+            line.extend(best.map(|nats| ("best_nats_per_example".into(), json!(nats))));
+        } else {
+            line.extend(loss.map(|loss| ("loss".into(), json!(loss))));
+            line.extend(best.map(|loss| ("best_loss".into(), json!(loss))));
         }
-        self.line(&line);
+        self.line(&Value::Object(std::mem::take(line)));
     }
 
     fn warn(&mut self, text: &str) {

@@ -1,8 +1,6 @@
 //! Plain lines, for logs and pipes.
 
-use super::{Course, Report, Window, duration_text, headline, loss_text, rate_text, terms_text};
-use crate::config::Config;
-use crate::data::Dataset;
+use super::{Beginning, Course, Report, Window, duration_text, headline, loss_text, rate_text, terms_text};
 use std::io::Write;
 use std::time::Instant;
 
@@ -35,38 +33,37 @@ impl<W: Write> Lines<W> {
 }
 
 impl<W: Write> Report for Lines<W> {
-    fn begin(&mut self, config: &Config, dataset: &Dataset, parameters: usize, steps: u64, step: u64) {
-        self.course = Some(Course::new(config, dataset, steps, step));
-        self.line(&headline(config, dataset, parameters));
+    fn begin(&mut self, run: &Beginning<'_>) {
+        self.course = Some(Course::new(run));
+        self.line(&headline(run));
     }
 
-    fn train(&mut self, &Window { step, nats, terms, learning_rate, examples_per_second }: &Window<'_>) {
+    fn train(&mut self, window: &Window<'_>) {
+        let &Window { step, terms, learning_rate, examples_per_second, .. } = window;
         let Some(course) = self.course else { return };
         // The first window at once, and the last; in between every few seconds.
         if step < course.steps && self.last.is_some_and(|last| last.elapsed().as_secs() < SECONDS) {
             return;
         }
         self.last = Some(Instant::now());
-        let terms = match terms_text(terms) {
-            terms if terms.is_empty() => terms,
-            terms => format!("  {terms}"),
-        };
+        let apart = |text: String, by: &str| if text.is_empty() { text } else { format!("{by}{text}") };
+        let (loss, terms) = (apart(loss_text(window, course.bits), " "), apart(terms_text(terms), "  "));
         let left = match course.steps.saturating_sub(step) {
             0 => String::new(),
             _ => format!("  about {} left", duration_text(course.seconds_left(step))),
         };
         self.line(&format!(
-            "epoch {}/{}, step {step}/{}  train {}{terms}{}  rate {}  {examples_per_second:.0} examples/s{left}",
+            "epoch {}/{}, step {step}/{}  train{loss}{terms}{}  rate {}  {examples_per_second:.0} examples/s{left}",
             course.epoch(step),
             course.epochs,
             course.steps,
-            loss_text(nats, course.bits),
             self.validation,
             rate_text(learning_rate),
         ));
     }
 
-    fn validation(&mut self, epoch: u64, nats: f64, best: bool) {
+    fn validation(&mut self, epoch: u64, loss: Option<f64>, best: bool) {
+        let Some(nats) = loss else { return };
         if best {
             self.best = Some(nats);
         }

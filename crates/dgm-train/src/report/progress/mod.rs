@@ -7,10 +7,8 @@ mod quiet;
 
 pub use json::{error_line, warning_line};
 
-use crate::config::Config;
 use crate::data::{Dataset, Unit};
 use bar::Bar;
-use clap::ValueEnum;
 use dgm_core::estimate::bits_per_dim;
 use indicatif::{ProgressBar, ProgressStyle};
 use json::Json;
@@ -21,16 +19,35 @@ use std::time::Instant;
 
 /// What training tells about itself.
 pub trait Report {
-    /// Training begins, at `step` of `steps`.
-    fn begin(&mut self, config: &Config, dataset: &Dataset, parameters: usize, steps: u64, step: u64);
+    /// Training begins.
+    fn begin(&mut self, run: &Beginning<'_>);
     /// A window of steps ended.
     fn train(&mut self, window: &Window<'_>);
-    /// The model was validated after this many epochs: nats an example, and whether it is the best so far.
-    fn validation(&mut self, epoch: u64, nats: f64, best: bool);
+    /// The model was validated after this many epochs: the loss, where it has a criterion, and whether it is the best so far.
+    fn validation(&mut self, epoch: u64, loss: Option<f64>, best: bool);
     /// Something that is worth a line: a step that was skipped, a learning rate that was lowered.
     fn warn(&mut self, text: &str);
     /// Training ended, and why.
     fn end(&mut self, why: &str);
+}
+
+/// What a run is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Beginning<'a> {
+    /// The kind of its model.
+    pub model: &'a str,
+    /// What it learns from.
+    pub dataset: &'a Dataset,
+    /// Number of parameters.
+    pub parameters: usize,
+    /// How long it is.
+    pub epochs: u64,
+    /// The same in steps; 0 where the model is fitted in closed form.
+    pub steps: u64,
+    /// Steps taken before.
+    pub step: u64,
+    /// Whether the model is a density, so that losses are nats of its likelihood.
+    pub likelihood: bool,
 }
 
 /// The steps since the last report.
@@ -38,10 +55,12 @@ pub trait Report {
 pub struct Window<'a> {
     /// Steps taken, from the beginning of the run.
     pub step: u64,
-    /// Mean of the loss's terms without their weights, in nats an example.
-    pub nats: f64,
+    /// Mean of what is minimised, where there is one player.
+    pub loss: Option<f64>,
+    /// Mean of −log p or a bound of it, whatever the weights of the loss, in nats an example; `None`: the loss says nothing of it.
+    pub nats: Option<f64>,
     /// Mean of each term, in nats an example.
-    pub terms: &'a [(&'static str, f64)],
+    pub terms: &'a [(String, f64)],
     /// The learning rate of the last step.
     pub learning_rate: f64,
     /// Throughput.
@@ -49,7 +68,8 @@ pub struct Window<'a> {
 }
 
 /// The form of what goes to standard error.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum LogFormat {
     /// A bar on a terminal, plain lines elsewhere
     #[default]
@@ -106,14 +126,15 @@ struct Course {
     epochs: u64,
     /// What bits are counted for: the numbers of an example that are scored.
     bits: Bits,
+    /// Whether losses are nats of a likelihood.
+    likelihood: bool,
     /// When this process began to train, and at which step.
     began: (Instant, u64),
 }
 
 impl Course {
-    fn new(config: &Config, dataset: &Dataset, steps: u64, step: u64) -> Self {
-        let (epochs, bits) = (config.training.epochs as u64, Bits::of(dataset));
-        Self { steps, epochs, bits, began: (Instant::now(), step) }
+    fn new(&Beginning { dataset, epochs, steps, step, likelihood, .. }: &Beginning<'_>) -> Self {
+        Self { steps, epochs, bits: Bits::of(dataset), likelihood, began: (Instant::now(), step) }
     }
 
     fn steps_an_epoch(&self) -> u64 {
@@ -138,10 +159,9 @@ impl Course {
     }
 }
 
-fn headline(config: &Config, dataset: &Dataset, parameters: usize) -> String {
+fn headline(&Beginning { model, dataset, parameters, .. }: &Beginning<'_>) -> String {
     format!(
-        "{} on {}: {parameters} parameters; {} training, {} validation, {} test examples",
-        config.model.kind(),
+        "{model} on {}: {parameters} parameters; {} training, {} validation, {} test examples",
         dataset.name,
         dataset.train.len(),
         dataset.validation.len(),
@@ -149,13 +169,17 @@ fn headline(config: &Config, dataset: &Dataset, parameters: usize) -> String {
     )
 }
 
-/// "85.123 nats (1.9188 bits/dim)", of training.
-fn loss_text(nats: f64, bits: Bits) -> String {
-    format!("{nats:.3} nats ({:.4} bits/{})", bits_per_dim(nats, bits.train), bits.name)
+/// "85.123 nats (1.9188 bits/dim)", of training; "loss 0.693" of a loss that is no likelihood.
+fn loss_text(window: &Window<'_>, bits: Bits) -> String {
+    match (window.nats, window.loss) {
+        (Some(nats), _) => format!("{nats:.3} nats ({:.4} bits/{})", bits_per_dim(nats, bits.train), bits.name),
+        (None, Some(loss)) => format!("loss {loss:.3}"),
+        (None, None) => String::new(),
+    }
 }
 
 /// "nll 80.12  kl 5.00"; nothing where there is one term, which is the loss itself.
-fn terms_text(terms: &[(&'static str, f64)]) -> String {
+fn terms_text(terms: &[(String, f64)]) -> String {
     let terms = if terms.len() > 1 { terms } else { &[] };
     terms.iter().map(|(name, nats)| format!("{name} {nats:.2}")).collect::<Vec<_>>().join("  ")
 }

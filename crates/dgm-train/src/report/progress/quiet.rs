@@ -1,19 +1,26 @@
-//! No progress, only warnings.
+//! No progress, only warnings; or nothing at all.
 
-use super::{Report, Window};
-use crate::config::Config;
-use crate::data::Dataset;
+use super::{Beginning, Report, Window};
 use crate::report::tell;
 
 /// Tells nothing but warnings.
 pub(super) struct Quiet;
 
 impl Report for Quiet {
-    fn begin(&mut self, _: &Config, _: &Dataset, _: usize, _: u64, _: u64) {}
+    fn begin(&mut self, _: &Beginning<'_>) {}
     fn train(&mut self, _: &Window<'_>) {}
-    fn validation(&mut self, _: u64, _: f64, _: bool) {}
+    fn validation(&mut self, _: u64, _: Option<f64>, _: bool) {}
     fn warn(&mut self, text: &str) {
         tell(format_args!("warning: {text}"));
     }
+    fn end(&mut self, _: &str) {}
+}
+
+/// Silence.
+impl Report for () {
+    fn begin(&mut self, _: &Beginning<'_>) {}
+    fn train(&mut self, _: &Window<'_>) {}
+    fn validation(&mut self, _: u64, _: Option<f64>, _: bool) {}
+    fn warn(&mut self, _: &str) {}
     fn end(&mut self, _: &str) {}
 }

@@ -4,26 +4,37 @@
 use super::*;
 use serde_json::{Value, json};
 
-fn config() -> Config {
-    let text = "[data]\nsource = \"digits\"\n[model]\nkind = \"vae\"\n[training]\nepochs = 10\n";
-    Config::from_toml(text, "vae.toml", &[]).unwrap()
-}
-
 fn dataset() -> Dataset {
-    crate::data::load(&config().data, dgm_core::random::Seed(0)).unwrap()
+    let digits = crate::data::DataConfig::Digits(crate::data::DigitsConfig::default());
+    crate::data::load(&digits, dgm_core::random::Seed(0)).unwrap()
 }
 
-const TERMS: [(&str, f64); 2] = [("nll", 3.0), ("kl", 1.0)];
+fn terms() -> [(String, f64); 2] {
+    [("nll".into(), 3.0), ("kl".into(), 1.0)]
+}
+
+/// 10 epochs of 16 steps, from this step on.
+fn beginning(dataset: &Dataset, step: u64) -> Beginning<'_> {
+    Beginning { model: "vae", dataset, parameters: 123, epochs: 10, steps: 160, step, likelihood: true }
+}
 
 /// 10 epochs of 16 steps, going on from step 16: a window in the third epoch, its end, and what comes after.
 fn told(report: &mut dyn Report) {
-    report.begin(&config(), &dataset(), 123, 160, 16);
+    report.begin(&beginning(&dataset(), 16));
     // 64 values, 64 ln 2 nats: one bit a value.
     let nats = 64.0 * std::f64::consts::LN_2;
-    let window = Window { step: 40, nats, terms: &TERMS, learning_rate: 2.5e-5, examples_per_second: 1234.4 };
+    let terms = terms();
+    let window = Window {
+        step: 40,
+        loss: Some(1.5),
+        nats: Some(nats),
+        terms: &terms,
+        learning_rate: 2.5e-5,
+        examples_per_second: 1234.4,
+    };
     report.train(&window);
-    report.validation(3, 5.0, true);
-    report.validation(4, 6.5, false);
+    report.validation(3, Some(5.0), true);
+    report.validation(4, Some(6.5), false);
     report.warn("a step was skipped\nand another");
     report.train(&Window { step: 160, learning_rate: 0.001, ..window });
     report.end("done");
@@ -77,8 +88,9 @@ fn json_has_one_object_a_line() {
 #[test]
 fn a_loss_that_is_not_a_number_is_still_json() {
     let mut log = Json::new(Vec::new(), "", "");
-    log.begin(&config(), &dataset(), 1, 10, 0);
-    log.train(&Window { step: 1, nats: f64::NAN, terms: &[], learning_rate: 1.0, examples_per_second: f64::INFINITY });
+    log.begin(&beginning(&dataset(), 0));
+    let (loss, nats) = (None, Some(f64::NAN));
+    log.train(&Window { step: 1, loss, nats, terms: &[], learning_rate: 1.0, examples_per_second: f64::INFINITY });
     let text = String::from_utf8(log.into_inner()).unwrap();
     let line: Value = serde_json::from_str(text.lines().nth(1).unwrap()).unwrap();
     assert!(line["nats_per_example"].is_null() && line["examples_per_second"].is_null(), "{line}");
@@ -86,28 +98,36 @@ fn a_loss_that_is_not_a_number_is_still_json() {
 
 #[test]
 fn the_bar_s_lines_fit_a_terminal_of_80_columns() {
-    let course = Course::new(&config(), &dataset(), 160, 0);
+    let course = Course::new(&beginning(&dataset(), 0));
     let mut text = bar::Text::default();
-    let window = Window { step: 40, nats: 40.0, terms: &TERMS, learning_rate: 0.001, examples_per_second: 1234.4 };
+    let terms = terms();
+    let window = Window {
+        step: 40,
+        loss: None,
+        nats: Some(40.0),
+        terms: &terms,
+        learning_rate: 0.001,
+        examples_per_second: 1234.4,
+    };
     text.train(&window, &course);
-    text.validation(3, 5.0, true);
-    text.validation(4, 6.5, false);
+    text.validation(3, 5.0, " nats", true);
+    text.validation(4, 6.5, " nats", false);
     assert_eq!(
         text.lines(),
         "train      40.000 nats (0.9017 bits/dim)\n           nll 3.00  kl 1.00\n\
          validation 6.500 nats in epoch 4; best 5.000 in epoch 3\n\
          pace       1234 examples/s, learning rate 0.001, about 0 s left"
     );
-    let terms: Vec<(&'static str, f64)> = (0..9).map(|_| ("divergence", 123456.0)).collect();
-    text.train(&Window { nats: 1e12, terms: &terms, ..window }, &course);
-    text.validation(123_456, 1e12, false);
+    let terms: Vec<(String, f64)> = (0..9).map(|_| ("divergence".into(), 123456.0)).collect();
+    text.train(&Window { nats: Some(1e12), terms: &terms, ..window }, &course);
+    text.validation(123_456, 1e12, " nats", false);
     assert!(text.lines().lines().all(|line| line.chars().count() <= 78), "{}", text.lines());
     assert!(text.lines().contains('…'));
 }
 
 #[test]
 fn steps_belong_to_epochs() {
-    let course = Course::new(&config(), &dataset(), 160, 0);
+    let course = Course::new(&beginning(&dataset(), 0));
     let at = |step| (course.epoch(step), course.step_in_epoch(step));
     assert_eq!([at(0), at(1), at(16), at(17), at(160)], [(1, 0), (1, 1), (1, 16), (2, 1), (10, 16)]);
 }
@@ -118,4 +138,30 @@ fn numbers_are_short() {
     assert_eq!(rates, ["0", "0.001", "0.0025", "1", "2.5e-5", "1e-30", "1.235e6"]);
     let durations = [0.2, 59.4, 59.6, 187.0, 3600.0, 7530.0].map(duration_text);
     assert_eq!(durations, ["0 s", "59 s", "1 min 00 s", "3 min 07 s", "1 h 00 min", "2 h 05 min"]);
+}
+
+#[test]
+fn a_loss_that_is_no_likelihood_is_called_a_loss() {
+    let dataset = dataset();
+    let game = Beginning { model: "toy", likelihood: false, ..beginning(&dataset, 0) };
+    let terms = [("critic.loss".to_owned(), 1.25), ("generator.loss".to_owned(), 0.75)];
+    let window =
+        Window { step: 160, loss: None, nats: None, terms: &terms, learning_rate: 0.001, examples_per_second: 10.0 };
+    let mut lines = Lines::new(Vec::new());
+    lines.begin(&game);
+    lines.train(&window);
+    lines.validation(10, None, true);
+    lines.end("done");
+    let text = String::from_utf8(lines.into_inner()).unwrap();
+    assert!(!text.contains("nats") && !text.contains("validation in"), "{text}");
+    assert!(text.contains("train  critic.loss 1.25  generator.loss 0.75  rate 0.001"), "{text}");
+    let mut log = Json::new(Vec::new(), "", "");
+    log.begin(&game);
+    log.train(&Window { loss: Some(0.5), terms: &[], ..window });
+    log.validation(10, Some(0.5), true);
+    log.validation(11, None, true);
+    let text = String::from_utf8(log.into_inner()).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&lines[1]["loss"], &lines[2]["loss"], &lines[2]["best_loss"]), (&json!(0.5), &json!(0.5), &json!(0.5)));
+    assert!(text.lines().all(|line| !line.contains("nats")), "{text}");
 }

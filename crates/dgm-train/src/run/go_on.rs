@@ -1,10 +1,13 @@
 //! Going on beyond the end that a run had: with more epochs, more time or more patience than its checkpoint knew of.
 
-use super::checkpoint::{Checkpoint, Progress};
-use super::plan::Plan;
-use super::rate::learning_rate;
+use super::Watch;
+use crate::checkpoint::{Checkpoint, PlateauState, Progress};
 use crate::config::{Config, LearningRateSchedule};
 use crate::error::{Error, Result};
+use crate::run_folder::RunFolder;
+use crate::train::plan::Plan;
+use crate::train::rate::learning_rate;
+use dgm_models::ModelFactory;
 
 /// The keys that a run may be given anew to go on.
 pub(crate) const GOES_ON: [&str; 4] =
@@ -18,10 +21,10 @@ pub(crate) const GOES_ON: [&str; 4] =
 ///
 /// # Errors
 /// The new end lies before what has been done; `run` names the run in the message.
-pub(crate) fn continued(
+pub(crate) fn continued<M: ModelFactory>(
     mut checkpoint: Checkpoint,
-    config: &Config,
-    before: &Config,
+    config: &Config<M>,
+    before: &Config<M>,
     examples: usize,
     run: &str,
 ) -> Result<(Checkpoint, Vec<String>)> {
@@ -43,7 +46,8 @@ pub(crate) fn continued(
         let (waited, patience) = (before_end.evaluations_since_best, training.early_stopping.map(|stop| stop.patience));
         let time_is_up = training.max_minutes.filter(|minutes| progress.seconds >= 60.0 * minutes);
         match (patience.filter(|&patience| waited >= patience), time_is_up) {
-            _ if step >= plan.steps => {}
+            // A fit in closed form ends before the first step, and no other run does.
+            _ if step >= plan.steps || step == 0 => {}
             (None, None) => {
                 let seconds = progress.seconds;
                 checkpoint.progress = Progress { complete: false, seconds, before_end: None, ..before_end.clone() };
@@ -60,27 +64,67 @@ pub(crate) fn continued(
             )),
         }
     }
-    let (schedule, progress) = (config.optimizer.schedule, &checkpoint.progress);
-    let name = match schedule {
-        LearningRateSchedule::Linear { .. } => "linear",
-        LearningRateSchedule::Cosine { .. } => "cosine",
-        _ => return Ok((checkpoint, notes)),
-    };
+    let progress = &checkpoint.progress;
     if plan.steps != old.steps && step > 0 && !progress.complete {
-        let rate = |step, steps| {
-            short(learning_rate(&config.optimizer, step, steps, &progress.plateau) * progress.rate_factor)
-        };
-        notes.push(format!(
-            "the {name} schedule now ends at epoch {} instead of {}: the learning rate jumps from {} to {}; the weights are not those \
-             of a run that had {} epochs from its beginning",
-            training.epochs,
-            before.training.epochs,
-            rate(step - 1, old.steps),
-            rate(step, plan.steps),
-            training.epochs
-        ));
+        let own =
+            config.optimizer.players.iter().map(|(name, optimizer)| (format!(" of the player {name:?}"), optimizer));
+        for (whose, optimizer) in own.chain([(String::new(), &config.optimizer)]) {
+            let name = match optimizer.schedule {
+                LearningRateSchedule::Linear { .. } => "linear",
+                LearningRateSchedule::Cosine { .. } => "cosine",
+                _ => continue,
+            };
+            // The schedule is not one that looks at the validation loss.
+            let rate = |step, steps| {
+                short(learning_rate(optimizer, step, steps, &PlateauState::default()) * progress.rate_factor)
+            };
+            notes.push(format!(
+                "the {name} schedule{whose} now ends at epoch {} instead of {}: the learning rate jumps from {} to {}; the weights are not \
+                 those of a run that had {} epochs from its beginning",
+                training.epochs,
+                before.training.epochs,
+                rate(step - 1, old.steps),
+                rate(step, plan.steps),
+                training.epochs
+            ));
+        }
     }
     Ok((checkpoint, notes))
+}
+
+/// The checkpoint from which a run of one model goes on, after a look at whether it may, and with everything after it taken away.
+/// `None`: killed before its first checkpoint, a run starts again from its beginning.
+pub(super) fn where_it_stands<C: ModelFactory>(
+    folder: &RunFolder,
+    config: &Config<C>,
+    examples: usize,
+    watch: &mut dyn Watch,
+) -> Result<Option<Checkpoint>> {
+    let run = folder.path().display().to_string();
+    let found = folder.continued(config, examples)?;
+    if found.is_none() {
+        if let Some(from) = folder.provenance()?.from {
+            return Err(Error::input(format!(
+                "{run}: the run began at the weights of {}, and its checkpoints are gone; begin a new run with --config, --from and \
+                 --out",
+                from.run.display()
+            )));
+        }
+        watch.warn(&format!("{run}: there is no checkpoint: the run begins again"));
+    }
+    let (from, notes) = found.unzip();
+    notes.iter().flatten().for_each(|note| watch.warn(note));
+    // Evaluated again, a run stays as it is. What goes on is first told how far: killed from here on, it is found so.
+    if !from.as_ref().is_some_and(|checkpoint| checkpoint.progress.complete) {
+        folder.remove_results()?;
+        if *config != folder.config()? {
+            folder.write_config(config)?;
+        }
+        folder.checkpoints().restore_best_before_end()?;
+    }
+    folder.checkpoints().tidy()?;
+    folder.cut_metrics(from.as_ref().map(|checkpoint| &checkpoint.progress))?;
+    Ok(from)
 }
 
 /// A number to three digits.

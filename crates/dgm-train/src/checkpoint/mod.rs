@@ -1,20 +1,24 @@
-//! Checkpoints: one file, whole or absent.
+//! Checkpoints: one file, whole or absent; where a run keeps them, see [`Checkpoints`].
 //!
 //! Layout: a magic line, a version, the length of a JSON header, the header, the sections that it lists, and a SHA-256
 //! over everything before it. A file is written beside its place, flushed to disk and renamed, so a crash leaves the
 //! old one.
 
-pub use super::rate::PlateauState;
+mod files;
+
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
+use dgm_models::ModelFactory;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::Path;
 
+pub use files::Checkpoints;
+
 const MAGIC: &[u8] = b"dgm checkpoint\n";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 const DIGEST: usize = 32;
 
 /// Where training stands. Numbers that must come back bit for bit are kept as bits: JSON readers round.
@@ -37,10 +41,10 @@ pub struct Progress {
     /// What the learning rate is multiplied by since then.
     #[serde(with = "bits")]
     pub rate_factor: f64,
-    /// The window of steps that is not reported yet.
-    pub window: Window,
-    /// What a plateau schedule has seen; at its start for every other schedule.
-    pub plateau: PlateauState,
+    /// The window of steps that is not reported yet, of each player.
+    pub windows: Vec<Window>,
+    /// What each player's plateau schedule has seen; at its start for every other schedule.
+    pub plateaus: Vec<PlateauState>,
     /// Of a complete run whose end asked for an evaluation or a window that was not due: what stood here before. A run that goes on
     /// beyond its end goes on from there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,9 +56,9 @@ pub struct Progress {
 pub struct Best {
     /// After this many steps.
     pub step: u64,
-    /// Validation loss in nats an example.
-    #[serde(with = "bits")]
-    pub nats: f64,
+    /// The validation loss, in nats an example where it is one of a likelihood; `None` where the model has no criterion.
+    #[serde(with = "bits::option")]
+    pub loss: Option<f64>,
 }
 
 /// Sums over the steps since the last report.
@@ -62,7 +66,9 @@ pub struct Best {
 pub struct Window {
     /// Examples seen.
     pub examples: usize,
-    /// Loss and terms, as the bits of their `f32`.
+    /// What was summed: the loss and its terms.
+    pub names: Vec<String>,
+    /// Their sums, as the bits of their `f32`.
     pub sums: Vec<u32>,
 }
 
@@ -77,10 +83,29 @@ impl Default for Progress {
             skipped: 0,
             restored: 0,
             rate_factor: 1.0,
-            window: Window::default(),
-            plateau: PlateauState::default(),
+            windows: Vec::new(),
+            plateaus: Vec::new(),
             before_end: None,
         }
+    }
+}
+
+/// What a plateau schedule has seen; the one schedule whose rate is not a function of the step alone.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlateauState {
+    /// The validation loss that counts as the lowest so far, in nats an example.
+    #[serde(with = "bits::option")]
+    pub best: Option<f64>,
+    /// Evaluations since then, or since the factor last fell.
+    pub waited: u64,
+    /// What the learning rate is multiplied by.
+    #[serde(with = "bits")]
+    pub factor: f64,
+}
+
+impl Default for PlateauState {
+    fn default() -> Self {
+        Self { best: None, waited: 0, factor: 1.0 }
     }
 }
 
@@ -115,7 +140,7 @@ pub(crate) mod bits {
 pub struct Checkpoint {
     /// Where training stands.
     pub progress: Progress,
-    /// Named blobs: `model`, `average`, `optimizer`, `config`.
+    /// Named blobs: `model`, `average`, `config`, and `optimizer`, or for several players `optimizer/NAME` of each.
     pub sections: Vec<(String, Vec<u8>)>,
 }
 
@@ -178,7 +203,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// The checkpoint has none, or one that this release does not read.
-    pub fn config(&self, name: &str) -> Result<Config> {
+    pub fn config<M: ModelFactory>(&self, name: &str) -> Result<Config<M>> {
         let text = self.section("config").map_err(|error| Error::input(format!("{name}: {error}")))?;
         Config::from_toml(&String::from_utf8_lossy(text), name, &[])
     }
@@ -269,11 +294,11 @@ mod tests {
         Checkpoint {
             progress: Progress {
                 step: 7,
-                best: Some(Best { step: 6, nats: 88.1 + 1e-13 }),
+                best: Some(Best { step: 6, loss: Some(88.1 + 1e-13) }),
                 seconds: 1.5,
                 rate_factor: 0.1f64.powi(3),
-                plateau: PlateauState { best: Some(1.0 / 3.0), waited: 2, factor: 0.1f64.powi(3) },
-                window: Window { examples: 3, sums: vec![0.1f32.to_bits()] },
+                plateaus: vec![PlateauState { best: Some(1.0 / 3.0), waited: 2, factor: 0.1f64.powi(3) }],
+                windows: vec![Window { examples: 3, names: vec!["loss".into()], sums: vec![0.1f32.to_bits()] }],
                 ..Progress::default()
             },
             sections: vec![("model".into(), (0..=255).collect()), ("optimizer".into(), vec![])],

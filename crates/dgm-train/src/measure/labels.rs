@@ -1,8 +1,8 @@
-//! Figures of a model of targets given their labels, where the label is not given: the exact mixture over labels,
-//! −log Σ_y p(y) p(x | y), and how often its most probable label is the right one.
+//! A model of targets given their labels, where the label is not given: the exact mixture over labels, −log Σ_y p(y) p(x | y), and how
+//! often its most probable label is the right one.
 
-use super::{Accuracy, DEQUANTIZED, LikelihoodRow, Scoring, batches, host, row};
-use crate::data::{Dataset, Split};
+use super::{DEQUANTIZED, Metric, Subject, batches, host};
+use crate::data::Split;
 use crate::error::Result;
 use dgm_models::mixture::{log_joint, log_marginal, log_prior};
 use dgm_models::{Batch, DataSpec, Density};
@@ -10,28 +10,20 @@ use dgm_models::{Batch, DataSpec, Density};
 /// Rows whose labels are read at once.
 const ROWS: usize = 1024;
 
-/// The figures without the label.
-pub(super) struct LabelFigures {
-    pub(super) test: LikelihoodRow,
-    pub(super) validation: LikelihoodRow,
-    /// Of argmax_y p(y) p(x | y) on the test split.
-    pub(super) accuracy: Accuracy,
-}
-
-/// The figures without the label of a model that has a label as its condition and whose density is exact; `None` for others.
+/// Of a model that has a label as its condition and whose density is exact: the likelihood of both splits without the label, and the
+/// accuracy of argmax_y p(y) p(x | y) on the test split, the model as a generative classifier.
 ///
 /// p(y) is the frequency of the label in the training split with one added to each count, see [`log_prior`].
-pub(super) fn figures(
-    density: &dyn Density,
-    spec: &DataSpec,
-    dataset: &Dataset,
-    on: Scoring<'_>,
-) -> Result<Option<LabelFigures>> {
-    let Some(classes) = classes(spec).filter(|_| density.estimator().is_exact()) else { return Ok(None) };
-    let log_prior = log_prior(&counts(&dataset.train, classes)?);
-    let (test, right) = mixture(density, &dataset.test, on, "test", &log_prior)?;
-    let (validation, _) = mixture(density, &dataset.validation, on, "validation", &log_prior)?;
-    Ok(Some(LabelFigures { accuracy: Accuracy::of(right, test.examples), test, validation }))
+pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
+    let exact = subject.model.density().filter(|density| density.estimator().is_exact());
+    let classes = classes(subject.model.spec()).filter(|_| subject.config.label_mixture);
+    let (Some(density), Some(classes)) = (exact, classes) else { return Ok(Vec::new()) };
+    let log_prior = log_prior(&counts(&subject.dataset.train, classes)?);
+    let (test, right) = mixture(subject, density, subject.test(), &log_prior)?;
+    let (validation, _) = mixture(subject, density, subject.validation(), &log_prior)?;
+    let estimator = "generative classifier argmax p(y) p(x | y)";
+    let accuracy = Metric::of_accuracy("label_accuracy", "test", estimator, right, test.examples);
+    Ok(vec![test, accuracy, validation])
 }
 
 /// Number of labels, where the condition is one.
@@ -54,13 +46,12 @@ fn counts(split: &Split, classes: usize) -> Result<Vec<usize>> {
 
 /// The likelihood of a split without its labels, and how many labels are right.
 fn mixture(
+    subject: &Subject<'_>,
     density: &dyn Density,
-    split: &Split,
-    on: Scoring<'_>,
-    name: &str,
+    (name, split): (&str, &Split),
     log_prior: &[f64],
-) -> Result<(LikelihoodRow, usize)> {
-    let classes = log_prior.len();
+) -> Result<(Metric, usize)> {
+    let (classes, on) = (log_prior.len(), subject.on);
     let (mut nats, mut right) = (Vec::with_capacity(split.len()), 0);
     for (index, batch) in batches(split, on) {
         let batch = batch?;
@@ -84,5 +75,5 @@ fn mixture(
         true => ("-ELBO", format!("{DEQUANTIZED}, {estimator}")),
         false => ("NLL", estimator),
     };
-    Ok((row(split, quantity, estimator, &nats, name)?, right))
+    Ok((Metric::of_nats("label_mixture", (name, split), quantity, estimator, &nats)?, right))
 }

@@ -1,6 +1,6 @@
 //! The checkpoints of a run: the newest few to go on from, and the best by validation.
 
-use super::checkpoint::{Best, Checkpoint};
+use super::{Best, Checkpoint};
 use crate::error::{Error, Result};
 use crate::files::{rename_synced, write_atomic};
 use std::fs;
@@ -143,7 +143,7 @@ fn step_of(name: &str) -> Option<u64> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::train::checkpoint::Progress;
+    use crate::checkpoint::Progress;
 
     fn after(step: u64) -> Checkpoint {
         Checkpoint { progress: Progress { step, ..Progress::default() }, sections: vec![("model".into(), vec![7; 9])] }

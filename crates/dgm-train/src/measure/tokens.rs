@@ -1,49 +1,52 @@
-//! Figures for each token, where the targets are tokens of a text: nats, bits and perplexity.
+//! Metrics for each token, where the targets are tokens of a text: nats, bits and perplexity.
 
-use super::LikelihoodRow;
+use super::Metric;
 use crate::data::Split;
 use crate::error::{Error, Result};
 use dgm_core::estimate::{Ratio, bits_per_dim, perplexity};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-/// How every figure for each token is computed.
+/// How every metric for each token is computed.
 const ESTIMATOR: &str = "ratio of sums over examples, error by the delta method";
 
-/// A likelihood for each token: of the quantity, with the estimator and the examples of the [`LikelihoodRow`] in which it
+/// A likelihood for each token: of the quantity, with the estimator and the examples of the [`Metric`] in which it
 /// stands, so an upper bound where that is one.
 ///
 /// Every token weighs the same, whatever the length of its example: R = Σ nats / Σ tokens, see [`Ratio`].
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct TokenFigures {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TokenMetrics {
     /// What one token is: `byte` or `character`.
-    pub token: &'static str,
+    pub token: String,
     /// R, in nats.
     pub nats_per_token: f64,
     /// Standard error of R, in nats: examples are taken as independent, which windows that follow each other are not quite.
+    #[serde(deserialize_with = "super::number_or_null")]
     pub standard_error: f64,
     /// R / ln 2: bits per character, or per byte.
     pub bits_per_token: f64,
     /// Its standard error, in bits.
+    #[serde(deserialize_with = "super::number_or_null")]
     pub bits_standard_error: f64,
     /// exp R: as many equally probable tokens would be as hard to tell. For a bound of R, a bound.
     pub perplexity: f64,
     /// Its standard error to first order, exp R times that of R.
+    #[serde(deserialize_with = "super::number_or_null")]
     pub perplexity_standard_error: f64,
     /// Number of tokens that are scored: neither given nor padding.
     pub tokens: u64,
-    /// How these figures follow from those of the examples.
-    pub estimator: &'static str,
+    /// How these metrics follow from those of the examples.
+    pub estimator: String,
 }
 
 /// From the nats of each example of a split; `None`: its targets are not tokens.
-pub(super) fn figures(split: &Split, nats: &[f64]) -> Result<Option<TokenFigures>> {
+pub(super) fn metrics(split: &Split, nats: &[f64]) -> Result<Option<TokenMetrics>> {
     let Some(tokens) = split.tokens else { return Ok(None) };
     let scored: Vec<f64> = split.scored()?.into_iter().map(|n| n as f64).collect();
     let rate = Ratio::of(nats, &scored)
-        .map_err(|error| Error::run(format!("the figures for each token cannot be computed: {error}")))?;
+        .map_err(|error| Error::run(format!("the metrics for each token cannot be computed: {error}")))?;
     let perplexity = perplexity(rate.ratio);
-    Ok(Some(TokenFigures {
-        token: tokens.unit.name(),
+    Ok(Some(TokenMetrics {
+        token: tokens.unit.name().into(),
         nats_per_token: rate.ratio,
         standard_error: rate.standard_error,
         bits_per_token: bits_per_dim(rate.ratio, 1.0),
@@ -51,14 +54,14 @@ pub(super) fn figures(split: &Split, nats: &[f64]) -> Result<Option<TokenFigures
         perplexity,
         perplexity_standard_error: perplexity * rate.standard_error,
         tokens: rate.total as u64,
-        estimator: ESTIMATOR,
+        estimator: ESTIMATOR.into(),
     }))
 }
 
-/// The figures for each token of these rows as a table for a terminal; nothing where there are none.
-pub(super) fn table(rows: &[(&str, &LikelihoodRow)]) -> String {
-    let rows: Vec<_> = rows.iter().filter_map(|(split, row)| Some((split, row, row.per_token.as_ref()?))).collect();
-    let Some((_, _, TokenFigures { token, .. })) = rows.first() else { return String::new() };
+/// The metrics for each token as a table for a terminal; nothing where there are none.
+pub(crate) fn table(rows: &[Metric]) -> String {
+    let rows: Vec<_> = rows.iter().filter_map(|row| Some((row, row.per_token.as_ref()?))).collect();
+    let Some((_, TokenMetrics { token, .. })) = rows.first() else { return String::new() };
     let (nats, bits) = (format!("nats/{token}"), format!("bits/{token}"));
     let mut text = format!(
         "{:<11} {:<8} {nats:>14} {:>9} {bits:>14} {:>9} {:>10} {:>9} {:>10}  {}\n",
@@ -71,9 +74,10 @@ pub(super) fn table(rows: &[(&str, &LikelihoodRow)]) -> String {
         format!("{token}s"),
         "estimator"
     );
-    for (split, row, figures) in rows {
+    for (row, figures) in rows {
         text.push_str(&format!(
-            "{split:<11} {:<8} {:>14.4} {:>9.4} {:>14.4} {:>9.4} {:>10.4} {:>9.4} {:>10}  {}\n",
+            "{:<11} {:<8} {:>14.4} {:>9.4} {:>14.4} {:>9.4} {:>10.4} {:>9.4} {:>10}  {}\n",
+            row.split,
             row.quantity,
             figures.nats_per_token,
             figures.standard_error,
@@ -91,9 +95,9 @@ pub(super) fn table(rows: &[(&str, &LikelihoodRow)]) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::evaluate;
     use crate::config::Config;
     use crate::data::{DataConfig, Examples, TextConfig, Unit, load};
+    use crate::evaluate::{Results, evaluate};
     use crate::rounding::tolerance;
     use burn::module::{Module, ModuleMapper, Param};
     use burn::tensor::{Device, Tensor};
@@ -111,7 +115,7 @@ mod tests {
         }
     }
 
-    fn uniform(change: impl FnOnce(&mut TextConfig), text: &str) -> super::super::Results {
+    fn uniform(change: impl FnOnce(&mut TextConfig), text: &str) -> Results {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("text.txt");
         std::fs::write(&path, text).unwrap();
@@ -121,7 +125,7 @@ mod tests {
              [training]\nepochs = 1\nmicro_batch_size = 3\n",
             path.display().to_string()
         );
-        let mut config = Config::from_toml(&toml, "test", &[]).unwrap();
+        let mut config: Config = Config::from_toml(&toml, "test", &[]).unwrap();
         let DataConfig::Text(data) = &mut config.data else { unreachable!() };
         change(data);
         let dataset = load(&config.data, Seed(0)).unwrap();
@@ -136,20 +140,21 @@ mod tests {
     fn a_uniform_model_has_the_logarithm_of_its_levels_for_each_token() {
         // 300 lines of "ab:" and one to four "c": six symbols with the newline.
         let lines: String = (0..300).map(|i| format!("ab:{}d\n", "c".repeat(1 + i % 4))).collect();
-        let check = |results: &super::super::Results, levels: f64, tokens: [u64; 2]| {
-            for (row, tokens) in [&results.validation, &results.test].into_iter().zip(tokens) {
+        let check = |results: &Results, levels: f64, tokens: [u64; 2]| {
+            let rows = ["validation", "test"].map(|split| results.metric("likelihood", split).unwrap());
+            for (row, tokens) in rows.into_iter().zip(tokens) {
                 let figures = row.per_token.as_ref().unwrap();
                 // The sum over an example's tokens, and a few operations for each of them.
                 let nats = tolerance(LONGEST + 8, levels.ln());
                 let bits = nats / std::f64::consts::LN_2;
                 assert!((figures.nats_per_token - levels.ln()).abs() <= nats, "{row:?}");
-                assert!((row.bits_per_dim - levels.log2()).abs() <= bits, "{row:?}");
+                assert!((row.bits_per_dim.unwrap() - levels.log2()).abs() <= bits, "{row:?}");
                 assert!((figures.bits_per_token - levels.log2()).abs() <= bits, "{row:?}");
                 assert!((figures.perplexity / levels - 1.0).abs() <= 2.0 * nats, "{row:?}");
                 assert!(figures.standard_error <= nats, "{row:?}");
                 assert_eq!(figures.tokens, tokens);
                 // Nats of an example are those of its tokens.
-                let sum = row.nats_per_example * row.examples as f64;
+                let sum = row.value * row.examples as f64;
                 assert!((sum - levels.ln() * tokens as f64).abs() <= nats * tokens as f64, "{row:?}");
             }
         };

@@ -1,29 +1,31 @@
 //! `--from RUN`: a new run that begins at the best weights of another.
 
+use crate::checkpoint::Checkpoint;
 use crate::config::Config;
+use crate::config::{is_within, listed};
 use crate::data::{ColumnSpec, Dataset, Names};
 use crate::error::{Error, Result};
 use crate::provenance::{Provenance, StartedFrom};
-use crate::run_folder::{RunFolder, listed};
-use crate::train::checkpoint::Checkpoint;
-use crate::train::{initial_model, restore, weights_sha256};
+use crate::run_folder::RunFolder;
+use crate::train::{initial_model, restore};
+use crate::weights::weights_sha256;
 use burn::tensor::Device;
-use dgm_models::{AnyModel, ConditionSpec, DataSpec, Values};
+use dgm_models::{ConditionSpec, DataSpec, ModelFactory, Values};
 use std::path::{Path, absolute};
 
 /// The model of the new run with the best weights of the other, and what its provenance says of that.
 ///
 /// # Errors
 /// No such run, an ensemble, another `[model]`, or data of another form.
-pub(super) fn begin(
+pub(super) fn begin<C: ModelFactory>(
     run: &Path,
-    config: &Config,
+    config: &Config<C>,
     dataset: &Dataset,
     device: &Device,
-) -> Result<(AnyModel, StartedFrom)> {
+) -> Result<(C::Model, StartedFrom)> {
     let refuse = |what: String| Error::input(format!("--from {}: {what}", run.display()));
     let folder = RunFolder::open(run)?;
-    let (theirs, provenance) = (folder.config()?, folder.provenance()?);
+    let (theirs, provenance): (Config<C>, _) = (folder.config()?, folder.provenance()?);
     if config.members().is_some() {
         return Err(refuse(
             "found training.ensemble above 1; expected one model to begin there; leave training.ensemble out".into(),
@@ -35,8 +37,7 @@ pub(super) fn begin(
             folder.member(0).path().display()
         )));
     }
-    let differ: Vec<String> =
-        config.differences(&theirs).into_iter().filter(|key| crate::run_folder::is_within(key, "model")).collect();
+    let differ: Vec<String> = config.differences(&theirs).into_iter().filter(|key| is_within(key, "model")).collect();
     if !differ.is_empty() {
         return Err(refuse(format!(
             "its [model] is another, in {}; set them as in {}, or leave out --from",

@@ -7,14 +7,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use self::given::Given;
-use super::DataConfig;
-use super::arrays::file_and_member;
-use super::file::Source;
-use super::listing::Listing;
-use super::store::{FileRows, ReadRow};
-use super::table::{Options, Table};
-use super::{named, npy};
 use crate::config::{Config, ConfigFile, Missing};
+use crate::data::DataConfig;
+use crate::data::arrays::file_and_member;
+use crate::data::file::Source;
+use crate::data::listing::Listing;
+use crate::data::store::{FileRows, ReadRow};
+use crate::data::table::{Options, Table};
+use crate::data::{named, npy};
 use crate::error::{Error, Result};
 
 /// What is known, or wanted, of the data besides the file.
@@ -42,7 +42,7 @@ impl Proposal {
     ///
     /// # Errors
     /// Why it has none.
-    pub(crate) fn complete(mut self) -> Result<Self> {
+    pub fn complete(mut self) -> Result<Self> {
         self.problem.take().map_or(Ok(self), Err)
     }
 
@@ -52,7 +52,7 @@ impl Proposal {
     }
 
     /// Whether the data are all files of a folder, whatever they are called.
-    pub(crate) fn all_of_a_folder(&self) -> bool {
+    pub fn all_of_a_folder(&self) -> bool {
         self.lines.iter().any(|line| line == "source = \"images\"")
     }
 
@@ -60,8 +60,8 @@ impl Proposal {
     /// current one).
     ///
     /// # Errors
-    /// As [`ConfigFile::config`].
-    pub(crate) fn config(&self, path: &Path, folder: Option<&Path>, overrides: &[String]) -> Result<Config> {
+    /// Values that are not valid, a path that leads nowhere.
+    pub fn config(&self, path: &Path, folder: Option<&Path>, overrides: &[String]) -> Result<Config> {
         let name = path.display().to_string();
         let text = any_model(&self.lines);
         let file = match folder {
@@ -90,7 +90,7 @@ fn without_line(error: Error, name: &str) -> Error {
 /// `[data]` with these lines and the values that are given, checked.
 fn checked(lines: &[String], path: &Path, set: &[String]) -> Result<DataConfig> {
     let name = path.display().to_string();
-    let config = Config::from_toml(&any_model(lines), &name, set);
+    let config: Result<Config> = Config::from_toml(&any_model(lines), &name, set);
     config.map(|config| config.data).map_err(|error| without_line(error, &name))
 }
 
@@ -370,7 +370,7 @@ fn pixels(path: &Path, header: &npy::Header) -> Vec<String> {
 
 /// `chosen`: the array of examples is given, and others may not belong to it.
 fn archive(path: &Path, chosen: bool, rename: &Rename<'_>) -> Result<Vec<String>> {
-    let names = super::npz::names(path)?;
+    let names = crate::data::npz::names(path)?;
     let find = |words: &[&str]| {
         names
             .iter()

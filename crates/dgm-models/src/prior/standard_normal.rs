@@ -1,0 +1,51 @@
+//! N(0, 1).
+
+use super::{Encode, Prior};
+use crate::data::DataSpec;
+use crate::error::ModelError;
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use dgm_core::density::Normal;
+use dgm_core::divergence::kl;
+use dgm_core::objective::sum_event;
+use dgm_core::random::Stream;
+use serde::{Deserialize, Serialize};
+
+/// `prior = "standard_normal"`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StandardNormalConfig {}
+
+impl StandardNormalConfig {
+    pub(super) fn init(
+        &self,
+        latent: usize,
+        _: &DataSpec,
+        _: &mut Stream,
+        _: &Device,
+    ) -> Result<StandardNormal, ModelError> {
+        Ok(StandardNormal { latent })
+    }
+}
+
+/// p(z) = N(z; 0, 1), without parameters.
+#[derive(Module, Debug)]
+pub struct StandardNormal {
+    #[module(skip)]
+    latent: usize,
+}
+
+impl Prior for StandardNormal {
+    fn log_prob(&self, z: Tensor<2>, _: &Encode<'_>) -> Tensor<1> {
+        let zeros = z.clone().detach().zeros_like();
+        sum_event(Normal::new(zeros.clone(), zeros).log_prob(z))
+    }
+
+    fn sample(&self, n: usize, _: &Encode<'_>, rng: &mut Stream, device: &Device) -> Tensor<2> {
+        rng.normal_tensor([n, self.latent], device)
+    }
+
+    fn kl(&self, q: &Normal<2>) -> Option<Tensor<2>> {
+        Some(kl::normal_standard(q))
+    }
+}

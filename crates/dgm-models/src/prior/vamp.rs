@@ -1,0 +1,85 @@
+//! The VampPrior: a mixture of the posteriors of inputs that are learnt.
+
+use super::{Encode, Prior, check_components, log_mixture, sample_mixture};
+use crate::data::{DataSpec, Values};
+use crate::error::ModelError;
+use crate::layers::network_target;
+use crate::training::Examples;
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Tensor, TensorData};
+use dgm_core::random::Stream;
+use serde::{Deserialize, Serialize};
+
+/// `prior = { kind = "vamp", components = 50 }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VampConfig {
+    /// Number of pseudo-inputs K. Default: 50.
+    pub components: usize,
+}
+
+impl Default for VampConfig {
+    fn default() -> Self {
+        Self { components: 50 }
+    }
+}
+
+impl VampConfig {
+    pub(super) fn init(&self, _: usize, spec: &DataSpec, _: &mut Stream, device: &Device) -> Result<Vamp, ModelError> {
+        check_components(self.components, [self.components, spec.event()])?;
+        if spec.condition.is_some() {
+            return Err(ModelError::Data(
+                "`model.prior` is \"vamp\", whose pseudo-inputs have no condition, and the data have one; use another prior, or \
+                 set data.condition = \"none\" (and take out augment.condition)"
+                    .into(),
+            ));
+        }
+        let inputs = TensorData::zeros::<f32, _>([self.components, spec.event()]);
+        Ok(Vamp { inputs: Param::from_data(inputs, device), spec: spec.clone() })
+    }
+}
+
+/// p(z) = 1/K Σₖ q(z | uₖ) (Tomczak and Welling 2018, "VAE with a VampPrior", eq. 9), the pseudo-inputs uₖ at first training examples,
+/// drawn at random.
+#[derive(Module, Debug)]
+pub struct Vamp {
+    /// As a network sees them, `[K, event]`.
+    inputs: Param<Tensor<2>>,
+    #[module(skip)]
+    spec: DataSpec,
+}
+
+impl Vamp {
+    /// Pseudo-inputs of levels stay between the lowest and the highest.
+    pub(super) fn inputs(&self) -> Tensor<2> {
+        match self.spec.values {
+            Values::Levels(_) => self.inputs.val().clamp(-1.0, 1.0),
+            Values::Real(_) => self.inputs.val(),
+        }
+    }
+}
+
+impl Prior for Vamp {
+    fn log_prob(&self, z: Tensor<2>, encode: &Encode<'_>) -> Tensor<1> {
+        let parts = encode(self.inputs());
+        let [k, _] = parts.mean().dims();
+        let log_weights = Tensor::zeros([k], &z.device()).sub_scalar((k as f64).ln());
+        log_mixture(z, &parts, log_weights)
+    }
+
+    fn sample(&self, n: usize, encode: &Encode<'_>, rng: &mut Stream, _: &Device) -> Tensor<2> {
+        let parts = encode(self.inputs());
+        let [k, _] = parts.mean().dims();
+        sample_mixture(n, &parts, &vec![1.0 / k as f64; k], rng)
+    }
+
+    fn fit(&mut self, examples: &dyn Examples, rng: &mut Stream) -> Result<(), ModelError> {
+        let ([k, _], count) = (self.inputs.dims(), examples.count());
+        // More pseudo-inputs than examples take some twice.
+        let rows: Vec<usize> = rng.permutation(count).into_iter().cycle().take(k).collect();
+        let target = network_target(&self.spec, examples.batch(&rows)?.target);
+        // Mapped, not made anew: a parameter made of data would take no part in training.
+        self.inputs = self.inputs.clone().map(|_| target);
+        Ok(())
+    }
+}

@@ -1,0 +1,208 @@
+//! Measures of a trained model on data: one file each, one line each in `MEASURES`. Each asks for the capability that it needs and has
+//! nothing to say of a model that lacks it.
+
+mod accuracy;
+mod importance;
+mod labels;
+mod likelihood;
+mod tokens;
+
+use crate::config::{Config, EvaluationConfig};
+use crate::data::{Dataset, Split};
+use crate::error::{Error, Result};
+use burn::tensor::{Device, Tensor};
+use dgm_core::estimate::Mean;
+use dgm_core::random::Seed;
+use dgm_models::{Batch, Model};
+use serde::{Deserialize, Deserializer, Serialize};
+
+pub use tokens::TokenMetrics;
+pub(crate) use tokens::table as token_table;
+
+/// From a model and its data to what there is to say of them.
+type Measure = fn(&Subject<'_>) -> Result<Vec<Metric>>;
+
+/// What is measured, in the order in which it is reported.
+const MEASURES: &[Measure] = &[likelihood::measure, importance::measure, labels::measure, accuracy::measure];
+
+/// Evaluation batch size, where `micro_batch_size` is not smaller.
+const AT_ONCE: usize = 256;
+
+/// What every metric on dequantised data is computed on: the noise is drawn once, not averaged over.
+const DEQUANTIZED: &str = "one dequantised x + u an example";
+
+/// One reported number.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Metric {
+    /// What measured it: `likelihood`, `importance_weighted`, `label_mixture`, `label_accuracy`, `accuracy`.
+    pub measure: String,
+    /// The split that it is of: `test`, or `validation`, which chose the checkpoint.
+    pub split: String,
+    /// What it is: `NLL` (exact), an upper bound of it, `-ELBO` (also where levels were dequantised) or the tighter `-IWAE`
+    /// (importance-weighted); `accuracy`.
+    pub quantity: String,
+    /// The mean over examples.
+    pub value: f64,
+    /// Its unit: [`NATS`] or [`PROPORTION`].
+    pub unit: String,
+    /// Standard error of the mean over examples, in the same unit; NaN (`null` in JSON) of one example.
+    #[serde(deserialize_with = "number_or_null")]
+    pub standard_error: f64,
+    /// Number of examples.
+    pub examples: usize,
+    /// How it was computed.
+    pub estimator: String,
+    /// Of nats: the mean over the numbers of a target that are scored, in bits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bits_per_dim: Option<f64>,
+    /// Of nats: the same for each token, where the targets are tokens of a text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_token: Option<TokenMetrics>,
+}
+
+/// The unit of a likelihood.
+pub const NATS: &str = "nats/example";
+
+/// The unit of an accuracy: from 0 to 1.
+pub const PROPORTION: &str = "proportion";
+
+/// JSON has no NaN.
+fn number_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<f64, D::Error> {
+    Option::<f64>::deserialize(deserializer).map(|number| number.unwrap_or(f64::NAN))
+}
+
+impl Metric {
+    /// Of the −log p of each example of a split, in nats.
+    fn of_nats(measure: &str, split: (&str, &Split), quantity: &str, estimator: String, nats: &[f64]) -> Result<Self> {
+        let (name, split) = split;
+        let mean = Mean::of(nats);
+        if !mean.mean.is_finite() {
+            return Err(Error::run(format!(
+                "the {quantity} on the {name} split is {}: the model is not usable",
+                mean.mean
+            )));
+        }
+        Ok(Self {
+            measure: measure.into(),
+            split: name.into(),
+            quantity: quantity.into(),
+            value: mean.mean,
+            unit: NATS.into(),
+            standard_error: mean.standard_error,
+            examples: mean.n,
+            estimator,
+            bits_per_dim: Some(split.bits_per_dim(mean.mean)),
+            per_token: tokens::metrics(split, nats)?,
+        })
+    }
+
+    /// Of a number of right labels, with the error √(a (1 − a) / n).
+    fn of_accuracy(measure: &str, split: &str, estimator: &str, right: usize, examples: usize) -> Self {
+        let accuracy = right as f64 / examples as f64;
+        Self {
+            measure: measure.into(),
+            split: split.into(),
+            quantity: "accuracy".into(),
+            value: accuracy,
+            unit: PROPORTION.into(),
+            standard_error: (accuracy * (1.0 - accuracy) / examples as f64).sqrt(),
+            examples,
+            estimator: estimator.into(),
+            bits_per_dim: None,
+            per_token: None,
+        }
+    }
+}
+
+/// A model and the data that it is measured on.
+struct Subject<'a> {
+    model: &'a dyn Model,
+    dataset: &'a Dataset,
+    config: &'a EvaluationConfig,
+    on: Scoring<'a>,
+}
+
+impl<'a> Subject<'a> {
+    fn test(&self) -> (&'static str, &'a Split) {
+        ("test", &self.dataset.test)
+    }
+
+    fn validation(&self) -> (&'static str, &'a Split) {
+        ("validation", &self.dataset.validation)
+    }
+
+    /// An estimator of a model that is conditioned on a label: its number is not that of the target alone.
+    fn given_label(&self, estimator: String) -> String {
+        let classes = labels::classes(self.model.spec());
+        if classes.is_some() { format!("{estimator}, given the label") } else { estimator }
+    }
+}
+
+/// Everything that there is to say of a model: the test split first.
+///
+/// # Errors
+/// A likelihood that is not finite, or data that cannot be read any more.
+pub(crate) fn all<C>(model: &dyn Model, config: &Config<C>, dataset: &Dataset, device: &Device) -> Result<Vec<Metric>> {
+    let subject = Subject { model, dataset, config: &config.evaluation, on: Scoring::of(config, device) };
+    let mut metrics = Vec::new();
+    for measure in MEASURES {
+        metrics.extend(measure(&subject)?);
+    }
+    metrics.sort_by_key(|metric| metric.split != "test");
+    Ok(metrics)
+}
+
+/// The mean of the model's [criterion](Model::criterion) on the validation split, with the same noise each time, so that epochs compare;
+/// `None`: it has none.
+///
+/// # Errors
+/// Data that cannot be read any more.
+pub fn validation_loss<C>(
+    model: &dyn Model,
+    config: &Config<C>,
+    split: &Split,
+    device: &Device,
+) -> Result<Option<f64>> {
+    let on = Scoring::of(config, device);
+    let mut total = 0.0;
+    for (index, batch) in batches(split, on) {
+        let mut noise = on.seed.stream("validation", index as u64);
+        let Some(losses) = model.criterion(&batch?, &mut noise) else { return Ok(None) };
+        total += host(losses).iter().sum::<f64>();
+    }
+    Ok(Some(total / split.len() as f64))
+}
+
+/// Device, noise and batch size of an evaluation.
+#[derive(Clone, Copy, Debug)]
+struct Scoring<'a> {
+    device: &'a Device,
+    seed: Seed,
+    at_once: usize,
+}
+
+impl<'a> Scoring<'a> {
+    /// With the run's seed, and no more examples on the device than `training.micro_batch_size`, where there is one.
+    fn of<C>(config: &Config<C>, device: &'a Device) -> Self {
+        let at_once = config.training.micro_batch_size.map_or(AT_ONCE, |most| most.clamp(1, AT_ONCE));
+        Self { device, seed: Seed(config.seed), at_once }
+    }
+}
+
+/// A bound's estimator, on dequantised data with the noise that it was computed with.
+fn with_noise(text: String, dequantized: bool) -> String {
+    if dequantized { format!("{text}, {DEQUANTIZED}") } else { text }
+}
+
+/// The split in batches, each with its index.
+fn batches<'a>(split: &'a Split, on: Scoring<'a>) -> impl Iterator<Item = (usize, Result<Batch>)> + 'a {
+    let starts = (0..split.len()).step_by(on.at_once).enumerate();
+    starts.map(move |(index, start)| {
+        let rows: Vec<usize> = (start..split.len().min(start + on.at_once)).collect();
+        (index, split.batch(&rows, 0, on.device))
+    })
+}
+
+fn host(values: Tensor<1>) -> Vec<f64> {
+    values.into_data().iter::<f64>().collect()
+}

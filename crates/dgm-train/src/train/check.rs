@@ -1,0 +1,104 @@
+//! Whether a configuration fits the model that it builds: what can only be known once there is one.
+
+use super::optimizer;
+use crate::config::{Config, OptimizerConfig};
+use crate::error::{Error, Result};
+use burn::module::Module;
+use dgm_models::{Model, ModelFactory, Training};
+
+/// Whether the model can be trained as the configuration says. `place` gives the place of a table's key, as a message begins.
+///
+/// # Errors
+/// An objective that is not for it, a batch that may not be split, a group or a player that matches no parameter, and groups that
+/// freeze all of them.
+pub fn check<C: ModelFactory>(
+    config: &Config<C>,
+    model: &(impl Model + Module),
+    place: impl Fn(&[&str; 2]) -> String,
+) -> Result<()> {
+    let objective = &config.objective;
+    let training = &config.training;
+    objective.kind.check(model).map_err(|error| {
+        let place = error.place().map_or(String::new(), |key| place(&key));
+        Error::input(format!("{place}{error}"))
+    })?;
+    let micro = training.micro_batch_size.filter(|&micro| micro < training.batch_size);
+    if let Some(micro) = micro.filter(|_| !objective.kind.is_additive(model)) {
+        return Err(Error::input(format!(
+            "{}training.micro_batch_size is {micro}, below training.batch_size = {}: the objective \"{}\", as it is configured, compares the examples of a batch \
+             with each other, and so is another on its parts; leave micro_batch_size out, or lower batch_size",
+            place(&["training", "micro_batch_size"]),
+            training.batch_size,
+            objective.kind.name()
+        )));
+    }
+    let players = model.training().players();
+    if players.is_empty() && matches!(model.training(), Training::Own(_)) {
+        return Err(Error::input(format!(
+            "a {:?} model is trained by losses of its own, and has no player; give Train::players one",
+            model.name()
+        )));
+    }
+    for (index, player) in players.iter().enumerate() {
+        if players.iter().take(index).any(|other| other.name == player.name) {
+            return Err(Error::input(format!(
+                "a {:?} model has two players of the name {:?}; give each its own",
+                model.name(),
+                player.name
+            )));
+        }
+        for pattern in player.parameters {
+            if optimizer::paths_that_match(model, pattern).is_empty() {
+                return Err(Error::input(format!(
+                    "the player {:?} of a {:?} model names parameters `{pattern}`, and the model has none such (there are: {}); name some \
+                     that it has",
+                    player.name,
+                    model.name(),
+                    optimizer::names(model).join(", ")
+                )));
+            }
+        }
+    }
+    if let Some(other) = config.optimizer.players.keys().find(|name| !players.iter().any(|player| player.name == *name))
+    {
+        let known: Vec<&str> = players.iter().map(|player| player.name).collect();
+        let known = if known.is_empty() { "nobody: it is fitted in closed form".into() } else { known.join(", ") };
+        return Err(Error::input(format!(
+            "{}optimizer.players.{other}: a {:?} model has no player of that name (there is {known}); rename the table, or leave it out",
+            place(&["optimizer", "players"]),
+            model.name()
+        )));
+    }
+    let own = &config.optimizer.players;
+    if players.len() == 1 && !own.is_empty() {
+        return Err(Error::input(format!(
+            "{}optimizer.players: a {:?} model has one player; write its keys in [optimizer]",
+            place(&["optimizer", "players"]),
+            model.name()
+        )));
+    }
+    let shared = OptimizerConfig { players: own.clone(), ..OptimizerConfig::default() };
+    if !own.is_empty() && players.iter().all(|player| own.contains_key(player.name)) && config.optimizer != shared {
+        return Err(Error::input(format!(
+            "{}[optimizer] is for players without a table of their own, and each has one; take out its keys, or a player's table",
+            place(&["optimizer", "players"])
+        )));
+    }
+    if let Some(penalty) = &objective.penalty
+        && !players.is_empty()
+        && optimizer::paths_that_match(model, &penalty.pattern).is_empty()
+    {
+        return Err(Error::input(format!(
+            "{}objective.penalty.match: `{}` matches no parameter of the model (a `*` stands for any characters; there are: {}); name some",
+            place(&["objective", "penalty"]),
+            penalty.pattern,
+            optimizer::names(model).join(", ")
+        )));
+    }
+    let in_optimizer = |key: &str| place(&["optimizer", key]);
+    match players.is_empty() {
+        // There is nothing that an optimiser could do.
+        true => Ok(()),
+        false => optimizer::check(&config.optimizer, model, in_optimizer),
+    }
+}

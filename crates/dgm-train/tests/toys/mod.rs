@@ -1,0 +1,5 @@
+//! Models of a stranger's, one file each: they use what the crates offer to everybody and register nothing.
+
+pub(crate) mod contrastive;
+pub(crate) mod gan;
+pub(crate) mod kde;
