@@ -177,13 +177,13 @@ impl<C: ModelFactory> Run<C> {
         &self.backend
     }
 
-    /// Whether it has been trained to its end: training it again only evaluates it again.
+    /// Whether a run of one model has been trained to its end: training it again only evaluates it again.
     pub fn is_complete(&self) -> bool {
         self.from.as_ref().is_some_and(|checkpoint| checkpoint.progress.complete)
     }
 
-    /// Trains to the end from where the run stands, evaluates what was learnt and writes the results down; `None`: `stop` was set before the end, and the run can
-    /// be resumed.
+    /// Trains to the end from where the run stands, evaluates what was learnt and writes the results down; `None`: `stop` was set before
+    /// the end, and the run can be resumed.
     ///
     /// # Errors
     /// A loss that is not finite, data that can no longer be read, a folder that cannot be written.
