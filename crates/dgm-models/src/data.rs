@@ -213,6 +213,25 @@ impl DataSpec {
         self.check().map_err(|what| ModelError::Data(format!("the data's description is wrong: {what}; fix it")))
     }
 
+    /// What a number of the target is to be, in words, where `value` is not it; `None`: it is.
+    pub fn expects(&self, value: f64) -> Option<String> {
+        match self.values {
+            Values::Levels(levels) if value.fract() != 0.0 || !(0.0..levels as f64).contains(&value) => {
+                Some(format!("a whole number from 0 to {}", levels.saturating_sub(1)))
+            }
+            Values::Real(_) if !value.is_finite() => Some("a finite number".into()),
+            _ => None,
+        }
+    }
+
+    /// Whether a condition begins with a label in one-hot form, where it is to.
+    pub fn has_label(&self, condition: &[f64]) -> bool {
+        let Some(classes) = self.condition.as_ref().and_then(|condition| condition.classes) else { return true };
+        let label = condition.get(..classes).unwrap_or_default();
+        let count = |number: f64| label.iter().filter(|&&value| value == number).count();
+        classes == 0 || (count(1.0), count(0.0)) == (1, classes - 1)
+    }
+
     /// Whether a batch is one of these data: its shapes, levels that are levels, numbers that are finite, labels in one-hot form. It reads
     /// the batch back from the device, so it is for data that come from outside, not for every step.
     ///
@@ -240,13 +259,7 @@ impl DataSpec {
         let shown = batch.mask.as_ref().map(host);
         let hidden = |at: usize| shown.as_ref().is_some_and(|mask| mask.get(at).is_some_and(|&one| one < 0.5));
         for (at, value) in host(&batch.target).into_iter().enumerate().filter(|(at, _)| !hidden(*at)) {
-            let expected = match self.values {
-                Values::Levels(levels) if value.fract() != 0.0 || !(0.0..levels as f64).contains(&value) => {
-                    format!("a whole number from 0 to {}", levels - 1)
-                }
-                Values::Real(_) if !value.is_finite() => "a finite number".into(),
-                _ => continue,
-            };
+            let Some(expected) = self.expects(value) else { continue };
             return refuse(format!("target: example {}: found {value}, expected {expected}", at / event));
         }
         let Some(condition) = &batch.condition else { return Ok(()) };
@@ -255,10 +268,8 @@ impl DataSpec {
             if let Some(value) = row.iter().find(|value| !value.is_finite()) {
                 return refuse(format!("condition: example {example}: found {value}, expected a finite number"));
             }
-            let label = row.get(..classes).unwrap_or_default();
-            let ones = label.iter().filter(|&&value| value == 1.0).count();
-            let zeros = label.iter().filter(|&&value| value == 0.0).count();
-            if classes > 0 && (ones, zeros) != (1, classes - 1) {
+            if !self.has_label(row) {
+                let label = row.get(..classes).unwrap_or_default();
                 return refuse(format!(
                     "condition: example {example}: found the label {label:?}, expected one 1 among zeros"
                 ));

@@ -4,6 +4,7 @@ use crate::data::{Batch, DataSpec};
 use crate::error::{ModelError, chain};
 use crate::layers::{Mlp, Mode, linear, network_target, with_condition};
 use crate::likelihood::{Likelihood, LikelihoodKind};
+use crate::objective::log_weights;
 use crate::prior::{AnyPrior, Prior, PriorConfig};
 use crate::training::{Examples, Inference, TrainBound, Training};
 use crate::traits::{Density, Estimator, Generate, Latent, Model, Represent};
@@ -238,22 +239,19 @@ impl<P: Prior> Density for Vae<P> {
 
     /// One sample of the ELBO, with the KL in closed form where there is one.
     fn log_prob(&self, batch: &Batch, noise: &mut Stream) -> Tensor<1> {
-        let posterior = self.posterior(batch, &mut Mode::Evaluate);
-        let z = posterior.sample(noise);
-        let kl = match self.prior.kl(&posterior) {
-            Some(kl) => sum_event(kl),
-            None => sum_event(posterior.log_prob(z.clone())) - self.log_prior(z.clone()),
-        };
-        self.log_likelihood(batch, z, &mut Mode::Evaluate) - kl
+        let inference = self.infer(batch, &mut Mode::Evaluate);
+        let z = inference.sample(1, noise);
+        let kl = sum_event(inference.kl(&z));
+        inference.log_likelihood(z, &mut Mode::Evaluate).squeeze_dim::<1>(1) - kl
     }
 }
 
 impl<P: Prior> Latent for Vae<P> {
     fn log_weight(&self, batch: &Batch, noise: &mut Stream) -> Tensor<1> {
-        let posterior = self.posterior(batch, &mut Mode::Evaluate);
-        let z = posterior.sample(noise);
-        let ratio = self.log_prior(z.clone()) - sum_event(posterior.log_prob(z.clone()));
-        self.log_likelihood(batch, z, &mut Mode::Evaluate) + ratio
+        let inference = self.infer(batch, &mut Mode::Evaluate);
+        let z = inference.sample(1, noise);
+        let log_posterior = |z| inference.log_posterior(z);
+        log_weights(inference.as_ref(), z, log_posterior, &mut Mode::Evaluate).squeeze_dim(1)
     }
 }
 

@@ -355,8 +355,12 @@ fn data_that_a_program_gives_are_checked() {
     assert_ne!(given(real(), vec![0.0, 1.0]), given(real(), vec![1.0, 0.0]));
     for (values, train, expected) in [
         (real(), vec![0.0, f64::NAN], "training: example 0: found NaN, expected a finite number"),
-        (Values::Levels(2), vec![0.0, 1.0, 2.0, 0.0], "training: example 1: found 2, expected a level, 0 to 1"),
-        (Values::Levels(2), vec![0.5, 1.0], "training: example 0: found 0.5, expected a level"),
+        (
+            Values::Levels(2),
+            vec![0.0, 1.0, 2.0, 0.0],
+            "training: example 1: found 2, expected a whole number from 0 to 1",
+        ),
+        (Values::Levels(2), vec![0.5, 1.0], "training: example 0: found 0.5, expected a whole number"),
         (Values::Levels(1), vec![0.0, 0.0], "1 levels, expected 2 to 65536"),
         (
             Values::Real(Scale { std: vec![0.0, 1.0], ..Scale::identity(2) }),

@@ -24,26 +24,29 @@ pub use iwae::IwaeConfig;
 pub use model::ModelLoss;
 pub use nll::NllConfig;
 
-/// A value of `[objective]` out of its range.
+/// A value of a configuration out of its range.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutOfRange {
-    /// The key; with dots where it stands deeper.
+    /// The key inside its table; with dots where it stands deeper.
     pub key: &'static str,
     /// What it may be.
     pub expected: String,
 }
 
-/// `Ok` where `valid`.
-/// Whether a weight, or a scale, is one in the 32 bits that a device computes in.
-fn is_weight(value: f64) -> bool {
+/// Whether a weight of a term is one in the 32 bits that a device computes in: finite, at least 0, and 0 only where it is meant to be.
+pub fn is_weight(value: f64) -> bool {
     let held = value as f32;
     held.is_finite() && held >= 0.0 && (held > 0.0 || value == 0.0)
 }
 
-/// What a weight may be.
-const WEIGHT: &str = "a finite number of at least 0 (in f32)";
+/// What [`is_weight`] expects, in words.
+pub const WEIGHT: &str = "a finite number of at least 0 (in f32)";
 
-fn within(valid: bool, key: &'static str, expected: impl Into<String>) -> Result<(), OutOfRange> {
+/// `Ok` where `valid`, otherwise an [`OutOfRange`].
+///
+/// # Errors
+/// The value is not valid.
+pub fn within(valid: bool, key: &'static str, expected: impl Into<String>) -> Result<(), OutOfRange> {
     if valid { Ok(()) } else { Err(OutOfRange { key, expected: expected.into() }) }
 }
 
@@ -215,7 +218,7 @@ fn bound(training: Training<'_>) -> Result<&dyn TrainBound, Misfit> {
 }
 
 /// log p(x, z | c) − log q(z | x, c) of each sample, `[batch, k]`, in nats; q by `log_posterior`.
-fn log_weights(
+pub(crate) fn log_weights(
     inference: &dyn Inference,
     z: Tensor<3>,
     log_posterior: impl Fn(Tensor<3>) -> Tensor<2>,

@@ -2,6 +2,7 @@
 
 use crate::check::{Invalid, require};
 use dgm_models::ObjectiveKind;
+use dgm_models::objective::{WEIGHT, is_weight};
 use serde::{Deserialize, Serialize};
 
 /// `[objective]`
@@ -39,17 +40,10 @@ impl Default for PenaltyConfig {
 impl ObjectiveConfig {
     /// Whether the values are in range.
     pub(crate) fn validate(&self) -> Result<(), Invalid> {
-        self.kind
-            .validate()
-            .map_err(|dgm_models::objective::OutOfRange { key, expected }| Invalid { key, expected })?;
+        self.kind.validate()?;
         let Some(PenaltyConfig { l1, l2, .. }) = &self.penalty else { return Ok(()) };
-        let weight = |value: f64, key| {
-            let held = value as f32;
-            let valid = held.is_finite() && held >= 0.0 && (held > 0.0 || value == 0.0);
-            require(valid, key, "a finite number of at least 0 (in f32)")
-        };
-        weight(*l1, "penalty.l1")?;
-        weight(*l2, "penalty.l2")?;
+        require(is_weight(*l1), "penalty.l1", WEIGHT)?;
+        require(is_weight(*l2), "penalty.l2", WEIGHT)?;
         require(*l1 > 0.0 || *l2 > 0.0, "penalty", "an l1 or an l2 above 0")
     }
 }

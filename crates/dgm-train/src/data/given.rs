@@ -2,11 +2,11 @@
 
 use super::file::Fingerprint;
 use super::split::CHUNK;
-use super::{DataConfig, Dataset, Field, Split, VisitPath};
+use super::{DataConfig, Dataset, Field, Matrix, Split, VisitPath};
 use crate::check::Invalid;
 use crate::error::{Error, Result};
 use dgm_core::random::Seed;
-use dgm_models::{DataSpec, Values};
+use dgm_models::DataSpec;
 use serde::{Deserialize, Serialize};
 
 /// The keys of `source = "given"`, which a program writes, not a person.
@@ -79,38 +79,23 @@ impl Split {
                 widths[0], widths[1], expected[0], expected[1]
             ));
         }
-        let allowed = |value: f64| match spec.values {
-            Values::Levels(levels) => value.fract() == 0.0 && (0.0..levels as f64).contains(&value),
-            Values::Real(_) => value.is_finite(),
-        };
         let rows: Vec<usize> = (0..self.len()).collect();
         for rows in rows.chunks(CHUNK) {
             let read = |field: &Field| field.read(rows, 0).map_err(|error| error.to_string());
             let target = read(&self.target)?;
-            if let Some(at) = target.values().iter().position(|&value| !allowed(value)) {
-                let (row, value) = (rows.first().map_or(0, |first| first + at / spec.event()), target.values()[at]);
-                let expected = match spec.values {
-                    Values::Levels(levels) => format!("a level, 0 to {}", levels - 1),
-                    Values::Real(_) => "a finite number".into(),
-                };
+            let found = |(at, &value): (usize, &f64)| Some((at, value, spec.expects(value)?));
+            if let Some((at, value, expected)) = target.values().iter().enumerate().find_map(found) {
+                let row = rows.first().map_or(0, |first| first + at / spec.event());
                 return Err(format!("example {row}: found {value}, expected {expected}"));
             }
             let condition = self.condition.as_ref().map(read).transpose()?;
             if condition.as_ref().is_some_and(|read| read.values().iter().any(|value| !value.is_finite())) {
                 return Err("found a condition that is not finite, expected numbers".into());
             }
-            let classes = spec.condition.as_ref().and_then(|condition| condition.classes).unwrap_or(0);
-            let one_hot = |row: &[f64]| {
-                let label = row.get(..classes).unwrap_or_default();
-                label.iter().all(|&value| value == 0.0 || value == 1.0) && label.iter().sum::<f64>() == 1.0
-            };
-            if let Some(read) =
-                condition.as_ref().filter(|read| classes > 0 && !(0..read.rows()).all(|row| one_hot(read.row(row))))
-            {
-                return Err(format!(
-                    "found conditions such as {:?}, expected labels in one-hot form of {classes} classes",
-                    read.row(0)
-                ));
+            let without = |read: &Matrix| (0..read.rows()).find(|&row| !spec.has_label(read.row(row)));
+            if let Some((read, row)) = condition.as_ref().and_then(|read| Some((read, without(read)?))) {
+                let row = read.row(row);
+                return Err(format!("found the condition {row:?}, expected it to begin with a label in one-hot form"));
             }
             let mask = self.mask.as_ref().map(read).transpose()?;
             for read in [Some(&target), condition.as_ref(), mask.as_ref()].into_iter().flatten() {

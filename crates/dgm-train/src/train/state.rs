@@ -8,7 +8,7 @@ use crate::config::{Config, OptimizerConfig};
 use crate::data::Split;
 use crate::error::{Error, Result};
 use crate::weights::bytes_of;
-use burn::module::{Module, ParamId};
+use burn::module::{Module, ParamGroup, ParamId};
 use burn::optim::ModuleOptimizer;
 use burn::tensor::Device;
 use dgm_core::random::Seed;
@@ -22,6 +22,8 @@ pub(super) struct State<M> {
     pub(super) average: Option<M>,
     pub(super) players: Vec<PlayerState>,
     pub(super) progress: Progress,
+    /// The parameters of the configuration's penalty.
+    pub(super) penalised: Option<ParamGroup>,
 }
 
 /// Whoever learns, and where that stands.
@@ -91,7 +93,13 @@ impl<M: Module + Model> State<M> {
         };
         let players: Vec<PlayerState> = players.into_iter().map(of).collect();
         let plateaus = vec![PlateauState::default(); players.len()];
+        let penalised = config
+            .objective
+            .penalty
+            .as_ref()
+            .map(|penalty| ParamGroup::from_paths(optimizer::paths_that_match(&plain, &penalty.pattern)));
         Self {
+            penalised,
             average: config.training.ema_decay.map(|_| plain.clone()),
             model: optimizer::freeze(&config.optimizer, plain).train(),
             players,

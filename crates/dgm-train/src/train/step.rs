@@ -7,7 +7,7 @@ use crate::checkpoint::Progress;
 use crate::config::OptimizerConfig;
 use crate::data::VIEW_BITS;
 use crate::error::{Error, Result};
-use burn::module::{Module, ParamGroup};
+use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::Tensor;
 use dgm_core::objective::{Objective, l1_penalty, l2_penalty};
@@ -76,7 +76,7 @@ impl<C: ModelFactory> Trainer<'_, C> {
                 .map(|view| self.dataset.train.batch(rows, epoch_of_view(epoch, view), &device))
                 .collect::<Result<_>>()?;
             let step = Step { player: index, views: &views, step: state.progress.step, rng: &mut *rng };
-            let objective = self.penalised(self.config.objective.kind.loss(model, step)?, model)?;
+            let objective = self.penalised(self.config.objective.kind.loss(model, step)?, state)?;
             let loss = objective.mean_batch();
             let mut grads = share.map_or(loss.clone(), |share| loss.mul_scalar(share)).backward();
             let grads = match &player.parameters {
@@ -112,16 +112,18 @@ impl<C: ModelFactory> Trainer<'_, C> {
     }
 
     /// The objective with the configuration's penalty.
-    fn penalised(&self, objective: Objective, model: &C::Model) -> Result<Objective> {
-        let Some(penalty) = &self.config.objective.penalty else { return Ok(objective) };
-        let chosen = ParamGroup::from_paths(optimizer::paths_that_match(model, &penalty.pattern));
+    fn penalised(&self, objective: Objective, state: &State<C::Model>) -> Result<Objective> {
+        let (Some(penalty), Some(chosen)) = (&self.config.objective.penalty, &state.penalised) else {
+            return Ok(objective);
+        };
+        let model = &state.model;
         let none = |error: dgm_core::objective::NoParameterChosen| Error::input(error.to_string());
         let add = |objective: Objective, name, lambda: f64, of: &dyn Fn() -> Result<Tensor<1>>| match lambda {
             0.0 => Ok(objective),
             _ => Ok(objective.add_penalty(name, lambda, of()?)),
         };
-        let objective = add(objective, "l1", penalty.l1, &|| l1_penalty(model, &chosen).map_err(none))?;
-        add(objective, "l2", penalty.l2, &|| l2_penalty(model, &chosen).map_err(none))
+        let objective = add(objective, "l1", penalty.l1, &|| l1_penalty(model, chosen).map_err(none))?;
+        add(objective, "l2", penalty.l2, &|| l2_penalty(model, chosen).map_err(none))
     }
 
     /// Applies a player's gradients.
