@@ -12,7 +12,7 @@ use dgm_models::{Batch, DataSpec, Density, Values};
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let device = Device::flex();
     let spec = DataSpec { shape: [1, 2, 2], values: Values::Levels(4), condition: None };
-    let config = VaeConfig { latent: 2, hidden: vec![32], ..VaeConfig::default() };
+    let config = VaeConfig::mlp(2, &[32], LikelihoodConfig::CATEGORICAL);
     let vae = config.init(&spec, &mut Seed(1).stream("weights", 0), &device)?;
 
     let path = std::env::temp_dir().join(format!("dgm-example-{}.bpk", std::process::id()));

@@ -3,7 +3,7 @@
 use crate::data::{Batch, DataSpec};
 use crate::error::{ModelError, chain};
 use crate::layers::{Mlp, Mode, condition_of, linear};
-use crate::likelihood::{Likelihood, LikelihoodKind};
+use crate::likelihood::{Likelihood, LikelihoodConfig};
 use crate::training::{TrainLikelihood, Training};
 use crate::traits::{Autoregressive, Density, Estimator, Generate, Model, Steps};
 use burn::module::Module;
@@ -25,20 +25,12 @@ pub struct ConditionalMlpConfig {
     /// (Bishop 1995, "Training with noise is equivalent to Tikhonov regularization").
     pub input_noise: f64,
     /// What the head's outputs mean: `normal` gives heteroscedastic regression, `categorical` classification.
-    pub likelihood: LikelihoodKind,
-    /// Components of a mixture likelihood.
-    pub components: usize,
+    pub likelihood: LikelihoodConfig,
 }
 
 impl Default for ConditionalMlpConfig {
     fn default() -> Self {
-        Self {
-            hidden: vec![128, 128],
-            dropout: 0.1,
-            input_noise: 0.0,
-            likelihood: LikelihoodKind::Normal,
-            components: 1,
-        }
+        Self { hidden: vec![128, 128], dropout: 0.1, input_noise: 0.0, likelihood: LikelihoodConfig::NORMAL }
     }
 }
 
@@ -55,7 +47,7 @@ impl ConditionalMlpConfig {
                 "`model.kind` is \"conditional_mlp\", but the data have no condition; set `data.condition`".into(),
             ));
         }
-        let likelihood = self.likelihood.build(self.components, spec)?;
+        let likelihood = self.likelihood.build(spec)?;
         let outputs = spec.event() * likelihood.parameters();
         let widths = std::iter::once(spec.condition_width()).chain(self.hidden.iter().copied()).chain([outputs]);
         ModelError::check_weights("hidden", format!("{:?}", self.hidden), chain(widths))?;

@@ -64,6 +64,8 @@ pub fn linear(inputs: usize, outputs: usize, noise: &mut Stream, device: &Device
 pub struct Mlp {
     layers: Vec<Linear>,
     #[module(skip)]
+    inputs: usize,
+    #[module(skip)]
     dropout: f64,
 }
 
@@ -75,7 +77,12 @@ impl Mlp {
             .iter()
             .map(|&outputs| linear(std::mem::replace(&mut width, outputs), outputs, noise, device))
             .collect();
-        Self { layers, dropout }
+        Self { layers, inputs, dropout }
+    }
+
+    /// The last width; the number of inputs where there is no layer.
+    pub fn outputs(&self) -> usize {
+        self.layers.last().map_or(self.inputs, |layer| layer.weight.val().dims()[1])
     }
 
     /// `[batch, inputs]` → `[batch, the last width]`, or the inputs themselves where there is no layer.

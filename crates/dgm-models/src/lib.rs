@@ -11,11 +11,14 @@ extern crate self as dgm_models;
 
 pub mod capability;
 pub mod data;
+pub mod decoder;
+pub mod encoder;
 pub mod ensemble;
 pub mod likelihood;
 pub mod mixture;
 pub mod objective;
 pub mod ops;
+pub mod posterior;
 pub mod prior;
 pub mod registry;
 
@@ -26,6 +29,7 @@ pub mod vae;
 mod error;
 mod factory;
 mod layers;
+mod parts;
 #[cfg(test)]
 mod testing;
 mod training;
@@ -39,6 +43,7 @@ pub use error::ModelError;
 pub use factory::ModelFactory;
 pub use layers::{Mlp, Mode, TapConv, condition_of, linear, network_target, with_condition};
 pub use objective::ObjectiveKind;
+pub use parts::Plain;
 pub use registry::{AnyModel, ModelConfig, require};
 pub use training::{Examples, Inference, Player, Train, TrainBound, TrainLikelihood, Training};
 pub use traits::{Autoregressive, Density, Estimator, Generate, Latent, Model, Represent, Steps};

@@ -1,5 +1,7 @@
 //! What tests of several modules use.
 
+#![allow(clippy::unwrap_used)]
+
 pub(crate) mod rounding;
 
 use burn::tensor::Device;
@@ -21,4 +23,13 @@ pub(crate) fn devices() -> Vec<Device> {
         None => println!("wgpu skipped: no adapter on this machine"),
     }
     devices
+}
+
+/// The likelihood of this name with so many components.
+pub(crate) fn likelihood_of(kind: &str, components: usize) -> crate::likelihood::LikelihoodConfig {
+    let mut json = serde_json::json!({ "kind": kind });
+    if components > 1 {
+        json["components"] = components.into();
+    }
+    serde_json::from_value(json).unwrap()
 }

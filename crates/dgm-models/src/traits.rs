@@ -5,6 +5,7 @@ use crate::error::ModelError;
 use crate::likelihood::Likelihood;
 use crate::training::{Examples, Training};
 use burn::tensor::{Device, Tensor};
+use dgm_core::density::Distribution;
 use dgm_core::random::Stream;
 
 /// What every registered model is: built for some data, trained in some way, and able to do what its getters give.
@@ -147,6 +148,12 @@ pub trait Autoregressive {
     /// The parameters of every conditional at once, x `[n, event]` → `[n, event, parameters]`: those of a dimension depend on
     /// the dimensions before it in [`order`](Self::order), on its position and on the condition alone.
     fn parameters(&self, x: Tensor<2>, condition: Option<&Tensor<2>>) -> Tensor<3>;
+
+    /// p(x_d | the dimensions before it, the condition) of each dimension as it stands in a [`Batch`], standardised where it is a real
+    /// number: what it has, such as means and quantiles, is the predictive distribution where a target has one dimension.
+    fn predict(&self, x: Tensor<2>, condition: Option<&Tensor<2>>) -> Box<dyn Distribution<2>> {
+        self.likelihood().distribution(self.parameters(x, condition))
+    }
 
     /// The same one dimension after the other, for `n` examples at once.
     fn start(&self, n: usize, condition: Option<&Tensor<2>>) -> Box<dyn Steps + '_>;

@@ -1,93 +1,90 @@
 //! Variational autoencoder (Kingma and Welling 2014): p(x, z | c) = prior(z) · likelihood(x; decoder(z, c)).
 
 use crate::data::{Batch, DataSpec};
-use crate::error::{ModelError, chain};
-use crate::layers::{Mlp, Mode, linear, network_target, with_condition};
-use crate::likelihood::{Likelihood, LikelihoodKind};
+use crate::decoder::{AnyDecoder, Decoder, DecoderConfig};
+use crate::encoder::{AnyEncoder, Encoder, EncoderConfig, MlpConfig};
+use crate::error::ModelError;
+use crate::layers::{Mode, linear, network_target, with_condition};
+use crate::likelihood::{Likelihood, LikelihoodConfig};
 use crate::objective::log_weights;
+use crate::posterior::{AnyPosterior, Approximation, Posterior, PosteriorConfig, repeat_rows};
 use crate::prior::{AnyPrior, Prior, PriorConfig};
 use crate::training::{Examples, Inference, TrainBound, Training};
 use crate::traits::{Density, Estimator, Generate, Latent, Model, Represent};
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
-use dgm_core::density::Normal;
 use dgm_core::objective::{fill_padding, sum_event};
 use dgm_core::random::Stream;
 use serde::{Deserialize, Serialize};
 
-/// Configuration of [`Vae`].
+/// Configuration of [`Vae`]: each part is a name, or a table with its keys.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VaeConfig {
     /// Number of latent variables.
     pub latent: usize,
-    /// Widths of the encoder's hidden layers; the decoder has them in reverse.
-    pub hidden: Vec<usize>,
-    /// Dropout after each hidden layer of the encoder.
-    pub dropout: f64,
-    /// Dropout after each hidden layer of the decoder.
-    pub decoder_dropout: f64,
-    /// What the decoder's outputs mean.
-    pub likelihood: LikelihoodKind,
-    /// Components of a mixture likelihood.
-    pub components: usize,
-    /// The density of the latent variables: a name, or a table with its keys.
+    /// From an example to features.
+    pub encoder: EncoderConfig,
+    /// From those features to q(z | x, c).
+    pub posterior: PosteriorConfig,
+    /// p(z).
     pub prior: PriorConfig,
+    /// From latent variables to the features that the likelihood's parameters are a linear function of.
+    pub decoder: DecoderConfig,
+    /// What those parameters mean.
+    pub likelihood: LikelihoodConfig,
 }
 
 impl Default for VaeConfig {
     fn default() -> Self {
         Self {
             latent: 16,
-            hidden: vec![256, 256],
-            dropout: 0.0,
-            decoder_dropout: 0.0,
-            likelihood: LikelihoodKind::Categorical,
-            components: 1,
+            encoder: EncoderConfig::default(),
+            posterior: PosteriorConfig::default(),
             prior: PriorConfig::default(),
+            decoder: DecoderConfig::default(),
+            likelihood: LikelihoodConfig::CATEGORICAL,
         }
     }
 }
 
 impl VaeConfig {
-    /// Builds the model for `spec`, with weights drawn from `noise`.
-    pub fn init(&self, spec: &DataSpec, noise: &mut Stream, device: &Device) -> Result<Vae, ModelError> {
+    /// With so many latent variables, and an encoder and a decoder of fully connected layers: the widths of the encoder's are given, the
+    /// decoder has them in reverse.
+    pub fn mlp(latent: usize, hidden: &[usize], likelihood: LikelihoodConfig) -> Self {
+        let reversed: Vec<usize> = hidden.iter().rev().copied().collect();
+        let encoder = EncoderConfig::Mlp(MlpConfig::of(hidden));
+        let decoder = DecoderConfig::Mlp(MlpConfig::of(&reversed));
+        Self { latent, encoder, decoder, likelihood, ..Self::default() }
+    }
+
+    /// Builds the model for `spec`, with weights drawn from `rng`.
+    ///
+    /// # Errors
+    /// A value out of its range, or a model that does not fit the data.
+    pub fn init(&self, spec: &DataSpec, rng: &mut Stream, device: &Device) -> Result<Vae, ModelError> {
         spec.checked()?;
         ModelError::check((1..=65_536).contains(&self.latent), "latent", self.latent, "1 to 65536")?;
-        ModelError::check_dropout("dropout", self.dropout)?;
-        ModelError::check_dropout("decoder_dropout", self.decoder_dropout)?;
-        ModelError::check_hidden("hidden", &self.hidden)?;
-        let likelihood = self.likelihood.build(self.components, spec)?;
+        let likelihood = self.likelihood.build(spec)?;
+        let outputs = spec.event() * likelihood.parameters();
 
-        let (inputs, latents) = (spec.event() + spec.condition_width(), self.latent + spec.condition_width());
-        let reversed: Vec<usize> = self.hidden.iter().rev().copied().collect();
-        let encoder = std::iter::once(inputs).chain(self.hidden.iter().copied()).chain([2 * self.latent]);
-        let output = spec.event() * likelihood.parameters();
-        let decoder = std::iter::once(latents).chain(reversed.iter().copied()).chain([output]);
-        let layers = [chain(encoder), chain(decoder)].concat();
-        ModelError::check_weights("hidden", format!("{:?}", self.hidden), layers)?;
-        let encoded = self.hidden.last().copied().unwrap_or(inputs);
-        let decoded = reversed.last().copied().unwrap_or(latents);
-        Ok(Vae {
-            encoder: Mlp::new(inputs, &self.hidden, self.dropout, noise, device),
-            posterior: linear(encoded, 2 * self.latent, noise, device),
-            decoder: Mlp::new(latents, &reversed, self.decoder_dropout, noise, device),
-            output: linear(decoded, output, noise, device),
-            prior: self.prior.init(self.latent, spec, noise, device)?,
-            latent: self.latent,
-            likelihood,
-            spec: spec.clone(),
-        })
+        let encoder = self.encoder.init(spec, rng, device)?;
+        let posterior = self.posterior.init(encoder.features(), self.latent, rng, device)?;
+        let decoder = self.decoder.init(self.latent, spec, rng, device)?;
+        ModelError::check_weights("decoder", decoder.features(), [[decoder.features(), outputs]])?;
+        let output = linear(decoder.features(), outputs, rng, device);
+        let prior = self.prior.init(self.latent, spec, rng, device)?;
+        Ok(Vae { encoder, posterior, decoder, output, prior, latent: self.latent, likelihood, spec: spec.clone() })
     }
 }
 
-/// Encoder q(z | x, c) = N(μ, σ²), decoder p(x | z, c), prior p(z).
+/// Encoder and posterior q(z | x, c), decoder and likelihood p(x | z, c), prior p(z).
 #[derive(Module, Debug)]
-pub struct Vae<P: Module = AnyPrior> {
-    encoder: Mlp,
-    posterior: Linear,
-    decoder: Mlp,
+pub struct Vae<P: Module = AnyPrior, Q: Module = AnyPosterior, E: Module = AnyEncoder, D: Module = AnyDecoder> {
+    encoder: E,
+    posterior: Q,
+    decoder: D,
     output: Linear,
     prior: P,
     #[module(skip)]
@@ -98,27 +95,43 @@ pub struct Vae<P: Module = AnyPrior> {
     spec: DataSpec,
 }
 
-impl Vae {
-    /// The same networks with another prior of as many latent variables, one of your own perhaps.
-    pub fn with_prior<P: Prior>(self, prior: P) -> Vae<P> {
+/// Parts of your own.
+impl<P: Module, Q: Module, E: Module, D: Module> Vae<P, Q, E, D> {
+    /// The same model with another prior of as many latent variables.
+    pub fn with_prior<New: Prior>(self, prior: New) -> Vae<New, Q, E, D> {
         let Self { encoder, posterior, decoder, output, prior: _, latent, likelihood, spec } = self;
+        Vae { encoder, posterior, decoder, output, prior, latent, likelihood, spec }
+    }
+
+    /// The same model with another posterior of as many latent variables, from as many features.
+    pub fn with_posterior<New: Posterior>(self, posterior: New) -> Vae<P, New, E, D> {
+        let Self { encoder, posterior: _, decoder, output, prior, latent, likelihood, spec } = self;
+        Vae { encoder, posterior, decoder, output, prior, latent, likelihood, spec }
+    }
+
+    /// The same model with another encoder that gives as many features.
+    pub fn with_encoder<New: Encoder>(self, encoder: New) -> Vae<P, Q, New, D> {
+        let Self { encoder: _, posterior, decoder, output, prior, latent, likelihood, spec } = self;
+        Vae { encoder, posterior, decoder, output, prior, latent, likelihood, spec }
+    }
+
+    /// The same model with another decoder that gives as many features.
+    pub fn with_decoder<New: Decoder>(self, decoder: New) -> Vae<P, Q, E, New> {
+        let Self { encoder, posterior, decoder: _, output, prior, latent, likelihood, spec } = self;
         Vae { encoder, posterior, decoder, output, prior, latent, likelihood, spec }
     }
 }
 
-impl<P: Prior> Vae<P> {
-    /// q(z | x, c), `[batch, latent]`.
-    fn posterior(&self, batch: &Batch, mode: &mut Mode) -> Normal<2> {
+impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Vae<P, Q, E, D> {
+    /// q(z | x, c).
+    fn posterior(&self, batch: &Batch, mode: &mut Mode) -> Box<dyn Approximation> {
         let x = network_target(&self.spec, batch.target.clone());
         self.encoded(with_condition(&self.spec, x, batch.condition.as_ref()), mode)
     }
 
-    /// q(z) of the encoder's inputs, `[batch, latent]`.
-    fn encoded(&self, inputs: Tensor<2>, mode: &mut Mode) -> Normal<2> {
-        let [rows, _] = inputs.dims();
-        let outputs = self.posterior.forward(self.encoder.forward(inputs, mode));
-        let part = |i: usize| outputs.clone().slice([0..rows, i * self.latent..(i + 1) * self.latent]);
-        Normal::new(part(0), part(1))
+    /// q(z) of the encoder's inputs.
+    fn encoded(&self, inputs: Tensor<2>, mode: &mut Mode) -> Box<dyn Approximation> {
+        self.posterior.infer(self.encoder.forward(inputs, mode))
     }
 
     /// The parameters of p(x | z, c), `[batch, event, parameters]`.
@@ -145,14 +158,19 @@ impl<P: Prior> Vae<P> {
         self.output.weight.val().device()
     }
 
-    /// Whether the KL of posterior and prior has a closed form.
+    /// KL(q ‖ p) of each latent variable, `[batch, latent]`, where it has a closed form.
+    fn closed_kl(&self, q: &dyn Approximation) -> Option<Tensor<2>> {
+        self.prior.kl(q.normal()?)
+    }
+
+    /// Whether there is one.
     fn has_closed_kl(&self) -> bool {
-        let zeros = Tensor::zeros([1, self.latent], &self.device());
-        self.prior.kl(&Normal::new(zeros.clone(), zeros)).is_some()
+        let features = Tensor::zeros([1, self.encoder.features()], &self.device());
+        self.closed_kl(self.posterior.infer(features).as_ref()).is_some()
     }
 }
 
-impl<P: Prior> TrainBound for Vae<P> {
+impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> TrainBound for Vae<P, Q, E, D> {
     fn kl_parts(&self) -> usize {
         if self.has_closed_kl() { self.latent } else { 1 }
     }
@@ -162,50 +180,28 @@ impl<P: Prior> TrainBound for Vae<P> {
     }
 }
 
-/// q(z | x, c) = N(μ, σ²) of one batch.
-struct VaeInference<'a, P: Module> {
-    model: &'a Vae<P>,
+/// q(z | x, c) of one batch.
+struct VaeInference<'a, P: Module, Q: Module, E: Module, D: Module> {
+    model: &'a Vae<P, Q, E, D>,
     batch: &'a Batch,
-    posterior: Normal<2>,
+    posterior: Box<dyn Approximation>,
 }
 
-/// Each row k times, one after the other: `[n, d]` → `[n · k, d]`.
-fn repeat_rows(x: Tensor<2>, k: usize) -> Tensor<2> {
-    let [n, d] = x.dims();
-    if k == 1 { x } else { x.unsqueeze_dim::<3>(1).expand([n, k, d]).reshape([n * k, d]) }
-}
-
-impl<P: Prior> VaeInference<'_, P> {
-    /// Densities of each latent variable `[n · k, latent]`, summed over them: `[n, k]`.
-    fn summed(&self, log_prob: Tensor<2>, k: usize) -> Tensor<2> {
-        sum_event(log_prob).reshape([self.batch.len(), k])
-    }
-
-    fn log_prob(&self, posterior: &Normal<2>, z: Tensor<3>) -> Tensor<2> {
-        let [n, k, latent] = z.dims();
-        let [mean, log_var] = [posterior.mean(), posterior.log_var()].map(|x| repeat_rows(x, k));
-        self.summed(Normal::new(mean, log_var).log_prob(z.reshape([n * k, latent])), k)
-    }
-}
-
-impl<P: Prior> Inference for VaeInference<'_, P> {
+impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Inference for VaeInference<'_, P, Q, E, D> {
     fn sample(&self, k: usize, rng: &mut Stream) -> Tensor<3> {
-        let [mean, log_var] = [self.posterior.mean(), self.posterior.log_var()].map(|x| repeat_rows(x, k));
-        let z = Normal::new(mean, log_var).sample(rng);
-        z.reshape([self.batch.len(), k, self.model.latent])
+        self.posterior.sample(k, rng)
     }
 
     fn sample_prior(&self, n: usize, rng: &mut Stream) -> Tensor<2> {
-        let device = self.posterior.mean().device();
-        self.model.prior.sample(n, &|x| self.model.encoded(x, &mut Mode::Evaluate), rng, &device)
+        self.model.prior.sample(n, &|x| self.model.encoded(x, &mut Mode::Evaluate), rng, &self.model.device())
     }
 
     fn log_posterior(&self, z: Tensor<3>) -> Tensor<2> {
-        self.log_prob(&self.posterior, z)
+        self.posterior.log_prob(z)
     }
 
     fn log_posterior_fixed(&self, z: Tensor<3>) -> Tensor<2> {
-        self.log_prob(&self.posterior.detach(), z)
+        self.posterior.log_prob_fixed(z)
     }
 
     fn log_prior(&self, z: Tensor<3>) -> Tensor<2> {
@@ -224,14 +220,14 @@ impl<P: Prior> Inference for VaeInference<'_, P> {
     }
 
     fn kl(&self, z: &Tensor<3>) -> Tensor<2> {
-        match self.model.prior.kl(&self.posterior) {
+        match self.model.closed_kl(self.posterior.as_ref()) {
             Some(kl) => kl,
             None => (self.log_posterior(z.clone()) - self.log_prior(z.clone())).mean_dim(1),
         }
     }
 }
 
-impl<P: Prior> Density for Vae<P> {
+impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Density for Vae<P, Q, E, D> {
     fn estimator(&self) -> Estimator {
         let computed = if self.has_closed_kl() { "KL in closed form" } else { "KL by the same samples" };
         Estimator::LowerBound { computed }
@@ -246,7 +242,7 @@ impl<P: Prior> Density for Vae<P> {
     }
 }
 
-impl<P: Prior> Latent for Vae<P> {
+impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Latent for Vae<P, Q, E, D> {
     fn log_weight(&self, batch: &Batch, noise: &mut Stream) -> Tensor<1> {
         let inference = self.infer(batch, &mut Mode::Evaluate);
         let z = inference.sample(1, noise);
@@ -255,7 +251,7 @@ impl<P: Prior> Latent for Vae<P> {
     }
 }
 
-impl<P: Prior> Generate for Vae<P> {
+impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Generate for Vae<P, Q, E, D> {
     fn generate(&self, n: usize, condition: Option<Tensor<2>>, noise: &mut Stream) -> Tensor<2> {
         let z = self.prior.sample(n, &|x| self.encoded(x, &mut Mode::Evaluate), noise, &self.device());
         let parameters = self.likelihood_parameters(z, condition.as_ref(), &mut Mode::Evaluate);
@@ -263,7 +259,7 @@ impl<P: Prior> Generate for Vae<P> {
     }
 }
 
-impl<P: Prior> Represent for Vae<P> {
+impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Represent for Vae<P, Q, E, D> {
     /// The posterior's mean.
     fn encode(&self, batch: &Batch) -> Tensor<2> {
         self.posterior(batch, &mut Mode::Evaluate).mean()
@@ -274,7 +270,7 @@ impl<P: Prior> Represent for Vae<P> {
     }
 }
 
-impl<P: Prior> Model for Vae<P> {
+impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Model for Vae<P, Q, E, D> {
     fn spec(&self) -> &DataSpec {
         &self.spec
     }

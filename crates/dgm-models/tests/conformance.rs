@@ -11,7 +11,7 @@ use burn::store::ModuleRecord;
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::estimate::LogMeanExp;
 use dgm_core::random::{Seed, Stream};
-use dgm_models::likelihood::LikelihoodKind;
+use dgm_models::likelihood::LikelihoodConfig;
 use dgm_models::objective::Step;
 use dgm_models::prior::PriorConfig;
 use dgm_models::vae::VaeConfig;
@@ -69,13 +69,15 @@ fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for spec in data() {
         for (&kind, &likelihood) in
-            ModelConfig::KINDS.iter().flat_map(|kind| LikelihoodKind::ALL.iter().map(move |l| (kind, l)))
+            ModelConfig::KINDS.iter().flat_map(|kind| LikelihoodConfig::KINDS.iter().map(move |l| (kind, l)))
         {
             // Small, without dropout, where a kind has such keys.
-            let mut json = serde_json::json!({ "kind": kind, "likelihood": likelihood.name() });
+            let mut json = serde_json::json!({ "kind": kind, "likelihood": likelihood });
             for (key, value) in [
                 ("dropout", serde_json::json!(0.0)),
                 ("hidden", serde_json::json!([6])),
+                ("encoder", serde_json::json!({ "kind": "mlp", "hidden": [6] })),
+                ("decoder", serde_json::json!({ "kind": "mlp", "hidden": [6] })),
                 ("latent", serde_json::json!(2)),
                 ("channels", serde_json::json!(8)),
                 ("layers", serde_json::json!(2)),
@@ -89,7 +91,7 @@ fn cases() -> Vec<Case> {
             }
             let config: ModelConfig = serde_json::from_value(json).unwrap();
             if config.init(&spec, &mut Seed(1).stream("weights", 0), &Device::flex()).is_ok() {
-                let name = format!("{kind}, {}, {:?}", likelihood.name(), spec.levels());
+                let name = format!("{kind}, {}, {:?}", likelihood, spec.levels());
                 cases.push(Case { name, config, spec: spec.clone() });
             }
         }

@@ -9,9 +9,10 @@ mod rounding;
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::estimate::LogMeanExp;
 use dgm_core::random::Seed;
+use dgm_models::Plain;
 use dgm_models::causal_conv::CausalConvConfig;
 use dgm_models::conditional_mlp::ConditionalMlpConfig;
-use dgm_models::likelihood::LikelihoodKind;
+use dgm_models::likelihood::{Components, LikelihoodConfig};
 use dgm_models::objective::Step;
 use dgm_models::pixel_cnn::PixelCnnConfig;
 use dgm_models::vae::VaeConfig;
@@ -44,7 +45,7 @@ fn host(values: Tensor<1>) -> Vec<f64> {
 
 #[test]
 fn the_importance_weighted_probabilities_of_a_vae_sum_to_one_and_the_elbo_is_below() {
-    let config = VaeConfig { latent: 2, hidden: vec![8], likelihood: LikelihoodKind::Bernoulli, ..Default::default() };
+    let config = VaeConfig::mlp(2, &[8], LikelihoodConfig::Bernoulli(Plain {}));
     let vae = config.init(&spec([1, 2, 2], Values::Levels(2)), &mut Seed(1).stream("weights", 0), &device()).unwrap();
     let batch = all_binary();
     let mut noise = Seed(2).stream("noise", 0);
@@ -152,8 +153,7 @@ fn draws_follow_the_density() {
         ModelConfig::CausalConv(CausalConvConfig {
             channels: 8,
             layers: 2,
-            likelihood: LikelihoodKind::BetaBinomial,
-            components: 2,
+            likelihood: LikelihoodConfig::BetaBinomial(Components { components: 2 }),
             ..Default::default()
         }),
     ];
@@ -211,7 +211,7 @@ fn training_terms_add_up_and_padding_counts_for_nothing() {
 #[test]
 fn a_model_that_does_not_fit_says_why() {
     let mut noise = Seed(0).stream("weights", 0);
-    let error = VaeConfig { likelihood: LikelihoodKind::Normal, ..Default::default() }
+    let error = VaeConfig { likelihood: LikelihoodConfig::NORMAL, ..Default::default() }
         .init(&spec([1, 2, 2], Values::Levels(17)), &mut noise, &device())
         .unwrap_err();
     assert!(matches!(error, ModelError::Likelihood { .. }) && error.to_string().contains("17 levels"), "{error}");

@@ -56,7 +56,7 @@ fn sampling(c: &mut Criterion) {
     let digits = [
         (
             "pixel_cnn",
-            "kind = \"pixel_cnn\"\nchannels = 40\nlayers = 6\nlikelihood = \"beta_binomial\"\ncomponents = 3",
+            "kind = \"pixel_cnn\"\nchannels = 40\nlayers = 6\nlikelihood = { kind = \"beta_binomial\", components = 3 }",
         ),
         ("causal_conv", "kind = \"causal_conv\"\nchannels = 64\nlayers = 6\nkernel = 9"),
         ("transformer", "kind = \"transformer\"\nchannels = 64\nlayers = 4\nheads = 4\nreach = 2"),

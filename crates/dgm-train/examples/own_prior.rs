@@ -6,6 +6,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::density::Laplace;
 use dgm_core::random::Stream;
+use dgm_models::likelihood::LikelihoodConfig;
 use dgm_models::prior::{Encode, Prior};
 use dgm_models::vae::{Vae, VaeConfig};
 use dgm_models::{DataSpec, ModelError, ModelFactory};
@@ -65,7 +66,7 @@ impl ModelFactory for SparseVaeConfig {
     fn init(&self, spec: &DataSpec, rng: &mut Stream, device: &Device) -> Result<Vae<Sparse>, ModelError> {
         let zeros = TensorData::zeros::<f32, _>([self.latent]);
         let prior = Sparse { log_scale: Param::from_data(zeros, device) };
-        let vae = VaeConfig { latent: self.latent, hidden: self.hidden.clone(), ..VaeConfig::default() };
+        let vae = VaeConfig::mlp(self.latent, &self.hidden, LikelihoodConfig::CATEGORICAL);
         Ok(vae.init(spec, rng, device)?.with_prior(prior))
     }
 }

@@ -120,11 +120,10 @@ fn images(dataset: &Dataset, batch: usize) -> String {
     let Values::Levels(levels) = dataset.spec.values else { return String::new() };
     let likelihood = match levels {
         2 => "likelihood = \"bernoulli\"    # two levels".to_owned(),
-        3..=32 => {
-            "likelihood = \"beta_binomial\"\ncomponents = 3              # of the mixture over ordered levels".into()
+        3..=32 => "likelihood = { kind = \"beta_binomial\", components = 3 }   # a mixture over ordered levels".into(),
+        _ => {
+            "likelihood = { kind = \"discretized_logistic\", components = 5 }   # a mixture over ordered levels".into()
         }
-        _ => "likelihood = \"discretized_logistic\"\ncomponents = 5              # of the mixture over ordered levels"
-            .into(),
     };
     let small = rows * columns <= 1024 && grid::is_image(&dataset.spec);
     let batch = batch.min(64);
@@ -139,8 +138,8 @@ fn images(dataset: &Dataset, batch: usize) -> String {
         ),
         false => "kind = \"vae\"                # a bound of the likelihood; a PixelCNN is exact, and slow on images of this size\n\
                   latent = 32\n\
-                  hidden = [512, 512]\n\
-                  dropout = 0.1"
+                  encoder = { kind = \"mlp\", hidden = [512, 512], dropout = 0.1 }\n\
+                  decoder = { kind = \"mlp\", hidden = [512, 512] }"
             .into(),
     };
     format!(
@@ -221,7 +220,9 @@ fn density(dataset: &Dataset, batch: usize) -> String {
                 2 * cycle
             )
         }
-        _ => "kind = \"vae\"\nlatent = 16\nhidden = [256, 256]\ndropout = 0.1".into(),
+        _ => "kind = \"vae\"\nlatent = 16\nencoder = { kind = \"mlp\", hidden = [256, 256], dropout = 0.1 }\n\
+              decoder = { kind = \"mlp\", hidden = [256, 256] }"
+            .into(),
     };
     let epochs = epochs(n, batch, between(n, 4000.0, 10_000.0));
     format!(

@@ -28,7 +28,17 @@ fn assert_close(a: &[f64], b: &[f64], what: &str) {
 
 /// Every model, small; 20 steps an epoch.
 const MODELS: [(&str, &[&str]); 5] = [
-    ("vae.toml", &["--set", "model.hidden=[32]", "--set", "evaluation.importance_samples=0"]),
+    (
+        "vae.toml",
+        &[
+            "--set",
+            "model.encoder.hidden=[32]",
+            "--set",
+            "model.decoder.hidden=[32]",
+            "--set",
+            "evaluation.importance_samples=0",
+        ],
+    ),
     ("arm.toml", &["--set", "model.channels=8", "--set", "model.layers=1", "--set", "model.kernel=3"]),
     ("pixelcnn.toml", &["--set", "model.channels=8", "--set", "model.layers=1"]),
     ("transformer.toml", &["--set", "model.channels=8", "--set", "model.layers=1", "--set", "model.reach=1"]),

@@ -32,8 +32,11 @@ fn a_configuration_error_names_key_line_and_what_is_meant() {
     assert_mentions(&text, &["bad.toml:5", "latent"]);
     let text = refused(folder.path(), &format!("{VAE}latent = 0\n"), &[]);
     assert_mentions(&text, &["bad.toml:5", "model.latent", "0", "1 to 65536"]);
-    let text = refused(folder.path(), VAE, &["--set", "model.dropout=1.5"]);
-    assert_mentions(&text, &["--set model.dropout=1.5", "1.5", "from 0 up to"]);
+    let text = refused(folder.path(), VAE, &["--set", "model.encoder={kind='mlp',dropout=1.5}"]);
+    assert_mentions(
+        &text,
+        &["--set model.encoder={kind='mlp',dropout=1.5}: `model.encoder.dropout` is 1.5", "from 0 up to"],
+    );
     let text = refused(folder.path(), &format!("{VAE}[training]\nepochs = 0\n"), &[]);
     assert_mentions(&text, &["bad.toml:6", "epochs", "0", "at least 1"]);
     let text = refused(folder.path(), VAE, &["--set", "training.epoch=5"]);
@@ -125,7 +128,7 @@ fn what_is_no_run_folder_says_so() {
 fn a_model_beyond_memory_is_refused_before_it_is_made() {
     let folder = tempfile::tempdir().unwrap();
     for (config, set) in [
-        ("vae.toml", "model.hidden=[65536,65536]"),
+        ("vae.toml", "model.encoder.hidden=[65536,65536]"),
         ("conditional.toml", "model.hidden=[65536,65536]"),
         ("arm.toml", "model.channels=16384"),
         ("pixelcnn.toml", "model.channels=16384"),

@@ -10,7 +10,17 @@ use std::process::Stdio;
 
 /// Small and quick variants of the configurations of the digits.
 const QUICK: [(&str, &[&str]); 4] = [
-    ("vae.toml", &["--set", "model.hidden=[32]", "--set", "evaluation.importance_samples=5"]),
+    (
+        "vae.toml",
+        &[
+            "--set",
+            "model.encoder.hidden=[32]",
+            "--set",
+            "model.decoder.hidden=[32]",
+            "--set",
+            "evaluation.importance_samples=5",
+        ],
+    ),
     ("arm.toml", &["--set", "model.channels=8", "--set", "model.layers=2"]),
     ("pixelcnn.toml", &["--set", "model.channels=8", "--set", "model.layers=2"]),
     ("conditional.toml", &["--set", "model.hidden=[32]"]),
@@ -176,8 +186,16 @@ fn a_model_given_the_label_is_also_scored_without_it() {
     }
     // Not asked for, of a bound, and where the label is the target.
     let off = [&small[..], &["--set", "evaluation.label_mixture=false"]].concat();
-    let vae =
-        ["--set", "data.condition=label", "--set", "model.hidden=[8]", "--set", "evaluation.importance_samples=0"];
+    let vae = [
+        "--set",
+        "data.condition=label",
+        "--set",
+        "model.encoder.hidden=[8]",
+        "--set",
+        "model.decoder.hidden=[8]",
+        "--set",
+        "evaluation.importance_samples=0",
+    ];
     for (config, extra) in
         [("arm.toml", &off[..]), ("vae.toml", &vae), ("conditional.toml", &["--set", "model.hidden=[8]"])]
     {

@@ -8,8 +8,18 @@ use common::{json, measured, run, run_ok};
 use std::path::Path;
 
 fn train(folder: &Path, out: &str, extra: &[&str]) -> String {
-    let mut args =
-        vec!["--config", "vae.toml", "--out", out, "--set", "training.epochs=1", "--set", "model.hidden=[32]"];
+    let mut args = vec![
+        "--config",
+        "vae.toml",
+        "--out",
+        out,
+        "--set",
+        "training.epochs=1",
+        "--set",
+        "model.encoder.hidden=[32]",
+        "--set",
+        "model.decoder.hidden=[32]",
+    ];
     args.extend(extra);
     run_ok(folder, &args)
 }
@@ -146,7 +156,7 @@ fn floats_from_0_to_1_become_levels_as_the_messages_say() {
     bytes.extend((0..960u32).flat_map(|i| ((i * i % 256) as f32 / 255.0).to_le_bytes()));
     std::fs::write(folder.path().join("x.npy"), bytes).unwrap();
     let config = "[data]\nsource = \"npy\"\ntrain = \"x.npy\"\ntest = \"x.npy\"\n[model]\nkind = \"vae\"\nlatent = 2\n\
-                  hidden = [8]\nlikelihood = \"bernoulli\"\n[training]\nepochs = 1\n";
+                  encoder = { kind = \"mlp\", hidden = [8] }\nlikelihood = \"bernoulli\"\n[training]\nepochs = 1\n";
     std::fs::write(folder.path().join("x.toml"), config).unwrap();
     let args = |keys: &[&'static str]| {
         let sets = keys.iter().flat_map(|key| ["--set", key]);
@@ -183,7 +193,7 @@ fn a_model_that_is_told_of_variations_is_scored_and_drawn_as_if_nothing_was_vari
     std::fs::write(folder.path().join("images.npy"), npy("(60, 4, 4)", &images)).unwrap();
     let config = "[data]\nsource = \"npy\"\ntrain = \"images.npy\"\ntest = \"images.npy\"\nlevels = 4\n\
                   augment = { shift = 1, orientation = \"dihedral\", condition = true }\n\
-                  [model]\nkind = \"vae\"\nhidden = [16]\n[training]\nepochs = 2\n";
+                  [model]\nkind = \"vae\"\nencoder = { kind = \"mlp\", hidden = [16] }\n[training]\nepochs = 2\n";
     std::fs::write(folder.path().join("told.toml"), config).unwrap();
     let table = run_ok(folder.path(), &["--config", "told.toml", "--out", "run", "--quiet"]);
     assert!(table.contains("transform: training images shifted by up to 1 pixel and turned"), "{table}");

@@ -178,7 +178,8 @@ fn the_members_share_their_data_whatever_their_seeds() {
 #[test]
 fn a_mixture_of_bounds_is_called_one() {
     let folder = tempfile::tempdir().unwrap();
-    let small = ["--set", "model.hidden=[16]", "--set", "evaluation.importance_samples=3"];
+    let small = ["--set", "model.encoder.hidden=[16]", "--set", "model.decoder.hidden=[16]", "--set"];
+    let small = [&small[..], &["evaluation.importance_samples=3"]].concat();
     run_ok(folder.path(), &args("vae.toml", "run", &[&TWO[..], &small].concat()));
     let result = json(&folder.path().join("run/result.json"));
     let test = measured(&result, "likelihood", "test");

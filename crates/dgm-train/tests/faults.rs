@@ -69,7 +69,18 @@ fn damage_at_random_places_is_always_found() {
 fn a_checkpoint_of_another_model_or_version_is_named_and_refused() {
     let folder = tempfile::tempdir().unwrap();
     let checkpoints = trained(folder.path());
-    let other = ["--config", "vae.toml", "--quiet", "--set", "model.hidden=[16]", "--out", "vae", "--set"];
+    let other = [
+        "--config",
+        "vae.toml",
+        "--quiet",
+        "--set",
+        "model.encoder.hidden=[16]",
+        "--set",
+        "model.decoder.hidden=[16]",
+        "--out",
+        "vae",
+        "--set",
+    ];
     let other = [&other[..], &["training.epochs=1", "--set", "evaluation.importance_samples=0"]].concat();
     run_ok(folder.path(), &other);
     let foreign = Checkpoints::new(folder.path().join("vae/checkpoint"));

@@ -472,7 +472,9 @@ fn mnist_is_fetched_and_trained_on() {
         "--set",
         "data.test_limit=100",
         "--set",
-        "model.hidden=[8]",
+        "model.encoder.hidden=[8]",
+        "--set",
+        "model.decoder.hidden=[8]",
     ];
     let output = run(&train);
     assert_eq!(output.status.code(), Some(2));

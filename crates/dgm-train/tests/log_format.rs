@@ -8,7 +8,7 @@ use common::{json, metrics, run};
 use serde_json::Value;
 use std::path::Path;
 
-const QUICK: [&str; 9] = [
+const QUICK: [&str; 11] = [
     "--config",
     "vae.toml",
     "--out",
@@ -16,7 +16,9 @@ const QUICK: [&str; 9] = [
     "--set",
     "training.epochs=2",
     "--set",
-    "model.hidden=[16]",
+    "model.encoder.hidden=[16]",
+    "--set",
+    "model.decoder.hidden=[16]",
     "--set=evaluation.importance_samples=0",
 ];
 

@@ -10,11 +10,13 @@ use serde_json::Value;
 use std::path::Path;
 
 /// A small VAE of the digits.
-const VAE: [&str; 8] = [
+const VAE: [&str; 10] = [
     "--config",
     "vae.toml",
     "--set",
-    "model.hidden=[32]",
+    "model.encoder.hidden=[32]",
+    "--set",
+    "model.decoder.hidden=[32]",
     "--set",
     "training.epochs=3",
     "--set",

@@ -45,7 +45,17 @@ fn a_plateau_goes_on_where_it_was() {
     let folder = tempfile::tempdir().unwrap();
     // No validation counts as lower: the rate falls with every second one.
     let schedule = "optimizer.schedule={kind='plateau',factor=0.9,patience=2,threshold=1e9}";
-    let settings = ["--set", schedule, "--set", "model.hidden=[32]", "--set", "training.epochs=40", "--quiet"];
+    let settings = [
+        "--set",
+        schedule,
+        "--set",
+        "model.encoder.hidden=[32]",
+        "--set",
+        "model.decoder.hidden=[32]",
+        "--set",
+        "training.epochs=40",
+        "--quiet",
+    ];
     let args = |out: &'static str| [&["--config", "vae.toml", "--out", out][..], &settings[..]].concat();
     let run = |out: &str| folder.path().join(out);
     let rates = |out: &str| -> Vec<f64> {

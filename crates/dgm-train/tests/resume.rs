@@ -13,7 +13,17 @@ use std::time::{Duration, Instant};
 
 /// Small variants of the VAE, the autoregressive and the conditional model, with checkpoints in the middle of epochs.
 const MODELS: [(&str, &[&str]); 3] = [
-    ("vae.toml", &["--set", "model.hidden=[64]", "--set", "evaluation.importance_samples=0"]),
+    (
+        "vae.toml",
+        &[
+            "--set",
+            "model.encoder.hidden=[64]",
+            "--set",
+            "model.decoder.hidden=[64]",
+            "--set",
+            "evaluation.importance_samples=0",
+        ],
+    ),
     ("arm.toml", &["--set", "model.channels=16"]),
     ("conditional.toml", &["--set", "model.hidden=[64]"]),
 ];

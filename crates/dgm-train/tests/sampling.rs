@@ -17,8 +17,11 @@ use std::path::Path;
 
 /// The `[model]` tables of every architecture, small.
 const ARCHITECTURES: [(&str, &str); 4] = [
-    ("pixel_cnn", "channels = 12\nlayers = 3\nlikelihood = \"beta_binomial\"\ncomponents = 2"),
-    ("causal_conv", "channels = 16\nlayers = 3\nkernel = 9\nlikelihood = \"discretized_logistic\"\ncomponents = 2"),
+    ("pixel_cnn", "channels = 12\nlayers = 3\nlikelihood = {kind = \"beta_binomial\", components = 2}"),
+    (
+        "causal_conv",
+        "channels = 16\nlayers = 3\nkernel = 9\nlikelihood = {kind = \"discretized_logistic\", components = 2}",
+    ),
     ("transformer", "channels = 16\nlayers = 2\nheads = 2\nreach = 2"),
     ("transformer", "channels = 16\nlayers = 2\nheads = 2\nreach = 1\npositions = \"rotary\""),
 ];
@@ -136,7 +139,7 @@ fn an_image_is_completed_below_the_rows_that_are_given() {
 #[test]
 fn only_autoregressive_models_narrow_or_complete() {
     let folder = tempfile::tempdir().unwrap();
-    trained(folder.path(), "kind = \"vae\"\nlatent = 2\nhidden = [8]", "source = \"digits\"", "epochs = 1");
+    trained(folder.path(), "kind = \"vae\"\nlatent = 2", "source = \"digits\"", "epochs = 1");
     for args in [["--temperature", "0.5"], ["--top-k", "3"], ["--top-p", "0.9"]] {
         let line = run_fails(folder.path(), &[&["sample", "run"], &args[..]].concat(), 2);
         assert!(line.contains("cannot sample position by position"), "{line}");

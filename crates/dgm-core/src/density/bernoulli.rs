@@ -1,6 +1,6 @@
 //! Bernoulli: a coin, from its logit.
 
-use super::{Support, assert_one_shape};
+use super::{Support, assert_one_shape, distribution};
 use crate::ops;
 use crate::random::Stream;
 use crate::special::{log1p, sigmoid};
@@ -36,6 +36,20 @@ impl<const D: usize> Bernoulli<D> {
         sigmoid(self.logits.clone())
     }
 
+    /// Var\[x\] = σ(l)·σ(−l).
+    pub fn variance(&self) -> Tensor<D> {
+        self.mean() * sigmoid(self.logits.clone().neg())
+    }
+
+    /// 0 up to p = σ(−l), and 1 above.
+    ///
+    /// # Panics
+    /// If the shapes of the logits and `p` differ.
+    pub fn quantile(&self, p: Tensor<D>) -> Tensor<D> {
+        assert_one_shape("Bernoulli::quantile", ("logits", &self.logits), ("p", &p));
+        p.greater(sigmoid(self.logits.clone().neg())).float()
+    }
+
     /// H = softplus(l) − l·σ(l), in nats.
     ///
     /// By symmetry in l, computed from |l|: log1p(exp(−|l|)) + |l|·σ(−|l|), of which neither term cancels.
@@ -61,3 +75,5 @@ impl<const D: usize> Bernoulli<D> {
         uniform.lower(self.mean()).float()
     }
 }
+
+distribution!(Bernoulli<D> { variance, entropy, cdf(x), quantile(p) });

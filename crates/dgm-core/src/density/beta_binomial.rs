@@ -3,7 +3,7 @@
 //! Neighbouring levels share probability, which a softmax has to learn level by level. Over a finite support the
 //! normalising constants are finite sums of logarithms, so no log-gamma is needed.
 
-use super::{Categorical, Support, assert_one_shape};
+use super::{Categorical, Support, assert_one_shape, distribution};
 use crate::random::Stream;
 use crate::special::{log_sum_exp, sigmoid};
 use burn::tensor::activation::log_softmax;
@@ -109,6 +109,19 @@ impl BetaBinomialMixture {
         self.to_categorical().cdf(level_indices(x.clone())) + (x.clone() - x)
     }
 
+    /// Var\[x\] over the levels, `[n]`.
+    pub fn variance(&self) -> Tensor<1> {
+        self.to_categorical().variance()
+    }
+
+    /// The lowest level that P(X ≤ x) ≥ p holds for, `[n]`.
+    ///
+    /// # Panics
+    /// If `p` has not n numbers.
+    pub fn quantile(&self, p: Tensor<1>) -> Tensor<1> {
+        self.to_categorical().quantile(p).float()
+    }
+
     /// One draw of each variable, `[n]`.
     pub fn sample(&self, noise: &mut Stream) -> Tensor<1> {
         self.to_categorical().sample(noise).float()
@@ -145,6 +158,8 @@ impl BetaBinomialMixture {
         TensorData::new(all, [self.levels])
     }
 }
+
+distribution!(BetaBinomialMixture { variance, entropy, cdf(x), quantile(p) });
 
 /// Levels as indices; NaN, of which ndarray makes no integer, as 0.
 fn level_indices(x: Tensor<1>) -> Tensor<1, Int> {

@@ -1,6 +1,6 @@
 //! Categorical: one of k classes, from k logits.
 
-use super::{Support, pick};
+use super::{Distribution, Support, pick};
 use crate::ops;
 use crate::random::Stream;
 use burn::tensor::activation::{log_softmax, softmax};
@@ -60,6 +60,25 @@ impl Categorical {
         (softmax(self.logits.clone(), 1) * values.unsqueeze()).sum_dim(1).squeeze_dim(1)
     }
 
+    /// Var\[x\] of the class as a number, `[n]`.
+    pub fn variance(&self) -> Tensor<1> {
+        let [_, classes] = self.logits.dims();
+        let values = Tensor::<1, Int>::arange(0..classes as i64, &self.logits.device()).float();
+        let apart = values.unsqueeze::<2>() - self.mean().unsqueeze_dim::<2>(1);
+        (softmax(self.logits.clone(), 1) * apart.square()).sum_dim(1).squeeze_dim(1)
+    }
+
+    /// The lowest class that P(X ≤ class) ≥ p holds for, `[n]`.
+    ///
+    /// # Panics
+    /// If `p` has not n numbers.
+    pub fn quantile(&self, p: Tensor<1>) -> Tensor<1, Int> {
+        let ([rows, classes], [numbers]) = (self.logits.dims(), p.dims());
+        assert_eq!(rows, numbers, "Categorical::quantile: `logits` has shape [{rows}, {classes}] and `p` [{numbers}]");
+        let below = softmax(self.logits.clone(), 1).cumsum(1).lower(p.unsqueeze_dim::<2>(1).expand([rows, classes]));
+        below.int().sum_dim(1).clamp_max(classes as i64 - 1).squeeze_dim(1)
+    }
+
     /// P(X ≤ class) of ordered classes, `[n]`: the sum of their probabilities from 0 on, 0 for a negative class.
     ///
     /// # Panics
@@ -80,5 +99,40 @@ impl Categorical {
         let last = cumulative.clone().slice([0..rows, classes - 1..classes]);
         let passed = cumulative.lower_equal(uniform * last).int().sum_dim(1);
         passed.clamp_max(classes as i64 - 1).squeeze_dim(1)
+    }
+}
+
+/// The classes as whole floats.
+impl Distribution<1> for Categorical {
+    fn support(&self) -> Support {
+        self.support()
+    }
+
+    fn log_prob(&self, x: Tensor<1>) -> Tensor<1> {
+        self.log_prob(x.int())
+    }
+
+    fn sample(&self, rng: &mut Stream) -> Tensor<1> {
+        self.sample(rng).float()
+    }
+
+    fn mean(&self) -> Tensor<1> {
+        self.mean()
+    }
+
+    fn variance(&self) -> Option<Tensor<1>> {
+        Some(self.variance())
+    }
+
+    fn entropy(&self) -> Option<Tensor<1>> {
+        Some(self.entropy())
+    }
+
+    fn cdf(&self, x: Tensor<1>) -> Option<Tensor<1>> {
+        Some(self.cdf(x.int()))
+    }
+
+    fn quantile(&self, p: Tensor<1>) -> Option<Tensor<1>> {
+        Some(self.quantile(p).float())
     }
 }

@@ -1,6 +1,6 @@
 //! Continuous Bernoulli on [0, 1]: the density that a Bernoulli's cross-entropy belongs to when pixels are grey.
 
-use super::{Support, assert_one_shape};
+use super::{Support, assert_one_shape, distribution};
 use crate::random::Stream;
 use crate::special::{attach_gradient, log1p, one_minus_exp_neg, polynomial};
 use burn::tensor::{Bool, Tensor};
@@ -93,10 +93,18 @@ impl<const D: usize> ContinuousBernoulli<D> {
         attach_gradient(value, [(&x, &|| self.log_prob(fixed.clone()).exp())])
     }
 
-    /// x = log(1 + u (exp(l) − 1)) / l, the inverse of the cdf at a uniform u: differentiable in the logits.
+    /// The quantile at a uniform number: differentiable in the logits.
     pub fn sample(&self, noise: &mut Stream) -> Tensor<D> {
+        self.quantile(noise.uniform_tensor(self.logits.dims(), &self.logits.device()))
+    }
+
+    /// x = log(1 + u (exp(l) − 1)) / l, the inverse of the cdf at u: differentiable in the logits.
+    ///
+    /// # Panics
+    /// If the shapes of the logits and `u` differ.
+    pub fn quantile(&self, u: Tensor<D>) -> Tensor<D> {
         const SMALL: f64 = 0.05;
-        let u = noise.uniform_tensor(self.logits.dims(), &self.logits.device());
+        assert_one_shape("ContinuousBernoulli::quantile", ("logits", &self.logits), ("u", &u));
         let near = self.logits.clone().abs().lower_elem(SMALL);
         // log E exp(l·B) / l of a coin B with probability u: the coefficients are its cumulants.
         let l = self.logits.clone().clamp(-SMALL, SMALL);
@@ -143,6 +151,8 @@ impl<const D: usize> ContinuousBernoulli<D> {
         (a.recip() - odds).mask_where(near, close)
     }
 }
+
+distribution!(ContinuousBernoulli<D> { variance, entropy, cdf(x), quantile(p) });
 
 /// log(a / (1 − exp(−a))) for a ≥ [`NEAR`]: the log-density at the favoured edge.
 fn log_norm_far<const D: usize>(a: Tensor<D>) -> Tensor<D> {

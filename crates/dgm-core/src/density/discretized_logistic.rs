@@ -1,6 +1,6 @@
 //! Logistic densities over the levels of a pixel: ordinal values 0 ..= K − 1, from a mean and a scale.
 
-use super::{DiscretizedLogisticMixture, Support, assert_one_shape};
+use super::{DiscretizedLogisticMixture, Support, assert_one_shape, distribution};
 use crate::random::Stream;
 use crate::special::{log1p, sigmoid};
 use burn::tensor::Tensor;
@@ -52,6 +52,36 @@ impl<const D: usize> DiscretizedLogistic<D> {
         DiscretizedLogisticMixture::new(mean.clone().detach().zeros_like(), mean, log_scale, self.levels)
     }
 
+    /// `of` each variable as a mixture of one component.
+    fn each(&self, of: impl Fn(DiscretizedLogisticMixture) -> Tensor<1>) -> Tensor<D> {
+        of(self.to_mixture()).reshape(self.mean.dims())
+    }
+
+    /// E\[x\] over the levels.
+    pub fn mean(&self) -> Tensor<D> {
+        self.each(|mixture| mixture.mean())
+    }
+
+    /// Var\[x\] over the levels.
+    pub fn variance(&self) -> Tensor<D> {
+        self.each(|mixture| mixture.variance())
+    }
+
+    /// H = −Σₓ P(x) log P(x) over the levels, in nats.
+    pub fn entropy(&self) -> Tensor<D> {
+        self.each(|mixture| mixture.entropy())
+    }
+
+    /// The lowest level that P(X ≤ x) ≥ p holds for.
+    ///
+    /// # Panics
+    /// If the shapes of the mean and `p` differ.
+    pub fn quantile(&self, p: Tensor<D>) -> Tensor<D> {
+        assert_one_shape("DiscretizedLogistic::quantile", ("mean", &self.mean), ("p", &p));
+        let numbers = p.shape().num_elements();
+        self.each(|mixture| mixture.quantile(p.clone().reshape([numbers])))
+    }
+
     /// P(X ≤ x) = σ((v + h − μ)/s), 0 below the first level and 1 from the last.
     ///
     /// # Panics
@@ -66,6 +96,8 @@ impl<const D: usize> DiscretizedLogistic<D> {
         sample(self.mean.clone(), self.log_scale.clone(), self.levels, noise)
     }
 }
+
+distribution!(DiscretizedLogistic<D> { variance, entropy, cdf(x), quantile(p) });
 
 /// σ((v + h − μ)/s) below the last level.
 pub(super) fn cdf<const D: usize>(mean: &Tensor<D>, log_scale: &Tensor<D>, x: Tensor<D>, levels: usize) -> Tensor<D> {

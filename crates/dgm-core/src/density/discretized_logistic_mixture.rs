@@ -1,6 +1,6 @@
 //! Mixtures of discretised logistics: ordinal levels with several likely values.
 
-use super::{Categorical, Support, assert_one_shape, discretized_logistic, pick};
+use super::{Categorical, Support, assert_one_shape, discretized_logistic, distribution, pick};
 use crate::ops;
 use crate::random::Stream;
 use burn::tensor::Tensor;
@@ -68,6 +68,19 @@ impl DiscretizedLogisticMixture {
         self.to_categorical().entropy()
     }
 
+    /// Var\[x\] over the levels, `[n]`.
+    pub fn variance(&self) -> Tensor<1> {
+        self.to_categorical().variance()
+    }
+
+    /// The lowest level that P(X ≤ x) ≥ p holds for, `[n]`.
+    ///
+    /// # Panics
+    /// If `p` has not n numbers.
+    pub fn quantile(&self, p: Tensor<1>) -> Tensor<1> {
+        self.to_categorical().quantile(p).float()
+    }
+
     /// One draw of each variable, `[n]`.
     pub fn sample(&self, noise: &mut Stream) -> Tensor<1> {
         let component = Categorical::from_logits(self.weight_logits.clone()).sample(noise);
@@ -95,3 +108,5 @@ impl DiscretizedLogisticMixture {
         [self.weight_logits.clone(), self.mean.clone(), self.log_scale.clone()]
     }
 }
+
+distribution!(DiscretizedLogisticMixture { variance, entropy, cdf(x), quantile(p) });

@@ -1,6 +1,6 @@
 //! Laplace, from its mean and the logarithm of its scale.
 
-use super::{Support, assert_one_shape};
+use super::{Support, assert_one_shape, distribution};
 use crate::random::Stream;
 use crate::special::{attach_gradient, log1p};
 use burn::tensor::Tensor;
@@ -51,6 +51,11 @@ impl<const D: usize> Laplace<D> {
         self.log_scale.clone()
     }
 
+    /// Var\[x\] = 2b².
+    pub fn variance(&self) -> Tensor<D> {
+        self.log_scale.clone().mul_scalar(2.0).exp().mul_scalar(2.0)
+    }
+
     /// H = 1 + log 2b, in nats.
     pub fn entropy(&self) -> Tensor<D> {
         self.log_scale.clone().add_scalar(1.0 + std::f64::consts::LN_2)
@@ -66,6 +71,17 @@ impl<const D: usize> Laplace<D> {
         let tail = fixed.clone().abs().neg().exp().mul_scalar(0.5);
         let value = tail.clone().mask_where(fixed.greater_elem(0.0), tail.clone().neg().add_scalar(1.0));
         attach_gradient(value, [(&z, &|| tail.clone())])
+    }
+
+    /// μ + b log 2p up to p = ½, and μ − b log 2(1 − p) above.
+    ///
+    /// # Panics
+    /// If the shapes of the mean and `p` differ.
+    pub fn quantile(&self, p: Tensor<D>) -> Tensor<D> {
+        let rest = p.clone().neg().add_scalar(1.0);
+        let upper = p.clone().greater_elem(0.5);
+        let tail = p.mask_where(upper.clone(), rest).mul_scalar(2.0).log();
+        self.transform(tail.clone().mask_where(upper, tail.neg()))
     }
 
     /// μ + b·ε with ε a standard Laplace number: differentiable in both parameters.
@@ -86,3 +102,5 @@ impl<const D: usize> Laplace<D> {
         self.mean.clone() + self.log_scale.clone().exp() * epsilon
     }
 }
+
+distribution!(Laplace<D> { variance, entropy, cdf(x), quantile(p) });

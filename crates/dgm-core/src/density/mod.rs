@@ -11,17 +11,24 @@
 //!
 //! Logarithms of scales, rates and counts are tested to ±30; beyond ±88 their exponentials leave f32, and NaN may come back.
 //!
-//! `sample` draws from a named [`Stream`], differentiably where it says so; `cdf` and `entropy` are there where
-//! they have closed forms. `log_prob` trusts its targets: [`Support::check`] is what looks at them.
+//! `sample` takes random numbers from a named [`Stream`], differentiably where it says so; `variance`, `entropy`, `cdf` and `quantile` are
+//! there where they have closed forms. [`Distribution`] is what they have in common; [`MeanOf`] and [`Affine`] are made of any of them. `log_prob`
+//! trusts its targets: [`Support::check`] is what looks at them.
+//!
+//! A density is one file with one line `distribution!(…)` and its name below. [`AdaptiveCategorical`] is none: its `log_prob` reads the
+//! classes on the host and can fail.
 
 mod adaptive_categorical;
+mod affine;
 mod bernoulli;
 mod beta_binomial;
 mod categorical;
 mod continuous_bernoulli;
 mod discretized_logistic;
 mod discretized_logistic_mixture;
+mod distribution;
 mod laplace;
+mod mean_of;
 mod negative_binomial;
 mod normal;
 mod normal_mixture;
@@ -32,15 +39,19 @@ mod support;
 use crate::random::Stream;
 use crate::shape::assert_one_shape;
 use burn::tensor::{Int, Tensor, TensorData};
+use distribution::distribution;
 
 pub use adaptive_categorical::{AdaptiveCategorical, AdaptiveTail};
+pub use affine::Affine;
 pub use bernoulli::Bernoulli;
 pub use beta_binomial::BetaBinomialMixture;
 pub use categorical::Categorical;
 pub use continuous_bernoulli::ContinuousBernoulli;
 pub use discretized_logistic::DiscretizedLogistic;
 pub use discretized_logistic_mixture::DiscretizedLogisticMixture;
+pub use distribution::Distribution;
 pub use laplace::Laplace;
+pub use mean_of::MeanOf;
 pub use negative_binomial::NegativeBinomial;
 pub use normal::Normal;
 pub use normal_mixture::NormalMixture;

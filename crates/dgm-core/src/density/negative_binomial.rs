@@ -1,6 +1,6 @@
 //! Negative binomial: counts whose variance exceeds their mean, from the logarithms of mean and shape.
 
-use super::{Support, assert_one_shape, draw_on_host};
+use super::{Support, assert_one_shape, distribution, draw_on_host};
 use crate::random::Stream;
 use crate::special::{
     attach_gradient, digamma_minus_log, half_deviance, log_factorial_remainder, log1p, polynomial, stirling_remainder,
@@ -91,6 +91,8 @@ impl<const D: usize> NegativeBinomial<D> {
         })
     }
 }
+
+distribution!(NegativeBinomial<D> { variance });
 
 impl<const D: usize> Parts<D> {
     /// log(1 + t) − t ≤ 0.

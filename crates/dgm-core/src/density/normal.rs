@@ -1,8 +1,8 @@
 //! Normal with a diagonal covariance, from its mean and log-variance.
 
-use super::{Support, assert_one_shape};
+use super::{Support, assert_one_shape, distribution};
 use crate::random::Stream;
-use crate::special::normal_cdf;
+use crate::special::{normal_cdf, normal_quantile};
 use burn::tensor::Tensor;
 
 /// log 2π.
@@ -55,6 +55,11 @@ impl<const D: usize> Normal<D> {
         self.log_var.clone()
     }
 
+    /// σ².
+    pub fn variance(&self) -> Tensor<D> {
+        self.log_var.clone().exp()
+    }
+
     /// The same density with its parameters held fixed: no gradient reaches them.
     pub fn detach(&self) -> Self {
         Self { mean: self.mean.clone().detach(), log_var: self.log_var.clone().detach() }
@@ -73,6 +78,14 @@ impl<const D: usize> Normal<D> {
         normal_cdf(self.standardised(x))
     }
 
+    /// μ + σ·Φ⁻¹(p).
+    ///
+    /// # Panics
+    /// If the shapes of the mean and `p` differ.
+    pub fn quantile(&self, p: Tensor<D>) -> Tensor<D> {
+        self.transform(normal_quantile(p))
+    }
+
     /// μ + σ·ε with ε ~ N(0, 1): differentiable in both parameters (Kingma and Welling 2014, section 2.4).
     pub fn sample(&self, noise: &mut Stream) -> Tensor<D> {
         self.transform(noise.normal_tensor(self.mean.dims(), &self.mean.device()))
@@ -87,3 +100,5 @@ impl<const D: usize> Normal<D> {
         self.mean.clone() + self.log_var.clone().mul_scalar(0.5).exp() * epsilon
     }
 }
+
+distribution!(Normal<D> { variance, entropy, cdf(x), quantile(p) });

@@ -1,6 +1,6 @@
 //! Mixtures of normals: real numbers with several likely values.
 
-use super::{Categorical, Normal, Support, assert_one_shape, pick};
+use super::{Categorical, Normal, Support, assert_one_shape, distribution, pick};
 use crate::random::Stream;
 use crate::special::log_sum_exp;
 use burn::tensor::Tensor;
@@ -81,3 +81,5 @@ impl NormalMixture {
         [self.weight_logits.clone(), self.components.mean(), self.components.log_var()]
     }
 }
+
+distribution!(NormalMixture { variance, cdf(x) });

@@ -1,6 +1,6 @@
 //! Poisson: counts, from the logarithm of their rate.
 
-use super::{Support, assert_one_shape, draw_on_host};
+use super::{Support, assert_one_shape, distribution, draw_on_host};
 use crate::random::Stream;
 use crate::special::{attach_gradient, half_deviance, log_factorial_remainder};
 use burn::tensor::Tensor;
@@ -39,9 +39,14 @@ impl<const D: usize> Poisson<D> {
         attach_gradient(value, [(&self.log_rate, &|| x.clone() - rate.clone())])
     }
 
-    /// E\[x\] = λ, which is also the variance.
+    /// E\[x\] = λ.
     pub fn mean(&self) -> Tensor<D> {
         self.log_rate.clone().exp()
+    }
+
+    /// Var\[x\] = λ.
+    pub fn variance(&self) -> Tensor<D> {
+        self.mean()
     }
 
     /// One draw of each count, on the host; 0 where the rate underflows, NaN where it is none or above 1.8e19.
@@ -56,3 +61,5 @@ impl<const D: usize> Poisson<D> {
         })
     }
 }
+
+distribution!(Poisson<D> { variance });

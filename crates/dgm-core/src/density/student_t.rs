@@ -1,6 +1,6 @@
 //! Student's t with a location and a scale: regression that outliers do not bend.
 
-use super::{Support, assert_one_shape, draw_on_host};
+use super::{Support, assert_one_shape, distribution, draw_on_host};
 use crate::random::Stream;
 use crate::special::{LN_SQRT_2PI, digamma_half_step, log_gamma_half_step, log1p};
 use burn::tensor::Tensor;
@@ -69,6 +69,14 @@ impl<const D: usize> StudentT<D> {
         self.mean.clone()
     }
 
+    /// Var\[x\] = s² ν/(ν − 2) for ν > 2, and ∞ up to there.
+    pub fn variance(&self) -> Tensor<D> {
+        let dof = self.log_dof.clone().exp();
+        let square = self.log_scale.clone().mul_scalar(2.0).exp();
+        let none = dof.clone().lower_equal_elem(2.0);
+        (square * dof.clone() / dof.sub_scalar(2.0)).mask_fill(none, f64::INFINITY)
+    }
+
     /// H = log s − log p₀ + (ν+1)/2 · (ψ((ν+1)/2) − ψ(ν/2)), in nats, with p₀ the density at the centre for s = 1.
     pub fn entropy(&self) -> Tensor<D> {
         let half = self.half_dof();
@@ -84,3 +92,5 @@ impl<const D: usize> StudentT<D> {
         self.mean.clone() + self.log_scale.clone().exp() * epsilon
     }
 }
+
+distribution!(StudentT<D> { variance, entropy });

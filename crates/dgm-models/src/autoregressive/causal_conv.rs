@@ -7,7 +7,7 @@ use super::{Arm, ArmBuilder, InputKind, Mode, Network, Pixels};
 use crate::data::DataSpec;
 use crate::error::ModelError;
 use crate::layers::{PointConv, TapConv, linear, zeros};
-use crate::likelihood::LikelihoodKind;
+use crate::likelihood::LikelihoodConfig;
 use crate::ops::{Tap, gate};
 use burn::module::{Module, Param};
 use burn::nn::Linear;
@@ -35,9 +35,7 @@ pub struct CausalConvConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inputs: Option<InputKind>,
     /// What the outputs mean.
-    pub likelihood: LikelihoodKind,
-    /// Components of a mixture likelihood.
-    pub components: usize,
+    pub likelihood: LikelihoodConfig,
 }
 
 impl Default for CausalConvConfig {
@@ -50,8 +48,7 @@ impl Default for CausalConvConfig {
             dilation_cycle: 8,
             dropout: 0.0,
             inputs: None,
-            likelihood: LikelihoodKind::Categorical,
-            components: 1,
+            likelihood: LikelihoodConfig::CATEGORICAL,
         }
     }
 }
@@ -71,7 +68,7 @@ impl CausalConvConfig {
         ModelError::check((1..=16).contains(&self.dilation_base), "dilation_base", self.dilation_base, "1 to 16")?;
         ModelError::check((1..=256).contains(&self.dilation_cycle), "dilation_cycle", self.dilation_cycle, "1 to 256")?;
         ModelError::check_dropout("dropout", self.dropout)?;
-        let shared = ArmBuilder::new(self.inputs, self.likelihood, self.components, spec)?;
+        let shared = ArmBuilder::new(self.inputs, &self.likelihood, spec)?;
 
         let [_, rows, columns] = spec.shape;
         let (channels, length) = (self.channels, rows * columns);

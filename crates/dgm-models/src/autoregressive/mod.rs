@@ -15,7 +15,7 @@ pub mod transformer;
 use crate::data::{Batch, DataSpec};
 use crate::error::ModelError;
 use crate::layers::condition_of;
-use crate::likelihood::{Likelihood, LikelihoodKind};
+use crate::likelihood::{Likelihood, LikelihoodConfig};
 use crate::training::{TrainLikelihood, Training};
 use crate::traits::{Autoregressive, Density, Estimator, Generate, Model, Steps};
 use burn::module::Module;
@@ -80,14 +80,9 @@ impl ArmBuilder {
     ///
     /// # Errors
     /// Inputs or a likelihood that do not fit the data, or a description of them that makes no sense.
-    pub fn new(
-        inputs: Option<InputKind>,
-        likelihood: LikelihoodKind,
-        components: usize,
-        spec: &DataSpec,
-    ) -> Result<Self, ModelError> {
+    pub fn new(inputs: Option<InputKind>, likelihood: &LikelihoodConfig, spec: &DataSpec) -> Result<Self, ModelError> {
         spec.checked()?;
-        let likelihood = likelihood.build(components, spec)?;
+        let likelihood = likelihood.build(spec)?;
         let inputs = Inputs::new(inputs, likelihood.is_nominal(), spec)?;
         Ok(Self { inputs, likelihood, spec: spec.clone() })
     }

@@ -8,7 +8,7 @@ use super::{Arm, ArmBuilder, InputKind, Mode, Network, Pixels};
 use crate::data::DataSpec;
 use crate::error::ModelError;
 use crate::layers::{PointConv, TapConv, linear, zeros};
-use crate::likelihood::LikelihoodKind;
+use crate::likelihood::LikelihoodConfig;
 use crate::ops::{Tap, gate};
 use burn::module::{Module, Param};
 use burn::nn::Linear;
@@ -30,21 +30,12 @@ pub struct PixelCnnConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inputs: Option<InputKind>,
     /// What the outputs mean.
-    pub likelihood: LikelihoodKind,
-    /// Components of a mixture likelihood.
-    pub components: usize,
+    pub likelihood: LikelihoodConfig,
 }
 
 impl Default for PixelCnnConfig {
     fn default() -> Self {
-        Self {
-            channels: 40,
-            layers: 6,
-            dropout: 0.0,
-            inputs: None,
-            likelihood: LikelihoodKind::Categorical,
-            components: 1,
-        }
+        Self { channels: 40, layers: 6, dropout: 0.0, inputs: None, likelihood: LikelihoodConfig::CATEGORICAL }
     }
 }
 
@@ -72,7 +63,7 @@ impl PixelCnnConfig {
         ModelError::check((1..=16_384).contains(&self.channels), "channels", self.channels, "1 to 16384")?;
         ModelError::check((1..=256).contains(&self.layers), "layers", self.layers, "1 to 256")?;
         ModelError::check_dropout("dropout", self.dropout)?;
-        let shared = ArmBuilder::new(self.inputs, self.likelihood, self.components, spec)?;
+        let shared = ArmBuilder::new(self.inputs, &self.likelihood, spec)?;
 
         let [_, rows, columns] = spec.shape;
         let (channels, features) = (self.channels, shared.features());

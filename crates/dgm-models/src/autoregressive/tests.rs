@@ -9,13 +9,15 @@ use super::*;
 use crate::data::{ConditionSpec, Scale, Values};
 use crate::objective::{ObjectiveKind, Step};
 use crate::registry::{AnyModel, ModelConfig};
+use crate::testing::likelihood_of;
 use crate::testing::rounding::{assert_drawn, largest, rounding, tolerance};
 use burn::tensor::TensorData;
 use dgm_core::random::Seed;
 use std::ops::ControlFlow;
 
 /// Every architecture, small, in each of its ways to know a place.
-fn architectures(inputs: Option<InputKind>, likelihood: LikelihoodKind, components: usize) -> Vec<ModelConfig> {
+fn architectures(inputs: Option<InputKind>, likelihood: &str, components: usize) -> Vec<ModelConfig> {
+    let likelihood = likelihood_of(likelihood, components);
     let conv = CausalConvConfig {
         channels: 8,
         layers: 3,
@@ -23,21 +25,12 @@ fn architectures(inputs: Option<InputKind>, likelihood: LikelihoodKind, componen
         dilation_base: 2,
         dilation_cycle: 2,
         inputs,
-        likelihood,
-        components,
+        likelihood: likelihood.clone(),
         ..Default::default()
     };
-    let cnn = PixelCnnConfig { channels: 8, layers: 3, inputs, likelihood, components, ..Default::default() };
-    let learned = TransformerConfig {
-        channels: 8,
-        layers: 2,
-        heads: 2,
-        reach: 2,
-        inputs,
-        likelihood,
-        components,
-        ..Default::default()
-    };
+    let cnn = PixelCnnConfig { channels: 8, layers: 3, inputs, likelihood: likelihood.clone(), ..Default::default() };
+    let learned =
+        TransformerConfig { channels: 8, layers: 2, heads: 2, reach: 2, inputs, likelihood, ..Default::default() };
     let rotary = TransformerConfig { positions: Positions::Rotary, reach: 1, ..learned.clone() };
     vec![
         ModelConfig::CausalConv(conv),
@@ -124,8 +117,7 @@ fn assert_draws(model: &AnyModel, n: usize, condition: Option<&Tensor<2>>, choic
 }
 
 /// The likelihoods over some levels, with their components.
-const LIKELIHOODS: [(LikelihoodKind, usize); 3] =
-    [(LikelihoodKind::Categorical, 1), (LikelihoodKind::BetaBinomial, 2), (LikelihoodKind::DiscretizedLogistic, 3)];
+const LIKELIHOODS: [(&'static str, usize); 3] = [("categorical", 1), ("beta_binomial", 2), ("discretized_logistic", 3)];
 
 #[test]
 fn the_probabilities_of_all_targets_sum_to_one() {
@@ -157,7 +149,7 @@ fn the_probabilities_of_all_targets_sum_to_one() {
             }
         }
     }
-    for config in architectures(None, LikelihoodKind::Bernoulli, 1) {
+    for config in architectures(None, "bernoulli", 1) {
         check(&config, &spec([1, 2, 2], 2));
         check(&config, &spec([1, 3, 3], 2));
     }
@@ -167,7 +159,7 @@ fn the_probabilities_of_all_targets_sum_to_one() {
 fn the_gradient_of_a_conditional_is_zero_at_its_own_and_at_later_numbers_and_not_at_the_one_before() {
     let device = Device::flex().autodiff();
     for shape in [[1, 1, 12], [1, 3, 4], [2, 3, 3], [3, 3, 4]] {
-        for config in architectures(Some(InputKind::Ordinal), LikelihoodKind::Categorical, 1) {
+        for config in architectures(Some(InputKind::Ordinal), "categorical", 1) {
             let spec = spec(shape, 5);
             let model = built(&config, &spec, &Device::flex()).train();
             let model = arm(&model);
@@ -199,7 +191,7 @@ fn the_gradient_of_a_conditional_is_zero_at_its_own_and_at_later_numbers_and_not
 #[test]
 fn a_number_that_changes_leaves_all_conditionals_up_to_its_own_bit_for_bit() {
     for inputs in [InputKind::Thermometer, InputKind::OneHot] {
-        for config in architectures(Some(inputs), LikelihoodKind::BetaBinomial, 2) {
+        for config in architectures(Some(inputs), "beta_binomial", 2) {
             let spec = spec([2, 3, 4], 4);
             let model = built(&config, &spec, &Device::flex());
             let model = arm(&model);
@@ -264,9 +256,9 @@ fn symbols_without_an_order_enter_as_one_bit_each() {
     };
     let (text, image) = ([1, 1, 8], [1, 2, 4]);
     for (likelihood, shape, expected) in [
-        (LikelihoodKind::Categorical, text, InputKind::OneHot),
-        (LikelihoodKind::BetaBinomial, text, InputKind::Ordinal),
-        (LikelihoodKind::Categorical, image, InputKind::Ordinal),
+        ("categorical", text, InputKind::OneHot),
+        ("beta_binomial", text, InputKind::Ordinal),
+        ("categorical", image, InputKind::Ordinal),
     ] {
         assert_eq!(weights(None, likelihood, shape), weights(Some(expected), likelihood, shape), "{expected:?}");
     }
@@ -286,7 +278,7 @@ fn what_memory_cannot_hold_is_refused() {
 #[test]
 fn dropout_is_of_training_alone_and_its_rate_counts() {
     let rated = |rate: f64| {
-        architectures(None, LikelihoodKind::Categorical, 1).into_iter().map(move |config| match config {
+        architectures(None, "categorical", 1).into_iter().map(move |config| match config {
             ModelConfig::CausalConv(config) => ModelConfig::CausalConv(CausalConvConfig { dropout: rate, ..config }),
             ModelConfig::PixelCnn(config) => ModelConfig::PixelCnn(PixelCnnConfig { dropout: rate, ..config }),
             ModelConfig::Transformer(config) => ModelConfig::Transformer(TransformerConfig { dropout: rate, ..config }),
@@ -311,11 +303,11 @@ fn dropout_is_of_training_alone_and_its_rate_counts() {
 }
 
 /// Every likelihood over some levels with every way for them to enter, and how many levels there are.
-fn ways() -> impl Iterator<Item = (LikelihoodKind, usize, Option<InputKind>, usize)> {
+fn ways() -> impl Iterator<Item = (&'static str, usize, Option<InputKind>, usize)> {
     let inputs = [InputKind::Ordinal, InputKind::Thermometer, InputKind::OneHot].map(Some);
-    let entered = inputs.into_iter().map(|inputs| (LikelihoodKind::Categorical, 1, inputs, 5));
+    let entered = inputs.into_iter().map(|inputs| ("categorical", 1, inputs, 5));
     let likely = LIKELIHOODS.into_iter().map(|(likelihood, components)| (likelihood, components, None, 5));
-    entered.chain(likely).chain([(LikelihoodKind::Bernoulli, 1, None, 2)])
+    entered.chain(likely).chain([("bernoulli", 1, None, 2)])
 }
 
 #[test]
@@ -338,7 +330,7 @@ fn a_condition_of_numbers_is_seen() {
     let spec = DataSpec { condition: Some(condition), ..spec([1, 2, 3], 4) };
     let x = levels(3, 6, 4, &Device::flex());
     let numbers = Tensor::<2>::from_floats([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], &Device::flex());
-    for config in architectures(None, LikelihoodKind::Categorical, 1) {
+    for config in architectures(None, "categorical", 1) {
         let model = built(&config, &spec, &Device::flex());
         let all = host(arm(&model).parameters(x.clone(), Some(&numbers)));
         assert_stepwise(&model, &x, Some(&numbers), &format!("{config:?}"));
@@ -369,7 +361,7 @@ fn draws_are_those_of_the_naive_loop() {
 fn every_backend_goes_step_by_step_and_draws_what_the_naive_loop_draws() {
     let narrow = Choice { temperature: 0.8, top_k: Some(3), top_p: Some(0.9) };
     for device in crate::testing::devices() {
-        for config in architectures(None, LikelihoodKind::BetaBinomial, 2) {
+        for config in architectures(None, "beta_binomial", 2) {
             let spec = spec([2, 2, 2], 4);
             let model = built(&config, &spec, &device);
             for choice in [Choice::default(), narrow] {
@@ -384,7 +376,7 @@ fn every_backend_goes_step_by_step_and_draws_what_the_naive_loop_draws() {
 
 #[test]
 fn a_completion_keeps_what_is_given_and_is_told_as_it_comes() {
-    for config in architectures(None, LikelihoodKind::Categorical, 1) {
+    for config in architectures(None, "categorical", 1) {
         let spec = spec([2, 3, 4], 5);
         let model = built(&config, &spec, &Device::flex());
         let model = arm(&model);
@@ -418,7 +410,7 @@ fn real_numbers_are_scored_step_by_step_in_their_own_units() {
     let x = scale.standardize(&[0.5, -1.0, 2.5, 9.0, 4.0, -3.0]);
     let x = Tensor::<2>::from_data(TensorData::new(x, [1, 6]), &Device::flex());
     let spec = DataSpec { shape: [1, 2, 3], values: Values::Real(scale), condition: None };
-    for config in architectures(None, LikelihoodKind::Normal, 1) {
+    for config in architectures(None, "normal", 1) {
         let model = built(&config, &spec, &Device::flex());
         let what = format!("{config:?}");
         assert_stepwise(&model, &x, None, &what);

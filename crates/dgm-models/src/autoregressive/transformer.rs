@@ -7,7 +7,7 @@ use super::{Arm, ArmBuilder, InputKind, Mode, Network, Pixels};
 use crate::data::DataSpec;
 use crate::error::ModelError;
 use crate::layers::{PointConv, TapConv, linear, zeros};
-use crate::likelihood::LikelihoodKind;
+use crate::likelihood::LikelihoodConfig;
 use crate::ops::Tap;
 use burn::module::{Module, Param};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear};
@@ -40,9 +40,7 @@ pub struct TransformerConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inputs: Option<InputKind>,
     /// What the outputs mean.
-    pub likelihood: LikelihoodKind,
-    /// Components of a mixture likelihood.
-    pub components: usize,
+    pub likelihood: LikelihoodConfig,
 }
 
 /// How a token knows its place.
@@ -67,8 +65,7 @@ impl Default for TransformerConfig {
             positions: Positions::Learned,
             dropout: 0.0,
             inputs: None,
-            likelihood: LikelihoodKind::Categorical,
-            components: 1,
+            likelihood: LikelihoodConfig::CATEGORICAL,
         }
     }
 }
@@ -106,7 +103,7 @@ impl TransformerConfig {
                 rows * columns
             )));
         }
-        let shared = ArmBuilder::new(self.inputs, self.likelihood, self.components, spec)?;
+        let shared = ArmBuilder::new(self.inputs, &self.likelihood, spec)?;
 
         let before = strictly_before(reach, rows);
         let width = 4 * channels + 2 * expansion * channels + spec.condition_width();

@@ -54,7 +54,8 @@ fn cnn(spec: &DataSpec, count: u64) -> Vec<AnyModel> {
 }
 
 fn vae(spec: &DataSpec, count: u64) -> Vec<AnyModel> {
-    let config = serde_json::json!({ "kind": "vae", "latent": 2, "hidden": [8], "likelihood": "bernoulli" });
+    let small = serde_json::json!({ "kind": "mlp", "hidden": [8] });
+    let config = serde_json::json!({ "kind": "vae", "latent": 2, "encoder": small, "decoder": small, "likelihood": "bernoulli" });
     members(config, spec, count, 1.0)
 }
 

@@ -1,16 +1,13 @@
 //! A mixture of beta-binomials over ordinal levels: three outputs a component, weight logit, log α, log β.
 
-use super::Likelihood;
-use super::levels::{OfLevels, Table, of_components};
-use crate::data::{DataSpec, Values};
+use super::levels::{Table, likelihood, of_components};
+use super::{Components, Likelihood};
+use crate::data::DataSpec;
 use burn::tensor::Tensor;
-use dgm_core::density::{BetaBinomialMixture, Categorical};
+use dgm_core::density::{BetaBinomialMixture, Categorical, Distribution};
 
-pub(super) const MIXES: bool = true;
-
-pub(super) fn build(components: usize, spec: &DataSpec) -> Option<Likelihood> {
-    let Values::Levels(levels) = spec.values else { return None };
-    Some(Likelihood::new(OfLevels(BetaBinomial { levels, components })))
+pub(super) fn build(&Components { components }: &Components, spec: &DataSpec) -> Option<Likelihood> {
+    likelihood(spec, |levels| BetaBinomial { levels, components })
 }
 
 #[derive(Debug)]
@@ -20,7 +17,7 @@ struct BetaBinomial {
 }
 
 impl BetaBinomial {
-    fn density(&self, parameters: Tensor<2>) -> BetaBinomialMixture {
+    fn mixture(&self, parameters: Tensor<2>) -> BetaBinomialMixture {
         let [weights, log_alpha, log_beta] = of_components(parameters, self.components);
         BetaBinomialMixture::new(weights, log_alpha, log_beta, self.levels)
     }
@@ -32,10 +29,10 @@ impl Table for BetaBinomial {
     }
 
     fn categorical(&self, parameters: Tensor<2>) -> Categorical {
-        self.density(parameters).to_categorical()
+        self.mixture(parameters).to_categorical()
     }
 
-    fn log_prob(&self, parameters: Tensor<2>, x: Tensor<1>) -> Tensor<1> {
-        self.density(parameters).log_prob(x)
+    fn density(&self, parameters: Tensor<2>) -> Box<dyn Distribution<1>> {
+        Box::new(self.mixture(parameters))
     }
 }

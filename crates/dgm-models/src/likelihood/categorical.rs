@@ -1,21 +1,19 @@
 //! A softmax over the levels: one logit each.
 
 use super::Likelihood;
-use super::levels::{OfLevels, Table};
-use crate::data::{DataSpec, Values};
+use super::levels::{Table, likelihood};
+use crate::data::DataSpec;
+use crate::parts::Plain;
 use burn::tensor::Tensor;
 use dgm_core::density::Categorical as Density;
 
-pub(super) const MIXES: bool = false;
-
-pub(super) fn build(_: usize, spec: &DataSpec) -> Option<Likelihood> {
-    let Values::Levels(levels) = spec.values else { return None };
-    Some(Likelihood::new(OfLevels(Categorical { levels })))
+pub(super) fn build(_: &Plain, spec: &DataSpec) -> Option<Likelihood> {
+    likelihood(spec, |levels| Categorical { levels })
 }
 
 #[derive(Debug)]
-pub(super) struct Categorical {
-    pub(super) levels: usize,
+struct Categorical {
+    levels: usize,
 }
 
 impl Table for Categorical {

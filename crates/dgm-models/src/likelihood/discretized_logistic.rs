@@ -1,18 +1,14 @@
 //! A mixture of discretised logistics over ordinal levels: three outputs a component, weight logit, mean, log-scale.
 
-use super::Likelihood;
-use super::levels::{OfLevels, Table, of_components};
+use super::levels::{Table, likelihood, of_components};
 use super::real::row;
-use crate::data::{DataSpec, Values};
+use super::{Components, Likelihood};
+use crate::data::DataSpec;
 use burn::tensor::Tensor;
-use dgm_core::density::{Categorical, DiscretizedLogisticMixture};
-use dgm_core::random::Stream;
+use dgm_core::density::{Categorical, DiscretizedLogisticMixture, Distribution};
 
-pub(super) const MIXES: bool = true;
-
-pub(super) fn build(components: usize, spec: &DataSpec) -> Option<Likelihood> {
-    let Values::Levels(levels) = spec.values else { return None };
-    Some(Likelihood::new(OfLevels(DiscretizedLogistic { levels, components })))
+pub(super) fn build(&Components { components }: &Components, spec: &DataSpec) -> Option<Likelihood> {
+    likelihood(spec, |levels| DiscretizedLogistic { levels, components })
 }
 
 #[derive(Debug)]
@@ -24,7 +20,7 @@ struct DiscretizedLogistic {
 impl DiscretizedLogistic {
     /// Outputs of 0 are means spread evenly over the range, and narrow scales: components that all start alike would take long to
     /// part.
-    fn density(&self, parameters: Tensor<2>) -> DiscretizedLogisticMixture {
+    fn mixture(&self, parameters: Tensor<2>) -> DiscretizedLogisticMixture {
         let components = self.components;
         let [weights, mean, log_scale] = of_components(parameters, components);
         let centres: Vec<f32> = (0..components).map(|m| (2 * m + 1) as f32 / components as f32 - 1.0).collect();
@@ -40,14 +36,10 @@ impl Table for DiscretizedLogistic {
     }
 
     fn categorical(&self, parameters: Tensor<2>) -> Categorical {
-        self.density(parameters).to_categorical()
+        self.mixture(parameters).to_categorical()
     }
 
-    fn log_prob(&self, parameters: Tensor<2>, x: Tensor<1>) -> Tensor<1> {
-        self.density(parameters).log_prob(x)
-    }
-
-    fn sample(&self, parameters: Tensor<2>, rng: &mut Stream) -> Tensor<1> {
-        self.density(parameters).sample(rng)
+    fn density(&self, parameters: Tensor<2>) -> Box<dyn Distribution<1>> {
+        Box::new(self.mixture(parameters))
     }
 }

@@ -1,33 +1,26 @@
-//! Families over levels: each is a table of probabilities, and may know shorter ways to some of what the table says.
+//! Families over levels: each has a table of probabilities, and may know shorter ways to some of what the table says.
 
+use super::choice::Choice;
 use super::real::row;
-use super::{Choice, Family};
+use super::shaped::{Shaped, rows};
+use super::{Family, Likelihood};
+use crate::data::{DataSpec, Values};
 use burn::tensor::{Device, Int, Tensor};
-use dgm_core::density::Categorical;
-use dgm_core::random::Stream;
+use dgm_core::density::{Categorical, Distribution};
 use std::fmt::Debug;
 use std::ops::Range;
 
 /// A distribution over levels, from rows of parameters `[n, parameters]`.
 pub(super) trait Table: Debug + Send + Sync {
+    /// Outputs of a network for one number.
     fn parameters(&self) -> usize;
 
     /// The probabilities of all levels.
     fn categorical(&self, parameters: Tensor<2>) -> Categorical;
 
-    /// log p(x), `[n]`.
-    fn log_prob(&self, parameters: Tensor<2>, x: Tensor<1>) -> Tensor<1> {
-        self.categorical(parameters).log_prob(x.int())
-    }
-
-    /// A sample of each, `[n]`.
-    fn sample(&self, parameters: Tensor<2>, rng: &mut Stream) -> Tensor<1> {
-        self.categorical(parameters).sample(rng).float()
-    }
-
-    /// E\[x\], `[n]`.
-    fn mean(&self, parameters: Tensor<2>) -> Tensor<1> {
-        self.categorical(parameters).mean()
+    /// The same distribution, where it has shorter ways than by the table.
+    fn density(&self, parameters: Tensor<2>) -> Box<dyn Distribution<1>> {
+        Box::new(self.categorical(parameters))
     }
 
     fn is_nominal(&self) -> bool {
@@ -37,12 +30,12 @@ pub(super) trait Table: Debug + Send + Sync {
 
 /// A [`Table`] as a [`Family`].
 #[derive(Debug)]
-pub(super) struct OfLevels<T>(pub(super) T);
+struct OfLevels<T>(T);
 
-/// `[batch, event, parameters]` → `[batch × event, parameters]`
-pub(super) fn rows(parameters: Tensor<3>) -> Tensor<2> {
-    let [batch, event, outputs] = parameters.dims();
-    parameters.reshape([batch * event, outputs])
+/// The likelihood of a table for so many levels; `None`: the data are real numbers.
+pub(super) fn likelihood<T: Table + 'static>(spec: &DataSpec, table: impl FnOnce(usize) -> T) -> Option<Likelihood> {
+    let Values::Levels(levels) = spec.values else { return None };
+    Some(Likelihood::new(OfLevels(table(levels))))
 }
 
 impl<T: Table> Family for OfLevels<T> {
@@ -50,24 +43,12 @@ impl<T: Table> Family for OfLevels<T> {
         self.0.parameters()
     }
 
-    fn log_prob(&self, parameters: Tensor<3>, x: Tensor<2>, _: Range<usize>) -> Tensor<2> {
-        let [batch, event] = x.dims();
-        self.0.log_prob(rows(parameters), x.reshape([batch * event])).reshape([batch, event])
-    }
-
-    fn sample(&self, parameters: Tensor<3>, _: Range<usize>, choice: &Choice, rng: &mut Stream) -> Tensor<2> {
-        let [batch, event, _] = parameters.dims();
-        let parameters = rows(parameters);
-        let sampled = match *choice == Choice::default() {
-            true => self.0.sample(parameters, rng),
-            false => choice.narrowed(self.0.categorical(parameters).log_probs()).sample(rng).float(),
-        };
-        sampled.reshape([batch, event])
-    }
-
-    fn mean(&self, parameters: Tensor<3>) -> Tensor<2> {
-        let [batch, event, _] = parameters.dims();
-        self.0.mean(rows(parameters)).reshape([batch, event])
+    fn distribution(&self, parameters: Tensor<3>, _: Range<usize>, temperature: f64) -> Box<dyn Distribution<2>> {
+        if temperature == 1.0 {
+            return Shaped::boxed(parameters, |rows| self.0.density(rows));
+        }
+        let choice = Choice { temperature, ..Choice::default() };
+        Shaped::boxed(parameters, |rows| choice.narrowed(self.0.categorical(rows).log_probs()))
     }
 
     fn log_probs(&self, parameters: Tensor<3>) -> Option<Tensor<3>> {

@@ -1,14 +1,14 @@
-//! The mean of several densities: p(x) = (1/K) Σ_k p_k(x), dimension by dimension.
+//! The mean of several likelihoods: p(x) = (1/K) Σ_k p_k(x), dimension by dimension.
 
-use super::levels::rows;
-use super::{Choice, Family, Likelihood};
-use burn::tensor::{Tensor, TensorData};
-use dgm_core::density::Categorical;
+use super::choice::Choice;
+use super::shaped::Shaped;
+use super::{Family, Likelihood};
+use burn::tensor::Tensor;
+use dgm_core::density::{Distribution, MeanOf};
 use dgm_core::estimate;
-use dgm_core::random::Stream;
 use std::ops::Range;
 
-/// Densities, one at least, all of levels or all of real numbers.
+/// Likelihoods, one at least, all of levels or all of real numbers.
 #[derive(Debug)]
 pub(super) struct Mixture {
     pub(super) members: Vec<Likelihood>,
@@ -34,31 +34,25 @@ impl Family for Mixture {
         self.members.iter().map(Likelihood::parameters).sum()
     }
 
-    fn log_prob(&self, parameters: Tensor<3>, x: Tensor<2>, dimensions: Range<usize>) -> Tensor<2> {
-        log_mean_exp(
-            self.each(&parameters, |one, parameters| one.log_prob_at(parameters, x.clone(), dimensions.clone())),
-        )
-    }
-
-    fn sample(&self, parameters: Tensor<3>, dimensions: Range<usize>, choice: &Choice, rng: &mut Stream) -> Tensor<2> {
-        let [batch, event, _] = parameters.dims();
-        if let Some(table) = self.log_probs(parameters.clone()) {
-            let whole = Categorical::from_logits(rows(table));
-            let chosen = if *choice == Choice::default() { whole } else { choice.narrowed(whole.log_probs()) };
-            return chosen.sample(rng).float().reshape([batch, event]);
+    /// At a temperature the members of real numbers are taken at it one by one, and those of levels together.
+    fn distribution(
+        &self,
+        parameters: Tensor<3>,
+        dimensions: Range<usize>,
+        temperature: f64,
+    ) -> Box<dyn Distribution<2>> {
+        if temperature != 1.0
+            && let Some(table) = self.log_probs(parameters.clone())
+        {
+            let choice = Choice { temperature, ..Choice::default() };
+            return Shaped::boxed(table, |rows| choice.narrowed(rows));
         }
-        // A member of the mixture for each number, all equally probable, and its sample.
-        let of: Vec<f32> = (0..batch * event).map(|_| rng.below(self.members.len() as u32) as f32).collect();
-        let of = Tensor::<2>::from_data(TensorData::new(of, [batch, event]), &parameters.device());
-        let sampled =
-            self.each(&parameters, |one, parameters| one.sample_at(parameters, dimensions.clone(), choice, rng));
-        let pick = |all: Tensor<2>, (k, sampled)| all.mask_where(of.clone().equal_elem(k as f64), sampled);
-        sampled.into_iter().enumerate().fold(of.zeros_like(), pick)
+        let of = |one: &Likelihood, parameters| one.tempered(parameters, dimensions.clone(), temperature);
+        Box::new(MeanOf::new(self.each(&parameters, of)))
     }
 
-    fn mean(&self, parameters: Tensor<3>) -> Tensor<2> {
-        let means = self.each(&parameters, |one, parameters| one.mean(parameters).unsqueeze_dim(2));
-        Tensor::<3>::cat(means, 2).mean_dim(2).squeeze_dim(2)
+    fn log_units(&self, dimensions: Range<usize>) -> Option<&[f32]> {
+        self.members.first()?.log_units(dimensions)
     }
 
     fn log_probs(&self, parameters: Tensor<3>) -> Option<Tensor<3>> {

@@ -7,6 +7,7 @@ mod bernoulli;
 mod beta_binomial;
 mod categorical;
 mod choice;
+mod continuous_bernoulli;
 mod discretized_logistic;
 mod laplace;
 mod levels;
@@ -16,11 +17,14 @@ mod normal;
 mod normal_mixture;
 mod poisson;
 mod real;
+mod shaped;
 mod student_t;
 
 use crate::data::{DataSpec, Values};
 use crate::error::ModelError;
+use crate::parts::{Plain, part};
 use burn::tensor::Tensor;
+use dgm_core::density::Distribution;
 use dgm_core::random::Stream;
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
@@ -35,18 +39,25 @@ pub trait Family: Debug + Send + Sync {
     /// How many outputs of a network one dimension of the target needs.
     fn parameters(&self) -> usize;
 
-    /// log p(x) of each of these `dimensions` of the event in nats, in the units of the data: parameters
-    /// `[batch, dimensions, parameters]`, x `[batch, dimensions]` as in a [`Batch`](crate::Batch), result like x.
-    fn log_prob(&self, parameters: Tensor<3>, x: Tensor<2>, dimensions: Range<usize>) -> Tensor<2>;
+    /// The density of each of these `dimensions` of the event as it stands in a [`Batch`](crate::Batch), standardised where it is a real
+    /// number: p^(1/T), normalised again, from parameters `[batch, dimensions, parameters]`.
+    fn distribution(
+        &self,
+        parameters: Tensor<3>,
+        dimensions: Range<usize>,
+        temperature: f64,
+    ) -> Box<dyn Distribution<2>>;
 
-    /// One sample of each of these dimensions, `[batch, dimensions]`, as in a [`Batch`](crate::Batch), narrowed by `choice`.
-    fn sample(&self, parameters: Tensor<3>, dimensions: Range<usize>, choice: &Choice, rng: &mut Stream) -> Tensor<2>;
-
-    /// E\[x\] of each dimension, `[batch, dimensions]`, as in a [`Batch`](crate::Batch).
-    fn mean(&self, parameters: Tensor<3>) -> Tensor<2>;
+    /// The logarithm of each dimension's unit in a batch, in the data's units: of the standard deviation that it was divided by. `None`:
+    /// a batch has the data's units.
+    fn log_units(&self, _dimensions: Range<usize>) -> Option<&[f32]> {
+        None
+    }
 
     /// The logarithms of the probabilities of all levels, `[batch, dimensions, levels]`, in nats; `None` for real numbers.
-    fn log_probs(&self, parameters: Tensor<3>) -> Option<Tensor<3>>;
+    fn log_probs(&self, _parameters: Tensor<3>) -> Option<Tensor<3>> {
+        None
+    }
 
     /// Whether it knows no order of the levels.
     fn is_nominal(&self) -> bool {
@@ -74,22 +85,41 @@ impl Likelihood {
         self.0.parameters()
     }
 
+    /// The density of each dimension as it stands in a [`Batch`](crate::Batch), standardised where it is a real number: its mean, quantiles
+    /// and so on. Parameters `[batch, event, parameters]`, values `[batch, event]`.
+    pub fn distribution(&self, parameters: Tensor<3>) -> Box<dyn Distribution<2>> {
+        let [_, event, _] = parameters.dims();
+        self.tempered(parameters, 0..event, 1.0)
+    }
+
+    fn tempered(&self, parameters: Tensor<3>, dimensions: Range<usize>, temperature: f64) -> Box<dyn Distribution<2>> {
+        self.0.distribution(parameters, dimensions, temperature)
+    }
+
+    fn log_units(&self, dimensions: Range<usize>) -> Option<&[f32]> {
+        self.0.log_units(dimensions)
+    }
+
     /// log p(x) of each dimension in nats, in the units of the data: parameters `[batch, event, parameters]`, x `[batch, event]` as in
     /// a [`Batch`](crate::Batch), result like x.
     pub fn log_prob(&self, parameters: Tensor<3>, x: Tensor<2>) -> Tensor<2> {
         let [_, event] = x.dims();
-        self.0.log_prob(parameters, x, 0..event)
+        self.log_prob_at(parameters, x, 0..event)
     }
 
     /// The same of these dimensions of the event alone.
     pub fn log_prob_at(&self, parameters: Tensor<3>, x: Tensor<2>, dimensions: Range<usize>) -> Tensor<2> {
-        self.0.log_prob(parameters, x, dimensions)
+        let device = x.device();
+        let log_prob = self.tempered(parameters, dimensions.clone(), 1.0).log_prob(x);
+        match self.log_units(dimensions) {
+            Some(log_units) => log_prob - real::row(log_units, &device),
+            None => log_prob,
+        }
     }
 
     /// One sample of each dimension, `[batch, event]`, as in a [`Batch`](crate::Batch).
     pub fn sample(&self, parameters: Tensor<3>, rng: &mut Stream) -> Tensor<2> {
-        let [_, event, _] = parameters.dims();
-        self.0.sample(parameters, 0..event, &Choice::default(), rng)
+        self.distribution(parameters).sample(rng)
     }
 
     /// One sample of each of these dimensions of the event, narrowed by `choice`.
@@ -100,12 +130,16 @@ impl Likelihood {
         choice: &Choice,
         rng: &mut Stream,
     ) -> Tensor<2> {
-        self.0.sample(parameters, dimensions, choice, rng)
+        let narrows = choice.top_k.is_some() || choice.top_p.is_some();
+        match self.log_probs(parameters.clone()).filter(|_| narrows) {
+            Some(table) => shaped::Shaped::boxed(table, |rows| choice.narrowed(rows)).sample(rng),
+            None => self.tempered(parameters, dimensions, choice.temperature).sample(rng),
+        }
     }
 
     /// E\[x\] of each dimension, `[batch, event]`, as in a [`Batch`](crate::Batch).
     pub fn mean(&self, parameters: Tensor<3>) -> Tensor<2> {
-        self.0.mean(parameters)
+        self.distribution(parameters).mean()
     }
 
     /// The logarithms of the probabilities of all levels, `[batch, event, levels]`, in nats; `None` for real numbers.
@@ -119,32 +153,56 @@ impl Likelihood {
     }
 }
 
-/// A registered likelihood: its name, whether it has components, and how it is built.
-struct Entry {
-    name: &'static str,
-    /// Whether it may have several components.
-    mixes: bool,
-    /// The likelihood with so many components; `None`: it is for other values.
-    build: fn(components: usize, spec: &DataSpec) -> Option<Likelihood>,
+/// The keys of a mixture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Components {
+    /// Number of components. Default: 1.
+    pub components: usize,
 }
 
-/// A line each: the name in a configuration, the file, and the variant of [`LikelihoodKind`].
+impl Default for Components {
+    fn default() -> Self {
+        Self { components: 1 }
+    }
+}
+
+/// The keys of a likelihood.
+trait Keys {
+    fn check(&self) -> Result<(), ModelError>;
+}
+
+impl Keys for Plain {
+    fn check(&self) -> Result<(), ModelError> {
+        Ok(())
+    }
+}
+
+impl Keys for Components {
+    fn check(&self) -> Result<(), ModelError> {
+        let valid = (1..=64).contains(&self.components);
+        ModelError::check(valid, "likelihood.components", self.components, "1 to 64")
+    }
+}
+
+/// A line each: the name in a configuration, the file with its `build`, the type of its keys, and the variant of
+/// [`LikelihoodConfig`].
 macro_rules! likelihoods {
-    ($($(#[$doc:meta])* $name:literal => $module:ident as $kind:ident),+ $(,)?) => {
-        /// The name of a likelihood in a configuration.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-        pub enum LikelihoodKind {
-            $($(#[$doc])* #[serde(rename = $name)] $kind,)+
+    ($($(#[$doc:meta])* $name:literal => $module:ident ($keys:ident) as $kind:ident),+ $(,)?) => {
+        part! {
+            /// `likelihood = "normal"`, or `{ kind = "beta_binomial", components = 3 }`: the short form has every key at its default.
+            LikelihoodConfig, such as "{ kind = \"beta_binomial\", components = 3 }":
+            $($(#[$doc])* $name => $keys as $kind),+
         }
 
-        impl LikelihoodKind {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$kind),+];
+        impl LikelihoodConfig {
+            fn keys(&self) -> &dyn Keys {
+                match self { $(Self::$kind(keys) => keys,)+ }
+            }
 
-            fn entry(self) -> Entry {
-                match self {
-                    $(Self::$kind => Entry { name: $name, mixes: $module::MIXES, build: $module::build },)+
-                }
+            /// `None`: it is for other values.
+            fn build_for(&self, spec: &DataSpec) -> Option<Likelihood> {
+                match self { $(Self::$kind(keys) => $module::build(keys, spec),)+ }
             }
         }
     };
@@ -152,69 +210,64 @@ macro_rules! likelihoods {
 
 likelihoods! {
     /// Two levels.
-    "bernoulli" => bernoulli as Bernoulli,
+    "bernoulli" => bernoulli(Plain) as Bernoulli,
     /// A softmax over the levels.
-    "categorical" => categorical as Categorical,
+    "categorical" => categorical(Plain) as Categorical,
     /// A mixture of beta-binomials over ordinal levels.
-    "beta_binomial" => beta_binomial as BetaBinomial,
+    "beta_binomial" => beta_binomial(Components) as BetaBinomial,
     /// A mixture of discretised logistics over ordinal levels.
-    "discretized_logistic" => discretized_logistic as DiscretizedLogistic,
+    "discretized_logistic" => discretized_logistic(Components) as DiscretizedLogistic,
     /// Counts, as levels: a Poisson distribution truncated after the last level.
-    "poisson" => poisson as Poisson,
+    "poisson" => poisson(Plain) as Poisson,
     /// Counts, as levels, that vary more than their mean: a negative binomial distribution truncated after the last level.
-    "negative_binomial" => negative_binomial as NegativeBinomial,
+    "negative_binomial" => negative_binomial(Plain) as NegativeBinomial,
     /// Real numbers, with mean and variance from the network.
-    "normal" => normal as Normal,
+    "normal" => normal(Plain) as Normal,
     /// A mixture of normals: real numbers with several likely values.
-    "normal_mixture" => normal_mixture as NormalMixture,
+    "normal_mixture" => normal_mixture(Components) as NormalMixture,
     /// Real numbers with tails that fall off as exp(−|x|).
-    "laplace" => laplace as Laplace,
+    "laplace" => laplace(Plain) as Laplace,
     /// Real numbers with heavy tails, as many degrees of freedom as the network says.
-    "student_t" => student_t as StudentT,
+    "student_t" => student_t(Plain) as StudentT,
+    /// Dequantised levels, as a density that rises or falls exponentially over their range.
+    "continuous_bernoulli" => continuous_bernoulli(Plain) as ContinuousBernoulli,
 }
 
-impl LikelihoodKind {
-    /// Its name in a configuration.
-    pub fn name(self) -> &'static str {
-        self.entry().name
-    }
+impl LikelihoodConfig {
+    /// `likelihood = "categorical"`
+    pub const CATEGORICAL: Self = Self::Categorical(Plain {});
 
-    /// The likelihood of this kind for the data, with `components` mixture components (1: no mixture).
+    /// `likelihood = "normal"`
+    pub const NORMAL: Self = Self::Normal(Plain {});
+
+    /// The likelihood for the data.
     ///
     /// # Errors
-    /// Data of other values, or components of a likelihood that has none.
-    pub fn build(self, components: usize, spec: &DataSpec) -> Result<Likelihood, ModelError> {
-        let Entry { mixes, build, .. } = self.entry();
-        let likelihood = build(components, spec).ok_or_else(|| self.mismatch(spec))?;
-        if components == 1 || (mixes && (1..=64).contains(&components)) {
-            return Ok(likelihood);
-        }
-        let mixing = listed(Self::that_fit(spec).filter(|entry| entry.mixes));
-        let expected = format!("1, or up to 64 with likelihood = {mixing}");
-        Err(ModelError::OutOfRange { key: "components", found: components.to_string(), expected })
+    /// Data of other values, or a key out of its range.
+    pub fn build(&self, spec: &DataSpec) -> Result<Likelihood, ModelError> {
+        let likelihood = self.build_for(spec).ok_or_else(|| self.mismatch(spec))?;
+        self.keys().check()?;
+        Ok(likelihood)
     }
 
-    /// The likelihoods for the data.
-    fn that_fit(spec: &DataSpec) -> impl Iterator<Item = Entry> + '_ {
-        Self::ALL.iter().map(|kind| kind.entry()).filter(|entry| (entry.build)(1, spec).is_some())
-    }
-
-    fn mismatch(self, spec: &DataSpec) -> ModelError {
-        let (values, way_out) = match spec.values {
-            Values::Levels(levels) if self == Self::Bernoulli => (format!("{levels} levels"), ", or binarise the data"),
+    fn mismatch(&self, spec: &DataSpec) -> ModelError {
+        let (values, way_out) = match &spec.values {
+            Values::Levels(levels) if matches!(self, Self::Bernoulli(_)) => {
+                (format!("{levels} levels"), ", or binarise the data")
+            }
+            Values::Levels(levels) if matches!(self, Self::ContinuousBernoulli(_)) => {
+                (format!("{levels} levels"), ", or set data.dequantize = \"uniform\"")
+            }
             Values::Levels(levels) => (format!("{levels} levels"), ""),
             Values::Real(_) => ("real numbers".into(), ""),
         };
-        ModelError::Likelihood { likelihood: self.name(), values, instead: listed(Self::that_fit(spec)) + way_out }
-    }
-}
-
-/// Names in quotes: "a", "b" or "c".
-fn listed(entries: impl Iterator<Item = Entry>) -> String {
-    let names: Vec<String> = entries.map(|entry| format!("\"{}\"", entry.name)).collect();
-    match names.split_last() {
-        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
-        last => last.map(|(last, _)| last.clone()).unwrap_or_default(),
+        let fits = Self::KINDS.iter().filter(|kind| Self::of_kind(kind).is_some_and(|of| of.build_for(spec).is_some()));
+        let names: Vec<String> = fits.map(|kind| format!("\"{kind}\"")).collect();
+        let instead = match names.split_last() {
+            Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+            last => last.map(|(last, _)| last.clone()).unwrap_or_default(),
+        };
+        ModelError::Likelihood { likelihood: self.kind(), values, instead: instead + way_out }
     }
 }
 

@@ -2,20 +2,18 @@
 //! logarithms of the mean μ over the middle of the range and of the shape r.
 
 use super::Likelihood;
-use super::levels::{OfLevels, Table, counts, log_factorials, log_middle};
-use crate::data::{DataSpec, Values};
+use super::levels::{Table, counts, likelihood, log_factorials, log_middle};
+use crate::data::DataSpec;
+use crate::parts::Plain;
 use burn::tensor::Tensor;
 use burn::tensor::activation::softplus;
 use dgm_core::density::Categorical;
 
-pub(super) const MIXES: bool = false;
-
 /// The outputs stay within ±this: a shape of e²⁰ is a Poisson distribution's.
 const LOG_BOUND: f64 = 20.0;
 
-pub(super) fn build(_: usize, spec: &DataSpec) -> Option<Likelihood> {
-    let Values::Levels(levels) = spec.values else { return None };
-    Some(Likelihood::new(OfLevels(NegativeBinomial { levels })))
+pub(super) fn build(_: &Plain, spec: &DataSpec) -> Option<Likelihood> {
+    likelihood(spec, |levels| NegativeBinomial { levels })
 }
 
 #[derive(Debug)]

@@ -1,19 +1,17 @@
 //! Counts, as levels: P(x) ∝ λˣ / x! for x < levels, one output, the logarithm of λ over the middle of the range.
 
 use super::Likelihood;
-use super::levels::{OfLevels, Table, counts, log_factorials, log_middle};
-use crate::data::{DataSpec, Values};
+use super::levels::{Table, counts, likelihood, log_factorials, log_middle};
+use crate::data::DataSpec;
+use crate::parts::Plain;
 use burn::tensor::Tensor;
 use dgm_core::density::Categorical;
-
-pub(super) const MIXES: bool = false;
 
 /// The logarithm of the rate stays within ±this of that of the middle: all weight is on the last level, or on 0, long before.
 const LOG_BOUND: f64 = 30.0;
 
-pub(super) fn build(_: usize, spec: &DataSpec) -> Option<Likelihood> {
-    let Values::Levels(levels) = spec.values else { return None };
-    Some(Likelihood::new(OfLevels(Poisson { levels })))
+pub(super) fn build(_: &Plain, spec: &DataSpec) -> Option<Likelihood> {
+    likelihood(spec, |levels| Poisson { levels })
 }
 
 #[derive(Debug)]

@@ -1,9 +1,9 @@
 //! Families of real numbers: densities of the standardised number, which the Jacobian makes ones in the data's units.
 
-use super::{Choice, Family, Likelihood};
+use super::{Family, Likelihood};
 use crate::data::{DataSpec, Values};
 use burn::tensor::{Device, Tensor, TensorData};
-use dgm_core::random::Stream;
+use dgm_core::density::Distribution;
 use std::fmt::Debug;
 use std::ops::Range;
 
@@ -11,18 +11,13 @@ use std::ops::Range;
 /// the network meets exactly is worth infinitely many nats.
 pub(super) const LOG_VAR_BOUND: f64 = 15.0;
 
-/// A density of a standardised number, from parameters `[batch, event, parameters]`.
+/// A density of a standardised number.
 pub(super) trait Standardised: Debug + Send + Sync {
+    /// Outputs of a network for one number.
     fn parameters(&self) -> usize;
 
-    /// log p(z), `[batch, event]`, in nats per unit of z.
-    fn log_prob(&self, parameters: Tensor<3>, z: Tensor<2>) -> Tensor<2>;
-
-    /// A sample of p(z)^(1/T), normalised, `[batch, event]`.
-    fn sample(&self, parameters: Tensor<3>, temperature: f64, rng: &mut Stream) -> Tensor<2>;
-
-    /// E\[z\], `[batch, event]`.
-    fn mean(&self, parameters: Tensor<3>) -> Tensor<2>;
+    /// p(z)^(1/T), normalised, of each of these dimensions, from parameters `[batch, dimensions, parameters]`.
+    fn density(&self, parameters: Tensor<3>, dimensions: Range<usize>, temperature: f64) -> Box<dyn Distribution<2>>;
 }
 
 /// A [`Standardised`] density as a [`Family`].
@@ -30,13 +25,13 @@ pub(super) trait Standardised: Debug + Send + Sync {
 struct OfReal<S> {
     density: S,
     /// log of the standard deviation that each number was divided by: p(x) = p(z) dz/dx with z = (x − mean) / std.
-    log_std: Vec<f64>,
+    log_std: Vec<f32>,
 }
 
 /// The likelihood with this density; `None`: the data are levels.
 pub(super) fn likelihood(density: impl Standardised + 'static, spec: &DataSpec) -> Option<Likelihood> {
     let Values::Real(scale) = &spec.values else { return None };
-    let log_std = scale.std.iter().map(|std| std.ln()).collect();
+    let log_std = scale.std.iter().map(|std| std.ln() as f32).collect();
     Some(Likelihood::new(OfReal { density, log_std }))
 }
 
@@ -45,23 +40,17 @@ impl<S: Standardised> Family for OfReal<S> {
         self.density.parameters()
     }
 
-    fn log_prob(&self, parameters: Tensor<3>, x: Tensor<2>, dimensions: Range<usize>) -> Tensor<2> {
-        let log_std = self.log_std.get(dimensions).unwrap_or_default();
-        let log_std: Vec<f32> = log_std.iter().map(|&log| log as f32).collect();
-        let log_std = row(&log_std, &x.device());
-        self.density.log_prob(parameters, x) - log_std
+    fn distribution(
+        &self,
+        parameters: Tensor<3>,
+        dimensions: Range<usize>,
+        temperature: f64,
+    ) -> Box<dyn Distribution<2>> {
+        self.density.density(parameters, dimensions, temperature)
     }
 
-    fn sample(&self, parameters: Tensor<3>, _: Range<usize>, choice: &Choice, rng: &mut Stream) -> Tensor<2> {
-        self.density.sample(parameters, choice.temperature, rng)
-    }
-
-    fn mean(&self, parameters: Tensor<3>) -> Tensor<2> {
-        self.density.mean(parameters)
-    }
-
-    fn log_probs(&self, _: Tensor<3>) -> Option<Tensor<3>> {
-        None
+    fn log_units(&self, dimensions: Range<usize>) -> Option<&[f32]> {
+        self.log_std.get(dimensions)
     }
 }
 
@@ -74,4 +63,9 @@ pub(super) fn part(parameters: &Tensor<3>, i: usize) -> Tensor<2> {
 /// One row `[1, n]` for broadcasting over a batch.
 pub(super) fn row(values: &[f32], device: &Device) -> Tensor<2> {
     Tensor::from_data(TensorData::new(values.to_vec(), [1, values.len()]), device)
+}
+
+/// The logarithm of a scale plus that of a factor, which is 0 but at a temperature.
+pub(super) fn warmer(log_scale: Tensor<2>, log_factor: f64) -> Tensor<2> {
+    if log_factor == 0.0 { log_scale } else { log_scale + log_factor }
 }

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::data::Scale;
+use crate::testing::likelihood_of;
 use crate::testing::rounding::tolerance;
 use burn::tensor::{Device, TensorData};
 use dgm_core::random::Seed;
@@ -78,8 +79,8 @@ fn the_fewest_levels_that_have_the_probability_are_kept() {
 #[test]
 fn a_mixture_is_the_mean_of_its_densities() {
     let spec = DataSpec { shape: [1, 1, 1], values: Values::Levels(2), condition: None };
-    let member = |kind: LikelihoodKind| kind.build(1, &spec).unwrap();
-    let mixture = Likelihood::mixture(vec![member(LikelihoodKind::Bernoulli), member(LikelihoodKind::Categorical)]);
+    let member = |kind: &str| likelihood_of(kind, 1).build(&spec).unwrap();
+    let mixture = Likelihood::mixture(vec![member("bernoulli"), member("categorical")]);
     assert_eq!(mixture.parameters(), 3);
     // σ(log 3) = 3/4; softmax(0, log 9) gives 9/10 to the second.
     let parameters = Tensor::<3>::from_floats([[[3f32.ln(), 0.0, 9f32.ln()]]], &Device::flex());
@@ -96,6 +97,11 @@ fn a_mixture_is_the_mean_of_its_densities() {
 
 fn spec(values: Values) -> DataSpec {
     DataSpec { shape: [1, 1, 2], values, condition: None }
+}
+
+/// Dequantised levels 0 to 4.
+fn dequantised() -> Values {
+    Values::Real(Scale { mean: vec![2.5, 1.5], std: vec![1.25, 1.0], levels: Some(5), ..Scale::default() })
 }
 
 fn scale() -> Values {
@@ -115,8 +121,10 @@ fn outputs(rows: usize, width: usize) -> Tensor<3> {
 /// Every kind that is for these values, with one component and, where it mixes, with three.
 fn likelihoods(values: &Values) -> Vec<(String, Likelihood)> {
     let spec = spec(values.clone());
-    let all = LikelihoodKind::ALL.iter().flat_map(|kind| [(kind, 1), (kind, 3)]);
-    all.filter_map(|(kind, n)| Some((format!("{} {n}", kind.name()), kind.build(n, &spec).ok()?))).collect()
+    let mixes = |kind: &str| matches!(kind, "beta_binomial" | "discretized_logistic" | "normal_mixture");
+    let all = LikelihoodConfig::KINDS.iter().flat_map(|kind| [(kind, 1), (kind, 3)]);
+    let all = all.filter(|(kind, n)| *n == 1 || mixes(kind));
+    all.filter_map(|(kind, n)| Some((format!("{kind} {n}"), likelihood_of(kind, n).build(&spec).ok()?))).collect()
 }
 
 #[test]
@@ -168,6 +176,58 @@ fn every_likelihood_of_real_numbers_integrates_to_one_in_the_units_of_the_data()
         assert!(sums.iter().all(|sum| (sum - 1.0).abs() < 1e-3), "{name}: {sums:?}");
         assert!(likelihood.log_probs(parameters).is_none());
     }
+}
+
+#[test]
+fn a_density_of_dequantised_levels_integrates_to_one_over_them() {
+    let likelihood = likelihood_of("continuous_bernoulli", 1).build(&spec(dequantised())).unwrap();
+    let parameters = outputs(1, 1);
+    let (n, mut sums, mut means) = (2000, [0.0; 2], [0.0; 2]);
+    let [mean, std] = [[2.5, 1.5], [1.25, 1.0]];
+    for i in 0..n {
+        let x = 5.0 * (f64::from(i) + 0.5) / f64::from(n);
+        let z = [0, 1].map(|d| ((x - mean[d]) / std[d]) as f32);
+        let log_prob = host(likelihood.log_prob(parameters.clone(), Tensor::from_floats([z], &Device::flex())));
+        for d in 0..2 {
+            sums[d] += log_prob[d].exp() * 5.0 / f64::from(n);
+            means[d] += log_prob[d].exp() * x * 5.0 / f64::from(n);
+        }
+    }
+    let found = host(likelihood.mean(parameters));
+    for d in 0..2 {
+        assert!((sums[d] - 1.0).abs() < 1e-4, "{sums:?}");
+        assert!((found[d] * std[d] + mean[d] - means[d]).abs() < 1e-3, "{found:?} {means:?}");
+    }
+    assert!(likelihood_of("continuous_bernoulli", 1).build(&spec(scale())).is_err(), "not of any real number");
+}
+
+#[test]
+fn a_predictive_distribution_has_the_quantiles_of_its_samples() {
+    let n = 20_000;
+    let all = [scale(), dequantised(), Values::Levels(2), Values::Levels(7)];
+    let mut with_quantiles = Vec::new();
+    for (name, likelihood) in all.iter().flat_map(likelihoods) {
+        let one = outputs(1, likelihood.parameters());
+        let distribution = likelihood.distribution(one.clone());
+        let samples = {
+            let parameters = one.expand([n, 2, likelihood.parameters()]);
+            host(likelihood.sample(parameters, &mut Seed(7).stream("test", 0)))
+        };
+        for p in [0.1, 0.5, 0.9] {
+            let Some(at) = distribution.quantile(Tensor::full([1, 2], p, &Device::flex())) else { continue };
+            with_quantiles.push(name.clone());
+            for (d, at) in host(at).into_iter().enumerate() {
+                let of = |below: &dyn Fn(f64) -> bool| {
+                    samples.iter().skip(d).step_by(2).filter(|&&x| below(x)).count() as f64 / n as f64
+                };
+                let error = 5.0 * (p * (1.0 - p) / n as f64).sqrt() + 1e-4;
+                let (below, up_to) = (of(&|x| x < at - 1e-6), of(&|x| x <= at + 1e-6));
+                assert!(below <= p + error && up_to >= p - error, "{name}: {p} at {at}: {below} to {up_to}");
+            }
+        }
+    }
+    with_quantiles.dedup();
+    assert!(with_quantiles.len() >= 15, "{with_quantiles:?}");
 }
 
 #[test]
@@ -225,24 +285,24 @@ fn samples_follow_the_density_also_at_a_temperature() {
 #[test]
 fn a_temperature_widens_components_and_heavy_tails() {
     let (n, temperature) = (20_000, 4.0);
-    let sampled = |kind: LikelihoodKind, components: usize, temperature: f64| {
-        let likelihood = kind.build(components, &spec(scale())).unwrap();
+    let sampled = |kind: &str, components: usize, temperature: f64| {
+        let likelihood = likelihood_of(kind, components).build(&spec(scale())).unwrap();
         let parameters = outputs(1, likelihood.parameters()).expand([n, 2, likelihood.parameters()]);
         let choice = Choice { temperature, ..Choice::default() };
         host(likelihood.sample_at(parameters, 0..2, &choice, &mut Seed(7).stream("test", 0)))
     };
     // √T times as far from the location, number by number.
-    let [plain, hot] = [1.0, temperature].map(|temperature| sampled(LikelihoodKind::StudentT, 1, temperature));
+    let [plain, hot] = [1.0, temperature].map(|temperature| sampled("student_t", 1, temperature));
     let location = host(outputs(1, 3).slice([0..1, 0..2, 0..1]));
     for (i, (plain, hot)) in plain.iter().zip(hot).enumerate() {
         let (plain, hot) = (plain - location[i % 2], hot - location[i % 2]);
         assert!((hot - 2.0 * plain).abs() <= 1e-4 * (1.0 + plain.abs()), "{plain} {hot}");
     }
     // Against the distribution of the mixture whose components have T times their variance.
-    let hot = sampled(LikelihoodKind::NormalMixture, 3, temperature);
+    let hot = sampled("normal_mixture", 3, temperature);
     let mixture = normal_mixture::NormalMixture { components: 3 };
     for x in [-3.0, -1.0, 0.0, 1.0, 4.0] {
-        let [weights, mean, log_var] = mixture.density(outputs(1, 9), 1.0).parameters();
+        let [weights, mean, log_var] = mixture.mixture(shaped::rows(outputs(1, 9)), 1.0).parameters();
         let wide = dgm_core::density::NormalMixture::new(weights, mean, log_var + temperature.ln());
         let p = host(wide.cdf(Tensor::full([2], x, &Device::flex())));
         for dimension in 0..2 {
@@ -257,8 +317,8 @@ fn a_temperature_widens_components_and_heavy_tails() {
 
 #[test]
 fn counts_are_those_of_the_truncated_distribution_whatever_the_rate() {
-    let table = |kind: LikelihoodKind, levels: usize, outputs: &[f64]| {
-        let likelihood = kind.build(1, &spec(Values::Levels(levels))).unwrap();
+    let table = |kind: &str, levels: usize, outputs: &[f64]| {
+        let likelihood = likelihood_of(kind, 1).build(&spec(Values::Levels(levels))).unwrap();
         let one: Vec<f32> = outputs.iter().chain(outputs).map(|&output| output as f32).collect();
         let parameters = Tensor::from_data(TensorData::new(one, [1, 2, outputs.len()]), &Device::flex());
         host(likelihood.log_probs(parameters).unwrap())[..levels].to_vec()
@@ -277,36 +337,39 @@ fn counts_are_those_of_the_truncated_distribution_whatever_the_rate() {
         let middle = ((levels as f64 - 1.0) / 2.0).ln();
         for output in [-30.0, -2.0, 0.0, 3.0, 15.0, 30.0] {
             let log_rate = output + middle;
-            let found = table(LikelihoodKind::Poisson, levels, &[output]);
+            let found = table("poisson", levels, &[output]);
             close(&found, &|x| x * log_rate - log_factorial(x), &format!("poisson {levels} {output}"));
             for shape in [-5.0, 0.0, 8.0, 20.0] {
                 let (mean, r) = ((output.clamp(-20.0, 20.0) + middle).exp(), f64::exp(shape));
                 let rising = |x: f64| (0..x as u32).map(|i| (r + f64::from(i)).ln()).sum::<f64>();
                 let log_p = |x: f64| rising(x) - log_factorial(x) + x * (mean.ln() - (r + mean).ln());
-                let found = table(LikelihoodKind::NegativeBinomial, levels, &[output, shape]);
+                let found = table("negative_binomial", levels, &[output, shape]);
                 close(&found, &log_p, &format!("negative_binomial {levels} {output} {shape}"));
             }
         }
     }
     // Poisson of rate 2 at 0, 1, 2, 3: 1, 2, 2, 4/3 over their sum.
-    let found = table(LikelihoodKind::Poisson, 4, &[(2.0f64 / 1.5).ln()]);
+    let found = table("poisson", 4, &[(2.0f64 / 1.5).ln()]);
     let expected = [3.0f64, 6.0, 6.0, 4.0].map(|part| (part / 19.0).ln());
     assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}");
 }
 
 #[test]
 fn what_does_not_fit_names_what_does() {
-    let error = LikelihoodKind::Normal.build(1, &spec(Values::Levels(5))).unwrap_err().to_string();
+    let error = likelihood_of("normal", 1).build(&spec(Values::Levels(5))).unwrap_err().to_string();
     let expected = "`model.likelihood` is \"normal\", but the data hold 5 levels; use \"categorical\", \"beta_binomial\", \
                     \"discretized_logistic\", \"poisson\" or \"negative_binomial\"";
     assert_eq!(error, expected);
-    let error = LikelihoodKind::Bernoulli.build(1, &spec(Values::Levels(5))).unwrap_err().to_string();
+    let error = likelihood_of("bernoulli", 1).build(&spec(Values::Levels(5))).unwrap_err().to_string();
     assert!(error.ends_with("or \"negative_binomial\", or binarise the data"), "{error}");
-    let error = LikelihoodKind::Poisson.build(1, &spec(scale())).unwrap_err().to_string();
+    let error = likelihood_of("poisson", 1).build(&spec(scale())).unwrap_err().to_string();
     assert!(
         error.ends_with("real numbers; use \"normal\", \"normal_mixture\", \"laplace\" or \"student_t\""),
         "{error}"
     );
-    let error = LikelihoodKind::Laplace.build(2, &spec(scale())).unwrap_err().to_string();
-    assert_eq!(error, "`model.components` is 2, expected 1, or up to 64 with likelihood = \"normal_mixture\"");
+    let error = likelihood_of("normal_mixture", 65).build(&spec(scale())).unwrap_err().to_string();
+    assert_eq!(error, "`model.likelihood.components` is 65, expected 1 to 64");
+    let json = serde_json::json!({ "kind": "laplace", "components": 2 });
+    let error = serde_json::from_value::<LikelihoodConfig>(json).unwrap_err().to_string();
+    assert!(error.starts_with("unknown field `components`"), "{error}");
 }

@@ -4,7 +4,7 @@
 use super::*;
 use crate::conditional_mlp::ConditionalMlpConfig;
 use crate::data::{ConditionSpec, DataSpec, Scale, Values};
-use crate::likelihood::LikelihoodKind;
+use crate::likelihood::LikelihoodConfig;
 use crate::registry::{AnyModel, ModelConfig};
 use crate::vae::VaeConfig;
 use burn::module::Module;
@@ -22,7 +22,7 @@ fn host(values: Tensor<1>) -> Vec<f64> {
 
 /// A VAE of four pixels of three levels, without dropout.
 fn vae() -> AnyModel {
-    let config = VaeConfig { latent: 4, hidden: vec![8], ..VaeConfig::default() };
+    let config = VaeConfig::mlp(4, &[8], LikelihoodConfig::CATEGORICAL);
     let spec = DataSpec { shape: [1, 2, 2], values: Values::Levels(3), condition: None };
     ModelConfig::Vae(config).init(&spec, &mut Seed(1).stream("weights", 0), &Device::flex()).unwrap()
 }
@@ -34,7 +34,7 @@ fn images(device: &Device) -> Batch {
 /// A classifier of three classes.
 fn classifier() -> AnyModel {
     let config = ConditionalMlpConfig {
-        likelihood: LikelihoodKind::Categorical,
+        likelihood: LikelihoodConfig::CATEGORICAL,
         dropout: 0.0,
         ..ConditionalMlpConfig::default()
     };

@@ -1,12 +1,13 @@
 //! A mixture of normals whose weights, means and variances are learnt.
 
-use super::{Encode, Prior, check_components, log_mixture, sample_mixture};
+use super::{Encode, Prior, check_components};
 use crate::data::DataSpec;
 use crate::error::ModelError;
 use burn::module::{Module, Param};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::density::Normal;
+use dgm_core::estimate::log_sum_exp;
 use dgm_core::random::Stream;
 use serde::{Deserialize, Serialize};
 
@@ -24,25 +25,6 @@ impl Default for MixtureConfig {
     }
 }
 
-impl MixtureConfig {
-    pub(super) fn init(
-        &self,
-        latent: usize,
-        _: &DataSpec,
-        rng: &mut Stream,
-        device: &Device,
-    ) -> Result<Mixture, ModelError> {
-        check_components(self.components, [self.components, 2 * latent])?;
-        let shape = [self.components, latent];
-        let means = TensorData::new(rng.normals(self.components * latent), shape);
-        Ok(Mixture {
-            logits: Param::from_data(TensorData::zeros::<f32, _>([self.components]), device),
-            mean: Param::from_data(means, device),
-            log_var: Param::from_data(TensorData::zeros::<f32, _>(shape), device),
-        })
-    }
-}
-
 /// p(z) = Σₖ πₖ N(z; μₖ, σₖ²), the means at first drawn from N(0, 1).
 #[derive(Module, Debug)]
 pub struct Mixture {
@@ -52,6 +34,23 @@ pub struct Mixture {
 }
 
 impl Mixture {
+    pub(super) fn new(
+        &MixtureConfig { components }: &MixtureConfig,
+        latent: usize,
+        _: &DataSpec,
+        rng: &mut Stream,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
+        check_components(components, [components, 2 * latent])?;
+        let shape = [components, latent];
+        let means = TensorData::new(rng.normals(components * latent), shape);
+        Ok(Self {
+            logits: Param::from_data(TensorData::zeros::<f32, _>([components]), device),
+            mean: Param::from_data(means, device),
+            log_var: Param::from_data(TensorData::zeros::<f32, _>(shape), device),
+        })
+    }
+
     fn parts(&self) -> Normal<2> {
         Normal::new(self.mean.val(), self.log_var.val())
     }
@@ -66,4 +65,31 @@ impl Prior for Mixture {
         let weights: Vec<f64> = log_softmax(self.logits.val(), 0).exp().into_data().iter().collect();
         sample_mixture(n, &self.parts(), &weights, rng)
     }
+}
+
+/// log p(z) of a mixture of normals with these means and log-variances `[k, latent]` and logarithms of weights `[k]`:
+/// `[n, latent]` → `[n]`.
+fn log_mixture(z: Tensor<2>, parts: &Normal<2>, log_weights: Tensor<1>) -> Tensor<1> {
+    let ([n, latent], [k, _]) = (z.dims(), parts.mean().dims());
+    let each = |part: Tensor<2>| part.unsqueeze_dim::<3>(0).expand([n, k, latent]);
+    let z = z.unsqueeze_dim::<3>(1).expand([n, k, latent]);
+    let log_prob: Tensor<2> =
+        Normal::new(each(parts.mean()), each(parts.log_var())).log_prob(z).sum_dim(2).squeeze_dim(2);
+    log_sum_exp(log_prob + log_weights.unsqueeze_dim::<2>(0).expand([n, k]))
+}
+
+/// n samples of these parts, the i-th of them with this probability.
+fn sample_mixture(n: usize, parts: &Normal<2>, probabilities: &[f64], rng: &mut Stream) -> Tensor<2> {
+    let last = probabilities.len().saturating_sub(1) as i32;
+    let pick = |u: f32| {
+        let mut below = f64::from(u);
+        let found = probabilities.iter().position(|p| {
+            below -= p;
+            below < 0.0
+        });
+        found.map_or(last, |at| at as i32)
+    };
+    let of: Vec<i32> = rng.uniforms(n).into_iter().map(pick).collect();
+    let rows = Tensor::from_ints(of.as_slice(), &parts.mean().device());
+    Normal::new(parts.mean().select(0, rows.clone()), parts.log_var().select(0, rows)).sample(rng)
 }

@@ -3,36 +3,25 @@
 use super::{Encode, Prior};
 use crate::data::DataSpec;
 use crate::error::ModelError;
+use crate::parts::Plain;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use dgm_core::density::Normal;
 use dgm_core::divergence::kl;
 use dgm_core::objective::sum_event;
 use dgm_core::random::Stream;
-use serde::{Deserialize, Serialize};
-
-/// `prior = "standard_normal"`
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct StandardNormalConfig {}
-
-impl StandardNormalConfig {
-    pub(super) fn init(
-        &self,
-        latent: usize,
-        _: &DataSpec,
-        _: &mut Stream,
-        _: &Device,
-    ) -> Result<StandardNormal, ModelError> {
-        Ok(StandardNormal { latent })
-    }
-}
 
 /// p(z) = N(z; 0, 1), without parameters.
 #[derive(Module, Debug)]
 pub struct StandardNormal {
     #[module(skip)]
     latent: usize,
+}
+
+impl StandardNormal {
+    pub(super) fn new(_: &Plain, latent: usize, _: &DataSpec, _: &mut Stream, _: &Device) -> Result<Self, ModelError> {
+        Ok(Self { latent })
+    }
 }
 
 impl Prior for StandardNormal {

@@ -13,7 +13,11 @@ fn spec() -> DataSpec {
 }
 
 /// q(z | x) = N((x₀, x₁), ½).
-fn encode(x: Tensor<2>) -> Normal<2> {
+fn encode(x: Tensor<2>) -> Box<dyn Approximation> {
+    Box::new(posterior(x))
+}
+
+fn posterior(x: Tensor<2>) -> Normal<2> {
     let [n, _] = x.dims();
     let mean = x.slice([0..n, 0..LATENT]);
     Normal::new(mean.clone(), mean.full_like(0.5f64.ln()))
@@ -75,7 +79,7 @@ fn every_prior_integrates_to_one_and_its_samples_follow_it() {
 
 #[test]
 fn a_divergence_in_closed_form_is_the_mean_of_the_log_ratio() {
-    let q = encode(Tensor::from_floats([[0.3, -1.2, 0.0]], &Device::flex()));
+    let q = posterior(Tensor::from_floats([[0.3, -1.2, 0.0]], &Device::flex()));
     let mut checked = 0;
     for (kind, prior) in priors() {
         let Some(kl) = prior.kl(&q) else { continue };
@@ -95,7 +99,8 @@ fn a_divergence_in_closed_form_is_the_mean_of_the_log_ratio() {
 #[test]
 fn pseudo_inputs_begin_at_training_examples() {
     let mut prior =
-        VampConfig { components: 5 }.init(LATENT, &spec(), &mut Seed(1).stream("weights", 0), &Device::flex()).unwrap();
+        Vamp::new(&VampConfig { components: 5 }, LATENT, &spec(), &mut Seed(1).stream("weights", 0), &Device::flex())
+            .unwrap();
     let inputs = |prior: &Vamp| -> Vec<Vec<f32>> {
         let numbers: Vec<f32> = prior.inputs().into_data().iter().collect();
         numbers.chunks(3).map(<[f32]>::to_vec).collect()
@@ -142,6 +147,6 @@ fn a_prior_is_a_name_or_a_table() {
         let text = read(json).unwrap_err();
         assert!(text.contains(expected), "{text}");
     }
-    let none = VampConfig { components: 0 }.init(2, &spec(), &mut Seed(0).stream("weights", 0), &Device::flex());
+    let none = Vamp::new(&VampConfig { components: 0 }, 2, &spec(), &mut Seed(0).stream("weights", 0), &Device::flex());
     assert_eq!(none.unwrap_err().to_string(), "`model.prior.components` is 0, expected 1 to 10000");
 }

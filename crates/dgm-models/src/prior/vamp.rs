@@ -1,6 +1,6 @@
 //! The VampPrior: a mixture of the posteriors of inputs that are learnt.
 
-use super::{Encode, Prior, check_components, log_mixture, sample_mixture};
+use super::{Encode, Prior, check_components};
 use crate::data::{DataSpec, Values};
 use crate::error::ModelError;
 use crate::layers::network_target;
@@ -24,21 +24,6 @@ impl Default for VampConfig {
     }
 }
 
-impl VampConfig {
-    pub(super) fn init(&self, _: usize, spec: &DataSpec, _: &mut Stream, device: &Device) -> Result<Vamp, ModelError> {
-        check_components(self.components, [self.components, spec.event()])?;
-        if spec.condition.is_some() {
-            return Err(ModelError::Data(
-                "`model.prior` is \"vamp\", whose pseudo-inputs have no condition, and the data have one; use another prior, or \
-                 set data.condition = \"none\" (and take out augment.condition)"
-                    .into(),
-            ));
-        }
-        let inputs = TensorData::zeros::<f32, _>([self.components, spec.event()]);
-        Ok(Vamp { inputs: Param::from_data(inputs, device), spec: spec.clone() })
-    }
-}
-
 /// p(z) = 1/K Σₖ q(z | uₖ) (Tomczak and Welling 2018, "VAE with a VampPrior", eq. 9), the pseudo-inputs uₖ at first training examples,
 /// drawn at random.
 #[derive(Module, Debug)]
@@ -50,6 +35,25 @@ pub struct Vamp {
 }
 
 impl Vamp {
+    pub(super) fn new(
+        &VampConfig { components }: &VampConfig,
+        _: usize,
+        spec: &DataSpec,
+        _: &mut Stream,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
+        check_components(components, [components, spec.event()])?;
+        if spec.condition.is_some() {
+            return Err(ModelError::Data(
+                "`model.prior` is \"vamp\", whose pseudo-inputs have no condition, and the data have one; use another prior, or \
+                 set data.condition = \"none\" (and take out augment.condition)"
+                    .into(),
+            ));
+        }
+        let inputs = TensorData::zeros::<f32, _>([components, spec.event()]);
+        Ok(Self { inputs: Param::from_data(inputs, device), spec: spec.clone() })
+    }
+
     /// Pseudo-inputs of levels stay between the lowest and the highest.
     pub(super) fn inputs(&self) -> Tensor<2> {
         match self.spec.values {
@@ -61,16 +65,17 @@ impl Vamp {
 
 impl Prior for Vamp {
     fn log_prob(&self, z: Tensor<2>, encode: &Encode<'_>) -> Tensor<1> {
-        let parts = encode(self.inputs());
-        let [k, _] = parts.mean().dims();
-        let log_weights = Tensor::zeros([k], &z.device()).sub_scalar((k as f64).ln());
-        log_mixture(z, &parts, log_weights)
+        let ([n, latent], [k, _]) = (z.dims(), self.inputs.dims());
+        let each = z.unsqueeze_dim::<3>(0).expand([k, n, latent]);
+        dgm_core::estimate::log_mean_exp(encode(self.inputs()).log_prob(each).transpose())
     }
 
-    fn sample(&self, n: usize, encode: &Encode<'_>, rng: &mut Stream, _: &Device) -> Tensor<2> {
-        let parts = encode(self.inputs());
-        let [k, _] = parts.mean().dims();
-        sample_mixture(n, &parts, &vec![1.0 / k as f64; k], rng)
+    fn sample(&self, n: usize, encode: &Encode<'_>, rng: &mut Stream, device: &Device) -> Tensor<2> {
+        let [k, _] = self.inputs.dims();
+        // Which posterior each sample is of, and the inputs once for each.
+        let of: Vec<i32> = (0..n).map(|_| rng.below(k as u32) as i32).collect();
+        let inputs = self.inputs().select(0, Tensor::from_ints(of.as_slice(), device));
+        encode(inputs).sample(1, rng).squeeze_dim(1)
     }
 
     fn fit(&mut self, examples: &dyn Examples, rng: &mut Stream) -> Result<(), ModelError> {

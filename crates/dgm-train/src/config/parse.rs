@@ -20,6 +20,19 @@ const SEEDS: [&str; 2] = ["seed", "data_seed"];
 
 const TABLES: [&str; 6] = ["data", "model", "objective", "optimizer", "training", "evaluation"];
 
+/// Keys of earlier versions, the kind of model that they were of where it was one alone, and what is written instead of them.
+const RENAMED: [(&str, Option<&str>, &str); 5] = [
+    ("data.augment.told", None, "condition = … in data.augment"),
+    (
+        "model.components",
+        None,
+        "likelihood = { kind = \"beta_binomial\", components = … }, with the kind that you have",
+    ),
+    ("model.hidden", Some("vae"), "encoder = { kind = \"mlp\", hidden = … }, and decoder with them in reverse"),
+    ("model.dropout", Some("vae"), "encoder = { kind = \"mlp\", dropout = … }"),
+    ("model.decoder_dropout", Some("vae"), "decoder = { kind = \"mlp\", dropout = … }"),
+];
+
 /// See [`Config::from_toml`].
 pub(super) fn parse<M: ModelFactory>(text: &str, origin: &str, overrides: &[String]) -> Result<Config<M>> {
     let origin = Origin { text, name: origin, overrides };
@@ -40,12 +53,12 @@ pub(super) fn parse<M: ModelFactory>(text: &str, origin: &str, overrides: &[Stri
             return Err(source.error(key.span(), &message));
         }
     }
-    if let Some(value) = source.find("data.augment.told") {
-        let message = format!(
-            "data.augment.told: it is called condition; write augment = {{ …, condition = {} }}",
-            show(value.get_ref())
-        );
-        return Err(source.error(value.span(), &message));
+    let kind = source.find("model.kind").and_then(|kind| kind.get_ref().as_str());
+    for (old, of_kind, new) in RENAMED {
+        if let Some(value) = source.find(old).filter(|_| of_kind.is_none() || of_kind == kind) {
+            let message = format!("{old}: its place has changed; write {}", new.replace('…', &show(value.get_ref())));
+            return Err(source.error(value.span(), &message));
+        }
     }
     let seed = |key: &str| match source.root.get(key) {
         Some(value) => {

@@ -35,7 +35,7 @@ fn defaults_are_filled_in() {
 #[test]
 fn what_is_written_is_read_back_equal() {
     let full = "seed = 18446744073709551615\n[data]\nsource = \"csv\"\npath = \"a b.csv\"\ntarget = [\"y\", 3]\nheader = true\n\
-                delimiter = \"whitespace\"\n[model]\nkind = \"vae\"\ndropout = 0.25\n[objective]\n\
+                delimiter = \"whitespace\"\n[model]\nkind = \"vae\"\nencoder = { kind = \"mlp\", dropout = 0.25 }\n[objective]\n\
                 beta = { schedule = \"cyclical\", from = 0, to = 1.0, period = 10, ramp = 0.5 }\n[optimizer]\nkind = \"adamw\"\n\
                 learning_rate = 3e-4\ngradient_clip_norm = 1.0\nschedule = \"cosine\"\n\
                 groups = [{ match = \"encoder.*\", learning_rate_factor = 0 }, { match = \"*\", weight_decay = 0.5 }]\n[training]\nema_decay = 0.999\n\
@@ -63,7 +63,7 @@ fn overrides_lie_on_top() {
             "optimizer.kind=sgd",
             "training.early_stopping.patience=2",
             "objective.beta={schedule='linear',from=0,to=1,steps=5}",
-            "model.dropout=0.5",
+            "model.latent=5",
         ],
     )
     .unwrap();
@@ -147,10 +147,10 @@ fn errors_of_the_file_name_line_and_key() {
              [objective], [optimizer], [training], [evaluation])",
         ),
         (
-            "droput = 0.1\n",
-            "vae.toml:5: unknown key `droput` in [model] with kind = \"vae\"; did you mean `dropout`? (allowed: ",
+            "latnt = 3\n",
+            "vae.toml:5: unknown key `latnt` in [model] with kind = \"vae\"; did you mean `latent`? (allowed: ",
         ),
-        ("dropout = true\n", "vae.toml:5: model.dropout: found boolean true; expected a number"),
+        ("latent = true\n", "vae.toml:5: model.latent: found boolean true; expected a whole number of at least 0"),
     ] {
         let message = error(more, &[]);
         assert!(message.starts_with(expected), "\n   found: {message}\nexpected: {expected}");

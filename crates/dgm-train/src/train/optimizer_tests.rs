@@ -11,7 +11,8 @@ use dgm_models::objective::Step;
 use dgm_models::{AnyModel, Batch, DataSpec, Model, ObjectiveKind, Training, Values};
 
 /// Small models for 2×2 images of three levels: their weights are matrices, or kernels of convolutions.
-const VAE: &str = "kind = \"vae\"\nlatent = 2\nhidden = [8]";
+const VAE: &str = "kind = \"vae\"\nlatent = 2\nencoder = { kind = \"mlp\", hidden = [8] }\n\
+                   decoder = { kind = \"mlp\", hidden = [8] }";
 const CONVOLUTIONS: &str = "kind = \"causal_conv\"\nchannels = 4\nlayers = 1\nkernel = 2";
 
 /// The VAE, with these lines in `[optimizer]`.

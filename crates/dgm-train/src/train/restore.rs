@@ -172,7 +172,8 @@ mod tests {
 
     fn model(hidden: usize) -> AnyModel {
         let text = format!(
-            "[data]\nsource = \"digits\"\n[model]\nkind = \"vae\"\nlatent = 1\nhidden = [{hidden}]\nlikelihood = \"bernoulli\""
+            "[data]\nsource = \"digits\"\n[model]\nkind = \"vae\"\nlatent = 1\nencoder = {{ kind = \"mlp\", hidden = [{hidden}] }}\n\
+             decoder = {{ kind = \"mlp\", hidden = [{hidden}] }}\nlikelihood = \"bernoulli\""
         );
         let config: Config = Config::from_toml(&text, "vae.toml", &[]).unwrap();
         let spec = DataSpec { shape: [1, 2, 2], values: Values::Levels(2), condition: None };

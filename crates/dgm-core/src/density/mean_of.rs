@@ -1,0 +1,68 @@
+//! The mean of several densities: what an ensemble of models says.
+
+use super::{Distribution, Support};
+use crate::random::Stream;
+use crate::special::log_sum_exp;
+use burn::tensor::{Int, Tensor, TensorData};
+
+/// p(x) = (1/K) Σₖ pₖ(x), variable by variable.
+#[derive(Debug)]
+pub struct MeanOf<const D: usize> {
+    members: Vec<Box<dyn Distribution<D>>>,
+}
+
+impl<const D: usize> MeanOf<D> {
+    /// Of these densities, of variables of one shape.
+    ///
+    /// # Panics
+    /// Without a density.
+    pub fn new(members: Vec<Box<dyn Distribution<D>>>) -> Self {
+        assert!(!members.is_empty(), "MeanOf: no density, need 1 or more");
+        Self { members }
+    }
+
+    fn average(&self, each: impl Fn(&dyn Distribution<D>) -> Option<Tensor<D>>) -> Option<Tensor<D>> {
+        let all: Vec<_> = self.members.iter().map(|member| each(member.as_ref())).collect::<Option<_>>()?;
+        let share = 1.0 / all.len() as f64;
+        all.into_iter().map(|one| one.mul_scalar(share)).reduce(|sum, one| sum + one)
+    }
+}
+
+impl<const D: usize> Distribution<D> for MeanOf<D> {
+    fn support(&self) -> Support {
+        self.members[0].support()
+    }
+
+    /// log (1/K) Σₖ exp(log pₖ(x)).
+    fn log_prob(&self, x: Tensor<D>) -> Tensor<D> {
+        let (shape, numbers) = (x.dims(), x.shape().num_elements());
+        let column = |member: &Box<dyn Distribution<D>>| member.log_prob(x.clone()).reshape([numbers, 1]);
+        let all = Tensor::cat(self.members.iter().map(column).collect(), 1);
+        log_sum_exp(all).sub_scalar((self.members.len() as f64).ln()).reshape(shape)
+    }
+
+    /// A sample of a member that is drawn for each variable.
+    fn sample(&self, rng: &mut Stream) -> Tensor<D> {
+        let mean = self.members[0].mean();
+        let (shape, members) = (mean.dims(), self.members.len() as u32);
+        let chosen = (0..shape.iter().product()).map(|_| rng.below(members) as i32).collect::<Vec<_>>();
+        let chosen = Tensor::<D, Int>::from_data(TensorData::new(chosen, shape), &mean.device());
+        let samples = self.members.iter().map(|member| member.sample(rng)).enumerate();
+        let take = |all: Tensor<D>, (k, one)| all.mask_where(chosen.clone().equal_elem(k as i64), one);
+        samples.fold(mean.zeros_like(), take)
+    }
+
+    fn mean(&self) -> Tensor<D> {
+        self.average(|member| Some(member.mean())).unwrap_or_else(|| self.members[0].mean())
+    }
+
+    /// (1/K) Σₖ (Varₖ + (μₖ − μ)²).
+    fn variance(&self) -> Option<Tensor<D>> {
+        let mean = self.mean();
+        self.average(|member| Some(member.variance()? + (member.mean() - mean.clone()).square()))
+    }
+
+    fn cdf(&self, x: Tensor<D>) -> Option<Tensor<D>> {
+        self.average(|member| member.cdf(x.clone()))
+    }
+}

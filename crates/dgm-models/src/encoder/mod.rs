@@ -1,0 +1,73 @@
+//! Encoders of latent-variable models: from an example to features, of which the posterior makes q(z | x). One file each, one line
+//! each in the registry below.
+
+mod mlp;
+
+use crate::data::DataSpec;
+use crate::error::ModelError;
+use crate::layers::{Mlp, Mode};
+use crate::parts::part;
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use dgm_core::random::Stream;
+use std::fmt::Debug;
+
+pub use mlp::MlpConfig;
+
+/// A network from an example to features.
+pub trait Encoder: Module + Sync + Debug {
+    /// How many features it gives.
+    fn features(&self) -> usize;
+
+    /// Targets as a network sees them, and after them the condition, `[batch, event + condition]` → `[batch, features]`.
+    fn forward(&self, x: Tensor<2>, mode: &mut Mode) -> Tensor<2>;
+}
+
+macro_rules! registry {
+    ($($kind:literal => $config:ident as $variant:ident ($module:ident)),+ $(,)?) => {
+        part! {
+            /// `encoder = "mlp"`, or `{ kind = "mlp", hidden = [256, 256] }`: the short form has every key at its default.
+            EncoderConfig, such as "{ kind = \"mlp\", hidden = [256, 256] }":
+            $($kind => $config as $variant),+
+        }
+
+        impl EncoderConfig {
+            /// Builds the encoder for `spec`.
+            ///
+            /// # Errors
+            /// A value out of its range, or data that it is not for.
+            pub fn init(&self, spec: &DataSpec, rng: &mut Stream, device: &Device) -> Result<AnyEncoder, ModelError> {
+                match self { $(Self::$variant(config) => config.encoder(spec, rng, device).map(AnyEncoder::$variant),)+ }
+            }
+        }
+
+        /// An encoder of any kind.
+        #[derive(Module, Debug)]
+        pub enum AnyEncoder {
+            $(
+                #[doc = concat!("`kind = \"", $kind, "\"`")]
+                $variant($module),
+            )+
+        }
+
+        impl Encoder for AnyEncoder {
+            fn features(&self) -> usize {
+                match self { $(Self::$variant(encoder) => encoder.features(),)+ }
+            }
+
+            fn forward(&self, x: Tensor<2>, mode: &mut Mode) -> Tensor<2> {
+                match self { $(Self::$variant(encoder) => Encoder::forward(encoder, x, mode),)+ }
+            }
+        }
+    };
+}
+
+registry! {
+    "mlp" => MlpConfig as Mlp (Mlp),
+}
+
+impl Default for EncoderConfig {
+    fn default() -> Self {
+        Self::Mlp(MlpConfig::default())
+    }
+}

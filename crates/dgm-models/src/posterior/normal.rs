@@ -1,0 +1,75 @@
+//! q(z | x) = N(μ, σ²), its mean and log-variance a linear function of the features.
+
+use super::{Approximation, Posterior, repeat_rows};
+use crate::error::ModelError;
+use crate::layers::linear;
+use crate::parts::Plain;
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::{Device, Tensor};
+use dgm_core::density::Normal;
+use dgm_core::objective::sum_event;
+use dgm_core::random::Stream;
+
+/// q(z | x) = N(z; μ(x), σ²(x)) with a diagonal covariance (Kingma and Welling 2014).
+#[derive(Module, Debug)]
+pub struct NormalPosterior {
+    layer: Linear,
+}
+
+impl NormalPosterior {
+    pub(super) fn new(
+        _: &Plain,
+        features: usize,
+        latent: usize,
+        rng: &mut Stream,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
+        ModelError::check_weights("latent", latent, [[features, 2 * latent]])?;
+        Ok(Self { layer: linear(features, 2 * latent, rng, device) })
+    }
+}
+
+impl Posterior for NormalPosterior {
+    fn infer(&self, features: Tensor<2>) -> Box<dyn Approximation> {
+        let outputs = self.layer.forward(features);
+        let [rows, columns] = outputs.dims();
+        let half = columns / 2;
+        let part = |i: usize| outputs.clone().slice([0..rows, i * half..(i + 1) * half]);
+        Box::new(Normal::new(part(0), part(1)))
+    }
+}
+
+/// Densities of each latent variable `[n · k, latent]`, summed over them: `[n, k]`.
+fn log_prob(q: &Normal<2>, z: Tensor<3>) -> Tensor<2> {
+    let [n, k, latent] = z.dims();
+    let each = repeated(q, k).log_prob(z.reshape([n * k, latent]));
+    sum_event(each).reshape([n, k])
+}
+
+fn repeated(q: &Normal<2>, k: usize) -> Normal<2> {
+    Normal::new(repeat_rows(q.mean(), k), repeat_rows(q.log_var(), k))
+}
+
+impl Approximation for Normal<2> {
+    fn sample(&self, k: usize, rng: &mut Stream) -> Tensor<3> {
+        let [n, latent] = self.mean().dims();
+        repeated(self, k).sample(rng).reshape([n, k, latent])
+    }
+
+    fn log_prob(&self, z: Tensor<3>) -> Tensor<2> {
+        log_prob(self, z)
+    }
+
+    fn log_prob_fixed(&self, z: Tensor<3>) -> Tensor<2> {
+        log_prob(&self.detach(), z)
+    }
+
+    fn mean(&self) -> Tensor<2> {
+        self.mean()
+    }
+
+    fn normal(&self) -> Option<&Normal<2>> {
+        Some(self)
+    }
+}
