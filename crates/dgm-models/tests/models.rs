@@ -43,7 +43,7 @@ fn host(values: Tensor<1>) -> Vec<f64> {
 }
 
 #[test]
-fn the_importance_weighted_probabilities_of_a_vae_sum_to_one_and_the_elbo_is_below() {
+fn iwae_probabilities_sum_to_one_and_the_elbo_is_below() {
     let config = VaeConfig { latent: 2, hidden: vec![8], likelihood: LikelihoodKind::Bernoulli, ..Default::default() };
     let vae = config.init(&spec([1, 2, 2], Values::Levels(2)), &mut Seed(1).stream("weights", 0), &device()).unwrap();
     let batch = all_binary();
@@ -113,7 +113,7 @@ fn a_real_target_is_scored_in_its_own_units() {
 }
 
 #[test]
-fn standardised_numbers_are_those_of_the_spread_whatever_the_offset() {
+fn standardised_values_do_not_depend_on_the_offset() {
     // Unix seconds some 20 apart, which 32 bits would make one number: (x − 1700000000.25) / 20.
     let scale = Scale { mean: vec![1.7e9], mean_rest: vec![0.25], std: vec![20.0], levels: None };
     let x = [1_700_000_020.25, 1_700_000_000.25, 1_699_999_990.25];

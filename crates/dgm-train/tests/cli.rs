@@ -24,7 +24,7 @@ fn train(folder: &Path, config: &str, out: &str, extra: &[&str]) -> String {
 }
 
 #[test]
-fn each_configuration_of_the_digits_trains_and_its_folder_is_enough() {
+fn digits_configurations_train_and_their_folders_suffice() {
     let folder = tempfile::tempdir().unwrap();
     for (config, extra) in QUICK {
         let table = train(folder.path(), config, config, extra);
@@ -104,7 +104,7 @@ fn figures_of_other_data_are_refused() {
 }
 
 #[test]
-fn a_reader_that_has_had_enough_is_no_error_and_a_full_disk_is_one_line() {
+fn closed_pipes_are_no_error_and_a_full_disk_is_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);

@@ -89,7 +89,7 @@ fn transforms_are_named_beside_the_figures() {
 }
 
 #[test]
-fn a_file_that_is_read_row_by_row_gives_the_same_run_and_may_not_change() {
+fn reading_row_by_row_gives_the_same_run_and_detects_changes() {
     let folder = tempfile::tempdir().unwrap();
     let pixels: Vec<u8> = (0..40_000u32).map(|i| (i * i / 7 % 16) as u8).collect();
     std::fs::write(folder.path().join("x.npy"), npy("(600, 8, 8)", &pixels[..38_400])).unwrap();
@@ -177,7 +177,7 @@ fn floats_from_0_to_1_become_levels_as_the_messages_say() {
 }
 
 #[test]
-fn a_model_that_is_told_of_variations_is_scored_and_drawn_as_if_nothing_was_varied() {
+fn augmentation_as_input_is_scored_and_sampled_unaugmented() {
     let folder = tempfile::tempdir().unwrap();
     let images: Vec<u8> = (0..60 * 16).map(|i| (i * 7 % 4) as u8).collect();
     std::fs::write(folder.path().join("images.npy"), npy("(60, 4, 4)", &images)).unwrap();

@@ -31,7 +31,7 @@ fn killed_at(folder: &Path, args: &[&str], file: &str) -> bool {
 }
 
 #[test]
-fn an_ensemble_that_is_killed_in_each_member_ends_as_the_one_that_never_was() {
+fn an_ensemble_killed_in_each_member_ends_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let small = [&TWO[..], &["--set", "model.hidden=[64]", "--set", "training.epochs=25"]].concat();
     run_ok(folder.path(), &args("conditional.toml", "whole", &small));

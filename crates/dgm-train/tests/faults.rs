@@ -66,7 +66,7 @@ fn damage_at_random_places_is_always_found() {
 }
 
 #[test]
-fn a_checkpoint_of_another_model_or_version_is_named_and_refused() {
+fn checkpoints_of_other_models_or_versions_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let checkpoints = trained(folder.path());
     let other = ["--config", "vae.toml", "--quiet", "--set", "model.hidden=[16]", "--out", "vae", "--set"];
@@ -90,7 +90,7 @@ fn a_checkpoint_of_another_model_or_version_is_named_and_refused() {
 }
 
 #[test]
-fn a_best_checkpoint_that_is_gone_damaged_or_another_one_says_what_to_do() {
+fn a_missing_or_damaged_best_checkpoint_says_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let checkpoints = trained(folder.path());
     let (best, newest) = (checkpoints.best(), checkpoints.after(assert_whole(&checkpoints)));
@@ -131,7 +131,7 @@ fn failing_fsync(folder: &Path) -> Option<(PathBuf, PathBuf)> {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_failing_fsync_stops_training_and_leaves_the_checkpoint_before() {
+fn a_failing_fsync_keeps_the_previous_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let Some((library, switch)) = failing_fsync(folder.path()) else {
         println!("skipped: no C compiler");
@@ -188,7 +188,7 @@ impl Drop for Tmpfs {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_stops_training_and_leaves_the_last_good_checkpoint() {
+fn a_full_disk_keeps_the_last_good_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let Some(disk) = Tmpfs::mount(folder.path().join("disk"), "4m") else {
         println!("skipped: this process may not mount a file system");

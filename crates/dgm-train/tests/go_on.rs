@@ -80,7 +80,7 @@ fn two_epochs_and_then_two_more_are_four() {
 }
 
 #[test]
-fn a_kill_after_the_new_end_is_written_leaves_a_run_that_goes_on() {
+fn a_kill_after_extending_leaves_a_resumable_run() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let set = ["--set", "training.evaluate_every={steps=25}"];
@@ -102,7 +102,7 @@ fn a_kill_after_the_new_end_is_written_leaves_a_run_that_goes_on() {
 }
 
 #[test]
-fn a_schedule_that_depends_on_the_end_says_what_a_later_one_means() {
+fn extending_warns_where_the_schedule_depends_on_the_end() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     train(folder, "run", &["--set", "training.epochs=2", "--set", "optimizer.schedule=cosine"]);

@@ -177,7 +177,7 @@ impl Report for Warnings {
 }
 
 #[test]
-fn a_fault_of_the_second_player_takes_the_step_of_the_first_back() {
+fn a_second_player_fault_undoes_the_first_player_s_step() {
     // Its loss is NaN in the batch with the huge number, whose first player takes its step without harm.
     let train = |poisoned: usize, bad: &[usize], eager: bool, more: &str| {
         let folder = tempfile::tempdir().unwrap();

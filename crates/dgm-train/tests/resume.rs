@@ -53,7 +53,7 @@ fn assert_same_run(folder: &Path, [one, other]: [&str; 2]) {
 
 #[cfg(unix)]
 #[test]
-fn a_signal_ends_a_run_with_a_checkpoint_and_its_exit_code_and_the_run_goes_on_to_the_same_end() {
+fn signals_checkpoint_and_the_resumed_run_ends_the_same() {
     let signals = [("-INT", 130, "flex"), ("-TERM", 143, "flex"), ("-HUP", 129, "ndarray")];
     for ((config, sizes), (signal, code, backend)) in MODELS.into_iter().zip(signals) {
         let folder = tempfile::tempdir().unwrap();
@@ -152,7 +152,7 @@ fn a_run_without_its_checkpoints_begins_again() {
 
 /// Kills each run at ten random moments, at the least, and goes on each time.
 #[test]
-fn a_run_that_is_killed_again_and_again_ends_at_the_same_weights() {
+fn repeated_kills_end_at_the_same_weights() {
     let mut random = dgm_core::random::Seed(0).stream("kill", 0);
     for (config, sizes) in MODELS {
         let folder = tempfile::tempdir().unwrap();
@@ -191,7 +191,7 @@ fn a_run_that_is_killed_again_and_again_ends_at_the_same_weights() {
 }
 
 #[test]
-fn two_runs_in_one_folder_are_refused_and_a_killed_one_leaves_it_free() {
+fn one_run_per_folder_and_a_killed_one_leaves_it_free() {
     let folder = tempfile::tempdir().unwrap();
     let args = ["--config", "vae.toml", "--out", "run", "--quiet", "--set", "training.epochs=1000"];
     let mut child = started(folder.path(), &args, "run");
@@ -236,7 +236,7 @@ fn weights_do_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
-fn a_run_resumed_on_another_kind_of_cpu_says_that_it_is_equal_to_rounding_only() {
+fn resuming_on_another_cpu_says_equal_to_rounding() {
     let folder = tempfile::tempdir().unwrap();
     let set = ["--set", "training.epochs=1", "--set", "model.hidden=[8]", "--quiet"];
     run_ok(folder.path(), &[&["--config", "conditional.toml", "--out", "run"], &set[..]].concat());

@@ -39,7 +39,7 @@ fn trained(folder: &Path, model: &str, data: &str, training: &str) {
 }
 
 #[test]
-fn incremental_draws_of_trained_models_are_those_of_the_naive_loop() {
+fn cached_sampling_of_trained_models_equals_the_naive_loop() {
     for (kind, keys) in ARCHITECTURES {
         let folder = tempfile::tempdir().unwrap();
         let data = "source = \"digits\"\ncondition = \"label\"";
@@ -149,7 +149,7 @@ fn only_autoregressive_models_narrow_or_complete() {
 }
 
 #[test]
-fn a_text_goes_on_from_its_prompt_beyond_the_window_and_ends_where_lines_do() {
+fn texts_continue_prompts_past_the_window_and_end_at_lines() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     std::fs::write(path.join("text.txt"), "ab".repeat(3000)).unwrap();

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn the_true_normal_is_calibrated_and_others_show_how_they_are_not() {
+    fn the_true_normal_is_calibrated_and_misfits_are_measured() {
         let n = 20_000;
         let levels = [0.5, 0.9];
         let calibrated = predicted(0.0, 1.0, n);

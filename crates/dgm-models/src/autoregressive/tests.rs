@@ -164,7 +164,7 @@ fn the_probabilities_of_all_targets_sum_to_one() {
 }
 
 #[test]
-fn the_gradient_of_a_conditional_is_zero_at_its_own_and_at_later_numbers_and_not_at_the_one_before() {
+fn conditionals_are_causal_in_their_gradients() {
     let device = Device::flex().autodiff();
     for shape in [[1, 1, 12], [1, 3, 4], [2, 3, 3], [3, 3, 4]] {
         for config in architectures(Some(InputKind::Ordinal), LikelihoodKind::Categorical, 1) {
@@ -197,7 +197,7 @@ fn the_gradient_of_a_conditional_is_zero_at_its_own_and_at_later_numbers_and_not
 }
 
 #[test]
-fn a_number_that_changes_leaves_all_conditionals_up_to_its_own_bit_for_bit() {
+fn conditionals_ignore_their_own_and_later_values() {
     for inputs in [InputKind::Thermometer, InputKind::OneHot] {
         for config in architectures(Some(inputs), LikelihoodKind::BetaBinomial, 2) {
             let spec = spec([2, 3, 4], 4);
@@ -366,7 +366,7 @@ fn draws_are_those_of_the_naive_loop() {
 }
 
 #[test]
-fn every_backend_goes_step_by_step_and_draws_what_the_naive_loop_draws() {
+fn cached_sampling_equals_the_naive_loop_on_every_backend() {
     let narrow = Choice { temperature: 0.8, top_k: Some(3), top_p: Some(0.9) };
     for device in crate::testing::devices() {
         for config in architectures(None, LikelihoodKind::BetaBinomial, 2) {

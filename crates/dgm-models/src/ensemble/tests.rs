@@ -262,7 +262,7 @@ fn what_makes_no_ensemble_is_refused() {
 }
 
 #[test]
-fn an_ensemble_of_autoregressive_models_is_drawn_from_number_by_number() {
+fn ensembles_sample_the_mixture_value_by_value() {
     use crate::autoregressive::sampling::{Choice, draw, log_prob_stepwise};
     let assert_stepwise = |members: &Vec<AnyModel>, x: &Tensor<2>| {
         let ensemble = |members: Vec<AnyModel>| Ensemble::new(members).unwrap();
@@ -301,7 +301,7 @@ fn an_ensemble_of_autoregressive_models_is_drawn_from_number_by_number() {
 }
 
 #[test]
-fn a_mixture_of_two_conditional_densities_is_drawn_from_number_by_number() {
+fn conditional_ensembles_sample_the_mixture_value_by_value() {
     // Two members that are each sure of their value: of two numbers, all four combinations come.
     let spec = spec([1, 1, 2], 2, 2);
     let sure = |class: usize| {

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_few_are_kept_and_a_damaged_one_is_not_passed_over_in_silence() {
+    fn newest_checkpoints_are_kept_and_damage_is_reported() {
         let folder = tempfile::tempdir().unwrap();
         let checkpoints = Checkpoints::new(folder.path().into());
         assert_eq!(checkpoints.newest().unwrap(), None);

@@ -221,7 +221,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn an_assignment_and_a_configuration_without_a_file_are_relative_to_the_current_folder() {
+    fn paths_of_set_are_relative_to_the_current_folder() {
         let here = env::current_dir().unwrap().display().to_string();
         let in_a_file =
             file(Some("/a/b"), "source = 'csv'\npath = 't.csv'\ntarget = [0]\ntrain_rows = 'r'\ntest_rows = 's'");

@@ -181,7 +181,7 @@ fn only_training_images_are_augmented() {
 }
 
 #[test]
-fn a_model_that_is_told_sees_the_same_images_and_zeros_where_nothing_is_done() {
+fn conditioning_keeps_images_and_marks_unchanged_ones_zero() {
     let told = Augment { shift: 1, orientation: Orientation::Dihedral, unvaried: 0.25, condition: true };
     let untold = Augment { condition: false, ..told };
     for condition in [Condition::None, Condition::Label] {

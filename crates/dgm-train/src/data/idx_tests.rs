@@ -259,7 +259,7 @@ fn errors_say_what_was_found_and_expected() {
 }
 
 #[test]
-fn numbers_of_other_types_are_read_where_they_are_levels_and_classes() {
+fn other_number_types_are_read_as_levels_and_classes() {
     let mut files = Files::new();
     let expected = files.load().unwrap();
     let pixels = [0u8, 10, 20, 30, 40, 50, 60, 127, 128, 200, 255, 0];

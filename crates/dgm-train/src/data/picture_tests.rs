@@ -177,7 +177,7 @@ fn a_damaged_file_is_an_error_or_an_image_and_never_a_panic() {
 }
 
 #[test]
-fn sizes_that_a_header_only_claims_are_refused_before_they_cost_memory() {
+fn oversized_headers_are_refused_before_allocation() {
     let resized = |[height, width]: [u32; 2]| {
         let mut file = png_file(ColorType::Grayscale, BitDepth::Eight, [1, 1], &[0]);
         file[16..20].copy_from_slice(&width.to_be_bytes());

@@ -154,7 +154,7 @@ fn the_shapes_and_values_are_as_the_keys_say() {
 }
 
 #[test]
-fn the_run_s_seed_changes_nothing_and_the_data_s_seed_everything() {
+fn only_the_data_seed_changes_the_data() {
     let mut config = config("kind = \"markov\"");
     let load = |config: &SyntheticConfig, seed| load(&DataConfig::Synthetic(config.clone()), Seed(seed)).unwrap();
     let (first, second) = (load(&config, 0), load(&config, 1));

@@ -321,7 +321,7 @@ fn text_becomes_levels_and_comes_back() {
 }
 
 #[test]
-fn characters_come_from_the_training_part_and_the_others_are_unknown() {
+fn characters_outside_the_training_part_are_unknown() {
     // One, eight and one characters; λ has two bytes.
     let (_folder, config) = file("bλa\nbλabλz".as_bytes(), Unit::Characters, 1);
     let set = data(&config).unwrap();
@@ -454,7 +454,7 @@ fn a_text_is_the_same_whatever_system_wrote_it() {
 }
 
 #[test]
-fn windows_of_bytes_are_the_file_as_it_is_and_newlines_are_kept_where_that_is_said() {
+fn windows_are_the_file_s_bytes_and_newlines_can_be_kept() {
     let bytes = b"ab\r\n".repeat(40);
     let levels = |config: &TextConfig, row: usize| example(&data(config).unwrap().train, row, 0).1;
     let (_folder, raw) = file(&bytes, Unit::Bytes, 4);

@@ -137,7 +137,7 @@ mod tests {
 
     /// Whatever is given and whatever is padding: the logarithm of the number of levels for each token, without an error.
     #[test]
-    fn a_uniform_model_has_the_logarithm_of_its_levels_for_each_token() {
+    fn a_uniform_model_scores_log_levels_per_token() {
         // 300 lines of "ab:" and one to four "c": six symbols with the newline.
         let lines: String = (0..300).map(|i| format!("ab:{}d\n", "c".repeat(1 + i % 4))).collect();
         let check = |results: &Results, levels: f64, tokens: [u64; 2]| {

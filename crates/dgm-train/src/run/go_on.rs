@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schedule_that_depends_on_the_end_says_where_the_learning_rate_goes() {
+    fn extending_a_schedule_says_where_the_learning_rate_goes() {
         let (_, note) = go_on(at(20, true), ["epochs = 2", "epochs = 4"], "cosine").unwrap();
         // 0.01 (1 + cos(19π/20)) / 2 and 0.01 (1 + cos(π/2)) / 2.
         let expected =

@@ -119,7 +119,7 @@ fn a_nan_stops_training_and_names_step_term_and_rows() {
 }
 
 #[test]
-fn a_skipped_step_changes_nothing_and_both_ways_of_checking_agree() {
+fn skipped_steps_change_nothing_in_either_check() {
     let config = config("nonfinite = \"skip\"");
     let [one, other] = [true, false].map(|eager| run(&config, &dataset(&[5]), eager));
     for run in [&one, &other] {
@@ -146,7 +146,7 @@ fn too_many_skips_in_a_row_stop_training() {
 }
 
 #[test]
-fn going_back_lowers_the_learning_rate_a_bounded_number_of_times() {
+fn rollbacks_lower_the_learning_rate_a_bounded_number_of_times() {
     // A step that no learning rate mends: the row is NaN.
     let more =
         "checkpoint_every = { steps = 1 }\nnonfinite = { policy = \"lower_lr_and_restore\", limit = 2, factor = 0.1 }";
