@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 def likelihoods(result):
-    """The metrics of one run that are likelihoods: nats an example, and a token where there are tokens."""
+    """The metrics of one run that are likelihoods: nats per example, and a token where there are tokens."""
     for metric in result["metrics"]:
         if metric["unit"] != "nats/example":
             continue

@@ -174,7 +174,7 @@ impl ConditionSpec {
 }
 
 impl DataSpec {
-    /// Whether the description makes sense: sizes above 0, 2 to 65536 levels, one mean and one deviation a number.
+    /// Whether the description makes sense: sizes above 0, 2 to 65536 levels, one mean and one deviation per number.
     ///
     /// # Errors
     /// What does not, in words.
@@ -245,7 +245,7 @@ impl DataSpec {
             return refuse("found a batch without examples, expected one at least".into());
         }
         if event != self.event() {
-            return refuse(format!("target: found {event} numbers an example, expected {}", self.event()));
+            return refuse(format!("target: found {event} numbers per example, expected {}", self.event()));
         }
         let found = batch.condition.as_ref().map(Tensor::dims);
         let expected = self.condition.as_ref().map(|_| [n, width]);

@@ -68,7 +68,7 @@ macro_rules! registry {
 
         /// A model of any kind, as one Burn module: what is trained, saved and loaded.
         #[derive(Module, Debug)]
-        #[allow(clippy::large_enum_variant)] // one value a process
+        #[allow(clippy::large_enum_variant)] // one value per process
         pub enum AnyModel {
             $(
                 #[doc = concat!("`kind = \"", $kind, "\"`")]

@@ -43,7 +43,7 @@ pub struct TrainLine {
     /// Whether only the end of training asked for the line.
     #[serde(default, skip_serializing_if = "is_false")]
     pub at_end: bool,
-    /// Mean of each term of the loss, in nats an example, by its name; with the name of its player and a dot where there are several.
+    /// Mean of each term of the loss, in nats per example, by its name; with the name of its player and a dot where there are several.
     #[serde(flatten)]
     pub terms: BTreeMap<String, f64>,
 }

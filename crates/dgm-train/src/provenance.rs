@@ -41,7 +41,7 @@ pub struct Provenance {
     /// What was done to the data that changes what their likelihood means.
     #[serde(default)]
     pub transforms: Vec<String>,
-    /// Entropy of the distribution that the data were drawn from, in nats an example, where it is known.
+    /// Entropy of the distribution that the data were drawn from, in nats per example, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entropy: Option<f64>,
     /// What the levels stand for, where they are symbols of a text: to write texts, the text itself is not needed.

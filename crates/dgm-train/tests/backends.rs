@@ -26,7 +26,7 @@ fn assert_close(a: &[f64], b: &[f64], what: &str) {
     assert!(worst <= 1e-3, "{what}: {worst}\n{a:?}\n{b:?}");
 }
 
-/// Every model, small; 20 steps an epoch.
+/// Every model, small; 20 steps per epoch.
 const MODELS: [(&str, &[&str]); 5] = [
     ("vae.toml", &["--set", "model.hidden=[32]", "--set", "evaluation.importance_samples=0"]),
     ("arm.toml", &["--set", "model.channels=8", "--set", "model.layers=1", "--set", "model.kernel=3"]),

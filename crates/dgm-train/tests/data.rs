@@ -84,7 +84,7 @@ fn transforms_are_named_beside_the_figures() {
     let metrics = ["likelihood", "importance_weighted"].map(|measure| measured(&result, measure, "test"));
     let [elbo, weighted] = metrics.each_ref().map(|metric| metric["estimator"].as_str().unwrap());
     let noise = ", one dequantised x + u an example";
-    assert_eq!(elbo, format!("32 posterior samples an example, KL in closed form{noise}"));
+    assert_eq!(elbo, format!("32 posterior samples per example, KL in closed form{noise}"));
     assert_eq!(weighted, format!("importance-weighted bound, k = 2{noise}"));
 }
 

@@ -187,7 +187,7 @@ fn a_mixture_of_bounds_is_called_one() {
         (&"-ELBO".into(), &"-IWAE".into())
     );
     let expected =
-        "32 posterior samples an example, one importance weight of each member, bound of the mixture of 2 models";
+        "32 posterior samples per example, one importance weight of each member, bound of the mixture of 2 models";
     assert_eq!(test["estimator"], expected);
 }
 

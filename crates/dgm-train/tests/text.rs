@@ -86,7 +86,7 @@ fn shifted_windows_go_on_where_they_were() {
     std::fs::write(folder.join("text.toml"), config).unwrap();
     run_ok(folder, &["--config", "text.toml", "--out", "whole", "--quiet"]);
     let mut child = dgm(folder).args(["--config", "text.toml", "--out", "run", "--quiet"]).spawn().unwrap();
-    // 50 steps an epoch, a line every five.
+    // 50 steps per epoch, a line every five.
     let lines = || std::fs::read_to_string(folder.join("run/metrics.jsonl")).map_or(0, |text| text.lines().count());
     while lines() < 26 && child.try_wait().unwrap().is_none() {
         std::thread::sleep(std::time::Duration::from_millis(1));

@@ -18,14 +18,14 @@ pub enum InputKind {
     /// The scaled level and the bits \[x > 0\], \[x > 1\], …, \[x > levels − 2\]: the order of the levels, and any function of
     /// them, is visible to a linear map.
     Thermometer,
-    /// One bit a level, 1 at the number's own: levels without an order, such as the symbols of a text.
+    /// One bit per level, 1 at the number's own: levels without an order, such as the symbols of a text.
     OneHot,
 }
 
 /// Up to this many levels the bits of a thermometer are the default.
 const THERMOMETER_LEVELS: usize = 32;
 
-/// So many bits a number and no more: they are made for every position of a batch.
+/// Maximum number of bits per number: they are made for every position of a batch.
 const BITS: usize = 1024;
 
 /// From a target to feature maps.
@@ -59,7 +59,7 @@ impl Inputs {
     }
 
     /// Feature maps that one channel of the target becomes.
-    pub(crate) fn features_a_channel(&self) -> usize {
+    pub(crate) fn features_per_channel(&self) -> usize {
         match (self.kind, &self.spec.values) {
             (InputKind::Thermometer | InputKind::OneHot, Values::Levels(levels)) => *levels,
             _ => 1,
@@ -68,10 +68,10 @@ impl Inputs {
 
     /// Feature maps of all channels together.
     pub(crate) fn features(&self) -> usize {
-        self.features_a_channel() * self.spec.shape[0]
+        self.features_per_channel() * self.spec.shape[0]
     }
 
-    /// The numbers of one channel as feature maps: x `[n, numbers]` → `[n, features_a_channel, numbers]`.
+    /// The numbers of one channel as feature maps: x `[n, numbers]` → `[n, features_per_channel, numbers]`.
     pub(crate) fn encode(&self, x: Tensor<2>) -> Tensor<3> {
         let [n, numbers] = x.dims();
         let bits = |count: usize| {

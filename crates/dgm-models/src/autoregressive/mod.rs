@@ -98,14 +98,14 @@ impl ArmBuilder {
     }
 
     /// Whether these layers of the network together with the heads, which see `width` features, are not too many weights, nor
-    /// what comes out of them too many numbers an example.
+    /// what comes out of them too many numbers per example.
     fn check_size(
         &self,
         key: &'static str,
         width: usize,
         layers: impl IntoIterator<Item = [usize; 2]>,
     ) -> Result<(), ModelError> {
-        let inputs = |channel: usize| width + channel * self.inputs.features_a_channel();
+        let inputs = |channel: usize| width + channel * self.inputs.features_per_channel();
         let [channels, rows, columns] = self.spec.shape;
         let heads = (0..channels).flat_map(|channel| [[inputs(channel), width], [width, self.likelihood.parameters()]]);
         let layers: Vec<[usize; 2]> = layers.into_iter().chain(heads).collect();
@@ -115,7 +115,7 @@ impl ArmBuilder {
         let numbers = a_place.saturating_mul(rows * columns);
         if numbers > 1 << 28 {
             return Err(ModelError::Data(format!(
-                "targets of {} places: this model keeps {numbers} numbers an example; expected at most 268435456 (2^28); use shorter \
+                "targets of {} places: this model keeps {numbers} numbers per example; expected at most 268435456 (2^28); use shorter \
                  windows or smaller images, or fewer channels and layers",
                 rows * columns
             )));
@@ -139,7 +139,7 @@ impl<N: Network> Arm<N> {
         let maps = self.inputs.maps(x);
         let inside = Tensor::ones([n, 1, rows, columns], &maps.device());
         let h = self.network.forward(Tensor::cat(vec![maps.clone(), inside], 1), condition.as_ref(), mode);
-        let (outputs, features) = (self.likelihood.parameters(), self.inputs.features_a_channel());
+        let (outputs, features) = (self.likelihood.parameters(), self.inputs.features_per_channel());
         let of_channel = |(channel, head): (usize, &Head)| {
             let seen = (channel > 0).then(|| maps.clone().slice([0..n, 0..channel * features, 0..rows, 0..columns]));
             head.forward(h.clone(), seen).reshape([n, outputs, rows * columns]).swap_dims(1, 2)

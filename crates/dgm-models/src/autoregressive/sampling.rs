@@ -82,7 +82,7 @@ pub fn log_prob_stepwise(model: &dyn Autoregressive, x: &Tensor<2>, condition: O
     Tensor::cat(factors.into_iter().flatten().collect(), 1)
 }
 
-/// What [`draw`] draws, with the whole network run once a number: n × event positions of work for each of the event's
+/// What [`draw`] draws, with the whole network run once per number: n × event positions of work for each of the event's
 /// numbers. The oracle of tests, and what benchmarks compare with.
 pub fn draw_naively(
     model: &dyn Autoregressive,

@@ -279,7 +279,7 @@ fn what_memory_cannot_hold_is_refused() {
     for (config, spec) in [(conv, spec([1, 1, 1 << 20], 65)), (cnn, spec([3, 512, 512], 256))] {
         let refused = config.init(&spec, &mut Seed(0).stream("weights", 0), &Device::flex());
         let error = refused.err().map(|error| error.to_string()).unwrap_or_default();
-        assert!(error.contains("numbers an example; expected at most 268435456"), "{config:?}: {error}");
+        assert!(error.contains("numbers per example; expected at most 268435456"), "{config:?}: {error}");
     }
 }
 

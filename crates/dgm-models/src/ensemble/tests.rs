@@ -207,7 +207,7 @@ fn importance_weights_of_bounds_are_those_of_the_mixture() {
     for (x, p) in mixed.iter().enumerate() {
         assert!((p - (one[x] + other[x]) / 2.0).abs() < 0.005, "{x}: {p}");
     }
-    // What is reported is the bound from one weight a member, at most log p(x) in the mean.
+    // What is reported is the bound from one weight per member, at most log p(x) in the mean.
     let mut bound = [0.0; 16];
     for _ in 0..1000 {
         let log_prob = host(ensemble.log_prob(&batch, &mut noise));

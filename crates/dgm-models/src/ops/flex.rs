@@ -1,4 +1,4 @@
-//! The tap convolution on flex: columns of the open taps for a group of images, one GEMM a group, groups in parallel.
+//! The tap convolution on flex: columns of the open taps for a group of images, one GEMM per group, groups in parallel.
 //!
 //! The groups, and the order in which their weight gradients are summed, depend on the sizes alone, so a result does
 //! not depend on the number of threads.
@@ -74,12 +74,12 @@ impl ConvOps for Flex {
         let (xs, ws, gs) = (x.storage::<f32>(), weight.storage::<f32>(), grad.storage::<f32>());
         let mut grad_x = vec![0.0f32; xs.len()];
 
-        let groups_a_run = plan.b.div_ceil(plan.group).div_ceil(SUMS);
-        let images_a_run = groups_a_run * plan.group;
+        let groups_per_run = plan.b.div_ceil(plan.group).div_ceil(SUMS);
+        let images_per_run = groups_per_run * plan.group;
         let runs: Vec<(Vec<f32>, Vec<f32>)> = grad_x
-            .par_chunks_mut(images_a_run * plan.c * plan.hw)
-            .zip(xs.par_chunks(images_a_run * plan.c * plan.hw))
-            .zip(gs.par_chunks(images_a_run * plan.o * plan.hw))
+            .par_chunks_mut(images_per_run * plan.c * plan.hw)
+            .zip(xs.par_chunks(images_per_run * plan.c * plan.hw))
+            .zip(gs.par_chunks(images_per_run * plan.o * plan.hw))
             .map_init(Scratch::default, |scratch, ((grad_x, xs), gs)| plan.pull_run(scratch, grad_x, xs, gs, ws))
             .collect();
 

@@ -56,7 +56,7 @@ pub struct Progress {
 pub struct Best {
     /// After this many steps.
     pub step: u64,
-    /// The validation loss, in nats an example where it is one of a likelihood; `None` where the model has no criterion.
+    /// The validation loss, in nats per example where it is one of a likelihood; `None` where the model has no criterion.
     #[serde(with = "bits::option")]
     pub loss: Option<f64>,
 }
@@ -93,7 +93,7 @@ impl Default for Progress {
 /// What a plateau schedule has seen; the one schedule whose rate is not a function of the step alone.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlateauState {
-    /// The validation loss that counts as the lowest so far, in nats an example.
+    /// The validation loss that counts as the lowest so far, in nats per example.
     #[serde(with = "bits::option")]
     pub best: Option<f64>,
     /// Evaluations since then, or since the factor last fell.

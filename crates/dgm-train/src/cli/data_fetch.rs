@@ -134,7 +134,7 @@ fn for_terminal() -> Box<dyn Progress> {
     if std::io::stderr().is_terminal() { Box::new(Bar::default()) } else { Box::new(Lines::default()) }
 }
 
-/// One bar a file: bytes, rate, time left.
+/// One bar per file: bytes, rate, time left.
 #[derive(Default)]
 struct Bar {
     bar: Option<ProgressBar>,

@@ -1,4 +1,4 @@
-//! The command line: arguments here, one file a command beside it.
+//! The command line: arguments here, one file per command beside it.
 
 mod backends;
 mod data;

@@ -258,7 +258,7 @@ impl NpyConfig {
             let levels = self.levels_of(&header, source.name())?;
             let shape = self.image_shape(&header, source.name())?;
             let expected = match levels {
-                // Eight numbers a byte.
+                // Eight numbers per byte.
                 Some(_) if self.packed => Expected::Below { bound: 256, key: "levels", scale: 1.0 },
                 Some(bound) => Expected::Below { bound, key: "levels", scale: self.scale() },
                 None => Expected::Finite,
@@ -359,7 +359,7 @@ impl NpyConfig {
             let header = npy::read_header(source)?;
             if !matches!(header.shape[..], [_] | [_, 1]) {
                 return Err(Error::input(format!(
-                    "{}: found an array {}; expected [n], one label an example; save it so (of one-hot rows numpy.argmax(labels, \
+                    "{}: found an array {}; expected [n], one label per example; save it so (of one-hot rows numpy.argmax(labels, \
                      axis=1))",
                     source.name(),
                     header.dimensions()

@@ -137,7 +137,7 @@ fn dynamic_binarisation_draws_every_epoch_anew() {
     assert_eq!(data.transforms, ["pixels binarised anew each epoch; validation and test drawn once with seed 0"]);
 }
 
-/// What every release draws: one number a pixel, in the order of the rows.
+/// What every release draws: one number per pixel, in the order of the rows.
 #[test]
 fn a_row_is_drawn_as_if_all_rows_were() {
     let mut files = Files::new();

@@ -99,7 +99,7 @@ macro_rules! source {
 }
 pub(super) use source;
 
-/// Images of one size, a row each in channel, row, column order, and their labels, one number a row.
+/// Images of one size, a row each in channel, row, column order, and their labels, one number per row.
 #[derive(Clone, Debug)]
 pub(super) struct Images {
     pub(super) pixels: View,

@@ -207,7 +207,7 @@ pub struct Dataset {
     pub resolved: Option<DataConfig>,
     /// What was done to the examples that changes what their likelihood means, a sentence each; named beside each figure.
     pub transforms: Vec<String>,
-    /// Entropy of the distribution that the examples were drawn from, in nats an example, where it is known: no model's
+    /// Entropy of the distribution that the examples were drawn from, in nats per example, where it is known: no model's
     /// mean NLL is below it, short of chance. Given a condition, the conditional entropy.
     pub entropy: Option<f64>,
     /// What the levels stand for, where they are symbols of a text.

@@ -186,7 +186,7 @@ fn oversized_headers_are_refused_before_allocation() {
         file[29..33].copy_from_slice(&crc.to_be_bytes());
         decode(&file, 1).unwrap_err()
     };
-    assert!(resized([1, 16_385]).contains("at most 16384 a side"), "{}", resized([1, 16_385]));
+    assert!(resized([1, 16_385]).contains("at most 16384 per side"), "{}", resized([1, 16_385]));
     assert!(resized([16_000, 16_000]).contains("at most"), "{}", resized([16_000, 16_000]));
     assert!(resized([8000, 8000]).contains("more than the file can hold"), "{}", resized([8000, 8000]));
     assert!(resized([1, 2]).contains("PNG"), "{}", resized([1, 2]));

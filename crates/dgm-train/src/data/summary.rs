@@ -46,7 +46,7 @@ pub struct Summary {
     pub warnings: Vec<String>,
     /// What was done to the examples that changes what their likelihood means.
     pub transforms: Vec<String>,
-    /// Entropy of the distribution that the examples were drawn from, in nats an example, where it is known.
+    /// Entropy of the distribution that the examples were drawn from, in nats per example, where it is known.
     pub entropy: Option<f64>,
 }
 

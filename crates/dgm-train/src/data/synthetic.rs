@@ -126,7 +126,7 @@ impl SyntheticConfig {
         let width = event + self.inputs();
         let most = MOST_NUMBERS / width;
         for (key, n) in sizes {
-            let expected = format!("a whole number from 1 to {most}, with {width} numbers an example");
+            let expected = format!("a whole number from 1 to {most}, with {width} numbers per example");
             require((1..=most).contains(&n), key, expected)?;
         }
         // The largest of them is the one to make smaller.

@@ -175,7 +175,7 @@ fn a_gigabyte_in_all_is_the_most() {
         toml::from_str::<SyntheticConfig>(&keys).unwrap().validate().map_err(|invalid| invalid.key)
     };
     let (plain, conditional) = ("kind = \"bernoulli\"", "kind = \"conditional\"\nsize = [1, 3]\ninputs = 5");
-    // 64 and 8 numbers an example.
+    // 64 and 8 numbers per example.
     for (keys, most) in [(plain, 1 << 22), (conditional, 1 << 25)] {
         assert_eq!(sizes(keys, [most - 2, 1, 1]), Ok(()), "{keys}");
         assert_eq!(sizes(keys, [most - 2, 2, 1]), Err("train"), "{keys}");

@@ -93,10 +93,10 @@ impl Unit {
 pub enum Examples {
     /// Windows, which follow each other.
     ///
-    /// In validation and test each symbol is scored exactly once: `length` of them a window, given up to `context` symbols
+    /// In validation and test each symbol is scored exactly once: `length` of them per window, given up to `context` symbols
     /// before them: those of the test's first window are the end of training; validation begins the text, and before its
     /// first window there is nothing. The last window of a part is padded. Training is cut into windows of context + length symbols, all of which are scored, given those before them
-    /// in the window: each symbol once an epoch.
+    /// in the window: each symbol once per epoch.
     #[default]
     Windows,
     /// Lines, each ended by its newline, which is scored as its end: so the probabilities of all texts of a line add up to

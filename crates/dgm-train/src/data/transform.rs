@@ -128,7 +128,7 @@ impl Draw {
 /// One step from what is stored to what a model sees, for one row.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Step {
-    /// Pixels whose channels lie side by side → one plane a channel.
+    /// Pixels whose channels lie side by side → one plane per channel.
     Planes {
         /// Number of channels.
         channels: usize,

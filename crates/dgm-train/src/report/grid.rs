@@ -44,7 +44,7 @@ impl Band {
 /// # Errors
 /// Targets that are not images, or a file that cannot be written.
 pub fn write_png(path: &Path, images: &[Vec<f64>], spec: &DataSpec) -> Result<()> {
-    // Classes take turns, so a column a class where there are classes.
+    // Classes take turns, so a column per class where there are classes.
     let square = (images.len() as f64).sqrt().ceil() as usize;
     let classes = spec.condition.as_ref().and_then(|condition| condition.classes);
     let columns = classes.unwrap_or(square).min(images.len());

@@ -150,7 +150,7 @@ mod tests {
         Progress { step, complete, seconds: 90.0, evaluations_since_best: 3, ..Progress::default() }
     }
 
-    /// 100 examples: ten steps an epoch.
+    /// 100 examples: ten steps per epoch.
     fn go_on(
         progress: Progress,
         [before, now]: [&str; 2],

@@ -124,7 +124,7 @@ fn skipped_steps_change_nothing_in_either_check() {
     let [one, other] = [true, false].map(|eager| run(&config, &dataset(&[5]), eager));
     for run in [&one, &other] {
         assert_eq!(run.ending, Ok(Ending::Complete));
-        assert_eq!(run.told.warnings.len(), 20, "one an epoch");
+        assert_eq!(run.told.warnings.len(), 20, "one per epoch");
         assert_eq!(run.metrics("nonfinite").len(), 20);
         assert!(run.told.windows.iter().all(|(_, nats)| nats.is_finite()));
         let curve = run.metrics("validation");

@@ -1,4 +1,4 @@
-//! An HTTP server of one thread a connection, which gives the answers it is told, good and bad.
+//! An HTTP server of one thread per connection, which gives the answers it is told, good and bad.
 
 #![allow(unreachable_pub)]
 

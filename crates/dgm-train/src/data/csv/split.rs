@@ -81,7 +81,7 @@ impl CsvConfig {
             _ if column.kind == Kind::Text && column.levels().is_empty() => {
                 "more words, or longer ones, than are kept; expected at most 65536 different ones".to_owned()
             }
-            0..=2 => format!("{next} groups; expected 3 at least, one a split"),
+            0..=2 => format!("{next} groups; expected 3 at least, one per split"),
             _ => return Ok(Some(groups)),
         };
         Err(Error::input(format!(

@@ -1,6 +1,6 @@
 //! Tables as people bring them: delimiters, headers, decimal commas and types are recognised or given; columns come out.
 //!
-//! `Table::open` reads a file in one pass: decode → split into records → [`Column`]s, 8 bytes a number and 4 bytes a
+//! `Table::open` reads a file in one pass: decode → split into records → [`Column`]s, 8 bytes per number and 4 bytes per
 //! word. [`Options`] say what is not to be recognised, [`Table::notes`] what was.
 
 mod build;

@@ -76,7 +76,7 @@ const CELLS: u64 = 24;
 
 /// The bar of the epoch, out of the position in the run: "██████░░░░░░ step 50/100 of the epoch".
 fn epoch_bar(course: &Course, step: u64) -> String {
-    let all = course.steps_an_epoch();
+    let all = course.steps_per_epoch();
     let done = course.step_in_epoch(step).min(all);
     let filled = (done * CELLS / all) as usize;
     format!("{}{} step {done}/{all} of the epoch", "█".repeat(filled), "░".repeat(CELLS as usize - filled))
@@ -99,7 +99,7 @@ impl Report for Bar {
         let (course, step, steps) = (Course::new(begun), begun.step, begun.steps);
         let run =
             format!("run        {{bar:{CELLS}.cyan}} epoch {{epoch}}, step {{pos}}/{{len}}, {{elapsed}}\n{{msg}}");
-        let template = match course.steps_an_epoch() {
+        let template = match course.steps_per_epoch() {
             0..LONG_EPOCH => run,
             _ => format!("epoch      {{epoch_bar:.cyan}}\n{run}"),
         };

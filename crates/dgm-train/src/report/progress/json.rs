@@ -1,4 +1,4 @@
-//! One JSON object a line, for programs. Losses have the names that they have in `metrics.jsonl`.
+//! One JSON object per line, for programs. Losses have the names that they have in `metrics.jsonl`.
 
 use super::{Beginning, Course, Report, Window};
 use crate::error::Error;

@@ -57,9 +57,9 @@ pub struct Window<'a> {
     pub step: u64,
     /// Mean of what is minimised, where there is one player.
     pub loss: Option<f64>,
-    /// Mean of −log p or a bound of it, whatever the weights of the loss, in nats an example; `None`: the loss says nothing of it.
+    /// Mean of −log p or a bound of it, whatever the weights of the loss, in nats per example; `None`: the loss says nothing of it.
     pub nats: Option<f64>,
-    /// Mean of each term, in nats an example.
+    /// Mean of each term, in nats per example.
     pub terms: &'a [(String, f64)],
     /// The learning rate of the last step.
     pub learning_rate: f64,
@@ -76,7 +76,7 @@ pub enum LogFormat {
     Auto,
     /// Plain lines
     Plain,
-    /// One JSON object a line, errors too; the results as JSON on standard output
+    /// One JSON object per line, errors too; the results as JSON on standard output
     Json,
 }
 
@@ -137,18 +137,18 @@ impl Course {
         Self { steps, epochs, bits: Bits::of(dataset), likelihood, began: (Instant::now(), step) }
     }
 
-    fn steps_an_epoch(&self) -> u64 {
+    fn steps_per_epoch(&self) -> u64 {
         (self.steps / self.epochs.max(1)).max(1)
     }
 
     /// The epoch to which a step that was taken belongs, from 1 on.
     fn epoch(&self, step: u64) -> u64 {
-        step.div_ceil(self.steps_an_epoch()).clamp(1, self.epochs.max(1))
+        step.div_ceil(self.steps_per_epoch()).clamp(1, self.epochs.max(1))
     }
 
     /// Steps of that epoch that were taken.
     fn step_in_epoch(&self, step: u64) -> u64 {
-        step.saturating_sub((self.epoch(step) - 1) * self.steps_an_epoch())
+        step.saturating_sub((self.epoch(step) - 1) * self.steps_per_epoch())
     }
 
     /// Seconds to the last step at the mean pace of this process, validations included.

@@ -21,7 +21,7 @@ fn beginning(dataset: &Dataset, step: u64) -> Beginning<'_> {
 /// 10 epochs of 16 steps, going on from step 16: a window in the third epoch, its end, and what comes after.
 fn told(report: &mut dyn Report) {
     report.begin(&beginning(&dataset(), 16));
-    // 64 values, 64 ln 2 nats: one bit a value.
+    // 64 values, 64 ln 2 nats: one bit per value.
     let nats = 64.0 * std::f64::consts::LN_2;
     let terms = terms();
     let window = Window {
@@ -56,7 +56,7 @@ fn plain_lines_have_position_losses_pace_and_time_left() {
 }
 
 #[test]
-fn json_has_one_object_a_line() {
+fn json_has_one_object_per_line() {
     let mut log = Json::new(Vec::new(), "runs/a", "flex");
     told(&mut log);
     let text = String::from_utf8(log.into_inner()).unwrap();
