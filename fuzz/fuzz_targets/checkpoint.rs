@@ -88,11 +88,11 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
         // The weights of the model: those that are taken can be used.
         3 => within_bound(input.len(), || match restore::weights(model().clone(), input) {
             Ok(model) => {
-                let drawn = model
+                let samples = model
                     .as_model()
                     .as_generate()
                     .map(|model| model.generate(1, None, &mut Seed(0).stream("sampling", 0)).into_data());
-                assert!(drawn.is_some());
+                assert!(samples.is_some());
                 model.into_record().into_bytes().expect("weights can be written");
             }
             Err(error) => check(&error),

@@ -151,14 +151,14 @@ impl<M: Model> Generate for Ensemble<M> {
             return member.generate(n, condition, noise);
         }
         match Model::conditionals(self) {
-            Some(mixture) => sampling::draw(mixture, n, condition.as_ref(), &Choice::default(), noise),
+            Some(mixture) => sampling::sample(mixture, n, condition.as_ref(), &Choice::default(), noise),
             None => self.generate_by_members(n, condition, noise),
         }
     }
 }
 
 impl<M: Model> Ensemble<M> {
-    /// `n` draws `[n, event]`, each of a member at random.
+    /// `n` samples `[n, event]`, each of a member at random.
     fn generate_by_members(&self, n: usize, condition: Option<Tensor<2>>, noise: &mut Stream) -> Tensor<2> {
         let of: Vec<usize> = (0..n).map(|_| noise.below(self.count() as u32) as usize).collect();
         let (mut order, mut parts) = (Vec::with_capacity(n), Vec::new());

@@ -70,7 +70,7 @@ fn iwae_probabilities_sum_to_one_and_the_elbo_is_below() {
 }
 
 #[test]
-fn a_vae_encodes_decodes_and_draws() {
+fn a_vae_encodes_decodes_and_samples() {
     let config = VaeConfig { latent: 3, hidden: vec![8], ..Default::default() };
     let spec = spec([1, 2, 2], Values::Levels(5));
     let vae = config.init(&spec, &mut Seed(1).stream("weights", 0), &device()).unwrap();
@@ -80,8 +80,8 @@ fn a_vae_encodes_decodes_and_draws() {
     let mean = vae.decode(code, None).unwrap();
     assert_eq!(mean.dims(), [2, 4]);
     assert!(mean.into_data().iter::<f32>().all(|level| (0.0..=4.0).contains(&level)));
-    let drawn = vae.generate(50, None, &mut Seed(3).stream("sampling", 0));
-    assert!(drawn.into_data().iter::<f32>().all(|level| (0.0..=4.0).contains(&level) && level.fract() == 0.0));
+    let samples = vae.generate(50, None, &mut Seed(3).stream("sampling", 0));
+    assert!(samples.into_data().iter::<f32>().all(|level| (0.0..=4.0).contains(&level) && level.fract() == 0.0));
 }
 
 fn regression(scale: Scale) -> DataSpec {
@@ -145,8 +145,8 @@ fn samples_of_dequantised_levels_are_levels() {
 }
 
 #[test]
-fn draws_follow_the_density() {
-    // Σ over draws of [x = v] / n against exp(log_prob(v)) for every v of a two-pixel image, within five errors.
+fn samples_follow_the_density() {
+    // Σ over samples of [x = v] / n against exp(log_prob(v)) for every v of a two-pixel image, within five errors.
     let configs = [
         ModelConfig::PixelCnn(PixelCnnConfig { channels: 8, layers: 2, ..Default::default() }),
         ModelConfig::CausalConv(CausalConvConfig {
@@ -162,10 +162,10 @@ fn draws_follow_the_density() {
         let model = config.init(&spec, &mut Seed(4).stream("weights", 0), &device()).unwrap();
         let n = 20_000;
         let generator = model.generator().unwrap();
-        let drawn = generator.generate(n, None, &mut Seed(5).stream("sampling", 0));
+        let samples = generator.generate(n, None, &mut Seed(5).stream("sampling", 0));
         let mut counts = [0usize; 9];
-        let drawn: Vec<f32> = drawn.into_data().iter::<f32>().collect();
-        drawn.chunks(2).for_each(|x| counts[(x[0] + 3.0 * x[1]) as usize] += 1);
+        let samples: Vec<f32> = samples.into_data().iter::<f32>().collect();
+        samples.chunks(2).for_each(|x| counts[(x[0] + 3.0 * x[1]) as usize] += 1);
         let all: Vec<f32> = (0..9).flat_map(|i| [(i % 3) as f32, (i / 3) as f32]).collect();
         let all = Batch::new(Tensor::from_data(TensorData::new(all, [9, 2]), &device()));
         for (log_prob, count) in
@@ -178,7 +178,7 @@ fn draws_follow_the_density() {
 }
 
 #[test]
-fn a_label_condition_changes_what_is_drawn_and_scored() {
+fn a_label_condition_changes_samples_and_scores() {
     let classes = ConditionSpec { scale: Scale::identity(3), classes: Some(3), told: 0 };
     let spec = DataSpec { condition: Some(classes), ..spec([1, 2, 2], Values::Levels(4)) };
     for kind in ["vae", "causal_conv", "pixel_cnn"] {

@@ -194,8 +194,8 @@ fn augmentation_as_input_is_scored_and_sampled_unaugmented() {
     // Zeros as conditions need no data.
     std::fs::remove_file(folder.path().join("images.npy")).unwrap();
     run_ok(folder.path(), &["sample", "run", "-n", "3", "--out", "drawn.csv"]);
-    let drawn = std::fs::read_to_string(folder.path().join("drawn.csv")).unwrap();
-    assert_eq!(drawn.lines().count(), 3);
+    let samples = std::fs::read_to_string(folder.path().join("drawn.csv")).unwrap();
+    assert_eq!(samples.lines().count(), 3);
 
     let set = ["--config", "told.toml", "--set", "data.augment.orientation=spiral"];
     let text = common::run_fails(folder.path(), &set, 2);

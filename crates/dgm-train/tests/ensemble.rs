@@ -1,4 +1,4 @@
-//! Ensembles with the real binary: trained, killed, gone on with, evaluated and drawn from.
+//! Ensembles with the real binary: trained, killed, resumed, evaluated and sampled from.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -13,12 +13,12 @@ use dgm_train::backend::Backend;
 use dgm_train::checkpoint::Checkpoint;
 use dgm_train::config::Config;
 use dgm_train::data::{Dataset, Matrix, Split};
-use dgm_train::draw::{Wanted, draw};
 use dgm_train::evaluate::Results;
 use dgm_train::metrics::Line;
 use dgm_train::report::progress::{Beginning, Report, Window};
 use dgm_train::run::{ChangedAt, Run, Watch};
 use dgm_train::run_folder::RunFolder;
+use dgm_train::sampling::{Wanted, sample};
 use dgm_train::train::Trainer;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -91,7 +91,7 @@ fn samples<C: ModelFactory>(folder: &Path, n: usize) -> Vec<Vec<f64>> {
     let folder = RunFolder::open(folder).unwrap();
     let (config, spec): (Config<C>, _) = (folder.config().unwrap(), folder.provenance().unwrap().spec);
     let model = folder.model(&config, &spec, &Device::flex()).unwrap();
-    draw(&model, &Split::default(), &Wanted::plain(n, Seed(1)), &Device::flex(), &mut |_| {}).unwrap()
+    sample(&model, &Split::default(), &Wanted::plain(n, Seed(1)), &Device::flex(), &mut |_| {}).unwrap()
 }
 
 fn mean(samples: &[Vec<f64>], column: usize) -> f64 {
@@ -109,12 +109,12 @@ fn two_players_learn_to_generate() {
     );
     let results = trained(&config, &path);
     assert!(results.metrics.is_empty() && results.table().contains("the model is no density"), "{}", results.table());
-    let drawn = samples::<ToyGanConfig>(&path, 2000);
+    let samples = samples::<ToyGanConfig>(&path, 2000);
     assert!(
-        (mean(&drawn, 0) - 2.0).abs() < 0.3 && (mean(&drawn, 1) + 1.0).abs() < 0.3,
+        (mean(&samples, 0) - 2.0).abs() < 0.3 && (mean(&samples, 1) + 1.0).abs() < 0.3,
         "{} {}",
-        mean(&drawn, 0),
-        mean(&drawn, 1)
+        mean(&samples, 0),
+        mean(&samples, 1)
     );
 
     // Trained again, a run goes on where it stands: it is complete.
@@ -253,8 +253,8 @@ fn a_fit_in_closed_form_is_saved_evaluated_and_sampled() {
     let mut again = Run::<ToyKdeConfig>::resume_with(&path, cloud(&[]), ChangedAt::default(), &mut ()).unwrap();
     assert!(again.is_complete());
     assert_eq!(again.train(&mut (), &GO).unwrap().unwrap(), results);
-    let drawn = samples::<ToyKdeConfig>(&path, 4000);
-    assert!((mean(&drawn, 0) - 2.0).abs() < 0.1 && (mean(&drawn, 1) + 1.0).abs() < 0.1);
+    let samples = samples::<ToyKdeConfig>(&path, 4000);
+    assert!((mean(&samples, 0) - 2.0).abs() < 0.1 && (mean(&samples, 1) + 1.0).abs() < 0.1);
     // No optimiser, and nothing that one could be told.
     assert_eq!(newest(&path).progress.step, 0);
     assert_eq!(newest(&path).sections.len(), 2);
@@ -287,7 +287,7 @@ fn an_encoder_of_two_views_learns_and_encodes() {
     let model = folder_of_run.model(&config, &dataset.spec, &Device::flex()).unwrap();
     let batch = dataset.test.batch(&[0, 1, 2], 0, &Device::flex()).unwrap();
     assert_eq!(model.encoder().unwrap().encode(&batch).dims(), [3, 8]);
-    let refused = draw(&model, &dataset.test, &Wanted::plain(1, Seed(0)), &Device::flex(), &mut |_| {}).unwrap_err();
+    let refused = sample(&model, &dataset.test, &Wanted::plain(1, Seed(0)), &Device::flex(), &mut |_| {}).unwrap_err();
     assert!(
         refused.to_string().starts_with("a \"ToyEncoder\" model cannot sample: it can encode examples"),
         "{refused}"

@@ -209,7 +209,7 @@ struct LayerAtOnePosition {
     seen: Seen,
 }
 
-/// Where drawing stands: what every convolution has seen.
+/// Where sampling stands: what every convolution has seen.
 struct CausalConvPixels {
     first: PointConv,
     inputs: Seen,

@@ -3,7 +3,7 @@
 //!
 //! An architecture is a [`Network`], one file each: features of every pixel that see the pixels before it alone, all at
 //! once or one after the other. What they share stands here: how the target enters ([`InputKind`]), heads that order
-//! the channels of a pixel, the likelihood, the chain rule as a loss and as a density ([`Arm`]), and drawing ([`sampling`]).
+//! the channels of a pixel, the likelihood, the chain rule as a loss and as a density ([`Arm`]), and sampling ([`sampling`]).
 
 pub mod causal_conv;
 mod head;
@@ -189,7 +189,7 @@ impl<N: Network> Autoregressive for Arm<N> {
     }
 }
 
-/// Where drawing from an [`Arm`] stands.
+/// Where sampling from an [`Arm`] stands.
 struct ArmSteps<'a> {
     pixels: Box<dyn Pixels + 'a>,
     heads: Vec<HeadAtOnePosition>,
@@ -254,7 +254,7 @@ impl<N: Network> Density for Arm<N> {
 impl<N: Network> Generate for Arm<N> {
     /// One number after the other, each given those before it, at the cost of one position each.
     fn generate(&self, n: usize, condition: Option<Tensor<2>>, noise: &mut Stream) -> Tensor<2> {
-        sampling::draw(self, n, condition.as_ref(), &Choice::default(), noise)
+        sampling::sample(self, n, condition.as_ref(), &Choice::default(), noise)
     }
 }
 

@@ -279,7 +279,7 @@ impl<'a> LayerAtOnePosition<'a> {
     }
 }
 
-/// Where drawing stands.
+/// Where sampling stands.
 struct PixelCnnPixels<'a> {
     stacks: Vec<LayerAtOnePosition<'a>>,
     columns: usize,

@@ -1,4 +1,4 @@
-//! Drawing from an autoregressive model: number by number, each at the cost of one position.
+//! Cached sampling from an autoregressive model: number by number, each at the cost of one position.
 
 pub use crate::likelihood::Choice;
 use crate::traits::{Autoregressive, Steps};
@@ -6,17 +6,17 @@ use burn::tensor::Tensor;
 use dgm_core::random::Stream;
 use std::ops::ControlFlow;
 
-/// Values that are known before drawing begins.
+/// Values that are known before sampling begins.
 #[derive(Clone, Debug)]
 pub struct Given {
     /// `[n, event]`; only the first `numbers` in the model's order are read.
     pub values: Tensor<2>,
-    /// So many.
+    /// Number of given values.
     pub numbers: usize,
 }
 
-/// `n` draws `[n, event]`, given a condition `[n, width]` where the model has one.
-pub fn draw(
+/// `n` samples `[n, event]`, given a condition `[n, width]` where the model has one.
+pub fn sample(
     model: &dyn Autoregressive,
     n: usize,
     condition: Option<&Tensor<2>>,
@@ -26,8 +26,8 @@ pub fn draw(
     complete(model, n, condition, None, choice, noise, &mut |_, _| ControlFlow::Continue(()))
 }
 
-/// `n` draws `[n, event]` that begin with what is `given`; `each` is told the rank of every number, the given ones included, and
-/// its values `[n, 1]` as soon as they are known, and may end the drawing there: what was not drawn is 0.
+/// `n` samples `[n, event]` that begin with what is `given`; `each` is told the rank of every number, the given ones included, and
+/// its values `[n, 1]` as soon as they are known, and may end the sampling there: what was not sampled is 0.
 pub fn complete(
     model: &dyn Autoregressive,
     n: usize,
@@ -40,7 +40,7 @@ pub fn complete(
     let mut steps = model.start(n, condition);
     let mut previous: Option<Tensor<2>> = None;
     let order = model.order();
-    let mut drawn: Vec<Option<Tensor<2>>> = vec![None; order.len()];
+    let mut samples: Vec<Option<Tensor<2>>> = vec![None; order.len()];
     for (rank, &place) in order.iter().enumerate() {
         let parameters = steps.next(previous.take());
         let known = given.filter(|given| rank < given.numbers);
@@ -49,7 +49,7 @@ pub fn complete(
             None => model.likelihood().sample_at(parameters, place..place + 1, choice, noise),
         };
         let flow = each(rank, &value);
-        if let Some(at) = drawn.get_mut(place) {
+        if let Some(at) = samples.get_mut(place) {
             *at = Some(value.clone());
         }
         if flow.is_break() {
@@ -58,7 +58,7 @@ pub fn complete(
         previous = Some(value);
     }
     let nothing = || Tensor::zeros([n, 1], &model.device());
-    Tensor::cat(drawn.into_iter().map(|value| value.unwrap_or_else(nothing)).collect(), 1)
+    Tensor::cat(samples.into_iter().map(|value| value.unwrap_or_else(nothing)).collect(), 1)
 }
 
 /// log p of each number `[n, event]`, added up one position after the other: what [`Density::log_prob_elementwise`] gives all
@@ -82,9 +82,9 @@ pub fn log_prob_stepwise(model: &dyn Autoregressive, x: &Tensor<2>, condition: O
     Tensor::cat(factors.into_iter().flatten().collect(), 1)
 }
 
-/// What [`draw`] draws, with the whole network run once per number: n × event positions of work for each of the event's
+/// What [`sample`] samples, with the whole network run once per number: n × event positions of work for each of the event's
 /// numbers. The oracle of tests, and what benchmarks compare with.
-pub fn draw_naively(
+pub fn sample_naively(
     model: &dyn Autoregressive,
     n: usize,
     condition: Option<&Tensor<2>>,

@@ -3,13 +3,13 @@
 
 use super::causal_conv::CausalConvConfig;
 use super::pixel_cnn::PixelCnnConfig;
-use super::sampling::{Choice, Given, complete, draw, log_prob_stepwise};
+use super::sampling::{Choice, Given, complete, log_prob_stepwise, sample};
 use super::transformer::{Positions, TransformerConfig};
 use super::*;
 use crate::data::{ConditionSpec, Scale, Values};
 use crate::objective::{ObjectiveKind, Step};
 use crate::registry::{AnyModel, ModelConfig};
-use crate::testing::rounding::{assert_drawn, largest, rounding, tolerance};
+use crate::testing::rounding::{assert_sampled, largest, rounding, tolerance};
 use burn::tensor::TensorData;
 use dgm_core::random::Seed;
 use std::ops::ControlFlow;
@@ -112,15 +112,15 @@ fn assert_stepwise(model: &AnyModel, x: &Tensor<2>, condition: Option<&Tensor<2>
     }
 }
 
-/// What [`draw`] draws is what the naive loop draws, up to draws that rounding decides.
-fn assert_draws(model: &AnyModel, n: usize, condition: Option<&Tensor<2>>, choice: &Choice, seed: u64, what: &str) {
+/// What [`sample`] samples is what the naive loop samples, up to values that rounding decides.
+fn assert_samples(model: &AnyModel, n: usize, condition: Option<&Tensor<2>>, choice: &Choice, seed: u64, what: &str) {
     let noise = Seed(seed).stream("sampling", 0);
-    let drawn = draw(arm(model), n, condition, choice, &mut noise.clone());
+    let samples = sample(arm(model), n, condition, choice, &mut noise.clone());
     let allowed = rounding(LONGEST, |moves| {
         let moved = moves.weights(model);
-        arm(&moved).parameters(drawn.clone(), condition).into_data().iter::<f64>().collect()
+        arm(&moved).parameters(samples.clone(), condition).into_data().iter::<f64>().collect()
     });
-    assert_drawn(arm(model), &drawn, condition, choice, &noise, largest(&allowed), what);
+    assert_sampled(arm(model), &samples, condition, choice, &noise, largest(&allowed), what);
 }
 
 /// The likelihoods over some levels, with their components.
@@ -349,7 +349,7 @@ fn a_condition_of_numbers_is_seen() {
 }
 
 #[test]
-fn draws_are_those_of_the_naive_loop() {
+fn cached_sampling_equals_the_naive_loop() {
     let narrow = Choice { temperature: 0.8, top_k: Some(4), top_p: Some(0.9) };
     for ((likelihood, components, inputs, levels), shape) in
         ways().zip([[1, 1, 13], [1, 5, 4], [3, 3, 4]].into_iter().cycle())
@@ -359,7 +359,7 @@ fn draws_are_those_of_the_naive_loop() {
             let model = built(&config, &spec, &Device::flex());
             let condition = one_hot(7);
             for (seed, choice) in [(0, Choice::default()), (1, narrow)] {
-                assert_draws(&model, 7, Some(&condition), &choice, seed, &format!("{config:?} of {shape:?}"));
+                assert_samples(&model, 7, Some(&condition), &choice, seed, &format!("{config:?} of {shape:?}"));
             }
         }
     }
@@ -374,9 +374,9 @@ fn cached_sampling_equals_the_naive_loop_on_every_backend() {
             let model = built(&config, &spec, &device);
             for choice in [Choice::default(), narrow] {
                 let what = format!("{config:?} on {device:?}");
-                assert_draws(&model, 5, None, &choice, 2, &what);
-                let drawn = draw(arm(&model), 5, None, &choice, &mut Seed(2).stream("sampling", 0));
-                assert_stepwise(&model, &drawn, None, &what);
+                assert_samples(&model, 5, None, &choice, 2, &what);
+                let samples = sample(arm(&model), 5, None, &choice, &mut Seed(2).stream("sampling", 0));
+                assert_stepwise(&model, &samples, None, &what);
             }
         }
     }
@@ -395,17 +395,17 @@ fn a_completion_keeps_what_is_given_and_is_told_as_it_comes() {
             if rank == 20 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let mut noise = Seed(3).stream("sampling", 0);
-        let drawn = host(complete(model, 3, None, Some(&given), &Choice::default(), &mut noise, &mut each));
+        let samples = host(complete(model, 3, None, Some(&given), &Choice::default(), &mut noise, &mut each));
         let values = host(given.values.clone());
         assert_eq!(told.len(), 21);
         for (rank, &place) in model.order().iter().enumerate() {
             let column = |all: &[f32]| (0..3).map(|row| all[row * 24 + place]).collect::<Vec<_>>();
             if rank < 10 {
-                assert_eq!(column(&drawn), column(&values), "rank {rank}");
+                assert_eq!(column(&samples), column(&values), "rank {rank}");
             }
             match told.get(rank) {
-                Some((told_rank, told)) => assert_eq!((*told_rank, told), (rank, &column(&drawn))),
-                None => assert_eq!(column(&drawn), [0.0; 3]),
+                Some((told_rank, told)) => assert_eq!((*told_rank, told), (rank, &column(&samples))),
+                None => assert_eq!(column(&samples), [0.0; 3]),
             }
         }
     }
@@ -422,6 +422,6 @@ fn real_numbers_are_scored_step_by_step_in_their_own_units() {
         let model = built(&config, &spec, &Device::flex());
         let what = format!("{config:?}");
         assert_stepwise(&model, &x, None, &what);
-        assert_draws(&model, 2, None, &Choice::default(), 5, &what);
+        assert_samples(&model, 2, None, &Choice::default(), 5, &what);
     }
 }

@@ -328,7 +328,7 @@ impl Turn {
 /// are not there yet.
 const GROWTH: usize = 64;
 
-/// Where drawing stands: the keys and values of every block so far.
+/// Where sampling stands: the keys and values of every block so far.
 struct TransformerPixels<'a> {
     network: &'a TransformerNetwork,
     token: PointConv,

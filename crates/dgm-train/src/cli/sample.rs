@@ -4,13 +4,13 @@ use super::output::say;
 use super::{SampleArgs, sample_text};
 use crate::config::Config;
 use crate::data::{DataConfig, Names, Split, TextConfig, Vocabulary, picture_as};
-use crate::draw::{Beginning, Wanted, draw, needs_examples};
 use crate::error::{Error, Result, did_you_mean};
 use crate::files::write_atomic;
 use crate::provenance::Provenance;
 use crate::report::tell;
 use crate::report::{grid, progress, rows};
 use crate::run_folder::RunFolder;
+use crate::sampling::{Beginning, Wanted, needs_examples, sample};
 use dgm_core::random::Seed;
 use dgm_models::autoregressive::sampling::Choice;
 use dgm_models::{Capability, DataSpec, Model, Values, require};
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Images or rows of numbers.
-const DRAWS: u32 = 64;
+const SAMPLES: u32 = 64;
 
 /// Symbols of a text.
 const SYMBOLS: u32 = 500;
@@ -51,22 +51,22 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
     let model = folder.model(&config, spec, &backend.device)?;
     // Conditions that are not labels come from the test split; nothing else needs the data.
     let conditions = if needs_examples(spec) { folder.dataset(&config)?.test } else { Split::default() };
-    let n = args.n.unwrap_or(DRAWS) as usize;
+    let n = args.n.unwrap_or(SAMPLES) as usize;
     let label = args.label.as_deref().map(|label| class_of(label, &provenance)).transpose()?;
     let wanted = Wanted { n, label, choice: choice(args), beginning, seed };
     let bar = progress::counter((n * spec.event()) as u64, "numbers sampled");
-    let drawn = draw(&model, &conditions, &wanted, &backend.device, &mut |numbers| bar.inc(numbers))?;
+    let samples = sample(&model, &conditions, &wanted, &backend.device, &mut |numbers| bar.inc(numbers))?;
     bar.finish_and_clear();
     if as_picture {
-        grid::write_png(&path, &drawn, spec)?;
+        grid::write_png(&path, &samples, spec)?;
     } else {
         // Of lines nothing was learnt of what stands behind their end.
         let end = provenance.vocabulary.as_ref().and_then(Vocabulary::end).map(|end| end as f64);
         let whole = |x: &Vec<f64>| x.iter().position(|&level| Some(level) == end).map_or(x.len(), |place| place + 1);
-        let drawn: Vec<Vec<f64>> = drawn.iter().map(|x| x.iter().take(whole(x)).copied().collect()).collect();
-        write_atomic(&path, &rows::csv(&drawn, &provenance.names, &conditions)?)?;
+        let samples: Vec<Vec<f64>> = samples.iter().map(|x| x.iter().take(whole(x)).copied().collect()).collect();
+        write_atomic(&path, &rows::csv(&samples, &provenance.names, &conditions)?)?;
     }
-    say(format_args!("{} samples in {}", drawn.len(), path.display()))?;
+    say(format_args!("{} samples in {}", samples.len(), path.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -211,8 +211,8 @@ fn write_texts(
     }
     let n = args.n.unwrap_or(1);
     let mut noise = seed.stream("sampling", 0);
-    let mut write = |out: &mut dyn std::io::Write, drawn: &mut dyn FnMut(u64)| {
-        sample_text::write(arm, vocabulary, &wanted, n as usize, &mut noise, out, drawn)
+    let mut write = |out: &mut dyn std::io::Write, sampled: &mut dyn FnMut(u64)| {
+        sample_text::write(arm, vocabulary, &wanted, n as usize, &mut noise, out, sampled)
     };
     match out {
         None => {

@@ -14,16 +14,16 @@ use std::ops::ControlFlow;
 pub(super) struct Wanted<'a> {
     /// What is given, and printed first.
     pub(super) prompt: &'a str,
-    /// Symbols to draw after it; less where the text has an end and it comes.
+    /// Symbols to sample after it; less where the text has an end and it comes.
     pub(super) length: usize,
     pub(super) choice: Choice,
 }
 
-/// Texts that are drawn together.
+/// Texts that are sampled together.
 const AT_ONCE: usize = 64;
 
-/// Writes `n` texts with a line of dashes between two, the first symbol by symbol as it is drawn; `false`: whoever reads them has
-/// had enough. `drawn` hears of each symbol of each text.
+/// Writes `n` texts with a line of dashes between two, the first symbol by symbol as it is sampled; `false`: whoever reads them has
+/// had enough. `sampled` hears of each symbol of each text.
 ///
 /// A model has a window. When it is full, the last half of it is what the next one begins with; where examples are lines, which
 /// all begin in the model's first place, the text ends there.
@@ -34,7 +34,7 @@ pub(super) fn write(
     n: usize,
     noise: &mut Stream,
     out: &mut dyn Write,
-    drawn: &mut dyn FnMut(u64),
+    sampled: &mut dyn FnMut(u64),
 ) -> Result<bool> {
     let window = model.order().len();
     let prompt = vocabulary.encode(wanted.prompt)?;
@@ -55,7 +55,7 @@ pub(super) fn write(
                 out.write_all(BETWEEN)?;
             }
             let mut texts = vec![prompt.clone(); AT_ONCE.min(n - first)];
-            go_on(model, vocabulary, &mut texts, length, &wanted.choice, noise, out, drawn)?;
+            go_on(model, vocabulary, &mut texts, length, &wanted.choice, noise, out, sampled)?;
             for text in texts.get(1..).unwrap_or_default() {
                 out.write_all(BETWEEN)?;
                 out.write_all(&vocabulary.decode(line(text, vocabulary)))?;
@@ -75,8 +75,8 @@ fn line<'a>(text: &'a [f32], vocabulary: &Vocabulary) -> &'a [f32] {
     end.and_then(|end| text.get(..=end)).unwrap_or(text)
 }
 
-/// Draws up to `length` more symbols of each text, all of which have as many, and writes the first text meanwhile.
-#[allow(clippy::too_many_arguments)] // what to draw from, how, and where to
+/// Samples up to `length` more symbols of each text, all of which have as many, and writes the first text meanwhile.
+#[allow(clippy::too_many_arguments)] // what to sample from, how, and where to
 fn go_on(
     model: &dyn Autoregressive,
     vocabulary: &Vocabulary,
@@ -85,7 +85,7 @@ fn go_on(
     choice: &Choice,
     noise: &mut Stream,
     out: &mut dyn Write,
-    drawn: &mut dyn FnMut(u64),
+    sampled: &mut dyn FnMut(u64),
 ) -> std::io::Result<()> {
     let (n, window) = (texts.len(), model.order().len());
     let begun = texts.first().map_or(0, Vec::len);
@@ -111,7 +111,7 @@ fn go_on(
             }
             outcome = show(texts);
             done += 1;
-            drawn(n as u64);
+            sampled(n as u64);
             let ended = |text: &Vec<f32>| vocabulary.end().is_some_and(|end| text.contains(&(end as f32)));
             if texts.iter().all(ended) {
                 done = length;

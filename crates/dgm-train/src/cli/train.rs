@@ -1,4 +1,4 @@
-//! `dgm-train --config FILE`: checks everything, trains, evaluates the best checkpoint, draws samples.
+//! `dgm-train --config FILE`: checks everything, trains, evaluates the best checkpoint, samples.
 
 use super::TrainArgs;
 use super::output::say;

@@ -132,7 +132,7 @@ impl Augment {
     }
 
     /// The variation that the next [`WORDS`] words of the stream stand for.
-    pub(super) fn draw(&self, stream: &mut Stream) -> Variation {
+    pub(super) fn sample(&self, stream: &mut Stream) -> Variation {
         let offsets = (2 * self.shift + 1) as f32;
         let mut offset = || (stream.uniform() * offsets) as isize - self.shift as isize;
         let by = [offset(), offset()];

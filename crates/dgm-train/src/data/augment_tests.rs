@@ -140,7 +140,7 @@ fn every_variation_is_as_probable_as_another() {
         let mut counts = BTreeMap::<_, u32>::new();
         let mut stream = Seed(1).stream("augment", 0);
         for _ in 0..n {
-            let Variation { by: [down, right], element } = augment.draw(&mut stream);
+            let Variation { by: [down, right], element } = augment.sample(&mut stream);
             *counts.entry((down, right, element)).or_default() += 1;
         }
         counts

@@ -158,7 +158,7 @@ impl SyntheticConfig {
         let distribution = Distribution::new(self, &mut seed.stream("synthetic.parameters", 0));
         let mut fingerprint = Fingerprint::default();
         let mut split = |n: usize, purpose: &str| {
-            let (targets, conditions) = distribution.draw(n, &mut seed.stream(purpose, 0));
+            let (targets, conditions) = distribution.sample(n, &mut seed.stream(purpose, 0));
             for numbers in [&targets, &conditions] {
                 numbers.iter().for_each(|x| fingerprint.update(&x.to_le_bytes()));
             }
@@ -312,16 +312,16 @@ impl Distribution {
     }
 
     /// `n` targets, and the conditions of those that have some, row by row.
-    fn draw(&self, n: usize, stream: &mut Stream) -> (Vec<f32>, Vec<f32>) {
+    fn sample(&self, n: usize, stream: &mut Stream) -> (Vec<f32>, Vec<f32>) {
         let (mut targets, mut conditions) = (Vec::new(), Vec::new());
         for _ in 0..n {
             match self {
-                Self::Bernoulli(pixels) => targets.extend(pixels.iter().map(|pixel| pixel.draw(stream) as f32)),
+                Self::Bernoulli(pixels) => targets.extend(pixels.iter().map(|pixel| pixel.sample(stream) as f32)),
                 Self::Markov { initial, transition, event } => {
-                    let mut level = initial.draw(stream);
+                    let mut level = initial.sample(stream);
                     for _ in 0..*event {
                         targets.push(level as f32);
-                        level = transition.get(level).map_or(0, |row| row.draw(stream));
+                        level = transition.get(level).map_or(0, |row| row.sample(stream));
                     }
                 }
                 Self::Normal { mean, loading, noise } => {
@@ -415,7 +415,7 @@ impl Discrete {
         self.probabilities().into_iter().filter(|p| *p > 0.0).map(|p| -p * p.ln()).sum()
     }
 
-    fn draw(&self, stream: &mut Stream) -> usize {
+    fn sample(&self, stream: &mut Stream) -> usize {
         let place = (f64::from(stream.uniform()) * ONE) as u32;
         self.cumulative.partition_point(|end| *end <= place)
     }

@@ -116,7 +116,7 @@ fn the_determinant_by_hand() {
 
 /// The mean of -log p over draws is the entropy, within four standard errors.
 #[test]
-fn draws_are_from_the_distribution() {
+fn samples_are_from_the_distribution() {
     for keys in [
         "kind = \"bernoulli\"",
         "kind = \"markov\"\nlevels = 5",

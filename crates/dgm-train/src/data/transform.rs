@@ -221,11 +221,11 @@ impl Step {
                 }
             }
             Self::Augment { augment, shape } => {
-                let variation = augment.draw(&mut from(WORDS));
+                let variation = augment.sample(&mut from(WORDS));
                 augment.vary(&mut numbers[start..], *shape, variation);
             }
             Self::Tell { augment, varied } => {
-                let variation = if *varied { augment.draw(&mut from(WORDS)) } else { Variation::default() };
+                let variation = if *varied { augment.sample(&mut from(WORDS)) } else { Variation::default() };
                 augment.tell(variation, numbers);
             }
         }

@@ -27,12 +27,12 @@ use crate::backend::Backend;
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, ModelConfig};
 use crate::data::{self, Dataset};
-use crate::draw::{Wanted, draw};
 use crate::error::{Error, Result};
 use crate::evaluate::{self, Members, Results};
 use crate::report::grid;
 use crate::report::progress::Report;
 use crate::run_folder::{Lock, RunFolder};
+use crate::sampling::{Wanted, sample};
 use crate::train::{Ending, Trainer, check, initial_model, restore};
 use crate::weights::bytes_of;
 use burn::module::Module;
@@ -219,8 +219,8 @@ impl<C: ModelFactory> Run<C> {
         if grid::is_image(&dataset.spec) && model.generator().is_some() {
             let path = folder.path().join("samples.png");
             let wanted = Wanted::plain(config.evaluation.samples, seed);
-            let drawn = draw(&model, &dataset.test, &wanted, device, &mut |_| {})?;
-            grid::write_png(&path, &drawn, &dataset.spec)?;
+            let samples = sample(&model, &dataset.test, &wanted, device, &mut |_| {})?;
+            grid::write_png(&path, &samples, &dataset.spec)?;
         }
         Ok(results)
     }

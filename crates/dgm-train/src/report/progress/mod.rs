@@ -90,7 +90,7 @@ pub fn to_stderr(format: LogFormat, quiet: bool, folder: &str, backend: &str) ->
     }
 }
 
-/// A bar on standard error for work of `total` steps, such as drawing; nothing where that is no terminal.
+/// A bar on standard error for work of `total` steps, such as sampling; nothing where that is no terminal.
 pub fn counter(total: u64, what: &'static str) -> ProgressBar {
     let template = format!("{{bar:40}} {{pos}} of {{len}} {what}, {{eta}} left");
     let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
