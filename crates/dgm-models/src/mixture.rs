@@ -24,7 +24,7 @@ pub fn log_prior(counts: &[usize]) -> Vec<f64> {
 ///
 /// # Panics
 /// When there is no label: `log_prior` is empty.
-pub fn log_joint(density: &dyn Density, log_prior: &[f64], batch: &Batch, noise: &mut Stream) -> Tensor<2> {
+pub fn log_joint(density: &dyn Density, log_prior: &[f64], batch: &Batch, rng: &mut Stream) -> Tensor<2> {
     let (rows, labels) = (batch.len(), log_prior.len());
     assert!(labels > 0, "log_joint: `log_prior` has shape [0], expected [labels] with one label at least");
     let columns = log_prior.iter().enumerate().map(|(label, &log_p)| {
@@ -35,7 +35,7 @@ pub fn log_joint(density: &dyn Density, log_prior: &[f64], batch: &Batch, noise:
             None => one_hot,
         };
         let given = Batch { condition: Some(condition), ..batch.clone() };
-        density.log_prob(&given, noise).add_scalar(log_p).unsqueeze_dim(1)
+        density.log_prob(&given, rng).add_scalar(log_p).unsqueeze_dim(1)
     });
     Tensor::cat(columns.collect(), 1)
 }

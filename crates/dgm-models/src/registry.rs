@@ -57,12 +57,12 @@ macro_rules! registry {
                 match self { $(Self::$model(_) => $objective,)+ }
             }
 
-            /// Builds the model for `spec`, with weights drawn from `noise`.
+            /// Builds the model for `spec`, with weights drawn from `rng`.
             ///
             /// # Errors
             /// A value out of its range, or a model that does not fit the data.
-            pub fn init(&self, spec: &DataSpec, noise: &mut Stream, device: &Device) -> Result<AnyModel, ModelError> {
-                match self { $(Self::$model(config) => config.init(spec, noise, device).map(AnyModel::$model),)+ }
+            pub fn init(&self, spec: &DataSpec, rng: &mut Stream, device: &Device) -> Result<AnyModel, ModelError> {
+                match self { $(Self::$model(config) => config.init(spec, rng, device).map(AnyModel::$model),)+ }
             }
         }
 

@@ -124,9 +124,9 @@ impl ArmBuilder {
     }
 
     /// The model of a network that gives `width` features.
-    pub fn build<N: Network>(self, network: N, width: usize, noise: &mut Stream, device: &Device) -> Arm<N> {
+    pub fn build<N: Network>(self, network: N, width: usize, rng: &mut Stream, device: &Device) -> Arm<N> {
         let Self { inputs, likelihood, spec } = self;
-        let heads = Head::of_channels(spec.shape[0], &inputs, width, likelihood.parameters(), noise, device);
+        let heads = Head::of_channels(spec.shape[0], &inputs, width, likelihood.parameters(), rng, device);
         Arm { network, heads, inputs, likelihood, spec }
     }
 }
@@ -253,8 +253,8 @@ impl<N: Network> Density for Arm<N> {
 
 impl<N: Network> Generate for Arm<N> {
     /// One number after the other, each given those before it, at the cost of one position each.
-    fn generate(&self, n: usize, condition: Option<Tensor<2>>, noise: &mut Stream) -> Tensor<2> {
-        sampling::sample(self, n, condition.as_ref(), &Choice::default(), noise)
+    fn generate(&self, n: usize, condition: Option<Tensor<2>>, rng: &mut Stream) -> Tensor<2> {
+        sampling::sample(self, n, condition.as_ref(), &Choice::default(), rng)
     }
 }
 

@@ -21,9 +21,9 @@ pub fn sample(
     n: usize,
     condition: Option<&Tensor<2>>,
     choice: &Choice,
-    noise: &mut Stream,
+    rng: &mut Stream,
 ) -> Tensor<2> {
-    complete(model, n, condition, None, choice, noise, &mut |_, _| ControlFlow::Continue(()))
+    complete(model, n, condition, None, choice, rng, &mut |_, _| ControlFlow::Continue(()))
 }
 
 /// `n` samples `[n, event]` that begin with what is `given`; `each` is told the rank of every number, the given ones included, and
@@ -34,7 +34,7 @@ pub fn complete(
     condition: Option<&Tensor<2>>,
     given: Option<&Given>,
     choice: &Choice,
-    noise: &mut Stream,
+    rng: &mut Stream,
     each: &mut dyn FnMut(usize, &Tensor<2>) -> ControlFlow<()>,
 ) -> Tensor<2> {
     let mut steps = model.start(n, condition);
@@ -46,7 +46,7 @@ pub fn complete(
         let known = given.filter(|given| rank < given.numbers);
         let value = match known {
             Some(given) => given.values.clone().slice([0..n, place..place + 1]),
-            None => model.likelihood().sample_at(parameters, place..place + 1, choice, noise),
+            None => model.likelihood().sample_at(parameters, place..place + 1, choice, rng),
         };
         let flow = each(rank, &value);
         if let Some(at) = samples.get_mut(place) {
@@ -89,7 +89,7 @@ pub fn sample_naively(
     n: usize,
     condition: Option<&Tensor<2>>,
     choice: &Choice,
-    noise: &mut Stream,
+    rng: &mut Stream,
 ) -> Tensor<2> {
     let order = model.order();
     let mut x = Tensor::<2>::zeros([n, order.len()], &model.device());
@@ -97,7 +97,7 @@ pub fn sample_naively(
         let parameters = model.parameters(x.clone(), condition);
         let [_, _, outputs] = parameters.dims();
         let here = parameters.slice([0..n, place..place + 1, 0..outputs]);
-        let value = model.likelihood().sample_at(here, place..place + 1, choice, noise);
+        let value = model.likelihood().sample_at(here, place..place + 1, choice, rng);
         x = x.slice_assign([0..n, place..place + 1], value);
     }
     x

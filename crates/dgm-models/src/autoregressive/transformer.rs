@@ -77,11 +77,11 @@ impl Default for TransformerConfig {
 pub type Transformer = Arm<TransformerNetwork>;
 
 impl TransformerConfig {
-    /// Builds the model for `spec`, with weights drawn from `noise`.
+    /// Builds the model for `spec`, with weights drawn from `rng`.
     ///
     /// # Errors
     /// A value out of its range, or a model that does not fit the data.
-    pub fn init(&self, spec: &DataSpec, noise: &mut Stream, device: &Device) -> Result<Transformer, ModelError> {
+    pub fn init(&self, spec: &DataSpec, rng: &mut Stream, device: &Device) -> Result<Transformer, ModelError> {
         let Self { channels, layers, heads, expansion, reach, .. } = *self;
         ModelError::check((1..=16_384).contains(&channels), "channels", channels, "1 to 16384")?;
         ModelError::check((1..=256).contains(&layers), "layers", layers, "1 to 256")?;
@@ -115,19 +115,19 @@ impl TransformerConfig {
         let norm = || LayerNormConfig::new(channels).init(device);
         let blocks = (0..layers)
             .map(|_| Block {
-                condition: spec.condition.as_ref().map(|c| linear(c.width(), channels, noise, device)),
+                condition: spec.condition.as_ref().map(|c| linear(c.width(), channels, rng, device)),
                 before_attention: norm(),
-                attend: linear(channels, 3 * channels, noise, device),
-                attended: linear(channels, channels, noise, device),
+                attend: linear(channels, 3 * channels, rng, device),
+                attended: linear(channels, channels, rng, device),
                 before_feed_forward: norm(),
-                expand: linear(channels, expansion * channels, noise, device),
-                contract: linear(expansion * channels, channels, noise, device),
+                expand: linear(channels, expansion * channels, rng, device),
+                contract: linear(expansion * channels, channels, rng, device),
                 heads,
             })
             .collect();
         let learned = |n: usize| (self.positions == Positions::Learned).then(|| zeros([n, channels], device));
         let network = TransformerNetwork {
-            token: TapConv::new(shared.features(), channels, &before, noise, device),
+            token: TapConv::new(shared.features(), channels, &before, rng, device),
             rows: learned(rows),
             columns: learned(columns),
             blocks,
@@ -136,7 +136,7 @@ impl TransformerConfig {
             shape: [rows, columns],
             dropout: self.dropout,
         };
-        Ok(shared.build(network, channels, noise, device))
+        Ok(shared.build(network, channels, rng, device))
     }
 }
 

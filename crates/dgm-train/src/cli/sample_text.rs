@@ -32,7 +32,7 @@ pub(super) fn write(
     vocabulary: &Vocabulary,
     wanted: &Wanted<'_>,
     n: usize,
-    noise: &mut Stream,
+    rng: &mut Stream,
     out: &mut dyn Write,
     sampled: &mut dyn FnMut(u64),
 ) -> Result<bool> {
@@ -55,7 +55,7 @@ pub(super) fn write(
                 out.write_all(BETWEEN)?;
             }
             let mut texts = vec![prompt.clone(); AT_ONCE.min(n - first)];
-            go_on(model, vocabulary, &mut texts, length, &wanted.choice, noise, out, sampled)?;
+            go_on(model, vocabulary, &mut texts, length, &wanted.choice, rng, out, sampled)?;
             for text in texts.get(1..).unwrap_or_default() {
                 out.write_all(BETWEEN)?;
                 out.write_all(&vocabulary.decode(line(text, vocabulary)))?;
@@ -83,7 +83,7 @@ fn go_on(
     texts: &mut [Vec<f32>],
     length: usize,
     choice: &Choice,
-    noise: &mut Stream,
+    rng: &mut Stream,
     out: &mut dyn Write,
     sampled: &mut dyn FnMut(u64),
 ) -> std::io::Result<()> {
@@ -118,7 +118,7 @@ fn go_on(
             }
             if done == length || outcome.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        complete(model, n, None, Some(&given), choice, noise, &mut each);
+        complete(model, n, None, Some(&given), choice, rng, &mut each);
     }
     outcome
 }

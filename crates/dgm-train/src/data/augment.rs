@@ -132,13 +132,13 @@ impl Augment {
     }
 
     /// The variation that the next [`WORDS`] words of the stream stand for.
-    pub(super) fn sample(&self, stream: &mut Stream) -> Variation {
+    pub(super) fn sample(&self, rng: &mut Stream) -> Variation {
         let offsets = (2 * self.shift + 1) as f32;
-        let mut offset = || (stream.uniform() * offsets) as isize - self.shift as isize;
+        let mut offset = || (rng.uniform() * offsets) as isize - self.shift as isize;
         let by = [offset(), offset()];
-        let element = (stream.uniform() * self.orientation.elements() as f32) as usize;
+        let element = (rng.uniform() * self.orientation.elements() as f32) as usize;
         // Compared in f64: every word below the share, also where f32 would round it.
-        if f64::from(stream.uniform()) < self.unvaried { Variation::default() } else { Variation { by, element } }
+        if f64::from(rng.uniform()) < self.unvaried { Variation::default() } else { Variation { by, element } }
     }
 
     /// Numbers that tell of a variation: the offset down, the offset to the right and the orientation in one-hot form, each

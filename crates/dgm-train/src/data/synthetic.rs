@@ -223,15 +223,15 @@ enum Distribution {
 }
 
 impl Distribution {
-    fn new(config: &SyntheticConfig, stream: &mut Stream) -> Self {
+    fn new(config: &SyntheticConfig, rng: &mut Stream) -> Self {
         let event = config.event();
-        let mut normals = |n: usize| -> Vec<f64> { stream.normals(n).into_iter().map(f64::from).collect() };
+        let mut normals = |n: usize| -> Vec<f64> { rng.normals(n).into_iter().map(f64::from).collect() };
         match config.kind {
             Kind::Bernoulli => {
                 let p = config
                     .probabilities
                     .clone()
-                    .unwrap_or_else(|| stream.uniforms(event).into_iter().map(|u| 0.05 + 0.9 * f64::from(u)).collect());
+                    .unwrap_or_else(|| rng.uniforms(event).into_iter().map(|u| 0.05 + 0.9 * f64::from(u)).collect());
                 Self::Bernoulli(p.iter().cycle().take(event).map(|p| Discrete::new(&[1.0 - p, *p])).collect())
             }
             Kind::Markov => {
@@ -312,29 +312,29 @@ impl Distribution {
     }
 
     /// `n` targets, and the conditions of those that have some, row by row.
-    fn sample(&self, n: usize, stream: &mut Stream) -> (Vec<f32>, Vec<f32>) {
+    fn sample(&self, n: usize, rng: &mut Stream) -> (Vec<f32>, Vec<f32>) {
         let (mut targets, mut conditions) = (Vec::new(), Vec::new());
         for _ in 0..n {
             match self {
-                Self::Bernoulli(pixels) => targets.extend(pixels.iter().map(|pixel| pixel.sample(stream) as f32)),
+                Self::Bernoulli(pixels) => targets.extend(pixels.iter().map(|pixel| pixel.sample(rng) as f32)),
                 Self::Markov { initial, transition, event } => {
-                    let mut level = initial.sample(stream);
+                    let mut level = initial.sample(rng);
                     for _ in 0..*event {
                         targets.push(level as f32);
-                        level = transition.get(level).map_or(0, |row| row.sample(stream));
+                        level = transition.get(level).map_or(0, |row| row.sample(rng));
                     }
                 }
                 Self::Normal { mean, loading, noise } => {
-                    let factors: Vec<f64> = to_f64(stream.normals(loading.first().map_or(0, Vec::len)));
-                    let own = to_f64(stream.normals(mean.len()));
+                    let factors: Vec<f64> = to_f64(rng.normals(loading.first().map_or(0, Vec::len)));
+                    let own = to_f64(rng.normals(mean.len()));
                     for ((mean, row), own) in mean.iter().zip(loading).zip(own) {
                         targets.push((mean + dot(row, &factors) + noise * own) as f32);
                     }
                 }
                 Self::Conditional { mean, spread } => {
-                    let inputs = stream.normals(mean.first().map_or(0, Vec::len));
+                    let inputs = rng.normals(mean.first().map_or(0, Vec::len));
                     let x = to_f64(inputs.clone());
-                    let own = to_f64(stream.normals(mean.len()));
+                    let own = to_f64(rng.normals(mean.len()));
                     for ((a, b), own) in mean.iter().zip(spread).zip(own) {
                         let deviation = (LOG_SPREAD + 0.5 * dot(b, &x)).exp();
                         targets.push((2.0 * dot(a, &x).sin() + deviation * own) as f32);
@@ -415,8 +415,8 @@ impl Discrete {
         self.probabilities().into_iter().filter(|p| *p > 0.0).map(|p| -p * p.ln()).sum()
     }
 
-    fn sample(&self, stream: &mut Stream) -> usize {
-        let place = (f64::from(stream.uniform()) * ONE) as u32;
+    fn sample(&self, rng: &mut Stream) -> usize {
+        let place = (f64::from(rng.uniform()) * ONE) as u32;
         self.cumulative.partition_point(|end| *end <= place)
     }
 }
