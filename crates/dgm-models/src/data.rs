@@ -150,11 +150,11 @@ pub struct ConditionSpec {
     pub scale: Scale,
     /// Number of classes, when the condition is a label in one-hot form.
     pub classes: Option<usize>,
-    /// So many of the last numbers tell how an example was varied (shifted, mirrored, turned), all zeros where it was not.
-    /// Told so, a model has a density of its own for every variation, and the one of the data as they are stays a
-    /// likelihood. Mean 0 and standard deviation 1.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub told: usize,
+    /// Number of trailing elements that encode the augmentation of an example (shift, reflection, rotation), all zeros without
+    /// one. With them as an input a model has one density per augmentation, and that of unaugmented data stays a
+    /// likelihood. Mean 0 and standard deviation 1. Files of earlier versions call it `told`.
+    #[serde(default, alias = "told", skip_serializing_if = "is_zero")]
+    pub augmentation: usize,
 }
 
 /// A shape in words.
@@ -199,8 +199,10 @@ impl DataSpec {
         match &self.condition {
             Some(condition)
                 if !condition.scale.fits(condition.width())
-                    || condition.classes.is_some_and(|classes| classes + condition.told != condition.width())
-                    || condition.told > condition.width() =>
+                    || condition
+                        .classes
+                        .is_some_and(|classes| classes + condition.augmentation != condition.width())
+                    || condition.augmentation > condition.width() =>
             {
                 Err(format!("a condition of {} numbers whose description does not fit it", condition.width()))
             }

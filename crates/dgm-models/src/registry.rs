@@ -181,7 +181,7 @@ mod tests {
 
     /// A model of this kind with the defaults of its configuration, for the first of some data that it is for.
     fn model(kind: &str) -> AnyModel {
-        let condition = ConditionSpec { scale: Scale::identity(2), classes: None, told: 0 };
+        let condition = ConditionSpec { scale: Scale::identity(2), classes: None, augmentation: 0 };
         let data = [
             DataSpec { shape: [1, 2, 2], values: Values::Levels(4), condition: None },
             DataSpec { shape: [1, 1, 1], values: Values::Real(Scale::identity(1)), condition: Some(condition) },

@@ -11,9 +11,11 @@ use std::ops::{ControlFlow, Range};
 /// Samples per call of the model: more take memory and save no time.
 const CHUNK: usize = 256;
 
-/// Whether the conditions to sample with are examples of the data: those that are neither labels nor tell of variations.
+/// Whether the conditions to sample with are examples of the data: those that are neither labels nor augmentations.
 pub fn needs_examples(spec: &DataSpec) -> bool {
-    spec.condition.as_ref().is_some_and(|condition| condition.classes.is_none() && condition.told < condition.width())
+    spec.condition
+        .as_ref()
+        .is_some_and(|condition| condition.classes.is_none() && condition.augmentation < condition.width())
 }
 
 /// What to sample.
@@ -47,8 +49,8 @@ pub struct Beginning {
     pub numbers: usize,
 }
 
-/// Samples `[n][event]`, in the units of the data; `sampled` is told how many numbers were sampled since it was last called. A model that is told of
-/// variations samples the data as they are; conditions that are not labels are the first of `conditions`, again and again.
+/// Samples `[n][event]`, in the units of the data; `sampled` is told how many numbers were sampled since it was last called. A model with the
+/// augmentation as an input samples unaugmented data; conditions that are not labels are the first of `conditions`, again and again.
 ///
 /// # Errors
 /// A model that cannot sample, or not in this way; a label that there is not; conditions that cannot be read.
@@ -137,7 +139,7 @@ fn condition_of(
         let picked: Vec<usize> = rows.clone().map(|i| i % conditions.len().max(1)).collect();
         return Ok(conditions.batch(&picked, 0, device)?.condition);
     }
-    // What is told comes behind the label and is all zeros: nothing was varied.
+    // The augmentation comes behind the label and is all zeros: none.
     let width = described.width();
     let mut values = vec![0.0f32; n * width];
     for (i, row) in rows.clone().zip(values.chunks_mut(width.max(1))) {

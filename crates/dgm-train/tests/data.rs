@@ -184,23 +184,23 @@ fn augmentation_as_input_is_scored_and_sampled_unaugmented() {
     let config = "[data]\nsource = \"npy\"\ntrain = \"images.npy\"\ntest = \"images.npy\"\nlevels = 4\n\
                   augment = { shift = 1, orientation = \"dihedral\", condition = true }\n\
                   [model]\nkind = \"vae\"\nhidden = [16]\n[training]\nepochs = 2\n";
-    std::fs::write(folder.path().join("told.toml"), config).unwrap();
-    let table = run_ok(folder.path(), &["--config", "told.toml", "--out", "run", "--quiet"]);
+    std::fs::write(folder.path().join("augmented.toml"), config).unwrap();
+    let table = run_ok(folder.path(), &["--config", "augmented.toml", "--out", "run", "--quiet"]);
     assert!(table.contains("transform: training images shifted by up to 1 pixel and turned"), "{table}");
     let provenance = json(&folder.path().join("run/provenance.json"));
-    assert_eq!(provenance["spec"]["condition"]["told"], 11);
-    let shown = run_ok(folder.path(), &["data", "inspect", "told.toml"]);
-    assert!(shown.contains("condition    11 numbers that tell how an example was varied\n"), "{shown}");
+    assert_eq!(provenance["spec"]["condition"]["augmentation"], 11);
+    let shown = run_ok(folder.path(), &["data", "inspect", "augmented.toml"]);
+    assert!(shown.contains("condition    11 numbers that encode the augmentation\n"), "{shown}");
     // Zeros as conditions need no data.
     std::fs::remove_file(folder.path().join("images.npy")).unwrap();
     run_ok(folder.path(), &["sample", "run", "-n", "3", "--out", "drawn.csv"]);
     let samples = std::fs::read_to_string(folder.path().join("drawn.csv")).unwrap();
     assert_eq!(samples.lines().count(), 3);
 
-    let set = ["--config", "told.toml", "--set", "data.augment.orientation=spiral"];
+    let set = ["--config", "augmented.toml", "--set", "data.augment.orientation=spiral"];
     let text = common::run_fails(folder.path(), &set, 2);
     assert!(text.contains("there is no `spiral`") && text.contains("dihedral"), "{text}");
-    let set = ["--config", "told.toml", "--set", "data.augment={condition=true}"];
+    let set = ["--config", "augmented.toml", "--set", "data.augment={condition=true}"];
     let text = common::run_fails(folder.path(), &set, 2);
     assert!(text.contains("data.augment.condition is true; expected false where neither shift"), "{text}");
 }

@@ -13,7 +13,7 @@ fn device() -> Device {
 }
 
 fn spec(shape: [usize; 3], levels: usize, classes: usize) -> DataSpec {
-    let condition = ConditionSpec { scale: Scale::identity(classes), classes: Some(classes), told: 0 };
+    let condition = ConditionSpec { scale: Scale::identity(classes), classes: Some(classes), augmentation: 0 };
     DataSpec { shape, values: Values::Levels(levels), condition: (classes > 0).then_some(condition) }
 }
 

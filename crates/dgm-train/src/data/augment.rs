@@ -1,4 +1,4 @@
-//! How training images are varied, and how a model is told of it (Jun et al. 2020, "Distribution augmentation for generative
+//! Augmentation of training images, and its encoding as an input of the model (Jun et al. 2020, "Distribution augmentation for generative
 //! modeling").
 
 use dgm_core::random::Stream;
@@ -19,12 +19,12 @@ pub struct Augment {
     pub orientation: Orientation,
     /// With this probability an image is left as it is, and varied otherwise. Default: 0.
     pub unvaried: f64,
-    /// Whether the model is told how each image was varied, as a part of its condition; of validation and test it is told
-    /// that nothing was done. Default: no.
+    /// Whether the augmentation of each image is an input of the model, as a part of its condition; validation and test
+    /// have that of no augmentation. Default: no.
     ///
-    /// A model that is not told learns one density of all variations together, which spreads its probability over images
-    /// that are no images of the data. One that is told learns p(x | variation), and given the identity that is the density
-    /// of the images as they are: an ordinary likelihood.
+    /// Without it a model learns one density of all augmented images together, which spreads its probability over images
+    /// that are not in the data. With it the model learns p(x | augmentation), and given none that is the density
+    /// of the unaugmented images: an ordinary likelihood.
     pub condition: bool,
 }
 
@@ -94,7 +94,7 @@ impl Augment {
         let share = "a number of at least 0 and below 1, and 0 beside neither shift nor orientation";
         let valid = (0.0..1.0).contains(&self.unvaried) && (self.unvaried == 0.0 || !nothing);
         require(valid, "augment.unvaried", share)?;
-        let what = "false: the images are the condition, and a model is told of its target only";
+        let what = "false: the images are the condition, and only the augmentation of a target can be an input";
         require(!self.condition || target, "augment.condition", what)?;
         require(
             !self.condition || !nothing,
@@ -122,13 +122,11 @@ impl Augment {
             0.0 => String::new(),
             share => format!(" (left as they are with probability {share})"),
         };
-        let told = match self.condition {
+        let input = match self.condition {
             false => "",
-            true => {
-                "; the model was told how: the figures are of the images as they are, given that nothing was done to them"
-            }
+            true => "; the augmentation is an input of the model: results are for unaugmented images",
         };
-        format!("training images {changes} at random{share}; validation and test are not{told}")
+        format!("training images {changes} at random{share}; validation and test are not{input}")
     }
 
     /// The variation that the next [`WORDS`] words of the stream stand for.
@@ -141,16 +139,16 @@ impl Augment {
         if f64::from(rng.uniform()) < self.unvaried { Variation::default() } else { Variation { by, element } }
     }
 
-    /// Numbers that tell of a variation: the offset down, the offset to the right and the orientation in one-hot form, each
-    /// without the place of what is no change; 0 where a model is not told.
-    pub(super) fn told_width(&self) -> usize {
+    /// Numbers that encode an augmentation: the offset down, the offset to the right and the orientation in one-hot form, each
+    /// without the place of no change; 0 where it is not an input.
+    pub(super) fn augmentation_width(&self) -> usize {
         if self.condition { 4 * self.shift + self.orientation.elements() - 1 } else { 0 }
     }
 
-    /// Appends what tells of this variation: all zeros for the identity.
-    pub(super) fn tell(&self, variation: Variation, numbers: &mut Vec<f64>) {
+    /// Appends the encoding of this variation: all zeros for the identity.
+    pub(super) fn encode(&self, variation: Variation, numbers: &mut Vec<f64>) {
         let start = numbers.len();
-        numbers.resize(start + self.told_width(), 0.0);
+        numbers.resize(start + self.augmentation_width(), 0.0);
         let Variation { by: [down, right], element } = variation;
         // −s … −1 and 1 … s are places 0 … 2s − 1.
         let of = |offset: isize| {

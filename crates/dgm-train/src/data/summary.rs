@@ -30,9 +30,9 @@ pub struct Summary {
     pub condition_width: usize,
     /// Classes, where the condition is a label.
     pub condition_classes: Option<usize>,
-    /// How many of a condition's numbers tell how an example was varied.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub condition_told: usize,
+    /// How many of a condition's numbers encode the augmentation.
+    #[serde(rename = "condition_told", skip_serializing_if = "is_zero")]
+    pub condition_augmentation: usize,
     /// What a number of a target is, where it is a token: `byte` or `character`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<&'static str>,
@@ -165,7 +165,7 @@ impl Summary {
             },
             condition_width: spec.condition_width(),
             condition_classes: spec.condition.as_ref().and_then(|condition| condition.classes),
-            condition_told: spec.condition.as_ref().map_or(0, |condition| condition.told),
+            condition_augmentation: spec.condition.as_ref().map_or(0, |condition| condition.augmentation),
             token: dataset.tokens().map(Unit::name),
             splits: splits.map(|(name, split)| SplitSummary::of(name, split, spec)).collect::<Result<_>>()?,
             names: dataset.names.clone(),
@@ -225,12 +225,12 @@ impl Summary {
         let [channels, rows, columns] = self.shape;
         let values = self.levels.map_or("real numbers".to_owned(), |levels| format!("{levels} levels"));
         let values = values + &listed(&self.names.target);
-        let told = format!("{} numbers that tell how an example was varied", self.condition_told);
-        let condition = match (self.condition_width, self.condition_classes, self.condition_told) {
+        let augmentation = format!("{} numbers that encode the augmentation", self.condition_augmentation);
+        let condition = match (self.condition_width, self.condition_classes, self.condition_augmentation) {
             (0, _, _) => "none".to_owned(),
             (_, Some(classes), 0) => format!("a label, one of {classes} classes"),
-            (_, Some(classes), _) => format!("a label, one of {classes} classes, and {told}"),
-            (width, None, of_these) if of_these == width => told,
+            (_, Some(classes), _) => format!("a label, one of {classes} classes, and {augmentation}"),
+            (width, None, of_these) if of_these == width => augmentation,
             (width, None, _) => format!("{width} numbers{}", listed(&self.names.condition)),
         };
         let mut text = format!(
@@ -416,16 +416,16 @@ mod tests {
     }
 
     #[test]
-    fn what_a_model_is_told_is_counted_apart_from_the_labels() {
+    fn the_augmentation_is_counted_apart_from_the_labels() {
         let augment = Augment { shift: 1, orientation: Orientation::Dihedral, condition: true, ..Default::default() };
         for (condition, expected) in [
-            (Condition::None, "condition    11 numbers that tell how an example was varied\n"),
-            (Condition::Label, "a label, one of 10 classes, and 11 numbers that tell how an example was varied\n"),
+            (Condition::None, "condition    11 numbers that encode the augmentation\n"),
+            (Condition::Label, "a label, one of 10 classes, and 11 numbers that encode the augmentation\n"),
         ] {
             let config = DigitsConfig { condition, augment, ..Default::default() };
             let data = load(&DataConfig::Digits(config), Seed(0)).unwrap();
             let summary = Summary::of(&data).unwrap();
-            assert_eq!(summary.condition_told, 11);
+            assert_eq!(summary.condition_augmentation, 11);
             assert!(summary.text().contains(expected), "{}", summary.text());
             let [train, validation, _] = &summary.splits[..] else { unreachable!() };
             let ones = |split: &SplitSummary| split.condition.unwrap().mean * summary.condition_width as f64;

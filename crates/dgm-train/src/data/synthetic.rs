@@ -185,7 +185,7 @@ impl SyntheticConfig {
             Some(field) => Some(ConditionSpec {
                 scale: field.scale_of(false, &|number| format!("synthetic: number {number}"))?,
                 classes: None,
-                told: 0,
+                augmentation: 0,
             }),
         };
         let name = match self.kind {

@@ -74,8 +74,8 @@ fn other_data(theirs: &Provenance, ours: &Dataset) -> Option<String> {
     };
     let condition = |condition: &Option<ConditionSpec>| match condition {
         None => "no condition".into(),
-        Some(ConditionSpec { classes: Some(classes), told, .. }) if *told > 0 => {
-            format!("a label of {classes} classes and {told} numbers of augmentation as condition")
+        Some(ConditionSpec { classes: Some(classes), augmentation, .. }) if *augmentation > 0 => {
+            format!("a label of {classes} classes and {augmentation} numbers of augmentation as condition")
         }
         Some(ConditionSpec { classes: Some(classes), .. }) => format!("a label of {classes} classes as condition"),
         Some(condition) => format!("a condition of {} numbers", condition.width()),

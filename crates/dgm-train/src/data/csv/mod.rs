@@ -212,7 +212,7 @@ impl CsvConfig {
             None => None,
             Some(field) => {
                 let scale = field.scale_of(false, &|number| name(&names.condition, number))?;
-                Some(ConditionSpec { scale: with_units(scale, &has_units), classes: None, told: 0 })
+                Some(ConditionSpec { scale: with_units(scale, &has_units), classes: None, augmentation: 0 })
             }
         };
         let spec = DataSpec { shape: [1, 1, event], values, condition };
