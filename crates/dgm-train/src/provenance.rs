@@ -35,7 +35,7 @@ pub struct Provenance {
     /// What columns and classes are called.
     #[serde(default, skip_serializing_if = "Names::is_empty")]
     pub names: Names,
-    /// What is odd about the data, so that a figure may mislead.
+    /// What is odd about the data, so that a result may mislead.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
     /// What was done to the data that changes what their likelihood means.

@@ -300,7 +300,7 @@ impl RunFolder {
         synced.map_err(|error| Error::run(format!("{}: cannot be written: {error}", path.display())))
     }
 
-    /// Takes away what an earlier end of the run left: its figures and samples are not those of the next.
+    /// Takes away what an earlier end of the run left: its results and samples are not those of the next.
     ///
     /// # Errors
     /// A folder that cannot be written.

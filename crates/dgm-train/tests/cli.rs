@@ -42,7 +42,7 @@ fn digits_configurations_train_and_their_folders_suffice() {
         assert_eq!(json(&run.join("provenance.json"))["examples"], serde_json::json!([1000, 350, 447]));
         assert_eq!(metrics(&run).iter().filter(|line| line["kind"] == "validation").count(), 2);
 
-        // Again, from the folder alone (the digits are built in): the same figures to the last digit, and the same samples.
+        // Again, from the folder alone (the digits are built in): the same results to the last digit, and the same samples.
         let again: serde_json::Value =
             serde_json::from_str(&run_ok(folder.path(), &["evaluate", config, "--json"])).unwrap();
         assert_eq!(again, result);
@@ -70,7 +70,7 @@ fn a_folder_that_holds_a_run_is_refused() {
 }
 
 #[test]
-fn figures_of_other_data_are_refused() {
+fn results_of_other_data_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let table = |scale: f32| -> String { (0..40).map(|i| format!("{},{}\n", i % 7, scale * (i % 5) as f32)).collect() };
     std::fs::write(folder.path().join("table.csv"), table(1.0)).unwrap();

@@ -24,7 +24,7 @@ fn npy(shape: &str, data: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn transforms_are_named_beside_the_figures() {
+fn transforms_are_named_beside_the_results() {
     let folder = tempfile::tempdir().unwrap();
     let plain = train(folder.path(), "plain", &[]);
     assert!(!plain.contains("transform"), "{plain}");
@@ -101,8 +101,8 @@ fn reading_row_by_row_gives_the_same_run_and_detects_changes() {
     let memory = train(folder.path(), "memory", &["--set", "evaluation.importance_samples=0"]);
     let streamed =
         train(folder.path(), "disk", &["--set", "evaluation.importance_samples=0", "--set", "data.stream=true"]);
-    let figures = |table: &str| table.lines().take(3).map(str::to_owned).collect::<Vec<_>>();
-    assert_eq!(figures(&memory), figures(&streamed));
+    let results = |table: &str| table.lines().take(3).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(results(&memory), results(&streamed));
 
     // Another file under the same name while it trains.
     let mut child = common::dgm(folder.path())

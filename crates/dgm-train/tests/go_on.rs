@@ -40,7 +40,7 @@ fn text(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-/// Weights bit for bit, figures, curves without their times, and configurations.
+/// Weights bit for bit, results, curves without their times, and configurations.
 fn assert_same(folder: &Path, [one, other]: [&str; 2]) {
     let [one, other] = [one, other].map(|run| folder.join(run));
     assert_eq!(weights(&one), weights(&other));
@@ -91,7 +91,7 @@ fn a_kill_after_extending_leaves_a_resumable_run() {
     run_ok(folder, &["evaluate", "part"]);
     resume(folder, "part", &[]);
     assert_same(folder, ["whole", "part"]);
-    // Killed on the way to a later end, a run has no figures of the earlier one.
+    // Killed on the way to a later end, a run has no results of the earlier one.
     let later = ["--resume", "whole", "--set", "training.epochs=100000"];
     let mut child = dgm(folder).args(later).stderr(Stdio::null()).spawn().unwrap();
     let gone = || !folder.join("whole/result.json").exists();

@@ -43,7 +43,7 @@ fn stopped_by(signal: &str, folder: &Path, args: &[&str], run: &str) -> Option<i
     child.wait().unwrap().code()
 }
 
-/// What two runs must share: weights bit for bit, figures, and the curves without their times.
+/// What two runs must share: weights bit for bit, results, and the curves without their times.
 fn assert_same_run(folder: &Path, [one, other]: [&str; 2]) {
     let [one, other] = [one, other].map(|run| folder.join(run));
     assert_eq!(weights(&one), weights(&other));

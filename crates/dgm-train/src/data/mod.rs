@@ -201,11 +201,11 @@ pub struct Dataset {
     pub names: Names,
     /// The table behind the examples, where there is one.
     pub table: Option<Arc<Table>>,
-    /// What is odd about the data, so that a figure may mislead, a sentence each; named beside each figure.
+    /// What is odd about the data, so that a result may mislead, a sentence each; named beside each result.
     pub warnings: Vec<String>,
     /// The configuration with everything that was recognised written out, where there is something to recognise.
     pub resolved: Option<DataConfig>,
-    /// What was done to the examples that changes what their likelihood means, a sentence each; named beside each figure.
+    /// What was done to the examples that changes what their likelihood means, a sentence each; named beside each result.
     pub transforms: Vec<String>,
     /// Entropy of the distribution that the examples were drawn from, in nats per example, where it is known: no model's
     /// mean NLL is below it, short of chance. Given a condition, the conditional entropy.

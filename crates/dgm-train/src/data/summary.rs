@@ -41,7 +41,7 @@ pub struct Summary {
     /// What columns and classes are called.
     #[serde(skip_serializing_if = "Names::is_empty")]
     pub names: Names,
-    /// What is odd about the data, so that a figure may mislead.
+    /// What is odd about the data, so that a result may mislead.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
     /// What was done to the examples that changes what their likelihood means.

@@ -374,7 +374,7 @@ impl TextConfig {
                 let cut = parts.map(Passages::cut_short);
                 if cut.iter().sum::<usize>() > 0 {
                     sentences.push(format!(
-                        "{} of {all} lines ({} of the test's {}) are cut at {length} {units}: what follows is in no figure",
+                        "{} of {all} lines ({} of the test's {}) are cut at {length} {units}: what follows is in no result",
                         cut.iter().sum::<usize>(),
                         cut[2],
                         parts[2].rows()

@@ -224,7 +224,7 @@ fn a_line_ends_with_its_newline() {
         let newline = vocabulary_of(&config).end().unwrap();
         assert_eq!(newline, if unit == Unit::Bytes { 10 } else { 0 });
         let cut =
-            format!("2 of 6 lines (0 of the test's 1) are cut at 6 {}s: what follows is in no figure", unit.name());
+            format!("2 of 6 lines (0 of the test's 1) are cut at 6 {}s: what follows is in no result", unit.name());
         let whole =
             "each line is an example, scored up to and including the newline that ends it; empty lines are left out";
         assert_eq!(set.transforms, [whole, &cut]);

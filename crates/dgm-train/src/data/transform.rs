@@ -74,7 +74,7 @@ impl Transforms {
         if self.dequantize == Dequantize::Uniform {
             sentences.push(format!(
                 "pixels dequantised: the density is that of x + u, u uniform on [0, 1), x one of {levels} levels; \
-                 u anew each epoch, for validation and test drawn once with seed 0; in nats of x, which the figure \
+                 u anew each epoch, for validation and test drawn once with seed 0; in nats of x, which the result \
                  bounds from above"
             ));
         }
