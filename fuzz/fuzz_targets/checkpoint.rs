@@ -10,7 +10,7 @@ use dgm_core::random::Seed;
 use dgm_fuzz::{check, file, within_bound};
 use dgm_models::{AnyModel, DataSpec, Values};
 use dgm_train::config::{Config, ModelConfig};
-use dgm_train::checkpoint::{Checkpoint, Progress};
+use dgm_train::checkpoint::{Checkpoint, TrainingProgress};
 use dgm_train::train::{initial_model, restore};
 use sha2::{Digest, Sha256};
 use std::sync::OnceLock;
@@ -37,7 +37,7 @@ fn whole() -> &'static [u8] {
     WHOLE.get_or_init(|| {
         let sections = vec![("model".into(), b"weights".to_vec()), ("optimizer".into(), Vec::new())];
         let path = file("whole", &[]);
-        let whole = Checkpoint { progress: Progress::default(), sections };
+        let whole = Checkpoint { progress: TrainingProgress::default(), sections };
         whole.write(&path).expect("the temporary folder can be written");
         let mut bytes = std::fs::read(path).expect("what was written can be read");
         bytes.truncate(bytes.len() - DIGEST);

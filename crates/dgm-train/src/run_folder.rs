@@ -1,7 +1,7 @@
 //! The folder of a run: all that is needed to go on, to repeat or to explain.
 
 use crate::backend::Backend;
-use crate::checkpoint::{Checkpoints, Progress};
+use crate::checkpoint::{Checkpoints, TrainingProgress};
 use crate::config::{Config, ConfigFile, Missing};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -265,7 +265,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// A folder that cannot be written.
-    pub fn cut_metrics(&self, from: Option<&Progress>) -> Result<()> {
+    pub fn cut_metrics(&self, from: Option<&TrainingProgress>) -> Result<()> {
         let path = self.path.join("metrics.jsonl");
         let bytes = match fs::read(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),

@@ -143,10 +143,13 @@ fn step_of(name: &str) -> Option<u64> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::checkpoint::Progress;
+    use crate::checkpoint::TrainingProgress;
 
     fn after(step: u64) -> Checkpoint {
-        Checkpoint { progress: Progress { step, ..Progress::default() }, sections: vec![("model".into(), vec![7; 9])] }
+        Checkpoint {
+            progress: TrainingProgress { step, ..TrainingProgress::default() },
+            sections: vec![("model".into(), vec![7; 9])],
+        }
     }
 
     #[test]

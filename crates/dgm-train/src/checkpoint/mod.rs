@@ -23,7 +23,7 @@ const DIGEST: usize = 32;
 
 /// Where training stands. Numbers that must come back bit for bit are kept as bits: JSON readers round.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Progress {
+pub struct TrainingProgress {
     /// Steps taken.
     pub step: u64,
     /// The best validation so far.
@@ -42,13 +42,13 @@ pub struct Progress {
     #[serde(with = "bits")]
     pub rate_factor: f64,
     /// The window of steps that is not reported yet, of each player.
-    pub windows: Vec<Window>,
+    pub windows: Vec<WindowSums>,
     /// What each player's plateau schedule has seen; at its start for every other schedule.
     pub plateaus: Vec<PlateauState>,
     /// Of a complete run whose end asked for an evaluation or a window that was not due: what stood here before. A run that goes on
     /// beyond its end goes on from there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before_end: Option<Box<Progress>>,
+    pub before_end: Option<Box<TrainingProgress>>,
 }
 
 /// The best validation so far.
@@ -63,7 +63,7 @@ pub struct Best {
 
 /// Sums over the steps since the last report.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Window {
+pub struct WindowSums {
     /// Examples seen.
     pub examples: usize,
     /// What was summed: the loss and its terms.
@@ -72,7 +72,7 @@ pub struct Window {
     pub sums: Vec<u32>,
 }
 
-impl Default for Progress {
+impl Default for TrainingProgress {
     fn default() -> Self {
         Self {
             step: 0,
@@ -139,14 +139,14 @@ pub(crate) mod bits {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     /// Where training stands.
-    pub progress: Progress,
+    pub progress: TrainingProgress,
     /// Named blobs: `model`, `average`, `config`, and `optimizer`, or for several players `optimizer/NAME` of each.
     pub sections: Vec<(String, Vec<u8>)>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Header {
-    progress: Progress,
+    progress: TrainingProgress,
     sections: Vec<(String, u64)>,
 }
 
@@ -292,14 +292,14 @@ mod tests {
 
     fn example() -> Checkpoint {
         Checkpoint {
-            progress: Progress {
+            progress: TrainingProgress {
                 step: 7,
                 best: Some(Best { step: 6, loss: Some(88.1 + 1e-13) }),
                 seconds: 1.5,
                 rate_factor: 0.1f64.powi(3),
                 plateaus: vec![PlateauState { best: Some(1.0 / 3.0), waited: 2, factor: 0.1f64.powi(3) }],
-                windows: vec![Window { examples: 3, names: vec!["loss".into()], sums: vec![0.1f32.to_bits()] }],
-                ..Progress::default()
+                windows: vec![WindowSums { examples: 3, names: vec!["loss".into()], sums: vec![0.1f32.to_bits()] }],
+                ..TrainingProgress::default()
             },
             sections: vec![("model".into(), (0..=255).collect()), ("optimizer".into(), vec![])],
         }

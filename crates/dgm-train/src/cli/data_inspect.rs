@@ -3,7 +3,7 @@
 use super::InspectArgs;
 use super::output::say;
 use crate::config::{Config, ConfigFile, Missing, ModelConfig, at_home};
-use crate::data::summary::{Order, Summary, first_examples};
+use crate::data::summary::{Arrangement, Summary, first_examples};
 use crate::data::table::{Profile, Table, profile, profile_numbers};
 use crate::data::{DataConfig, Dataset};
 use crate::error::{Error, Result, did_you_mean};
@@ -109,10 +109,10 @@ pub(super) fn run(args: &InspectArgs) -> Result<ExitCode> {
     }
     match &args.out {
         Some(out) => {
-            let order = match Order::of(&dataset.spec, usize::from(args.n)) {
-                Order::Sequence => "",
-                Order::ClassRows => "; a row for each class",
-                Order::ClassColumns => "; a column for each class",
+            let order = match Arrangement::of(&dataset.spec, usize::from(args.n)) {
+                Arrangement::Sequence => "",
+                Arrangement::ClassRows => "; a row for each class",
+                Arrangement::ClassColumns => "; a column for each class",
             };
             say(format_args!("\n{}: training above, then validation, then test{order}", out.display()))?;
         }

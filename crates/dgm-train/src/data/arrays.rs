@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use dgm_core::random::Seed;
 use serde::{Deserialize, Serialize};
 
-use super::file::{Fingerprint, Source, stays_on_disk};
+use super::file::{FileReader, Fingerprint, stays_on_disk};
 use super::fraction::{part as part_of, tenth};
 use super::images::{self, ImageSet, Images};
 use super::npy::{self, Expected, Header, Numbers};
@@ -420,13 +420,13 @@ impl ReadRow for Scaled {
 }
 
 /// Calls `f` with the content of an array and the file that it is in.
-fn open<T>(array: &str, key: &str, f: impl FnOnce(&mut Source<'_>, &Path) -> Result<T>) -> Result<T> {
+fn open<T>(array: &str, key: &str, f: impl FnOnce(&mut FileReader<'_>, &Path) -> Result<T>) -> Result<T> {
     let (file, member) = file_and_member(array);
     let path = Path::new(file);
     if path.extension().is_some_and(|extension| extension == "npz") {
         return npz::with_member(path, member, key, |source| f(source, path));
     }
-    f(&mut Source::open(path, key, "an NPY file (of numpy.save)")?, path)
+    f(&mut FileReader::open(path, key, "an NPY file (of numpy.save)")?, path)
 }
 
 #[cfg(test)]

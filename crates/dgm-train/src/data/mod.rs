@@ -60,7 +60,7 @@ pub(crate) use split::VIEW_BITS;
 pub use split::{Field, Matrix, Split, Tokens};
 use table::Table;
 
-pub use synthetic::{Kind, SyntheticConfig};
+pub use synthetic::{SyntheticConfig, SyntheticKind};
 pub use text::{Examples, Newlines, TextConfig, Unit, Vocabulary};
 pub use transform::{Binarize, Dequantize};
 

@@ -332,7 +332,7 @@ pub(crate) fn short(x: f64) -> String {
 
 /// In what order examples are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum Arrangement {
     /// Their own.
     Sequence,
     /// A row for each class.
@@ -341,7 +341,7 @@ pub enum Order {
     ClassColumns,
 }
 
-impl Order {
+impl Arrangement {
     /// By class where the condition is a label with no more than `n` classes, and so that the picture is wider than high.
     pub fn of(spec: &DataSpec, n: usize) -> Self {
         match spec.condition.as_ref().and_then(|condition| condition.classes) {
@@ -358,10 +358,10 @@ impl Order {
 /// # Errors
 /// A file that cannot be read any more.
 pub fn first_examples(split: &Split, spec: &DataSpec, n: usize) -> Result<(usize, Vec<Option<Vec<f64>>>)> {
-    let order = Order::of(spec, n);
+    let order = Arrangement::of(spec, n);
     let target = |row: usize| split.target.read(&[row], 0).map(|read| read.values().to_vec());
     let classes = spec.condition.as_ref().and_then(|condition| condition.classes).unwrap_or(1);
-    let (Some(condition), true) = (&split.condition, order != Order::Sequence) else {
+    let (Some(condition), true) = (&split.condition, order != Arrangement::Sequence) else {
         // Wider than high: three of these stand one above the other.
         let columns = (2.5 * n as f64).sqrt().ceil() as usize;
         let cells = (0..split.len().min(n)).map(|row| target(row).map(Some)).collect::<Result<_>>()?;
@@ -377,10 +377,12 @@ pub fn first_examples(split: &Split, spec: &DataSpec, n: usize) -> Result<(usize
     let cell =
         |class: usize, i: usize| rows.get(class).and_then(|class| class.get(i)).map(|&row| target(row)).transpose();
     let cells = match order {
-        Order::ClassRows => (0..classes * each).map(|place| cell(place / each, place % each)).collect::<Result<_>>()?,
+        Arrangement::ClassRows => {
+            (0..classes * each).map(|place| cell(place / each, place % each)).collect::<Result<_>>()?
+        }
         _ => (0..classes * each).map(|place| cell(place % classes, place / classes)).collect::<Result<_>>()?,
     };
-    Ok((if order == Order::ClassRows { each.max(1) } else { classes }, cells))
+    Ok((if order == Arrangement::ClassRows { each.max(1) } else { classes }, cells))
 }
 
 #[cfg(test)]
@@ -448,7 +450,7 @@ mod tests {
         assert_eq!((cells[0].as_deref(), cells[1].as_deref()), (Some(first.row(0)), Some(first.row(1))));
         // Fewer than one of each class: in their order. More than ten: a row for each.
         let (_, cells) = first_examples(&data.train, &data.spec, 3).unwrap();
-        assert_eq!((cells.len(), Order::of(&data.spec, 3)), (3, Order::Sequence));
+        assert_eq!((cells.len(), Arrangement::of(&data.spec, 3)), (3, Arrangement::Sequence));
         let (columns, cells) = first_examples(&data.train, &data.spec, 120).unwrap();
         assert_eq!((columns, cells.len(), cells[12].as_deref()), (12, 120, Some(first.row(1))));
     }

@@ -16,7 +16,7 @@ use crate::error::Result;
 #[serde(deny_unknown_fields)]
 pub struct SyntheticConfig {
     /// The distribution.
-    pub kind: Kind,
+    pub kind: SyntheticKind,
     /// Rows and columns of a target. Default: [8, 8]; with kind = "conditional" [1, 1].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<[usize; 2]>,
@@ -59,7 +59,7 @@ pub struct SyntheticConfig {
 /// A distribution of known entropy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum SyntheticKind {
     /// Independent binary pixels: H = Σ_d H(p_d).
     Bernoulli,
     /// A chain over the pixels, row by row: p(x) = π(x₁) Π_d T(x_d | x_{d-1}), H = H(π) + Σ_d Σ_i P(x_{d-1} = i) H(T_i).
@@ -91,7 +91,7 @@ impl SyntheticConfig {
     }
 
     fn size(&self) -> [usize; 2] {
-        self.size.unwrap_or(if self.kind == Kind::Conditional { [1, 1] } else { [8, 8] })
+        self.size.unwrap_or(if self.kind == SyntheticKind::Conditional { [1, 1] } else { [8, 8] })
     }
 
     fn event(&self) -> usize {
@@ -101,12 +101,12 @@ impl SyntheticConfig {
 
     /// Numbers of a condition.
     fn inputs(&self) -> usize {
-        if self.kind == Kind::Conditional { self.inputs.unwrap_or(2) } else { 0 }
+        if self.kind == SyntheticKind::Conditional { self.inputs.unwrap_or(2) } else { 0 }
     }
 
     pub(super) fn validate(&self) -> std::result::Result<(), Invalid> {
-        use Kind::{Bernoulli, Conditional, Markov, Normal};
-        let only = |given: bool, key, kind: Kind, name| {
+        use SyntheticKind::{Bernoulli, Conditional, Markov, Normal};
+        let only = |given: bool, key, kind: SyntheticKind, name| {
             require(!given || self.kind == kind, key, format!("no such key: it belongs to data.kind = \"{name}\""))
         };
         only(self.probabilities.is_some(), "probabilities", Bernoulli, "bernoulli")?;
@@ -189,10 +189,10 @@ impl SyntheticConfig {
             }),
         };
         let name = match self.kind {
-            Kind::Bernoulli => "synthetic/bernoulli",
-            Kind::Markov => "synthetic/markov",
-            Kind::Normal => "synthetic/normal",
-            Kind::Conditional => "synthetic/conditional",
+            SyntheticKind::Bernoulli => "synthetic/bernoulli",
+            SyntheticKind::Markov => "synthetic/markov",
+            SyntheticKind::Normal => "synthetic/normal",
+            SyntheticKind::Conditional => "synthetic/conditional",
         };
         let spec = DataSpec { shape: [1, height, width], values, condition };
         let dataset = Dataset::new(name, spec, [train, validation, test], fingerprint.finish());
@@ -227,14 +227,14 @@ impl Distribution {
         let event = config.event();
         let mut normals = |n: usize| -> Vec<f64> { rng.normals(n).into_iter().map(f64::from).collect() };
         match config.kind {
-            Kind::Bernoulli => {
+            SyntheticKind::Bernoulli => {
                 let p = config
                     .probabilities
                     .clone()
                     .unwrap_or_else(|| rng.uniforms(event).into_iter().map(|u| 0.05 + 0.9 * f64::from(u)).collect());
                 Self::Bernoulli(p.iter().cycle().take(event).map(|p| Discrete::new(&[1.0 - p, *p])).collect())
             }
-            Kind::Markov => {
+            SyntheticKind::Markov => {
                 let levels = config.levels.unwrap_or(2);
                 let softmax = |logits: Vec<f64>, scale: f64| -> Vec<f64> {
                     let most = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -250,14 +250,14 @@ impl Distribution {
                     event,
                 }
             }
-            Kind::Normal => {
+            SyntheticKind::Normal => {
                 let factors = config.factors.unwrap_or(4);
                 let scale = 1.0 / (factors as f64).sqrt();
                 let mean = normals(event);
                 let loading = (0..event).map(|_| normals(factors).into_iter().map(|w| scale * w).collect()).collect();
                 Self::Normal { mean, loading, noise: config.noise.unwrap_or(0.5) }
             }
-            Kind::Conditional => {
+            SyntheticKind::Conditional => {
                 let inputs = config.inputs();
                 let mut directions = || -> Vec<Vec<f64>> {
                     let unit = |direction: Vec<f64>| -> Vec<f64> {

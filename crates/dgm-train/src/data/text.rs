@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use self::newlines::{Changed, text_to_lf, to_lf};
 use self::passages::{Cut, Lines, Masks, Passages, Symbols, Targets};
 use super::encoding::{Choice, TextEncoding};
-use super::file::{Fingerprint, Source};
+use super::file::{FileReader, Fingerprint};
 use super::fraction::{part, tenth};
 use super::{Dataset, Field, Split, Tokens, VisitPath};
 use crate::check::{Invalid, require};
@@ -208,7 +208,7 @@ impl TextConfig {
     }
 
     fn read(&self) -> Result<Text> {
-        let mut source = Source::open(&self.path, "path", "a text")?;
+        let mut source = FileReader::open(&self.path, "path", "a text")?;
         let mut fingerprint = Fingerprint::default();
         // The last line may end without a newline.
         let lines = self.examples == Examples::Lines;

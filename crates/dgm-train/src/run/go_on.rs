@@ -1,7 +1,7 @@
 //! Going on beyond the end that a run had: with more epochs, more time or more patience than its checkpoint knew of.
 
 use super::Watch;
-use crate::checkpoint::{Checkpoint, PlateauState, Progress};
+use crate::checkpoint::{Checkpoint, PlateauState, TrainingProgress};
 use crate::config::{Config, LearningRateSchedule};
 use crate::error::{Error, Result};
 use crate::run_folder::RunFolder;
@@ -50,7 +50,7 @@ pub(crate) fn continued<M: ModelFactory>(
             _ if step >= plan.steps || step == 0 => {}
             (None, None) => {
                 let seconds = progress.seconds;
-                checkpoint.progress = Progress { complete: false, seconds, before_end: None, ..before_end.clone() };
+                checkpoint.progress = TrainingProgress { complete: false, seconds, before_end: None, ..before_end.clone() };
             }
             // Nobody asked for another end.
             _ if training == &before.training => {}
@@ -146,16 +146,16 @@ mod tests {
         Config::from_toml(&text, "test.toml", &[]).unwrap()
     }
 
-    fn at(step: u64, complete: bool) -> Progress {
-        Progress { step, complete, seconds: 90.0, evaluations_since_best: 3, ..Progress::default() }
+    fn at(step: u64, complete: bool) -> TrainingProgress {
+        TrainingProgress { step, complete, seconds: 90.0, evaluations_since_best: 3, ..TrainingProgress::default() }
     }
 
     /// 100 examples: ten steps per epoch.
     fn go_on(
-        progress: Progress,
+        progress: TrainingProgress,
         [before, now]: [&str; 2],
         schedule: &str,
-    ) -> std::result::Result<(Progress, String), String> {
+    ) -> std::result::Result<(TrainingProgress, String), String> {
         let checkpoint = Checkpoint { progress, sections: vec![] };
         let continued = continued(checkpoint, &config(now, schedule), &config(before, schedule), 100, "run");
         continued.map(|(checkpoint, notes)| (checkpoint.progress, notes.join("|"))).map_err(|error| error.to_string())
@@ -176,11 +176,11 @@ mod tests {
 
     #[test]
     fn what_only_the_end_asked_for_is_taken_back() {
-        let before_end = Box::new(Progress { evaluations_since_best: 2, seconds: 80.0, ..at(20, false) });
-        let ended = Progress { before_end: Some(before_end), ..at(20, true) };
+        let before_end = Box::new(TrainingProgress { evaluations_since_best: 2, seconds: 80.0, ..at(20, false) });
+        let ended = TrainingProgress { before_end: Some(before_end), ..at(20, true) };
         let (progress, _) =
             go_on(ended, ["epochs = 2", "epochs = 4\nearly_stopping.patience = 3"], "constant").unwrap();
-        assert_eq!(progress, Progress { evaluations_since_best: 2, ..at(20, false) });
+        assert_eq!(progress, TrainingProgress { evaluations_since_best: 2, ..at(20, false) });
     }
 
     #[test]

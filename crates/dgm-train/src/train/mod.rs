@@ -13,7 +13,7 @@ mod state;
 mod step;
 mod window;
 
-use crate::checkpoint::{Best, Checkpoint, Progress};
+use crate::checkpoint::{Best, Checkpoint, TrainingProgress};
 use crate::config::{Config, LearningRateSchedule, ModelConfig};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -27,7 +27,7 @@ use burn::tensor::Device;
 use dgm_core::random::Seed;
 use dgm_models::{Model, ModelFactory};
 use nonfinite::Fault;
-use plan::{Due, Order, Plan};
+use plan::{Due, EpochOrder, Plan};
 use state::{PlayerState, State, TrainingExamples};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -87,7 +87,7 @@ impl<C: ModelFactory> Trainer<'_, C> {
         }
         let (began, before) = (Instant::now(), state.progress.seconds);
         let mut saved = Instant::now();
-        let mut order = Order::default();
+        let mut order = EpochOrder::default();
         // Where steps are not checked one by one: the state when the window began, and up to where they are all the same.
         let (mut sound, mut check_until) = (None, 0);
 
@@ -152,7 +152,8 @@ impl<C: ModelFactory> Trainer<'_, C> {
             state.progress.complete = due.last || due.time_is_up || early;
             if state.progress.complete {
                 if let Some(windows) = open_windows {
-                    before_end = Some(Progress { windows, ..before_end.unwrap_or_else(|| state.progress.clone()) });
+                    before_end =
+                        Some(TrainingProgress { windows, ..before_end.unwrap_or_else(|| state.progress.clone()) });
                 }
                 state.progress.before_end = before_end.map(Box::new);
                 self.save(&state)?;

@@ -1,6 +1,6 @@
 //! Which rows each step takes, and what is due after it.
 
-use crate::checkpoint::Progress;
+use crate::checkpoint::TrainingProgress;
 use crate::config::TrainingConfig;
 use dgm_core::random::Seed;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,12 +29,12 @@ impl Plan {
 
 /// The order of the examples in an epoch.
 #[derive(Default)]
-pub(super) struct Order {
+pub(super) struct EpochOrder {
     epoch: Option<u64>,
     rows: Vec<usize>,
 }
 
-impl Order {
+impl EpochOrder {
     /// The rows of `step`, a function of the seed and the step alone.
     pub(super) fn rows(&mut self, plan: &Plan, step: u64, seed: Seed) -> &[usize] {
         let epoch = plan.epoch(step);
@@ -63,7 +63,7 @@ pub(super) struct Due {
 impl Due {
     /// `since_saved`: since the last checkpoint.
     pub(super) fn after(
-        progress: &Progress,
+        progress: &TrainingProgress,
         plan: &Plan,
         training: &TrainingConfig,
         stop: &AtomicBool,
@@ -108,7 +108,7 @@ mod tests {
         let training = TrainingConfig { batch_size: 4, epochs: 3, ..TrainingConfig::default() };
         let plan = Plan::of(&training, 10);
         assert_eq!((plan.steps_per_epoch, plan.steps), (3, 9));
-        let mut order = Order::default();
+        let mut order = EpochOrder::default();
         let mut epoch = |first: u64| -> Vec<Vec<usize>> {
             (first..first + 3).map(|step| order.rows(&plan, step, Seed(1)).to_vec()).collect()
         };

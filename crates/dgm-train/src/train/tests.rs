@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::data::{Field, Matrix, Split};
-use crate::report::progress::Window;
+use crate::report::progress::WindowMeans;
 use crate::rounding::{Moves, largest, rounding, tolerance};
 use burn::tensor::{Tensor, TensorData};
 use dgm_models::{ConditionSpec, DataSpec, Scale, Values};
@@ -54,7 +54,7 @@ struct Told {
 
 impl Report for Told {
     fn begin(&mut self, _: &Beginning<'_>) {}
-    fn train(&mut self, window: &Window<'_>) {
+    fn train(&mut self, window: &WindowMeans<'_>) {
         self.windows.push((window.step, window.nats.unwrap()));
     }
     fn validation(&mut self, _: u64, _: Option<f64>, _: bool) {}

@@ -1,6 +1,6 @@
 //! Bars on a terminal: the epoch, the run, and what is known of the losses.
 
-use super::{Beginning, Course, Report, Window, duration_text, headline, loss_text, rate_text, terms_text};
+use super::{Beginning, Course, Report, WindowMeans, duration_text, headline, loss_text, rate_text, terms_text};
 use crate::report::tell;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use std::fmt::Write;
@@ -28,7 +28,7 @@ pub(super) struct Text {
 }
 
 impl Text {
-    pub(super) fn train(&mut self, window: &Window<'_>, course: &Course) {
+    pub(super) fn train(&mut self, window: &WindowMeans<'_>, course: &Course) {
         self.train = loss_text(window, course.bits);
         self.terms = terms_text(window.terms);
         let (rate, speed) = (rate_text(window.learning_rate), window.examples_per_second);
@@ -118,7 +118,7 @@ impl Report for Bar {
         (self.bar, self.course) = (Some(bar), Some(course));
     }
 
-    fn train(&mut self, window: &Window<'_>) {
+    fn train(&mut self, window: &WindowMeans<'_>) {
         let Some(course) = self.course else { return };
         self.text.train(window, &course);
         if let Some(bar) = &self.bar {

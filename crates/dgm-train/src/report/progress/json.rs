@@ -1,6 +1,6 @@
 //! One JSON object per line, for programs. Losses have the names that they have in `metrics.jsonl`.
 
-use super::{Beginning, Course, Report, Window};
+use super::{Beginning, Course, Report, WindowMeans};
 use crate::error::Error;
 use dgm_core::estimate::bits_per_dim;
 use serde_json::{Value, json};
@@ -73,8 +73,8 @@ impl<W: Write> Report for Json<W> {
         }));
     }
 
-    fn train(&mut self, window: &Window<'_>) {
-        let &Window { step, loss, nats, terms, learning_rate, examples_per_second } = window;
+    fn train(&mut self, window: &WindowMeans<'_>) {
+        let &WindowMeans { step, loss, nats, terms, learning_rate, examples_per_second } = window;
         let Some(course) = self.course else { return };
         let mut line = json!({
             "kind": "train",

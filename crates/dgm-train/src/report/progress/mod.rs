@@ -22,7 +22,7 @@ pub trait Report {
     /// Training begins.
     fn begin(&mut self, run: &Beginning<'_>);
     /// A window of steps ended.
-    fn train(&mut self, window: &Window<'_>);
+    fn train(&mut self, window: &WindowMeans<'_>);
     /// The model was validated after this many epochs: the loss, where it has a criterion, and whether it is the best so far.
     fn validation(&mut self, epoch: u64, loss: Option<f64>, best: bool);
     /// Something that is worth a line: a step that was skipped, a learning rate that was lowered.
@@ -52,7 +52,7 @@ pub struct Beginning<'a> {
 
 /// The steps since the last report.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Window<'a> {
+pub struct WindowMeans<'a> {
     /// Steps taken, from the beginning of the run.
     pub step: u64,
     /// Mean of what is minimised, where there is one player.
@@ -170,7 +170,7 @@ fn headline(&Beginning { model, dataset, parameters, .. }: &Beginning<'_>) -> St
 }
 
 /// "85.123 nats (1.9188 bits/dim)", of training; "loss 0.693" of a loss that is no likelihood.
-fn loss_text(window: &Window<'_>, bits: Bits) -> String {
+fn loss_text(window: &WindowMeans<'_>, bits: Bits) -> String {
     match (window.nats, window.loss) {
         (Some(nats), _) => format!("{nats:.3} nats ({:.4} bits/{})", bits_per_dim(nats, bits.train), bits.name),
         (None, Some(loss)) => format!("loss {loss:.3}"),
