@@ -3,7 +3,7 @@
 
     scripts/seeds.py pixelcnn.toml 3 [--out runs/seeds] [arguments of dgm-train, such as --set training.epochs=5]
 
-Runs that are complete are not repeated, interrupted ones go on. The program is target/release/dgm-train, or $DGM.
+Runs that are complete are not repeated, interrupted ones are resumed. The program is target/release/dgm-train, or $DGM.
 """
 
 import json

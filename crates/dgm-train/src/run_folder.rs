@@ -1,4 +1,4 @@
-//! The folder of a run: all that is needed to go on, to repeat or to explain.
+//! The folder of a run: all that is needed to resume, to repeat or to explain.
 
 use crate::backend::Backend;
 use crate::checkpoint::{Checkpoints, TrainingProgress};
@@ -260,7 +260,7 @@ impl RunFolder {
             .map_err(|error| Error::run(format!("{}: cannot be written: {error}", path.display())))
     }
 
-    /// Takes out of `metrics.jsonl` what came after this checkpoint (everything where there is none): a run that goes on from
+    /// Takes out of `metrics.jsonl` what came after this checkpoint (everything where there is none): a run that resumes from
     /// there writes it again.
     ///
     /// # Errors
@@ -278,7 +278,7 @@ impl RunFolder {
         let keep = |line: &&str| {
             let line: Option<Line> = serde_json::from_str(line).ok().filter(|_| line.ends_with('\n'));
             line.is_some_and(|line| {
-                // A run that goes on beyond its end has no line that only the end asked for.
+                // A run that is extended has no line that only the end asked for.
                 let of_end = !complete && line.is_at_end();
                 !of_end && line.step() <= step && line.restored().is_none_or(|times| times <= restored)
             })

@@ -57,7 +57,7 @@ fn wgpu_agrees_with_flex() {
 }
 
 #[test]
-fn wgpu_without_a_gpu_says_how_to_go_on() {
+fn wgpu_without_a_gpu_says_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let offers = run_ok(folder.path(), &["backends"]);
     assert!(offers.lines().any(|line| line.starts_with("flex") && line.contains("available")), "{offers}");

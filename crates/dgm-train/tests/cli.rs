@@ -1,4 +1,4 @@
-//! The real binary from end to end: train, evaluate, sample, stop and go on.
+//! The real binary from end to end: train, evaluate, sample, interrupt and resume.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -129,7 +129,7 @@ fn reading_row_by_row_gives_the_same_run_and_detects_changes() {
     let last = text.lines().last().unwrap_or_default();
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(last.starts_with("error: ") && last.contains("x.npy: the file was changed while it is in use;"), "{text}");
-    // It cannot go on with that file, and says so.
+    // It cannot resume with that file, and says so.
     let resumed = run(folder.path(), &["--resume", "changed"]);
     let text = String::from_utf8(resumed.stderr).unwrap();
     assert_eq!(resumed.status.code(), Some(2));

@@ -67,7 +67,7 @@ fn an_ensemble_killed_in_each_member_ends_the_same() {
     }
     assert_ne!(weights(&path("whole/member-0")), weights(&path("whole/member-1")));
     assert_eq!(json(&path("whole/result.json")), json(&path("part/result.json")));
-    // Complete: going on changes nothing.
+    // Complete: resuming changes nothing.
     run_ok(folder.path(), &["--resume", "part", "--quiet"]);
     assert_eq!(json(&path("whole/result.json")), json(&path("part/result.json")));
 }
@@ -87,7 +87,7 @@ fn a_signal_ends_an_ensemble_as_it_ends_a_run() {
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{text}");
-    assert!(text.ends_with("interrupted; to go on: dgm-train --resume run\n"), "{text}");
+    assert!(text.ends_with("interrupted; to resume: dgm-train --resume run\n"), "{text}");
     assert!(!folder.path().join("run/member-1").exists() && !folder.path().join("run/result.json").exists());
 }
 
@@ -147,7 +147,7 @@ fn the_folder_of_an_ensemble_is_enough_and_its_members_are_runs() {
 }
 
 #[test]
-fn an_ensemble_goes_on_from_a_prompt() {
+fn an_ensemble_continues_a_prompt() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("text.txt"), "ab".repeat(2000)).unwrap();
     let config = "[data]\nsource = \"text\"\npath = \"text.txt\"\nunit = \"bytes\"\nlength = 16\n\

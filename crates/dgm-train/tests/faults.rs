@@ -107,7 +107,7 @@ fn a_missing_or_damaged_best_checkpoint_says_what_to_do() {
     std::fs::write(&best, b"").unwrap();
     refused("best.dgm: not a checkpoint of dgm");
     std::fs::copy(&newest, &best).unwrap();
-    refused("best.dgm: found a checkpoint to go on from");
+    refused("best.dgm: found a checkpoint to resume from");
     std::fs::remove_file(&best).unwrap();
     refused("best.dgm: the best checkpoint of the run is gone");
     let before = std::fs::read(folder.path().join("run/result.json")).unwrap();
@@ -207,7 +207,7 @@ fn a_full_disk_keeps_the_last_good_checkpoint() {
     let parts: Vec<_> = parts.filter(|entry| entry.path().to_string_lossy().ends_with(".part")).collect();
     assert!(parts.is_empty(), "{parts:?}");
 
-    // With room again it goes on to the end.
+    // With room again it resumes and ends.
     disk.remount("remount,size=200m");
     run_ok(folder.path(), &["--resume", "disk/run", "--quiet"]);
     run_ok(folder.path(), &[&SMALL[..], &["--out", "whole", "--set", "training.epochs=10"]].concat());

@@ -62,7 +62,7 @@ fn trained<C: ModelFactory>(config: &Config<C>, folder: &Path) -> Results {
 /// Trains on the cloud, interrupted after every step.
 fn trained_in_parts<C: ModelFactory>(config: &Config<C>, folder: &Path) -> Results {
     let mut first = Run::create_with(config.clone(), cloud(&[]), flex(), folder).unwrap();
-    // Twice by itself: it goes on from where it stands.
+    // Twice by itself: it resumes where it stands.
     for _ in 0..2 {
         assert!(first.train(&mut (), &STOP).unwrap().is_none(), "interrupted");
     }
@@ -117,7 +117,7 @@ fn two_players_learn_to_generate() {
         mean(&samples, 1)
     );
 
-    // Trained again, a run goes on where it stands: it is complete.
+    // Trained again, a run resumes where it stands: it is complete.
     let mut run = Run::<ToyGanConfig>::resume_with(&path, cloud(&[]), ChangedAt::default(), &mut ()).unwrap();
     let written = lines(&path);
     assert_eq!(run.train(&mut (), &GO).unwrap().unwrap().weights_sha256, results.weights_sha256);

@@ -1,4 +1,4 @@
-//! Runs that are stopped, killed and damaged go on to exactly the weights of the run that never was.
+//! Runs that are stopped, killed and damaged resume to exactly the weights of an uninterrupted run.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -150,7 +150,7 @@ fn a_run_without_its_checkpoints_begins_again() {
     assert_eq!(weights(&folder.path().join("run")), before);
 }
 
-/// Kills each run at ten random moments, at the least, and goes on each time.
+/// Kills each run at ten random moments, at the least, and resumes each time.
 #[test]
 fn repeated_kills_end_at_the_same_weights() {
     let mut random = dgm_core::random::Seed(0).stream("kill", 0);
@@ -293,13 +293,13 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_it_offered() {
     bytes[middle] ^= 1;
     std::fs::write(&last, bytes).unwrap();
     let text = run_fails(folder.path(), &["--resume", "run"], 2);
-    let expected = "step-60.dgm: damaged: its checksum does not match; delete the file to go on from step 40";
+    let expected = "step-60.dgm: damaged: its checksum does not match; delete the file to resume from step 40";
     assert!(text.contains(expected), "{text}");
     // What a power cut may leave.
     for remains in [vec![], vec![0; 4096]] {
         std::fs::write(&last, remains).unwrap();
         let text = run_fails(folder.path(), &["--resume", "run"], 2);
-        assert!(text.contains("delete the file to go on from step 40"), "{text}");
+        assert!(text.contains("delete the file to resume from step 40"), "{text}");
     }
     let whole = weights(&folder.path().join("run"));
     std::fs::remove_file(&last).unwrap();
@@ -318,7 +318,7 @@ fn time_is_up() {
     let lines = metrics(&folder.path().join("run"));
     let last = lines.last().unwrap();
     assert_eq!(last["kind"], "validation", "the last weights are validated too");
-    // Complete: going on only evaluates again.
+    // Complete: resuming only evaluates again.
     run_ok(folder.path(), &["--resume", "run", "--quiet"]);
     assert_eq!(metrics(&folder.path().join("run")), lines);
 }

@@ -1,4 +1,4 @@
-//! `dgm-train sample` on trained models: cached sampling equals the naive loop, images are completed, texts go on.
+//! `dgm-train sample` on trained models: cached sampling equals the naive loop, images are completed, texts continued.
 #![cfg(feature = "flex")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

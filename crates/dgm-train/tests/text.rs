@@ -71,10 +71,10 @@ fn windows_with_a_context_are_learnt_from() {
     assert!(line.contains("/text.txt; put a text there, or set data.path to where it is"), "{line}");
 }
 
-/// A run that was stopped in the middle of an epoch goes on with the windows of that epoch; with Muon's state of its kernels too.
+/// A run that was stopped in the middle of an epoch resumes with the windows of that epoch; with Muon's state of its kernels too.
 #[cfg(unix)]
 #[test]
-fn shifted_windows_go_on_where_they_were() {
+fn shifted_windows_resume_where_they_were() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let text: String = (0..4000u32).map(|i| char::from(b'a' + (i * i % 31 % 7) as u8)).collect();

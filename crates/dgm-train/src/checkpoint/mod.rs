@@ -45,8 +45,8 @@ pub struct TrainingProgress {
     pub windows: Vec<WindowSums>,
     /// What each player's plateau schedule has seen; at its start for every other schedule.
     pub plateaus: Vec<PlateauState>,
-    /// Of a complete run whose end asked for an evaluation or a window that was not due: what stood here before. A run that goes on
-    /// beyond its end goes on from there.
+    /// Of a complete run whose end asked for an evaluation or a window that was not due: what stood here before. A run that is
+    /// extended resumes from there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before_end: Option<Box<TrainingProgress>>,
 }

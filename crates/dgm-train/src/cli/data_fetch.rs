@@ -198,7 +198,7 @@ impl Progress for Lines {
     fn begin(&mut self, file: &RemoteFile, here: u64) {
         let now = Some(Instant::now());
         *self = Self { name: file.name.clone(), bytes: file.bytes, from: here, here, began: now, last: now };
-        let rest = if here > 0 { format!(", going on after {}", Size(here)) } else { String::new() };
+        let rest = if here > 0 { format!(", resuming after {}", Size(here)) } else { String::new() };
         tell(format_args!("{}: {}{rest}", file.name, Size(file.bytes)));
     }
 

@@ -168,7 +168,7 @@ fn beginning(args: &SampleArgs, spec: &DataSpec) -> Result<Option<Beginning>> {
     Ok(Some(Beginning { values, numbers: channels * rows * width }))
 }
 
-/// Says so where a prompt ends before what the model was trained to go on from.
+/// Says so where a prompt ends before what the model was trained to continue from.
 fn note_prefix(args: &SampleArgs, data: &DataConfig) {
     let DataConfig::Text(TextConfig { prefix_until: Some(prefix), .. }) = data else { return };
     let prompt = args.prompt.as_deref().unwrap_or_default();

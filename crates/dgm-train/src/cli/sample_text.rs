@@ -1,4 +1,4 @@
-//! What `dgm-train sample` does for texts: goes on from a prompt, several texts at once, and prints the first as it comes.
+//! What `dgm-train sample` does for texts: continues a prompt, several texts at once, and prints the first as it comes.
 
 use super::output::heard;
 use crate::data::Vocabulary;
@@ -55,7 +55,7 @@ pub(super) fn write(
                 out.write_all(BETWEEN)?;
             }
             let mut texts = vec![prompt.clone(); AT_ONCE.min(n - first)];
-            go_on(model, vocabulary, &mut texts, length, &wanted.choice, rng, out, sampled)?;
+            continue_texts(model, vocabulary, &mut texts, length, &wanted.choice, rng, out, sampled)?;
             for text in texts.get(1..).unwrap_or_default() {
                 out.write_all(BETWEEN)?;
                 out.write_all(&vocabulary.decode(line(text, vocabulary)))?;
@@ -77,7 +77,7 @@ fn line<'a>(text: &'a [f32], vocabulary: &Vocabulary) -> &'a [f32] {
 
 /// Samples up to `length` more symbols of each text, all of which have as many, and writes the first text meanwhile.
 #[allow(clippy::too_many_arguments)] // what to sample from, how, and where to
-fn go_on(
+fn continue_texts(
     model: &dyn Autoregressive,
     vocabulary: &Vocabulary,
     texts: &mut [Vec<f32>],

@@ -1,6 +1,6 @@
 //! Training an ensemble: its members one after the other, each an ordinary run in a folder of its own, then their mixture.
 
-use super::go_on::where_it_stands;
+use super::extend::where_it_stands;
 use super::learnt::changed;
 use super::{Run, Watch};
 use crate::config::{Config, listed};

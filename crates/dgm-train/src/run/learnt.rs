@@ -1,6 +1,6 @@
 //! What a run has learnt: its best weights and its newest checkpoint, from its folder alone.
 
-use super::go_on::{GOES_ON, continued};
+use super::extend::{EXTENDABLE, continued};
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, is_within, listed};
 use crate::error::{Error, Result};
@@ -124,7 +124,7 @@ impl RunFolder {
         }
         let checkpoint = Checkpoint::read_or(&path, || again.clone())?;
         if checkpoint.sections.iter().any(|(name, _)| name.starts_with("optimizer")) {
-            let what = "a checkpoint to go on from, not the best one: its weights are not those that were evaluated";
+            let what = "a checkpoint to resume from, not the best one: its weights are not those that were evaluated";
             return Err(Error::input(format!("{}: found {what}; {again}", path.display())));
         }
         // Another split of the same data, say, would be evaluated on what was trained on.
@@ -134,11 +134,11 @@ impl RunFolder {
     }
 }
 
-/// The keys that differ and may not: what a run may be given anew changes no weights that it has, only how far it goes on. Data may
+/// The keys that differ and may not: what a run may be given anew changes no weights that it has, only how long it trains. Data may
 /// move: their fingerprint says whether they are the same.
 pub(crate) fn changed<C: ModelFactory>(config: &Config<C>, other: &Config<C>) -> Vec<String> {
     const MAY: [&str; 3] = ["training.checkpoint_every", "training.keep_checkpoints", "evaluation"];
     let paths = config.path_keys();
-    let may = |key: &String| paths.contains(key) || MAY.into_iter().chain(GOES_ON).any(|may| is_within(key, may));
+    let may = |key: &String| paths.contains(key) || MAY.into_iter().chain(EXTENDABLE).any(|may| is_within(key, may));
     config.differences(other).into_iter().filter(|key| !may(key)).collect()
 }

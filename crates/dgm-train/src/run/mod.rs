@@ -18,8 +18,8 @@
 //! ```
 
 mod ensemble;
+mod extend;
 mod fine_tune;
-mod go_on;
 mod learnt;
 mod resume;
 
@@ -199,7 +199,7 @@ impl<C: ModelFactory> Run<C> {
         let ending = trainer.run(from.as_ref(), report.as_mut());
         watch.training(false);
         let ending = ending?;
-        // Trained again, it goes on from here.
+        // Trained again, it resumes from here.
         self.from = self.folder.checkpoints().newest()?;
         // A signal that came with the last step is heard too: what is left can be done by resuming.
         if ending == Ending::Interrupted || stop.load(Ordering::SeqCst) {

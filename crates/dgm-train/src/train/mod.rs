@@ -1,4 +1,4 @@
-//! The training loop: its state is one value, its randomness is named by the step, so it can stop and go on anywhere.
+//! The training loop: its state is one value, its randomness is named by the step, so it can stop and resume anywhere.
 
 mod check;
 mod gradients;
@@ -64,7 +64,7 @@ pub struct Trainer<'a, C = ModelConfig> {
 }
 
 impl<C: ModelFactory> Trainer<'_, C> {
-    /// Trains to the end, or until somebody stops it. `from`: the checkpoint to go on from.
+    /// Trains to the end, or until somebody stops it. `from`: the checkpoint to resume from.
     ///
     /// # Errors
     /// A configuration that does not fit the model, a loss that is not finite, data that can no longer be read, or a folder that cannot be
@@ -133,7 +133,7 @@ impl<C: ModelFactory> Trainer<'_, C> {
                 state = self.after_nonfinite(state, &Fault::at(&plan, step, "a sum of weights", value, &[]), report)?;
                 continue;
             }
-            // What only the end asks for is taken back where a run goes on beyond it.
+            // What only the end asks for is taken back where a run is extended beyond it.
             let open_windows = if due.extra_window { Some(state.progress_now()?.windows) } else { None };
             if due.window {
                 self.close_window(&mut state, &plan, due.extra_window, report)?;
@@ -298,7 +298,7 @@ impl<C: ModelFactory> Trainer<'_, C> {
         let mut sections = vec![("config".to_owned(), self.config.to_toml()?.into_bytes())];
         sections.extend(state.sections()?);
         let checkpoint = Checkpoint { progress: state.progress_now()?, sections };
-        // Whoever goes on from the checkpoint relies on the lines before it.
+        // Whoever resumes from the checkpoint relies on the lines before it.
         let synced = self.folder.sync_metrics();
         let write = || self.folder.checkpoints().write(&checkpoint, self.config.training.keep_checkpoints);
         self.written(synced.and_then(|()| write()), step)

@@ -142,7 +142,7 @@ impl<M: Module + Model> State<M> {
         self.players.iter().find_map(|player| player.meter.window().err())
     }
 
-    /// Everything that is needed to go on from here, but for the configuration.
+    /// Everything that is needed to resume from here, but for the configuration.
     pub(super) fn sections(&self) -> Result<Vec<(String, Vec<u8>)>> {
         let mut sections = vec![("model".to_owned(), bytes_of(&self.model)?)];
         if let Some(average) = &self.average {

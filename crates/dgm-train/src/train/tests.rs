@@ -225,7 +225,7 @@ fn parts_of_a_batch_add_up_to_the_batch() {
 fn a_window_that_is_interrupted_is_reported_whole() {
     let (config, dataset) = (config("checkpoint_every = { steps = 3 }"), dataset(&[]));
     let whole = run(&config, &dataset, true);
-    // Every checkpoint of another run, gone on from: the first window after it is the whole run's.
+    // Every checkpoint of another run, resumed from: the first window after it is the whole run's.
     let folder = tempfile::tempdir().unwrap();
     let folder = RunFolder::create(&folder.path().join("run")).unwrap();
     let stop = AtomicBool::new(true);

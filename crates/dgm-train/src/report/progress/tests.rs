@@ -18,7 +18,7 @@ fn beginning(dataset: &Dataset, step: u64) -> Beginning<'_> {
     Beginning { model: "vae", dataset, parameters: 123, epochs: 10, steps: 160, step, likelihood: true }
 }
 
-/// 10 epochs of 16 steps, going on from step 16: a window in the third epoch, its end, and what comes after.
+/// 10 epochs of 16 steps, resumed at step 16: a window in the third epoch, its end, and what comes after.
 fn told(report: &mut dyn Report) {
     report.begin(&beginning(&dataset(), 16));
     // 64 values, 64 ln 2 nats: one bit per value.

@@ -1,4 +1,4 @@
-//! Runs that go on beyond their end, and runs that begin at another's weights, with the real binary.
+//! Runs that are extended beyond their end, and runs that begin at another's weights, with the real binary.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -24,7 +24,7 @@ fn train(folder: &Path, out: &str, more: &[&str]) {
     run_ok(folder, &[&["--config", "conditional.toml", "--out", out], &SMALL[..], more].concat());
 }
 
-/// Goes on and returns what it said.
+/// Resumes and returns what it said.
 fn resume(folder: &Path, out: &str, more: &[&str]) -> String {
     let output = run(folder, &[&["--resume", out, "--quiet"], more].concat());
     let text = String::from_utf8(output.stderr).unwrap();
@@ -115,7 +115,7 @@ fn extending_warns_where_the_schedule_depends_on_the_end() {
 }
 
 #[test]
-fn more_patience_and_more_time_go_on() {
+fn more_patience_and_more_time_extend_a_run() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     // With a learning rate of next to nothing the loss stays what it is.
