@@ -181,7 +181,7 @@ impl DataSpec {
     pub fn check(&self) -> Result<(), String> {
         let event = self.shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
         if !event.is_some_and(|event| (1..=1 << 24).contains(&event)) {
-            return Err(format!("targets of shape {:?}, expected 1 to 2^24 numbers", self.shape));
+            return Err(format!("targets of shape {:?}, expected 1 to 2^24 elements", self.shape));
         }
         match &self.values {
             Values::Levels(levels) if !(2..=65_536).contains(levels) => {
@@ -190,7 +190,7 @@ impl DataSpec {
             Values::Real(scale) if !scale.fits(self.event()) => {
                 let (means, stds) = (scale.mean.len(), scale.std.len());
                 return Err(format!(
-                    "{means} means and {stds} standard deviations above 0 for {} numbers",
+                    "{means} means and {stds} standard deviations above 0 for {} elements",
                     self.event()
                 ));
             }
@@ -204,7 +204,7 @@ impl DataSpec {
                         .is_some_and(|classes| classes + condition.augmentation != condition.width())
                     || condition.augmentation > condition.width() =>
             {
-                Err(format!("a condition of {} numbers whose description does not fit it", condition.width()))
+                Err(format!("a condition of {} elements whose description does not fit it", condition.width()))
             }
             _ => Ok(()),
         }
@@ -241,13 +241,13 @@ impl DataSpec {
     /// [`ModelError::Data`] with the first thing that is not: the argument, the example, what was found and what was expected.
     pub fn check_batch(&self, batch: &Batch) -> Result<(), ModelError> {
         self.checked()?;
-        let refuse = |what: String| Err(ModelError::Data(format!("{what}; mend the batch")));
+        let refuse = |what: String| Err(ModelError::Data(format!("{what}; fix the batch")));
         let ([n, event], width) = (batch.target.dims(), self.condition_width());
         if n == 0 {
             return refuse("found a batch without examples, expected one at least".into());
         }
         if event != self.event() {
-            return refuse(format!("target: found {event} numbers per example, expected {}", self.event()));
+            return refuse(format!("target: found {event} elements per example, expected {}", self.event()));
         }
         let found = batch.condition.as_ref().map(Tensor::dims);
         let expected = self.condition.as_ref().map(|_| [n, width]);

@@ -144,7 +144,7 @@ impl<M: Model> Latent for Ensemble<M> {
 }
 
 impl<M: Model> Generate for Ensemble<M> {
-    /// As the density mixes: number by number where the members say their factors, each number from a member of its own, all
+    /// As the density mixes: dimension by dimension where the members say their factors, each from a member of its own, all
     /// equally probable; otherwise whole examples, each that of a member.
     fn generate(&self, n: usize, condition: Option<Tensor<2>>, rng: &mut Stream) -> Tensor<2> {
         if let Some(member) = self.single().and_then(Model::generator) {

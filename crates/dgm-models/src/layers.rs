@@ -184,7 +184,7 @@ pub fn network_target(spec: &DataSpec, target: Tensor<2>) -> Tensor<2> {
 /// If the data have a condition and the batch has none: a caller's slip, as data and model come from one description.
 pub fn condition_of(spec: &DataSpec, condition: Option<&Tensor<2>>) -> Option<Tensor<2>> {
     let spec = spec.condition.as_ref()?;
-    assert!(condition.is_some(), "the model takes a condition of {} numbers, and the batch has none", spec.width());
+    assert!(condition.is_some(), "the model takes a condition of {} elements, and the batch has none", spec.width());
     condition.cloned()
 }
 

@@ -50,10 +50,10 @@ pub trait TrainBound {
     fn infer<'a>(&'a self, batch: &'a Batch, mode: &mut Mode) -> Box<dyn Inference + 'a>;
 }
 
-/// q(z | x, c) of one batch, and the joint density p(x, z | c), for k samples of z an example: z is `[batch, k, latent]`, and densities
+/// q(z | x, c) of one batch, and the joint density p(x, z | c), for k samples of z per example: z is `[batch, k, latent]`, and densities
 /// are `[batch, k]`, summed over the latent variables or the target, in nats.
 pub trait Inference {
-    /// k samples of q an example, reparameterised: gradients reach the parameters of q through them.
+    /// k samples of q per example, reparameterised: gradients reach the parameters of q through them.
     fn sample(&self, k: usize, rng: &mut Stream) -> Tensor<3>;
 
     /// n samples of the prior, `[n, latent]`.

@@ -249,11 +249,11 @@ fn a_batch_that_is_not_of_the_data_is_named() {
         (&real, labelled([0., 1.], [0., 1.]), "condition: found one of shape [1, 2], expected none"),
         (&real, plain([f32::NAN, 0.]), "target: example 0: found NaN, expected a finite number"),
         (&real, none, "found a batch without examples, expected one at least"),
-        (&real, Batch::new(tensor([[1.]])), "target: found 1 numbers per example, expected 2"),
+        (&real, Batch::new(tensor([[1.]])), "target: found 1 elements per example, expected 2"),
         (&real, Batch { mask: Some(tensor([[1.]])), ..plain([0., 1.]) }, "mask: found shape [1, 1], expected [1, 2]"),
     ] {
         let text = spec.check_batch(&batch).unwrap_err().to_string();
-        assert!(text.contains(expected) && text.ends_with("; mend the batch"), "{text}\n{expected}");
+        assert!(text.contains(expected) && text.ends_with("; fix the batch"), "{text}\n{expected}");
     }
     // Every configuration looks at the description, by itself too.
     for wrong in [

@@ -1,4 +1,4 @@
-//! Sampling from autoregressive models on the CPU: number by number at the cost of one position each, against the loop that
+//! Sampling from autoregressive models on the CPU: dimension by dimension at the cost of one position each, against the loop that
 //! runs the whole network once per number.
 //!
 //! The weights are initial ones, of which the time does not depend. Of the loop over 28 × 28 pixels, whose 784 turns are

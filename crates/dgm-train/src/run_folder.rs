@@ -197,10 +197,10 @@ impl RunFolder {
     pub fn provenance(&self) -> Result<Provenance> {
         let path = self.path.join("provenance.json");
         let text = fs::read_to_string(&path).map_err(|error| {
-            Error::input(format!("{}: cannot be read: {error}; put it back as the run wrote it", path.display()))
+            Error::input(format!("{}: cannot be read: {error}; restore it as the run wrote it", path.display()))
         })?;
         serde_json::from_str(&text)
-            .map_err(|error| Error::input(format!("{}: {error}; put it back as the run wrote it", path.display())))
+            .map_err(|error| Error::input(format!("{}: {error}; restore it as the run wrote it", path.display())))
     }
 
     /// The run's data, the same as when it began.
@@ -221,7 +221,7 @@ impl RunFolder {
         dataset.warnings = warnings;
         if began_with != dataset.fingerprint {
             return Err(Error::input(format!(
-                "{}: the data are not those that the run began with (sha256 {began_with}, now {}); put the old data back",
+                "{}: the data are not those that the run began with (sha256 {began_with}, now {}); restore the original data",
                 self.path.display(),
                 dataset.fingerprint
             )));

@@ -85,7 +85,7 @@ fn results_of_other_data_are_refused() {
     assert_ne!(edited, text);
     std::fs::write(&resolved, edited).unwrap();
     let line = run_fails(folder.path(), &["evaluate", "run"], 2);
-    assert!(line.contains("not that of the run's checkpoints any more, in data.test_fraction; put it back"), "{line}");
+    assert!(line.contains("no longer matches the run's checkpoints, in data.test_fraction; restore it"), "{line}");
     // They may move.
     let moved = folder.path().join("moved.csv");
     std::fs::rename(folder.path().join("table.csv"), &moved).unwrap();

@@ -64,7 +64,7 @@ fn transforms_are_named_beside_the_results() {
     let result = json(&folder.path().join("dequantised/result.json"));
     let test = measured(&result, "likelihood", "test");
     assert_eq!(test["quantity"], "-ELBO");
-    assert_eq!(test["estimator"], "one dequantised x + u an example, log p(x + u) exact, given the label");
+    assert_eq!(test["estimator"], "one dequantised x + u per example, log p(x + u) exact, given the label");
     // Levels that are spread evenly cost 64 ln 17 = 181 nats; in units of 1/17 it would be that much less.
     let nats = test["value"].as_f64().unwrap();
     assert!(nats > 100.0 && nats < 250.0, "{nats}");
@@ -83,7 +83,7 @@ fn transforms_are_named_beside_the_results() {
     let result = json(&folder.path().join("both/result.json"));
     let metrics = ["likelihood", "importance_weighted"].map(|measure| measured(&result, measure, "test"));
     let [elbo, weighted] = metrics.each_ref().map(|metric| metric["estimator"].as_str().unwrap());
-    let noise = ", one dequantised x + u an example";
+    let noise = ", one dequantised x + u per example";
     assert_eq!(elbo, format!("32 posterior samples per example, KL in closed form{noise}"));
     assert_eq!(weighted, format!("importance-weighted bound, k = 2{noise}"));
 }
@@ -190,7 +190,7 @@ fn augmentation_as_input_is_scored_and_sampled_unaugmented() {
     let provenance = json(&folder.path().join("run/provenance.json"));
     assert_eq!(provenance["spec"]["condition"]["augmentation"], 11);
     let shown = run_ok(folder.path(), &["data", "inspect", "augmented.toml"]);
-    assert!(shown.contains("condition    11 numbers that encode the augmentation\n"), "{shown}");
+    assert!(shown.contains("condition    11 elements that encode the augmentation\n"), "{shown}");
     // Zeros as conditions need no data.
     std::fs::remove_file(folder.path().join("images.npy")).unwrap();
     run_ok(folder.path(), &["sample", "run", "-n", "3", "--out", "drawn.csv"]);

@@ -139,7 +139,7 @@ fn the_folder_of_an_ensemble_is_enough_and_its_members_are_runs() {
     let config = text("run/member-1");
     std::fs::write(path("member-1/config.toml"), config.replace("batch_size = ", "batch_size = 1")).unwrap();
     let refused = run_fails(folder.path(), &["--resume", "run"], 2);
-    assert!(refused.contains("training.batch_size") && refused.contains("put it back"), "{refused}");
+    assert!(refused.contains("training.batch_size") && refused.contains("restore it"), "{refused}");
     std::fs::write(path("member-1/config.toml"), config).unwrap();
     std::fs::write(path("config.toml"), text("run").replace("ensemble = 2", "ensemble = 3")).unwrap();
     run_ok(folder.path(), &["--resume", "run", "--quiet"]);

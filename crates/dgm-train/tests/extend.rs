@@ -242,7 +242,7 @@ fn data_of_another_form_and_another_alphabet_are_refused() {
     let line =
         run_fails(folder, &[&["--config", "a.toml", "--out", "b", "--quiet", "--from", "a"], &set[..]].concat(), 2);
     assert!(
-        line.contains("found targets of 1 × 1 × 16 numbers, 3 levels, no condition; here targets of 1 × 1 × 17"),
+        line.contains("found targets of 1 × 1 × 16 elements, 3 levels, no condition; here targets of 1 × 1 × 17"),
         "{line}"
     );
     run_ok(folder, &["--config", "a.toml", "--out", "b", "--quiet", "--from", "a"]);

@@ -76,9 +76,9 @@ fn checkpoints_of_other_models_or_versions_are_refused() {
     std::fs::copy(foreign.after(20), checkpoints.after(1000)).unwrap();
     std::fs::copy(foreign.best(), checkpoints.best()).unwrap();
     let text = run_fails(folder.path(), &["--resume", "run"], 2);
-    assert!(text.contains("not that of the run's checkpoints") && text.contains("keys in all"), "{text}");
+    assert!(text.contains("no longer matches the run's checkpoints") && text.contains("keys in all"), "{text}");
     let text = run_fails(folder.path(), &["evaluate", "run"], 2);
-    assert!(text.contains("not that of the run's checkpoints any more") && text.contains("keys in all"), "{text}");
+    assert!(text.contains("no longer matches the run's checkpoints") && text.contains("keys in all"), "{text}");
     // Version 4 of the format, as a later release may write it.
     let mut bytes = std::fs::read(foreign.after(20)).unwrap();
     bytes["dgm checkpoint\n".len()] = 4;
@@ -158,7 +158,7 @@ fn a_failing_fsync_keeps_the_previous_checkpoint() {
     assert!(text.contains("training stopped at step") && text.contains("Input/output error"), "{text}");
     assert!(text.contains("--resume run"), "{text}");
     let step = assert_whole(&checkpoints);
-    assert!(text.contains(&format!("the checkpoint of step {step} is whole")), "{text}");
+    assert!(text.contains(&format!("the checkpoint of step {step} is intact")), "{text}");
     std::fs::remove_file(&switch).unwrap();
     run_ok(folder.path(), &["--resume", "run", "--quiet"]);
     assert_eq!(weights(&folder.path().join("run")), weights(&folder.path().join("whole")));
@@ -202,7 +202,7 @@ fn a_full_disk_keeps_the_last_good_checkpoint() {
     assert!(text.contains("No space left on device"), "{text}");
     let checkpoints = Checkpoints::new(disk.0.join("run/checkpoint"));
     let step = assert_whole(&checkpoints);
-    assert!(text.contains(&format!("the checkpoint of step {step} is whole")), "{text}");
+    assert!(text.contains(&format!("the checkpoint of step {step} is intact")), "{text}");
     let parts = std::fs::read_dir(disk.0.join("run/checkpoint")).unwrap().flatten();
     let parts: Vec<_> = parts.filter(|entry| entry.path().to_string_lossy().ends_with(".part")).collect();
     assert!(parts.is_empty(), "{parts:?}");

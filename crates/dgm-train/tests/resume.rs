@@ -131,7 +131,7 @@ fn a_configuration_that_was_edited_is_refused() {
     };
     edit("batch_size = 50", "batch_size = 25");
     let refused = run_fails(folder.path(), &["--resume", "run"], 2);
-    assert!(refused.contains("training.batch_size") && refused.contains("put it back"), "{refused}");
+    assert!(refused.contains("training.batch_size") && refused.contains("restore it"), "{refused}");
     // What changes no weights may be changed.
     edit("keep_checkpoints = 2", "keep_checkpoints = 5");
     run_ok(folder.path(), &["--resume", "run", "--quiet"]);
@@ -146,7 +146,7 @@ fn a_run_without_its_checkpoints_begins_again() {
     std::fs::remove_dir_all(folder.path().join("run/checkpoint")).unwrap();
     let output = common::run(folder.path(), &["--resume", "run", "--quiet"]);
     let text = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success() && text.contains("there is no checkpoint: the run begins again"), "{text}");
+    assert!(output.status.success() && text.contains("there is no checkpoint: the run starts over"), "{text}");
     assert_eq!(weights(&folder.path().join("run")), before);
 }
 
@@ -269,7 +269,7 @@ fn resuming_on_another_cpu_says_equal_to_rounding() {
 #[test]
 fn a_run_interrupted_at_the_end_of_an_epoch_still_validates_it() {
     let folder = tempfile::tempdir().unwrap();
-    // One step an epoch: whenever it stops, an epoch ends.
+    // One step per epoch: whenever it stops, an epoch ends.
     let args = ["--config", "vae.toml", "--out", "run", "--quiet", "--set", "training.batch_size=1000", "--set"];
     let args = [&args[..], &["training.epochs=200", "--set", "evaluation.importance_samples=0"]].concat();
     assert_eq!(stopped_by("-INT", folder.path(), &args, "run"), Some(130));

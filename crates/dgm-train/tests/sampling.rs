@@ -113,8 +113,8 @@ fn an_image_is_completed_below_the_rows_that_are_given() {
         assert!(output.status.success(), "{text}");
         text.lines().filter(|line| line.starts_with("note: ")).map(str::to_owned).collect::<Vec<_>>()
     };
-    let expected = "note: large.png has 12 × 16 pixels (rows × columns); its largest middle part of their ratio was brought \
-                    to the 8 × 8 of the model's images";
+    let expected = "note: large.png has 12 × 16 pixels (rows × columns); its largest central crop of their aspect ratio was \
+                    resized to the 8 × 8 of the model's images";
     assert_eq!(notes("large.png"), [expected]);
     assert!(notes("image.png").is_empty());
     let mut clear = png::Encoder::new(std::fs::File::create(path.join("clear.png")).unwrap(), 8, 8);
@@ -171,8 +171,8 @@ fn texts_continue_prompts_past_the_window_and_end_at_lines() {
     assert!(texts.iter().any(|&text| text != texts[0]), "{written}");
     assert_eq!(run_ok(path, &many), written);
     let line = run_fails(path, &["sample", "run", "--prompt", "abc"], 2);
-    assert!(line.contains("the character 'c' is in no place of the text"), "{line}");
-    assert!(run_fails(path, &["sample", "run", "--prompt", "-a"], 2).contains("the character '-' is in no place"));
+    assert!(line.contains("the character 'c' does not occur in the training text"), "{line}");
+    assert!(run_fails(path, &["sample", "run", "--prompt", "-a"], 2).contains("the character '-' does not occur"));
     assert!(run_fails(path, &["sample", "run", "--label", "1"], 2).contains("--label"));
     let provenance = path.join("run/provenance.json");
     let whole = std::fs::read_to_string(&provenance).unwrap();

@@ -115,7 +115,7 @@ impl ArmBuilder {
         let numbers = a_place.saturating_mul(rows * columns);
         if numbers > 1 << 28 {
             return Err(ModelError::Data(format!(
-                "targets of {} places: this model keeps {numbers} numbers per example; expected at most 268435456 (2^28); use shorter \
+                "targets of {} dimensions: this model keeps {numbers} numbers per example; expected at most 268435456 (2^28); use shorter \
                  windows or smaller images, or fewer channels and layers",
                 rows * columns
             )));

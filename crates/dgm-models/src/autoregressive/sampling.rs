@@ -1,4 +1,4 @@
-//! Cached sampling from an autoregressive model: number by number, each at the cost of one position.
+//! Cached sampling from an autoregressive model: dimension by dimension, each at the cost of one position.
 
 pub use crate::likelihood::Choice;
 use crate::traits::{Autoregressive, Steps};

@@ -101,7 +101,7 @@ impl TransformerConfig {
         let scores = (rows * columns).saturating_mul(rows * columns).saturating_mul(heads);
         if scores > 1 << 26 {
             return Err(ModelError::Data(format!(
-                "targets of {} places: the attention of {heads} heads keeps {scores} numbers per example and layer; expected at most \
+                "targets of {} positions: the attention of {heads} heads keeps {scores} numbers per example and layer; expected at most \
                  67108864 (2^26); use shorter windows or smaller images, or kind = \"causal_conv\"",
                 rows * columns
             )));

@@ -6,11 +6,11 @@ use crate::training::Training;
 use dgm_core::objective::{Iwae, Objective};
 use serde::{Deserialize, Serialize};
 
-/// L = −log (1/k Σᵢ wᵢ), k samples of z an example: see [`Iwae`].
+/// L = −log (1/k Σᵢ wᵢ), k samples of z per example: see [`Iwae`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct IwaeConfig {
-    /// Samples k of z an example; memory and time grow with them. Default: 5.
+    /// Samples k of z per example; memory and time grow with them. Default: 5.
     pub samples: usize,
 }
 

@@ -94,7 +94,7 @@ impl Checkpoints {
             let whole = steps.iter().skip(1).find(|&&step| Checkpoint::read(&self.after(step)).is_ok());
             match whole {
                 Some(step) => format!("delete the file to resume from step {step}, the checkpoint before it"),
-                None => "no whole one is before it; delete the file to start again from the first step".into(),
+                None => "there is no intact one before it; delete the file to start again from the first step".into(),
             }
         };
         Checkpoint::read_or(&self.after(newest), before).map(Some)

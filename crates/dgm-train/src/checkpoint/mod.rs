@@ -179,7 +179,7 @@ impl From<&str> for Unread {
 fn bytes(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|error| {
         Error::input(format!(
-            "{}: the checkpoint cannot be read: {error}; make it readable, or put it back",
+            "{}: the checkpoint cannot be read: {error}; make it readable, or restore it",
             path.display()
         ))
     })
@@ -194,7 +194,7 @@ impl Checkpoint {
         let found = self.sections.iter().find(|(section, _)| section == name);
         found.map(|(_, bytes)| bytes.as_slice()).ok_or_else(|| {
             Error::input(format!(
-                "the checkpoint has no section `{name}`: it is not one to resume from; put it back as the run wrote it"
+                "the checkpoint has no section `{name}`: it is not one to resume from; restore it as the run wrote it"
             ))
         })
     }
@@ -236,7 +236,7 @@ impl Checkpoint {
     /// # Errors
     /// No such file, not a checkpoint, one of another version, or a damaged one.
     pub fn read(path: &Path) -> Result<Self> {
-        Self::read_or(path, || "put it back as the run wrote it".into())
+        Self::read_or(path, || "restore it as the run wrote it".into())
     }
 
     /// As [`read`](Self::read); where the file is damaged, or none of ours, the message ends with what `advice` says. What another
@@ -252,7 +252,7 @@ impl Checkpoint {
     }
 
     fn parse(bytes: &[u8]) -> std::result::Result<Self, Unread> {
-        let body = bytes.strip_prefix(MAGIC).ok_or("not a checkpoint of dgm (its first bytes are others)")?;
+        let body = bytes.strip_prefix(MAGIC).ok_or("not a dgm checkpoint (wrong first bytes)")?;
         let (version, body) = body.split_first_chunk::<4>().ok_or("damaged: it ends in its header")?;
         let version = u32::from_le_bytes(*version);
         if version > VERSION {

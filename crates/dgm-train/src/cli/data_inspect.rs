@@ -229,7 +229,7 @@ fn config_of(args: &InspectArgs) -> Result<Config> {
 fn check_out(out: &Path, image: bool) -> Result<()> {
     if !image {
         return Err(Error::input(format!(
-            "--out {}: the targets are not images of levels, so there is no picture of them; leave --out away, or set \
+            "--out {}: the targets are not images of levels, so there is no picture of them; leave out --out, or set \
              data.target=image and data.dequantize=none where the source has images",
             out.display()
         )));
@@ -242,7 +242,7 @@ fn check_out(out: &Path, image: bool) -> Result<()> {
     }
     match out.parent().filter(|parent| !parent.as_os_str().is_empty() && !parent.is_dir()) {
         Some(parent) => Err(Error::input(format!(
-            "{}: there is no such folder to write the picture to; make it, or name another with --out",
+            "{}: this folder does not exist; make it, or name another with --out",
             parent.display()
         ))),
         None => Ok(()),

@@ -144,12 +144,12 @@ struct SampleArgs {
     length: Option<u32>,
 }
 
-/// The backend of this name, or the one that a run was trained on; where this build has not that one, a line says so.
+/// The backend of this name, or the one that a run was trained on; where that is not in this build, a line says so.
 fn backend_of_run(name: Option<&str>, of_run: &str) -> crate::error::Result<Backend> {
     let backend = Backend::open_or(name, of_run)?;
     if name.is_none() && backend.name != of_run {
         tell(format_args!(
-            "note: the run was trained on {of_run}, which this build has not; computing on {}",
+            "note: the run was trained on {of_run}, which is not in this build; computing on {}",
             backend.name
         ));
     }

@@ -43,7 +43,7 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
     if args.prompt.is_some() || args.length.is_some() {
         let what = match provenance.vocabulary {
             Some(_) => "--prompt and --length write text: leave --out out, or name a .txt",
-            None => "--prompt and --length are for texts, and this run's targets are none; leave them out",
+            None => "--prompt and --length are for texts, and this run's targets are not; leave them out",
         };
         return Err(Error::input(what));
     }
@@ -111,7 +111,7 @@ impl<'a> Form<'a> {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
             return Err(Error::input(format!(
-                "{}: there is no such folder to write the samples to; make it, or name another with --out",
+                "{}: this folder does not exist; make it, or name another with --out",
                 parent.display()
             )));
         }
@@ -143,7 +143,7 @@ fn choice(args: &SampleArgs) -> Choice {
 fn beginning(args: &SampleArgs, spec: &DataSpec) -> Result<Option<Beginning>> {
     let (Some(path), Some(rows)) = (&args.complete, args.rows) else { return Ok(None) };
     if !grid::is_image(spec) || spec.levels().is_none() {
-        return Err(Error::input("--complete is for images of levels, and this run's targets are none; leave it out"));
+        return Err(Error::input("--complete is for images of levels, and this run's targets are not; leave it out"));
     }
     let [channels, height, width] = spec.shape;
     if rows > height {
@@ -151,15 +151,15 @@ fn beginning(args: &SampleArgs, spec: &DataSpec) -> Result<Option<Beginning>> {
     }
     let (values, found, changes) = picture_as(path, spec)?;
     if spec.values == Values::Levels(2) {
-        tell(format_args!("note: {}: what is at least half bright is 1, the rest 0", path.display()));
+        tell(format_args!("note: {}: pixels at least half bright become 1, the others 0", path.display()));
     }
     for what in changes {
         tell(format_args!("note: {}: {what}", path.display()));
     }
     if found != [height, width] {
         tell(format_args!(
-            "note: {} has {} × {} pixels (rows × columns); its largest middle part of their ratio was brought to the \
-             {height} × {width} of the model's images",
+            "note: {} has {} × {} pixels (rows × columns); its largest central crop of their aspect ratio was resized to \
+             the {height} × {width} of the model's images",
             path.display(),
             found[0],
             found[1]
@@ -194,7 +194,7 @@ fn write_texts(
         .map_err(|error| Error::input(format!("write levels with --out samples.csv: {error}")))?;
     if model.spec().values != Values::Levels(vocabulary.len()) {
         return Err(Error::input(
-            "provenance.json: its vocabulary has another number of symbols than the model; put it back",
+            "provenance.json: its vocabulary has another number of symbols than the model; restore it",
         ));
     }
     let wanted = sample_text::Wanted {
@@ -204,7 +204,7 @@ fn write_texts(
     };
     if let Some(character) = vocabulary.unknown_in(wanted.prompt) {
         tell(format_args!(
-            "note: found {character:?} in --prompt, which is in no place of the text for training: it is given as <unknown>, which \
+            "note: found {character:?} in --prompt, which does not occur in the training text: it is given as <unknown>, which \
              is written as {}",
             char::REPLACEMENT_CHARACTER
         ));

@@ -182,7 +182,7 @@ impl ImageSet {
         let statistics = |field: &Field| -> Result<Scale> {
             let name = &self.name;
             let scale = field.scale_of(!table, &|number| match table {
-                true => format!("{name}: number {number} of the examples"),
+                true => format!("{name}: dimension {number} of the examples"),
                 false => format!("{name}: the pixels"),
             })?;
             let repeat = |value: Vec<f64>| if table { value } else { value.repeat(field.width()) };

@@ -225,7 +225,7 @@ impl Summary {
         let [channels, rows, columns] = self.shape;
         let values = self.levels.map_or("real numbers".to_owned(), |levels| format!("{levels} levels"));
         let values = values + &listed(&self.names.target);
-        let augmentation = format!("{} numbers that encode the augmentation", self.condition_augmentation);
+        let augmentation = format!("{} elements that encode the augmentation", self.condition_augmentation);
         let condition = match (self.condition_width, self.condition_classes, self.condition_augmentation) {
             (0, _, _) => "none".to_owned(),
             (_, Some(classes), 0) => format!("a label, one of {classes} classes"),
@@ -421,8 +421,8 @@ mod tests {
     fn the_augmentation_is_counted_apart_from_the_labels() {
         let augment = Augment { shift: 1, orientation: Orientation::Dihedral, condition: true, ..Default::default() };
         for (condition, expected) in [
-            (Condition::None, "condition    11 numbers that encode the augmentation\n"),
-            (Condition::Label, "a label, one of 10 classes, and 11 numbers that encode the augmentation\n"),
+            (Condition::None, "condition    11 elements that encode the augmentation\n"),
+            (Condition::Label, "a label, one of 10 classes, and 11 elements that encode the augmentation\n"),
         ] {
             let config = DigitsConfig { condition, augment, ..Default::default() };
             let data = load(&DataConfig::Digits(config), Seed(0)).unwrap();

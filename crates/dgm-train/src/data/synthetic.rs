@@ -178,12 +178,12 @@ impl SyntheticConfig {
         let [height, width] = self.size();
         let values = match distribution.levels() {
             Some(levels) => Values::Levels(levels),
-            None => Values::Real(train.target.scale_of(false, &|number| format!("synthetic: number {number}"))?),
+            None => Values::Real(train.target.scale_of(false, &|number| format!("synthetic: dimension {number}"))?),
         };
         let condition = match &train.condition {
             None => None,
             Some(field) => Some(ConditionSpec {
-                scale: field.scale_of(false, &|number| format!("synthetic: number {number}"))?,
+                scale: field.scale_of(false, &|number| format!("synthetic: dimension {number}"))?,
                 classes: None,
                 augmentation: 0,
             }),

@@ -312,7 +312,7 @@ fn text_becomes_levels_and_comes_back() {
     let (_folder, config) = file("bλa\nbλabλa".as_bytes(), Unit::Characters, 1);
     let vocabulary = vocabulary_of(&config);
     let message = vocabulary.encode("abc").unwrap_err().to_string();
-    assert!(message.starts_with("the character 'c' is in no place of the text for training"), "{message}");
+    assert!(message.starts_with("the character 'c' does not occur in the training text"), "{message}");
     assert!(message.contains("expected one of its 4 characters"), "{message}");
     let (_folder, config) = file(&[0xff; 30], Unit::Bytes, 1);
     let vocabulary = vocabulary_of(&config);

@@ -29,7 +29,7 @@ const MEASURES: &[Measure] = &[likelihood::measure, importance::measure, labels:
 const AT_ONCE: usize = 256;
 
 /// What every metric on dequantised data is computed on: the noise is drawn once, not averaged over.
-const DEQUANTIZED: &str = "one dequantised x + u an example";
+const DEQUANTIZED: &str = "one dequantised x + u per example";
 
 /// One reported number.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -60,7 +60,7 @@ pub fn write_png(path: &Path, images: &[Vec<f64>], spec: &DataSpec) -> Result<()
 /// Targets that are not images, or a file that cannot be written.
 pub fn write_bands(path: &Path, bands: &[Band], spec: &DataSpec) -> Result<()> {
     let Some(levels) = spec.sample_levels() else {
-        return Err(Error::input("the target is not an image: its numbers are real; write a .csv instead"));
+        return Err(Error::input("the target is not an image: its values are real numbers; write a .csv instead"));
     };
     if !is_image(spec) || bands.iter().all(|band| band.cells.is_empty()) {
         return Err(Error::input(format!("targets of shape {:?} are not images; write a .csv instead", spec.shape)));

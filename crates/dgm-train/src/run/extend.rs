@@ -59,7 +59,7 @@ pub(crate) fn continued<M: ModelFactory>(
                  training.early_stopping.patience above {waited} (it is {patience})"
             )),
             (None, Some(minutes)) => notes.push(format!(
-                "the time of the run is up after {:.2} minutes; to continue, raise training.max_minutes above that (it is {minutes})",
+                "training.max_minutes is reached after {:.2} minutes; to continue, raise it above that (it is {minutes})",
                 progress.seconds / 60.0
             )),
         }
@@ -110,7 +110,7 @@ pub(super) fn where_it_stands<C: ModelFactory>(
                 from.run.display()
             )));
         }
-        watch.warn(&format!("{run}: there is no checkpoint: the run begins again"));
+        watch.warn(&format!("{run}: there is no checkpoint: the run starts over"));
     }
     let (from, notes) = found.unzip();
     notes.iter().flatten().for_each(|note| watch.warn(note));

@@ -36,7 +36,7 @@ impl RunFolder {
             let own: Config<C> = member.config()?;
             if (own.seed, &own.model) != (config.seed, &config.model) {
                 return Err(Error::input(format!(
-                    "{}: found a run of another seed or model than this member of the ensemble has; put the member back, or take \
+                    "{}: found a run of another seed or model than this member of the ensemble has; restore the member, or take \
                      the folder away and train it again with dgm-train --resume {}",
                     member.path().display(),
                     self.path().display()
@@ -60,7 +60,7 @@ impl RunFolder {
             _ => return Ok(()),
         };
         Err(Error::input(format!(
-            "{}: found {found}; put config.toml back, or begin a new run with --config and --out",
+            "{}: found {found}; restore config.toml, or begin a new run with --config and --out",
             self.path().display()
         )))
     }
@@ -80,7 +80,7 @@ impl RunFolder {
             return Ok(());
         }
         Err(Error::input(format!(
-            "{}: config.toml is not that of the run's checkpoints any more, in {}; put it back, or begin a new run",
+            "{}: config.toml no longer matches the run's checkpoints, in {}; restore it, or begin a new run",
             self.path().display(),
             listed(&changed)
         )))
@@ -115,7 +115,7 @@ impl RunFolder {
     ) -> Result<C::Model> {
         let path = self.checkpoints().best();
         let run = self.path().display();
-        let again = format!("put it back, or take {run}/checkpoint away and train again with dgm-train --resume {run}");
+        let again = format!("restore it, or take {run}/checkpoint away and train again with dgm-train --resume {run}");
         if !path.is_file() {
             return Err(Error::input(match self.path().join("result.json").is_file() {
                 true => format!("{}: the best checkpoint of the run is gone; {again}", path.display()),

@@ -59,7 +59,7 @@ fn resumed<C: ModelFactory>(
     let backend = Backend::open_or(changed.backend, &provenance.backend)?;
     if changed.backend.is_none() && backend.name != provenance.backend {
         watch.warn(&format!(
-            "{}: the run was trained on {}, which this build has not: it resumes on {}, equal to rounding",
+            "{}: the run was trained on {}, which is not in this build: it resumes on {}, equal to rounding",
             run.display(),
             provenance.backend,
             backend.name

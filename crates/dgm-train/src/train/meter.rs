@@ -99,7 +99,7 @@ impl Meter {
         Ok(WindowSums { examples: sums.examples, names, sums: bits })
     }
 
-    /// The mean of the loss and of each term an example, in nats; `None` when nothing was added.
+    /// The mean of the loss and of each term per example, in nats; `None` when nothing was added.
     pub(crate) fn means(&self) -> Option<Vec<(String, f64)>> {
         // Also of a window that was interrupted and had no further step.
         let WindowSums { examples, names, sums } = self.window().ok().filter(|window| window.examples > 0)?;

@@ -160,7 +160,7 @@ impl<C: ModelFactory> Trainer<'_, C> {
                 report.end(match (due.last, early) {
                     (true, _) => "done",
                     (_, true) => "stopped early: validation no longer improves",
-                    _ => "stopped: the time of training.max_minutes is up",
+                    _ => "stopped: training.max_minutes is reached",
                 });
             } else if due.interrupt {
                 self.save(&state)?;
@@ -189,13 +189,13 @@ impl<C: ModelFactory> Trainer<'_, C> {
         }
         if let Some(value) = gradients::nonfinite_weight(&state.model) {
             return Err(Error::run(format!(
-                "the fit of the model is of no use: a sum of its parameters is {value}; look at the data with dgm-train data inspect"
+                "the fitted model is unusable: a sum of its parameters is {value}; look at the data with dgm-train data inspect"
             )));
         }
         let loss = self.validate(&mut state, plan, false, report)?;
         if let Some(loss) = loss.filter(|loss| !loss.is_finite()) {
             return Err(Error::run(format!(
-                "the fit of the model is of no use: its validation loss is {loss}; look at the data with dgm-train data inspect"
+                "the fitted model is unusable: its validation loss is {loss}; look at the data with dgm-train data inspect"
             )));
         }
         state.progress.complete = true;
@@ -314,7 +314,7 @@ impl<C: ModelFactory> Trainer<'_, C> {
         outcome.map_err(|error| {
             let kept = match self.kept() {
                 Some(step) => format!(
-                    "the checkpoint of step {step} is whole: fix the problem, then resume with dgm-train --resume {}",
+                    "the checkpoint of step {step} is intact: fix the problem, then resume with dgm-train --resume {}",
                     self.folder.path().display()
                 ),
                 None => "there is no checkpoint yet".into(),

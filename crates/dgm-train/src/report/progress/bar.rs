@@ -67,7 +67,7 @@ impl Text {
     }
 }
 
-/// Steps an epoch from which it has a bar of its own: shorter ones end with the window that they are reported in, and
+/// Steps per epoch from which it has a bar of its own: shorter ones end with the window that they are reported in, and
 /// a bar that is always full tells nothing.
 const LONG_EPOCH: u64 = 100;
 
