@@ -15,24 +15,24 @@ use std::time::{Duration, Instant};
 
 #[derive(Args, Debug)]
 pub(super) struct FetchArgs {
-    /// The data set; without it, all are listed
+    /// Name of the data set [default: list all]
     name: Option<String>,
-    /// The folder of the data sets, each in its own in it [default: $DGM_DATA_DIR, or dgm/datasets in your cache]
+    /// Folder for data sets, one subfolder each [default: $DGM_DATA_DIR, or dgm/datasets in your cache]
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
-    /// The address of a folder with the files, in place of those known: http://host/mnist
+    /// URL of a folder with the files, instead of the known URLs: http://host/mnist
     #[arg(long, value_name = "URL", requires = "name")]
     mirror: Option<String>,
-    /// Give up on a connection, an answer or more data after so long
+    /// Timeout for connecting, for a response and for more data
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     timeout: Duration,
-    /// Try an address again so often after a failure that may pass
+    /// Retries per URL after a transient error
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(..=100))]
     retries: u32,
-    /// Verify what is there, and download nothing
+    /// Verify the files without downloading
     #[arg(long, requires = "name", conflicts_with = "mirror")]
     check: bool,
-    /// More data sets, from a TOML file: [name], files = [{ name = "…", bytes = 1, sha256 = "…", urls = ["…"] }]
+    /// TOML file with more data sets: [name], files = [{ name = "…", bytes = 1, sha256 = "…", urls = ["…"] }]
     #[arg(long, value_name = "FILE")]
     catalogue: Option<PathBuf>,
 }

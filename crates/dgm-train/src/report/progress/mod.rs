@@ -71,12 +71,12 @@ pub struct WindowMeans<'a> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum LogFormat {
-    /// A bar on a terminal, plain lines elsewhere
+    /// Progress bars on a terminal, plain lines elsewhere
     #[default]
     Auto,
     /// Plain lines
     Plain,
-    /// One JSON object per line, errors too; the results as JSON on standard output
+    /// One JSON object per line, errors included; results as JSON on standard output
     Json,
 }
 
