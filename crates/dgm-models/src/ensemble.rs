@@ -15,9 +15,9 @@ use dgm_core::random::Stream;
 
 /// K models p_1 … p_K of one description of the data, mixed with equal weights.
 ///
-/// Where every member says its factors ([`Density::log_prob_elementwise`]), the numbers are mixed one by one:
+/// Where every member says its factors ([`Density::log_prob_elementwise`]), the dimensions are mixed one by one:
 /// log p(x | c) = Σ_d log (1/K) Σ_k p_k(x_d | x_<d, c). Each factor is a mean of densities of x_d and so a density, which makes
-/// their product one, provided that all members go through the numbers in one order, as members of one configuration do.
+/// their product one, provided that all members go through the dimensions in one order, as members of one configuration do.
 ///
 /// Otherwise whole examples are mixed: log p(x | c) = log (1/K) Σ_k p_k(x | c). Of bounds the mixture is that of one
 /// importance weight of each member, w_k = p_k(x, z_k | c) / q_k(z_k | x, c): E log (1/K) Σ_k w_k ≤ log (1/K) Σ_k p_k(x | c) by

@@ -170,7 +170,7 @@ impl PointConv {
     }
 }
 
-/// Numbers of the target as a network sees them: levels scaled to −1 … 1, real numbers as they travel, standardised.
+/// The target as a network sees it: levels scaled to −1 … 1, real numbers as they travel, standardised.
 pub fn network_target(spec: &DataSpec, target: Tensor<2>) -> Tensor<2> {
     match &spec.values {
         Values::Levels(levels) => target.mul_scalar(2.0 / (*levels as f64 - 1.0)).sub_scalar(1.0),

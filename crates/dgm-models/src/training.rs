@@ -43,7 +43,7 @@ pub trait TrainLikelihood {
 
 /// A bound of log p(x | c) = log ∫ p(x | z, c) p(z | c) dz while it is trained.
 pub trait TrainBound {
-    /// In how many numbers the KL of an example comes: one for each latent variable, or one for all.
+    /// Number of terms of the KL of an example: one for each latent variable, or one for all.
     fn kl_parts(&self) -> usize;
 
     /// The approximate posterior of the batch, and the joint density that it is held against.

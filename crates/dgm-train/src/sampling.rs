@@ -43,13 +43,13 @@ impl Wanted {
 /// Values that are known before sampling begins.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Beginning {
-    /// `[event]`; only the first `numbers` in the model's order are read.
+    /// `[event]`; only the first `count` in the model's order are read.
     pub values: Vec<f32>,
     /// Number of given values.
-    pub numbers: usize,
+    pub count: usize,
 }
 
-/// Samples `[n][event]`, in the units of the data; `sampled` is told how many numbers were sampled since it was last called. A model with the
+/// Samples `[n][event]`, in the units of the data; `sampled` is told how many values were sampled since it was last called. A model with the
 /// augmentation as an input samples unaugmented data; conditions that are not labels are the first of `conditions`, again and again.
 ///
 /// # Errors
@@ -116,9 +116,9 @@ pub fn sample(
 
 /// The beginning once for each sample.
 fn given(beginning: &Beginning, n: usize, device: &Device) -> Given {
-    let Beginning { values, numbers } = beginning;
+    let Beginning { values, count } = beginning;
     let repeated = TensorData::new(values.repeat(n), [n, values.len()]);
-    Given { values: Tensor::from_data(repeated, device), numbers: *numbers }
+    Given { values: Tensor::from_data(repeated, device), count: *count }
 }
 
 /// The conditions of these samples.

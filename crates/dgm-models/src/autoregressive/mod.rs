@@ -252,7 +252,7 @@ impl<N: Network> Density for Arm<N> {
 }
 
 impl<N: Network> Generate for Arm<N> {
-    /// One number after the other, each given those before it, at the cost of one position each.
+    /// One dimension after the other, each given those before it, at the cost of one position each.
     fn generate(&self, n: usize, condition: Option<Tensor<2>>, rng: &mut Stream) -> Tensor<2> {
         sampling::sample(self, n, condition.as_ref(), &Choice::default(), rng)
     }

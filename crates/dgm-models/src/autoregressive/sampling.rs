@@ -9,10 +9,10 @@ use std::ops::ControlFlow;
 /// Values that are known before sampling begins.
 #[derive(Clone, Debug)]
 pub struct Given {
-    /// `[n, event]`; only the first `numbers` in the model's order are read.
+    /// `[n, event]`; only the first `count` in the model's order are read.
     pub values: Tensor<2>,
     /// Number of given values.
-    pub numbers: usize,
+    pub count: usize,
 }
 
 /// `n` samples `[n, event]`, given a condition `[n, width]` where the model has one.
@@ -26,7 +26,7 @@ pub fn sample(
     complete(model, n, condition, None, choice, rng, &mut |_, _| ControlFlow::Continue(()))
 }
 
-/// `n` samples `[n, event]` that begin with what is `given`; `each` is told the rank of every number, the given ones included, and
+/// `n` samples `[n, event]` that begin with what is `given`; `each` is told the rank of every dimension, the given ones included, and
 /// its values `[n, 1]` as soon as they are known, and may end the sampling there: what was not sampled is 0.
 pub fn complete(
     model: &dyn Autoregressive,
@@ -43,7 +43,7 @@ pub fn complete(
     let mut samples: Vec<Option<Tensor<2>>> = vec![None; order.len()];
     for (rank, &place) in order.iter().enumerate() {
         let parameters = steps.next(previous.take());
-        let known = given.filter(|given| rank < given.numbers);
+        let known = given.filter(|given| rank < given.count);
         let value = match known {
             Some(given) => given.values.clone().slice([0..n, place..place + 1]),
             None => model.likelihood().sample_at(parameters, place..place + 1, choice, rng),
@@ -61,7 +61,7 @@ pub fn complete(
     Tensor::cat(samples.into_iter().map(|value| value.unwrap_or_else(nothing)).collect(), 1)
 }
 
-/// log p of each number `[n, event]`, added up one position after the other: what [`Density::log_prob_elementwise`] gives all
+/// log p of each dimension `[n, event]`, added up one position after the other: what [`Density::log_prob_elementwise`] gives all
 /// at once.
 ///
 /// [`Density::log_prob_elementwise`]: crate::Density::log_prob_elementwise
@@ -82,8 +82,8 @@ pub fn log_prob_stepwise(model: &dyn Autoregressive, x: &Tensor<2>, condition: O
     Tensor::cat(factors.into_iter().flatten().collect(), 1)
 }
 
-/// What [`sample`] samples, with the whole network run once per number: n × event positions of work for each of the event's
-/// numbers. The oracle of tests, and what benchmarks compare with.
+/// What [`sample`] samples, with the whole network run once per dimension: n × event positions of work for each of the event's
+/// dimensions. The oracle of tests, and what benchmarks compare with.
 pub fn sample_naively(
     model: &dyn Autoregressive,
     n: usize,

@@ -94,7 +94,7 @@ fn host<const D: usize>(x: Tensor<D>) -> Vec<f32> {
 /// No sum in the models of these tests is longer: 12 places of a transformer's tokens with 3 × 5 + 1 features each.
 const LONGEST: usize = 192;
 
-/// log p of each number, step by step, is that of all at once within rounding.
+/// log p of each dimension, step by step, is that of all at once within rounding.
 fn assert_stepwise(model: &AnyModel, x: &Tensor<2>, condition: Option<&Tensor<2>>, what: &str) {
     let batch = Batch { condition: condition.cloned(), ..Batch::new(x.clone()) };
     let at_once = |model: &AnyModel| {
@@ -388,7 +388,7 @@ fn a_completion_keeps_what_is_given_and_is_told_as_it_comes() {
         let spec = spec([2, 3, 4], 5);
         let model = built(&config, &spec, &Device::flex());
         let model = arm(&model);
-        let given = Given { values: levels(3, 24, 5, &Device::flex()), numbers: 10 };
+        let given = Given { values: levels(3, 24, 5, &Device::flex()), count: 10 };
         let mut told = Vec::new();
         let mut each = |rank: usize, value: &Tensor<2>| {
             told.push((rank, host(value.clone())));

@@ -90,7 +90,7 @@ impl TransformerConfig {
         ModelError::check((1..=64).contains(&expansion), "expansion", expansion, "1 to 64")?;
         ModelError::check((1..=64).contains(&reach), "reach", reach, "1 to 64")?;
         let [_, rows, columns] = spec.shape;
-        // Pairs of numbers turn, in an image as many with the row as with the column.
+        // Pairs of features rotate, in an image as many with the row as with the column.
         let turning = if rows > 1 { 4 } else { 2 };
         let turns = self.positions == Positions::Learned || (channels / heads).is_multiple_of(turning);
         let what = "a number of heads whose width, model.channels / model.heads, is a multiple of 4 (2 for texts), for \
@@ -195,7 +195,7 @@ pub struct TransformerNetwork {
     columns: Option<Param<Tensor<2>>>,
     blocks: Vec<Block>,
     last: LayerNorm,
-    /// By how much each pair of numbers turns at each place, `length × pairs`.
+    /// By how much each pair of features rotates at each position, `length × pairs`.
     #[module(skip)]
     angles: Option<Vec<f32>>,
     #[module(skip)]
@@ -287,7 +287,7 @@ fn attended(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, hidden: Option<T
     attention(query, key, value, mask, None, options)
 }
 
-/// Place × frequency, for each place and each pair of `width` numbers; in an image every second pair turns with the row.
+/// Place × frequency, for each position and each pair of `width` features; in an image every second pair rotates with the row.
 fn angles([rows, columns]: [usize; 2], width: usize) -> Vec<f32> {
     let pairs = width / 2;
     let axes = if rows > 1 { 2 } else { 1 };

@@ -82,7 +82,7 @@ impl ModuleMapper for Moves {
     }
 }
 
-/// Each number of `samples` `[n, event]` is what the whole network, given those before it, samples with the same noise.
+/// Each element of `samples` `[n, event]` is what the whole network, given those before it, samples with the same noise.
 ///
 /// A sample compares noise with sums of probabilities, so rounding flips it where the two are nearly equal. It may differ
 /// only there: parameters of the density that are moved by up to `allowed`, as [`rounding`] gives it for

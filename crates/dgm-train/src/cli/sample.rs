@@ -54,7 +54,7 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
     let n = args.n.unwrap_or(SAMPLES) as usize;
     let label = args.label.as_deref().map(|label| class_of(label, &provenance)).transpose()?;
     let wanted = Wanted { n, label, choice: choice(args), beginning, seed };
-    let bar = progress::counter((n * spec.event()) as u64, "numbers sampled");
+    let bar = progress::counter((n * spec.event()) as u64, "values sampled");
     let samples = sample(&model, &conditions, &wanted, &backend.device, &mut |numbers| bar.inc(numbers))?;
     bar.finish_and_clear();
     if as_picture {
@@ -165,7 +165,7 @@ fn beginning(args: &SampleArgs, spec: &DataSpec) -> Result<Option<Beginning>> {
             found[1]
         ));
     }
-    Ok(Some(Beginning { values, numbers: channels * rows * width }))
+    Ok(Some(Beginning { values, count: channels * rows * width }))
 }
 
 /// Says so where a prompt ends before what the model was trained to continue from.

@@ -130,5 +130,5 @@ fn given(texts: &[Vec<f32>], known: usize, window: usize, device: &Device) -> Gi
         values.extend_from_slice(text.get(text.len() - known..).unwrap_or_default());
         values.resize(values.len() + window - known, 0.0);
     }
-    Given { values: Tensor::from_data(TensorData::new(values, [texts.len(), window]), device), numbers: known }
+    Given { values: Tensor::from_data(TensorData::new(values, [texts.len(), window]), device), count: known }
 }

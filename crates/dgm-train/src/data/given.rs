@@ -45,7 +45,7 @@ impl DataConfig {
 }
 
 impl Dataset {
-    /// Data that a program has: training, validation and test, each number in its own units as `spec` describes them.
+    /// Data that a program has: training, validation and test, each element in its own units as `spec` describes them.
     ///
     /// # Errors
     /// A description that makes no sense, a split without examples, rows of another width, values that are no levels.

@@ -24,16 +24,16 @@ pub struct Summary {
     pub fingerprint: String,
     /// Channels, rows and columns of a target.
     pub shape: [usize; 3],
-    /// Number of levels of each number of a target; `None`: they are real.
+    /// Number of levels of each dimension of a target; `None`: they are real.
     pub levels: Option<usize>,
-    /// Numbers in a condition; 0: there is none.
+    /// Elements of a condition; 0: there is none.
     pub condition_width: usize,
     /// Classes, where the condition is a label.
     pub condition_classes: Option<usize>,
-    /// How many of a condition's numbers encode the augmentation.
+    /// How many of a condition's elements encode the augmentation.
     #[serde(rename = "condition_told", skip_serializing_if = "is_zero")]
     pub condition_augmentation: usize,
-    /// What a number of a target is, where it is a token: `byte` or `character`.
+    /// What an element of a target is, where it is a token: `byte` or `character`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<&'static str>,
     /// Training, validation, test.
@@ -64,15 +64,15 @@ pub struct SplitSummary {
     /// How many tokens are scored, where the targets are tokens; of training, in the first epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens: Option<u64>,
-    /// All numbers of the targets that are scored.
+    /// All elements of the targets that are scored.
     pub target: Range,
-    /// Each number of a target by itself, where they are real and no more than 32.
+    /// Each dimension of a target by itself, where they are real and no more than 32.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_numbers: Option<Vec<Range>>,
-    /// How many levels there is a target's number with.
+    /// Number of levels that occur in the targets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub levels_used: Option<usize>,
-    /// All numbers of the conditions.
+    /// All elements of the conditions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub condition: Option<Range>,
     /// Examples of each class, where the condition or the target is a label.
@@ -130,7 +130,7 @@ fn each_row(field: &Field, mut f: impl FnMut(usize, &[f64])) -> Result<()> {
     Ok(())
 }
 
-/// Calls `f` with each row of the targets as it is in epoch 0, and whether each of its numbers is scored.
+/// Calls `f` with each row of the targets as it is in epoch 0, and whether each of its elements is scored.
 fn each_target(split: &Split, mut f: impl FnMut(&[f64], &dyn Fn(usize) -> bool)) -> Result<()> {
     let Some(mask) = &split.mask else { return each_row(&split.target, |_, row| f(row, &|_| true)) };
     for start in (0..split.len()).step_by(CHUNK) {

@@ -33,13 +33,13 @@ pub struct SyntheticConfig {
     /// with standard deviation 2.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transition: Option<Vec<Vec<f64>>>,
-    /// normal: number of factors that the numbers share. Default: 4.
+    /// normal: number of factors that the dimensions share. Default: 4.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub factors: Option<usize>,
-    /// normal: standard deviation of what a number shares with none. Default: 0.5.
+    /// normal: standard deviation of the noise of each dimension. Default: 0.5.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub noise: Option<f64>,
-    /// conditional: how many numbers a condition has. Default: 2.
+    /// conditional: number of elements of a condition. Default: 2.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inputs: Option<usize>,
     /// Training examples. Default: 10000.
@@ -67,7 +67,7 @@ pub enum SyntheticKind {
     /// x = μ + W z + σ ε with standard normal z and ε: Σ = W Wᵀ + σ² I, h = ½ log det(2πe Σ).
     Normal,
     /// y | x normal with mean 2 sin(aᵀx) and log σ = -1 + ½ bᵀx, x standard normal, |a| = |b| = 1:
-    /// h(y | x) = ½ log(2πe) + E[log σ] = ½ log(2πe) - 1 for each number of y.
+    /// h(y | x) = ½ log(2πe) + E[log σ] = ½ log(2πe) - 1 for each dimension of y.
     Conditional,
 }
 
@@ -215,7 +215,7 @@ enum Distribution {
         loading: Vec<Vec<f64>>,
         noise: f64,
     },
-    /// Each number of y has its own directions a and b of length 1, `[event][inputs]`.
+    /// Each dimension of y has its own directions a and b of length 1, `[event][inputs]`.
     Conditional {
         mean: Vec<Vec<f64>>,
         spread: Vec<Vec<f64>>,

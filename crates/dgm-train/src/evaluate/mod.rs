@@ -1,4 +1,4 @@
-//! The results of a run: every number that there is to say of it, as a list that programs read and a table for people.
+//! The results of a run: every metric of it, as a list that programs read and a table for people.
 
 mod members;
 

@@ -16,7 +16,7 @@ pub fn warning_line(text: &str) -> String {
     json!({ "kind": "warning", "message": text }).to_string()
 }
 
-/// The keys of a likelihood of so many numbers, where there is one.
+/// The keys of a likelihood of so many elements, where there is one.
 fn likelihood(nats: Option<f64>, numbers: f64, tokens: bool) -> impl Iterator<Item = (String, Value)> {
     let keys = nats.into_iter().flat_map(move |nats| {
         let of_token = tokens.then(|| ("nats_per_token", nats / numbers));

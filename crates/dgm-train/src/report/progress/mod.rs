@@ -97,7 +97,7 @@ pub fn counter(total: u64, what: &'static str) -> ProgressBar {
     ProgressBar::new(total).with_style(style)
 }
 
-/// Numbers of an example that are scored, in the mean over training and over validation, and what one is called.
+/// Elements of an example that are scored, in the mean over training and over validation, and what one is called.
 #[derive(Clone, Copy, Debug)]
 struct Bits {
     train: f64,
@@ -124,7 +124,7 @@ impl Bits {
 struct Course {
     steps: u64,
     epochs: u64,
-    /// What bits are counted for: the numbers of an example that are scored.
+    /// What bits are counted for: the elements of an example that are scored.
     bits: Bits,
     /// Whether losses are nats of a likelihood.
     likelihood: bool,
