@@ -83,7 +83,7 @@ pub trait Train {
         vec![Player::default()]
     }
 
-    /// In how many views an example comes: as many batches of the same examples, each augmented by itself.
+    /// Number of views of an example: that many batches of the same examples, each augmented independently.
     fn views(&self) -> usize {
         1
     }
@@ -98,14 +98,14 @@ pub trait Train {
     }
 }
 
-/// Whoever learns in a game: some of the parameters, with a loss and an optimiser of their own.
+/// A player of a game: a part of the parameters with its own loss and optimiser.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Player {
     /// What the configuration, checkpoints and messages call it.
     pub name: &'static str,
     /// Its parameters: paths such as `generator.layers.0.weight`, in which `*` stands for any characters.
     pub parameters: &'static [&'static str],
-    /// It takes a step in every so many steps of training: 5 for a generator whose critic takes five steps to one of its own.
+    /// Updated every this many training steps: 5 for a generator whose critic takes five steps to one of its own.
     pub every: u64,
 }
 
@@ -117,14 +117,14 @@ impl Default for Player {
 }
 
 impl Player {
-    /// A player with these parameters, who takes part in every step.
+    /// A player with these parameters, updated in every step.
     pub fn new(name: &'static str, parameters: &'static [&'static str]) -> Self {
         Self { name, parameters, every: 1 }
     }
 }
 
 impl Training<'_> {
-    /// Who learns; nobody where nothing is learnt by gradients.
+    /// The players; none where nothing is learnt by gradients.
     pub fn players(self) -> Vec<Player> {
         match self {
             Self::Likelihood(_) | Self::Bound(_) => vec![Player::default()],
@@ -133,7 +133,7 @@ impl Training<'_> {
         }
     }
 
-    /// In how many views an example comes.
+    /// Number of views of an example.
     pub fn views(self) -> usize {
         match self {
             Self::Own(train) => train.views().max(1),

@@ -149,7 +149,7 @@ impl RunFolder {
     /// The run's configuration, as it was resolved.
     ///
     /// # Errors
-    /// A file that somebody changed.
+    /// A file that was changed.
     pub fn config<C: ModelFactory>(&self) -> Result<Config<C>> {
         self.config_file()?.config(&[], Missing::Allowed)
     }
@@ -165,7 +165,7 @@ impl RunFolder {
     /// The run's configuration with data that have moved: assignments such as `data.path=t.csv`.
     ///
     /// # Errors
-    /// A file that somebody changed, an assignment to anything but a path of `[data]`, and a relative path that leads nowhere.
+    /// A file that was changed, an assignment to anything but a path of `[data]`, and a relative path that leads nowhere.
     pub fn config_with_moved_data<C: ModelFactory>(&self, overrides: &[String]) -> Result<Config<C>> {
         let file = self.config_file()?;
         let own = file.config(&[], Missing::Allowed)?;
@@ -193,7 +193,7 @@ impl RunFolder {
     /// Where the run comes from.
     ///
     /// # Errors
-    /// A file that somebody changed.
+    /// A file that was changed.
     pub fn provenance(&self) -> Result<Provenance> {
         let path = self.path.join("provenance.json");
         let text = fs::read_to_string(&path).map_err(|error| {

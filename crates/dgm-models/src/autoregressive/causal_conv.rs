@@ -23,20 +23,20 @@ pub struct CausalConvConfig {
     pub channels: usize,
     /// Number of gated residual layers after the first convolution.
     pub layers: usize,
-    /// Positions that one convolution sees.
+    /// Kernel size.
     pub kernel: usize,
     /// The dilation of layer i is dilation_base^(i mod dilation_cycle) (1: none).
     pub dilation_base: usize,
-    /// After so many layers the dilation begins again at 1.
+    /// Number of layers after which the dilation returns to 1.
     pub dilation_cycle: usize,
     /// Dropout after each gate.
     pub dropout: f64,
-    /// How the target enters. Default: see [`InputKind`].
+    /// Encoding of the target as an input. Default: see [`InputKind`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inputs: Option<InputKind>,
-    /// What the outputs mean.
+    /// Distribution that the outputs parameterise.
     pub likelihood: LikelihoodKind,
-    /// Components of a mixture likelihood.
+    /// Number of components of a mixture likelihood.
     pub components: usize,
 }
 

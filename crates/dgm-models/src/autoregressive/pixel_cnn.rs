@@ -26,12 +26,12 @@ pub struct PixelCnnConfig {
     pub layers: usize,
     /// Dropout after each gate.
     pub dropout: f64,
-    /// How the target enters. Default: see [`InputKind`].
+    /// Encoding of the target as an input. Default: see [`InputKind`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inputs: Option<InputKind>,
-    /// What the outputs mean.
+    /// Distribution that the outputs parameterise.
     pub likelihood: LikelihoodKind,
-    /// Components of a mixture likelihood.
+    /// Number of components of a mixture likelihood.
     pub components: usize,
 }
 

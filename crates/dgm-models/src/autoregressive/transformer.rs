@@ -26,32 +26,32 @@ pub struct TransformerConfig {
     pub channels: usize,
     /// Number of blocks: attention and a feed-forward part each.
     pub layers: usize,
-    /// Heads of the attention; their number divides `channels`.
+    /// Number of attention heads, which divides `channels`.
     pub heads: usize,
     /// Width of the hidden layer of the feed-forward parts, in multiples of `channels`.
     pub expansion: usize,
-    /// A token is made of the values so many places to the left, and in an image of so many rows above, as far to both sides.
+    /// Receptive field of a token: this many values to the left, and in an image this many rows above, as far to both sides.
     pub reach: usize,
-    /// How a token knows its place.
+    /// Encoding of positions.
     pub positions: Positions,
-    /// Dropout of the tokens and after each part of a block.
+    /// Dropout of the tokens and after each sub-layer.
     pub dropout: f64,
-    /// How the target enters. Default: see [`InputKind`].
+    /// Encoding of the target as an input. Default: see [`InputKind`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inputs: Option<InputKind>,
-    /// What the outputs mean.
+    /// Distribution that the outputs parameterise.
     pub likelihood: LikelihoodKind,
-    /// Components of a mixture likelihood.
+    /// Number of components of a mixture likelihood.
     pub components: usize,
 }
 
-/// How a token knows its place.
+/// Encoding of positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Positions {
     /// A learned vector for each row and one for each column, added to the token.
     Learned,
-    /// Queries and keys turned by angles that grow with the column, in an image half of them with the row (Su et al. 2021,
+    /// Queries and keys rotated by angles that grow with the column, in an image half of them with the row (Su et al. 2021,
     /// "RoFormer").
     Rotary,
 }

@@ -20,7 +20,7 @@ impl Default for IwaeConfig {
     }
 }
 
-/// Whether a step can hold so many samples per example.
+/// Whether a step can hold this many samples per example.
 pub(super) fn check_samples(samples: usize) -> Result<(), OutOfRange> {
     within((1..=10_000).contains(&samples), "samples", "a whole number from 1 to 10000")
 }

@@ -1,4 +1,4 @@
-//! `dgm-train new --data FILE`: a configuration for somebody's own data, complete and with comments.
+//! `dgm-train new --data FILE`: a complete, commented configuration for your own data.
 
 use super::NewArgs;
 use super::output::say;

@@ -16,7 +16,7 @@ pub struct TrainingConfig {
     /// Examples per step. Default: 64.
     pub batch_size: usize,
     /// Maximum number of examples on the device at once: a step accumulates the gradients of its micro-batches, equal to the whole
-    /// step's to rounding (dropout draws other masks). Default: `batch_size`.
+    /// step's to rounding (dropout masks differ). Default: `batch_size`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub micro_batch_size: Option<usize>,
     /// Stop when the validation loss has not fallen for some evaluations. Default: never.
@@ -56,9 +56,9 @@ pub struct EarlyStopping {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum EvaluateEvery {
-    /// Every number of epochs.
+    /// In epochs.
     Epochs(u64),
-    /// Every number of steps.
+    /// In steps.
     Steps {
         /// The number.
         steps: u64,

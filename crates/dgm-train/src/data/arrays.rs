@@ -45,10 +45,10 @@ images::source! {
         /// How many examples from the end of `train` are for validation, where no array is. Default: a sixth.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub validation_size: Option<usize>,
-        /// At most so many training examples, from the start. Default: all.
+        /// Maximum number of training examples, from the start. Default: all.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub train_limit: Option<usize>,
-        /// At most so many test examples, from the start. Default: all.
+        /// Maximum number of test examples, from the start. Default: all.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub test_limit: Option<usize>,
         /// Where the channels of `[n, ·, ·, ·]` are. Default: last.

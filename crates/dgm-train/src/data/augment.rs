@@ -6,18 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::{Invalid, require};
 
-/// How training images are varied; validation and test are not.
+/// Augmentation of training images; validation and test images are not augmented.
 ///
-/// An image is mirrored, turned and then moved. Every orientation and every offset is as probable as another, that of the
-/// image as it is included.
+/// An image is mirrored, rotated and then shifted. All orientations and all offsets are equally probable, the identity included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Augment {
-    /// Moved by up to so many pixels up, down, left and right; what comes in from outside is 0. Default: 0.
+    /// Maximum shift in pixels, up, down, left and right; 0 comes in from outside. Default: 0.
     pub shift: usize,
-    /// How it is mirrored and turned. Default: not at all.
+    /// Reflections and rotations. Default: none.
     pub orientation: Orientation,
-    /// With this probability an image is left as it is, and varied otherwise. Default: 0.
+    /// Probability that an image is not augmented. Default: 0.
     pub unvaried: f64,
     /// Whether the augmentation of each image is an input of the model, as a part of its condition; validation and test
     /// have that of no augmentation. Default: no.
@@ -28,18 +27,18 @@ pub struct Augment {
     pub condition: bool,
 }
 
-/// The group by which images are mirrored and turned, all of whose elements are equally probable.
+/// The group of reflections and rotations, all of whose elements are equally probable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Orientation {
     /// The identity alone.
     #[default]
     None,
-    /// Left and right change places, or not: 2 elements.
+    /// Mirrored left to right, or not: 2 elements.
     Horizontal,
-    /// Turned by 0, 90, 180 or 270°: 4 elements, of square images.
+    /// Rotated by 0, 90, 180 or 270°: 4 elements, square images only.
     Rotations,
-    /// All symmetries of a square, mirrored or not and turned: 8 elements, of square images.
+    /// All symmetries of a square: 8 elements, square images only.
     Dihedral,
 }
 

@@ -41,10 +41,10 @@ images::source! {
         /// Whether images stay on disk and are read row by row, as those of files above 2 GiB always do. Default: false.
         #[serde(default)]
         pub stream: bool,
-        /// At most so many training examples, from the start of the file. Default: all that validation leaves.
+        /// Maximum number of training examples, from the start of the file. Default: all that validation leaves.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub train_limit: Option<usize>,
-        /// At most so many test examples, from the start of the file. Default: all.
+        /// Maximum number of test examples, from the start of the file. Default: all.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub test_limit: Option<usize>,
     }

@@ -36,7 +36,7 @@ impl Members {
     /// From the results that the folders of an ensemble's members hold.
     ///
     /// # Errors
-    /// A result that is not there, or that somebody changed.
+    /// A result that is not there, or that was changed.
     pub fn read(ensemble: &RunFolder, count: usize) -> Result<Self> {
         let read = |index: usize| Results::read(&ensemble.member(index).path().join("result.json"));
         let all: Vec<Results> = (0..count).map(read).collect::<Result<_>>()?;

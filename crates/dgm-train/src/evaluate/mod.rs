@@ -73,7 +73,7 @@ impl Results {
     /// The results in a file that a run wrote.
     ///
     /// # Errors
-    /// A file that cannot be read, or that somebody changed.
+    /// A file that cannot be read, or that was changed.
     pub fn read(path: &Path) -> Result<Self> {
         let refuse = |what: String| Error::input(format!("{}: {what}; restore it as the run wrote it", path.display()));
         let text = std::fs::read_to_string(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;

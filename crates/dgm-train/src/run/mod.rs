@@ -54,7 +54,7 @@ pub struct Run<C = ModelConfig> {
     _lock: Lock,
 }
 
-/// Who looks on while a run trains; `()` does so in silence.
+/// Observes a run while it trains; `()` ignores everything.
 pub trait Watch {
     /// The report of the training that begins in this folder: the run's, or that of a member of an ensemble.
     fn report(&mut self, folder: &RunFolder) -> Box<dyn Report>;
@@ -62,10 +62,10 @@ pub trait Watch {
     /// Training begins (`true`), or has ended: in between an interruption waits for the end of a step.
     fn training(&mut self, _: bool) {}
 
-    /// What is worth a warning.
+    /// A warning.
     fn warn(&mut self, _: &str) {}
 
-    /// What is worth a line.
+    /// A note.
     fn tell(&mut self, _: &str) {}
 }
 

@@ -39,22 +39,22 @@ pub use state::initial_model;
 /// How training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// All epochs, early stopping, or its time is up.
+    /// All epochs are done, early stopping ended it, or `max_minutes` is reached.
     Complete,
-    /// Somebody asked it to stop; the last checkpoint is where it stopped.
+    /// Stopped on request; the last checkpoint is where it stopped.
     Interrupted,
 }
 
 /// Everything that one run of training needs.
 pub struct Trainer<'a, C = ModelConfig> {
-    /// What to do.
+    /// Run configuration.
     pub config: &'a Config<C>,
-    /// With what.
+    /// Data set.
     pub dataset: &'a Dataset,
-    /// Where, without autodiff.
+    /// Device, without autodiff.
     pub device: Device,
-    /// Whether that device computes at once, so that a number can be read back at no cost: then every step is checked before
-    /// it changes the weights. Otherwise steps are checked a window at a time, and a window with a NaN is gone through again
+    /// Whether that device computes synchronously, so that reading a value back is free: then every step is checked before
+    /// it changes the weights. Otherwise steps are checked a window at a time, and a window with a NaN is replayed
     /// with every step checked.
     pub eager: bool,
     /// Where results go.
@@ -64,7 +64,7 @@ pub struct Trainer<'a, C = ModelConfig> {
 }
 
 impl<C: ModelFactory> Trainer<'_, C> {
-    /// Trains to the end, or until somebody stops it. `from`: the checkpoint to resume from.
+    /// Trains to the end, or until it is stopped. `from`: the checkpoint to resume from.
     ///
     /// # Errors
     /// A configuration that does not fit the model, a loss that is not finite, data that can no longer be read, or a folder that cannot be

@@ -17,7 +17,7 @@ use quiet::Quiet;
 use std::io::IsTerminal;
 use std::time::Instant;
 
-/// What training tells about itself.
+/// Receives the events of training.
 pub trait Report {
     /// Training begins.
     fn begin(&mut self, run: &Beginning<'_>);
@@ -25,7 +25,7 @@ pub trait Report {
     fn train(&mut self, window: &WindowMeans<'_>);
     /// The model was validated after this many epochs: the loss, where it has a criterion, and whether it is the best so far.
     fn validation(&mut self, epoch: u64, loss: Option<f64>, best: bool);
-    /// Something that is worth a line: a step that was skipped, a learning rate that was lowered.
+    /// A warning: a step was skipped, the learning rate was lowered.
     fn warn(&mut self, text: &str);
     /// Training ended, and why.
     fn end(&mut self, why: &str);
@@ -40,7 +40,7 @@ pub struct Beginning<'a> {
     pub dataset: &'a Dataset,
     /// Number of parameters.
     pub parameters: usize,
-    /// How long it is.
+    /// Its length in epochs.
     pub epochs: u64,
     /// The same in steps; 0 where the model is fitted in closed form.
     pub steps: u64,
