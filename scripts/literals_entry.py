@@ -45,7 +45,7 @@ def rowwise(
     name, function, names, matrices,
     differentiable=None, value_scale=None, gradient_scale=None, gradient_scales=None, **extra,
 ):  # fmt: skip
-    """An entry with one value a row: matrices[i] is the [n, k] or [n, 1] argument names[i].
+    """An entry with one value per row: matrices[i] is the [n, k] or [n, 1] argument names[i].
 
     The function gets a list for each matrix, a number for the column "x", and what is in `extra`: constants, and lists
     with a number for each row. `gradient_scale(column, **extra)` serves all matrices; `gradient_scales[name]` gets the

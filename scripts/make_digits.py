@@ -18,7 +18,7 @@ SHA256 = "6ebb3d2fee246a4e99363262ddf8a00a3c41bee6014c373ed9d9216ba7f651b8"
 
 
 def text_from_sklearn() -> bytes:
-    """The data as text: one example a line, whole numbers separated by commas."""
+    """The data as text: one example per line, whole numbers separated by commas."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()

@@ -3,7 +3,7 @@
 
     scripts/seeds.py pixelcnn.toml 3 [--out runs/seeds] [arguments of dgm-train, such as --set training.epochs=5]
 
-Runs that are complete are not repeated, interrupted ones go on. The program is target/release/dgm-train, or $DGM.
+Runs that are complete are not repeated, interrupted ones are resumed. The program is target/release/dgm-train, or $DGM.
 """
 
 import json
@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 def likelihoods(result):
-    """The metrics of one run that are likelihoods: nats an example, and a token where there are tokens."""
+    """The metrics of one run that are likelihoods: nats per example, and a token where there are tokens."""
     for metric in result["metrics"]:
         if metric["unit"] != "nats/example":
             continue

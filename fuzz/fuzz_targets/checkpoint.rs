@@ -10,7 +10,7 @@ use dgm_core::random::Seed;
 use dgm_fuzz::{check, file, within_bound};
 use dgm_models::{AnyModel, DataSpec, Values};
 use dgm_train::config::{Config, ModelConfig};
-use dgm_train::checkpoint::{Checkpoint, Progress};
+use dgm_train::checkpoint::{Checkpoint, TrainingProgress};
 use dgm_train::train::{initial_model, restore};
 use sha2::{Digest, Sha256};
 use std::sync::OnceLock;
@@ -37,7 +37,7 @@ fn whole() -> &'static [u8] {
     WHOLE.get_or_init(|| {
         let sections = vec![("model".into(), b"weights".to_vec()), ("optimizer".into(), Vec::new())];
         let path = file("whole", &[]);
-        let whole = Checkpoint { progress: Progress::default(), sections };
+        let whole = Checkpoint { progress: TrainingProgress::default(), sections };
         whole.write(&path).expect("the temporary folder can be written");
         let mut bytes = std::fs::read(path).expect("what was written can be read");
         bytes.truncate(bytes.len() - DIGEST);
@@ -88,11 +88,11 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
         // The weights of the model: those that are taken can be used.
         3 => within_bound(input.len(), || match restore::weights(model().clone(), input) {
             Ok(model) => {
-                let drawn = model
+                let samples = model
                     .as_model()
                     .as_generate()
                     .map(|model| model.generate(1, None, &mut Seed(0).stream("sampling", 0)).into_data());
-                assert!(drawn.is_some());
+                assert!(samples.is_some());
                 model.into_record().into_bytes().expect("weights can be written");
             }
             Err(error) => check(&error),

@@ -104,15 +104,15 @@ fn infinite_arguments_have_the_value_of_their_limit() {
 /// Within five of its own standard errors of the closed form.
 #[test]
 fn monte_carlo_divergences_estimate_the_closed_forms() {
-    const DRAWS: usize = 50_000;
+    const SAMPLES: usize = 50_000;
     let device = &places().remove(0).device;
-    let all = |value: f64| Tensor::<1>::full([DRAWS], value, device);
+    let all = |value: f64| Tensor::<1>::full([SAMPLES], value, device);
     let noise = &mut Seed(5).stream("monte carlo", 0);
     let (q, p) = (Normal::new(all(0.5), all(-0.5)), Normal::new(all(-0.25), all(0.4)));
     let x = q.sample(noise);
     let found = kl::monte_carlo(q.log_prob(x.clone()), p.log_prob(x));
     let exact = to_host(kl::normal_normal(&q, &p))[0];
-    assert!((found.mean - exact).abs() < 5.0 * found.standard_error && found.n == DRAWS, "{found:?} {exact}");
+    assert!((found.mean - exact).abs() < 5.0 * found.standard_error && found.n == SAMPLES, "{found:?} {exact}");
     assert!(found.standard_error < 0.02 * exact, "{found:?}");
 
     let (q, p) = (Bernoulli::from_logits(all(1.5)), Bernoulli::from_logits(all(-0.5)));
@@ -120,21 +120,21 @@ fn monte_carlo_divergences_estimate_the_closed_forms() {
     let at = |x: Tensor<1>| (p.log_prob(x.clone()), q.log_prob(x));
     let found = jensen_shannon::monte_carlo(at(from_p), at(from_q));
     let exact = to_host(jensen_shannon::bernoulli(all(-0.5), all(1.5)))[0];
-    assert!((found.mean - exact).abs() < 5.0 * found.standard_error && found.n == 2 * DRAWS, "{found:?} {exact}");
+    assert!((found.mean - exact).abs() < 5.0 * found.standard_error && found.n == 2 * SAMPLES, "{found:?} {exact}");
     assert!(found.standard_error < 0.02 * exact, "{found:?}");
 }
 
 /// x = μ + s·ε at a given ε: ∂x/∂μ = 1 and ∂x/∂log s = x − μ (half of it for a log-variance).
 #[test]
-fn draws_carry_gradients_to_location_and_scale() {
+fn samples_carry_gradients_to_location_and_scale() {
     let device = places().remove(0).device.autodiff();
     let leaf = |value: f64| row(&[value], &device).require_grad();
     let wide = |leaf: &Tensor<1>| leaf.clone().expand([50]);
     let noise = &mut Seed(6).stream("draws", 0);
-    let check = |what: &str, draws: Tensor<1>, [mean, scale]: [&Tensor<1>; 2], per_log: f64| {
-        let all: Vec<f64> = to_host(draws.clone()).iter().map(|x| x - 0.75).collect();
+    let check = |what: &str, samples: Tensor<1>, [mean, scale]: [&Tensor<1>; 2], per_log: f64| {
+        let all: Vec<f64> = to_host(samples.clone()).iter().map(|x| x - 0.75).collect();
         let deviations: f64 = all.iter().sum();
-        let gradients = draws.sum().backward();
+        let gradients = samples.sum().backward();
         let [of_mean, of_scale] = [mean, scale].map(|leaf| to_host(leaf.grad(&gradients).unwrap())[0]);
         // Sums of 50 numbers, each of which takes a few operations; x − μ is what the draw's own rounding leaves of it.
         let size = all.iter().map(|x| x.abs() + 0.75).sum::<f64>();

@@ -233,11 +233,11 @@ fn with_the_true_posterior_the_elbo_is_the_likelihood() {
         assert_each(&format!("closed KL on {name}"), to_host(model.closed_elbo(&sigma_points())), &negative);
         // One draw at a time, the closed-form KL leaves log p(x | z) its noise.
         let mut noise = Seed(2).stream("one draw", 0);
-        let draws: Vec<Vec<f64>> = (0..400)
+        let samples: Vec<Vec<f64>> = (0..400)
             .map(|_| to_host(model.closed_elbo(&noise.normals(LATENT).into_iter().map(f64::from).collect::<Vec<_>>())))
             .collect();
         for (i, expected) in negative.iter().enumerate() {
-            let mean = Mean::of(&draws.iter().map(|draw| draw[i]).collect::<Vec<_>>());
+            let mean = Mean::of(&samples.iter().map(|draw| draw[i]).collect::<Vec<_>>());
             assert!(mean.standard_error > 0.01, "{mean:?} on {name}");
             assert!((mean.mean - expected).abs() < 5.0 * mean.standard_error, "{mean:?} {expected} on {name}");
         }

@@ -39,15 +39,15 @@ impl Batch {
 /// The data as a model sees them; a model is built from this and its configuration alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DataSpec {
-    /// Channels, rows and columns of one target: `[1, 8, 8]` for a digit, `[1, 1, n]` for n numbers in a row.
+    /// Channels, rows and columns of one target: `[1, 8, 8]` for a digit, `[1, 1, n]` for n dimensions in a row.
     pub shape: [usize; 3],
-    /// The values that each number of the target takes.
+    /// The values that each dimension of the target takes.
     pub values: Values,
     /// The condition, when there is one.
     pub condition: Option<ConditionSpec>,
 }
 
-/// The values of one number of the target.
+/// The values of one dimension of the target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Values {
@@ -63,12 +63,12 @@ pub enum Values {
 /// x, to the rounding of z itself.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scale {
-    /// Mean of each number over the training split, in its own units.
+    /// Mean of each dimension over the training split, in its own units.
     pub mean: Vec<f64>,
     /// What `mean` loses by its rounding, added to it: not 0 for numbers that are large beside their spread.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mean_rest: Vec<f64>,
-    /// Standard deviation of each number, in its own units; above zero.
+    /// Standard deviation of each dimension, in its own units; above zero.
     pub std: Vec<f64>,
     /// Where the numbers are dequantised levels, x + u with u from 0 to 1: how many levels there were. Samples are levels again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,7 +81,7 @@ impl Scale {
         Self { mean: vec![0.0; width], std: vec![1.0; width], ..Self::default() }
     }
 
-    /// Mean and standard deviation of each of `width` numbers over rows, such as those of the training split: deviations of 0 become 1, so
+    /// Mean and standard deviation of each of `width` dimensions over rows, such as those of the training split: deviations of 0 become 1, so
     /// that a constant stays a finite number.
     pub fn of(rows: &[f64], width: usize) -> Self {
         let column = |d: usize| rows.iter().skip(d).step_by(width.max(1));
@@ -99,12 +99,12 @@ impl Scale {
         Self { mean: first, mean_rest: shift, std, levels: None }
     }
 
-    /// How many numbers it is for.
+    /// Number of dimensions.
     pub fn width(&self) -> usize {
         self.mean.len()
     }
 
-    /// Mean, its rest and standard deviation of each number, again and again for row after row.
+    /// Mean, its rest and standard deviation of each dimension, again and again for row after row.
     fn cycle(&self) -> impl Iterator<Item = (f64, f64, f64)> + '_ {
         let rests = self.mean_rest.iter().copied().chain(std::iter::repeat(0.0));
         let row = self.mean.iter().zip(rests).zip(&self.std).map(|((&mean, rest), &std)| (mean, rest, std));
@@ -134,7 +134,7 @@ impl Scale {
         }
     }
 
-    /// Whether there is one mean and one deviation, finite and above zero, for each of `width` numbers.
+    /// Whether there is one mean and one deviation, finite and above zero, for each of `width` dimensions.
     fn fits(&self, width: usize) -> bool {
         let rest = self.mean_rest.is_empty() || self.mean_rest.len() == width;
         let positive = self.std.iter().all(|std| std.is_finite() && *std > 0.0);
@@ -142,19 +142,19 @@ impl Scale {
     }
 }
 
-/// The condition: `width` numbers.
+/// The condition: `width` elements.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConditionSpec {
-    /// The units of each number (mean 0 and standard deviation 1 for one-hot labels).
+    /// The units of each element (mean 0 and standard deviation 1 for one-hot labels).
     #[serde(flatten)]
     pub scale: Scale,
     /// Number of classes, when the condition is a label in one-hot form.
     pub classes: Option<usize>,
-    /// So many of the last numbers tell how an example was varied (shifted, mirrored, turned), all zeros where it was not.
-    /// Told so, a model has a density of its own for every variation, and the one of the data as they are stays a
-    /// likelihood. Mean 0 and standard deviation 1.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub told: usize,
+    /// Number of trailing elements that encode the augmentation of an example (shift, reflection, rotation), all zeros without
+    /// one. With them as an input a model has one density per augmentation, and that of unaugmented data stays a
+    /// likelihood. Mean 0 and standard deviation 1. Files of earlier versions call it `told`.
+    #[serde(default, alias = "told", skip_serializing_if = "is_zero")]
+    pub augmentation: usize,
 }
 
 /// A shape in words.
@@ -167,21 +167,21 @@ fn is_zero(n: &usize) -> bool {
 }
 
 impl ConditionSpec {
-    /// How many numbers a condition holds.
+    /// Number of elements of a condition.
     pub fn width(&self) -> usize {
         self.scale.width()
     }
 }
 
 impl DataSpec {
-    /// Whether the description makes sense: sizes above 0, 2 to 65536 levels, one mean and one deviation a number.
+    /// Whether the description makes sense: sizes above 0, 2 to 65536 levels, one mean and one deviation per dimension.
     ///
     /// # Errors
     /// What does not, in words.
     pub fn check(&self) -> Result<(), String> {
         let event = self.shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
         if !event.is_some_and(|event| (1..=1 << 24).contains(&event)) {
-            return Err(format!("targets of shape {:?}, expected 1 to 2^24 numbers", self.shape));
+            return Err(format!("targets of shape {:?}, expected 1 to 2^24 elements", self.shape));
         }
         match &self.values {
             Values::Levels(levels) if !(2..=65_536).contains(levels) => {
@@ -190,7 +190,7 @@ impl DataSpec {
             Values::Real(scale) if !scale.fits(self.event()) => {
                 let (means, stds) = (scale.mean.len(), scale.std.len());
                 return Err(format!(
-                    "{means} means and {stds} standard deviations above 0 for {} numbers",
+                    "{means} means and {stds} standard deviations above 0 for {} elements",
                     self.event()
                 ));
             }
@@ -199,10 +199,12 @@ impl DataSpec {
         match &self.condition {
             Some(condition)
                 if !condition.scale.fits(condition.width())
-                    || condition.classes.is_some_and(|classes| classes + condition.told != condition.width())
-                    || condition.told > condition.width() =>
+                    || condition
+                        .classes
+                        .is_some_and(|classes| classes + condition.augmentation != condition.width())
+                    || condition.augmentation > condition.width() =>
             {
-                Err(format!("a condition of {} numbers whose description does not fit it", condition.width()))
+                Err(format!("a condition of {} elements whose description does not fit it", condition.width()))
             }
             _ => Ok(()),
         }
@@ -213,7 +215,7 @@ impl DataSpec {
         self.check().map_err(|what| ModelError::Data(format!("the data's description is wrong: {what}; fix it")))
     }
 
-    /// What a number of the target is to be, in words, where `value` is not it; `None`: it is.
+    /// What an element of the target has to be, in words, where `value` is not it; `None`: it is.
     pub fn expects(&self, value: f64) -> Option<String> {
         match self.values {
             Values::Levels(levels) if value.fract() != 0.0 || !(0.0..levels as f64).contains(&value) => {
@@ -232,20 +234,20 @@ impl DataSpec {
         classes == 0 || (count(1.0), count(0.0)) == (1, classes - 1)
     }
 
-    /// Whether a batch is one of these data: its shapes, levels that are levels, numbers that are finite, labels in one-hot form. It reads
+    /// Whether a batch is one of these data: its shapes, levels that are levels, finite real numbers, labels in one-hot form. It reads
     /// the batch back from the device, so it is for data that come from outside, not for every step.
     ///
     /// # Errors
     /// [`ModelError::Data`] with the first thing that is not: the argument, the example, what was found and what was expected.
     pub fn check_batch(&self, batch: &Batch) -> Result<(), ModelError> {
         self.checked()?;
-        let refuse = |what: String| Err(ModelError::Data(format!("{what}; mend the batch")));
+        let refuse = |what: String| Err(ModelError::Data(format!("{what}; fix the batch")));
         let ([n, event], width) = (batch.target.dims(), self.condition_width());
         if n == 0 {
             return refuse("found a batch without examples, expected one at least".into());
         }
         if event != self.event() {
-            return refuse(format!("target: found {event} numbers an example, expected {}", self.event()));
+            return refuse(format!("target: found {event} elements per example, expected {}", self.event()));
         }
         let found = batch.condition.as_ref().map(Tensor::dims);
         let expected = self.condition.as_ref().map(|_| [n, width]);
@@ -278,12 +280,12 @@ impl DataSpec {
         Ok(())
     }
 
-    /// Numbers in one target: channels × rows × columns.
+    /// Dimensions of one target: channels × rows × columns.
     pub fn event(&self) -> usize {
         self.shape.iter().product()
     }
 
-    /// How many levels each number of a target has; `None`: they are real.
+    /// Number of levels of each dimension of a target; `None`: they are real.
     pub fn levels(&self) -> Option<usize> {
         match self.values {
             Values::Levels(levels) => Some(levels),
@@ -299,7 +301,7 @@ impl DataSpec {
         }
     }
 
-    /// Numbers in one condition, 0 when there is none.
+    /// Elements of one condition, 0 when there is none.
     pub fn condition_width(&self) -> usize {
         self.condition.as_ref().map_or(0, ConditionSpec::width)
     }

@@ -15,9 +15,9 @@ use dgm_core::random::Stream;
 
 /// K models p_1 … p_K of one description of the data, mixed with equal weights.
 ///
-/// Where every member says its factors ([`Density::log_prob_elementwise`]), the numbers are mixed one by one:
+/// Where every member says its factors ([`Density::log_prob_elementwise`]), the dimensions are mixed one by one:
 /// log p(x | c) = Σ_d log (1/K) Σ_k p_k(x_d | x_<d, c). Each factor is a mean of densities of x_d and so a density, which makes
-/// their product one, provided that all members go through the numbers in one order, as members of one configuration do.
+/// their product one, provided that all members go through the dimensions in one order, as members of one configuration do.
 ///
 /// Otherwise whole examples are mixed: log p(x | c) = log (1/K) Σ_k p_k(x | c). Of bounds the mixture is that of one
 /// importance weight of each member, w_k = p_k(x, z_k | c) / q_k(z_k | x, c): E log (1/K) Σ_k w_k ≤ log (1/K) Σ_k p_k(x | c) by
@@ -109,13 +109,13 @@ impl<M: Model> Density for Ensemble<M> {
         }
     }
 
-    fn log_prob(&self, batch: &Batch, noise: &mut Stream) -> Tensor<1> {
+    fn log_prob(&self, batch: &Batch, rng: &mut Stream) -> Tensor<1> {
         if let Some(member) = self.single().and_then(Model::density) {
-            return member.log_prob(batch, noise);
+            return member.log_prob(batch, rng);
         }
         match self.log_prob_elementwise(batch) {
             Some(factors) => sum_event(factors),
-            None => self.log_weight(batch, noise),
+            None => self.log_weight(batch, rng),
         }
     }
 
@@ -131,36 +131,36 @@ impl<M: Model> Density for Ensemble<M> {
 
 impl<M: Model> Latent for Ensemble<M> {
     /// log (1/K) Σ_k w_k, in which an exact member's weight is p_k(x | c) itself.
-    fn log_weight(&self, batch: &Batch, noise: &mut Stream) -> Tensor<1> {
+    fn log_weight(&self, batch: &Batch, rng: &mut Stream) -> Tensor<1> {
         if let Some(member) = self.single().and_then(Model::latent) {
-            return member.log_weight(batch, noise);
+            return member.log_weight(batch, rng);
         }
-        let weight = |model: &dyn Model, noise: &mut Stream| match model.latent() {
-            Some(latent) => Some(latent.log_weight(batch, noise)),
-            None => Some(model.density()?.log_prob(batch, noise)),
+        let weight = |model: &dyn Model, rng: &mut Stream| match model.latent() {
+            Some(latent) => Some(latent.log_weight(batch, rng)),
+            None => Some(model.density()?.log_prob(batch, rng)),
         };
-        log_mean_exp(self.models().filter_map(|model| weight(model, noise)).collect())
+        log_mean_exp(self.models().filter_map(|model| weight(model, rng)).collect())
     }
 }
 
 impl<M: Model> Generate for Ensemble<M> {
-    /// As the density mixes: number by number where the members say their factors, each number from a member of its own, all
+    /// As the density mixes: dimension by dimension where the members say their factors, each from a member of its own, all
     /// equally probable; otherwise whole examples, each that of a member.
-    fn generate(&self, n: usize, condition: Option<Tensor<2>>, noise: &mut Stream) -> Tensor<2> {
+    fn generate(&self, n: usize, condition: Option<Tensor<2>>, rng: &mut Stream) -> Tensor<2> {
         if let Some(member) = self.single().and_then(Model::generator) {
-            return member.generate(n, condition, noise);
+            return member.generate(n, condition, rng);
         }
         match Model::conditionals(self) {
-            Some(mixture) => sampling::draw(mixture, n, condition.as_ref(), &Choice::default(), noise),
-            None => self.generate_by_members(n, condition, noise),
+            Some(mixture) => sampling::sample(mixture, n, condition.as_ref(), &Choice::default(), rng),
+            None => self.generate_by_members(n, condition, rng),
         }
     }
 }
 
 impl<M: Model> Ensemble<M> {
-    /// `n` draws `[n, event]`, each of a member at random.
-    fn generate_by_members(&self, n: usize, condition: Option<Tensor<2>>, noise: &mut Stream) -> Tensor<2> {
-        let of: Vec<usize> = (0..n).map(|_| noise.below(self.count() as u32) as usize).collect();
+    /// `n` samples `[n, event]`, each of a member at random.
+    fn generate_by_members(&self, n: usize, condition: Option<Tensor<2>>, rng: &mut Stream) -> Tensor<2> {
+        let of: Vec<usize> = (0..n).map(|_| rng.below(self.count() as u32) as usize).collect();
         let (mut order, mut parts) = (Vec::with_capacity(n), Vec::new());
         for (index, generator) in self.models().enumerate().filter_map(|(i, model)| Some((i, model.generator()?))) {
             let rows: Vec<usize> = (0..n).filter(|&row| of.get(row) == Some(&index)).collect();
@@ -168,7 +168,7 @@ impl<M: Model> Ensemble<M> {
                 continue;
             }
             let given = condition.clone().map(|condition| picked(condition, &rows));
-            parts.push(generator.generate(rows.len(), given, noise));
+            parts.push(generator.generate(rows.len(), given, rng));
             order.extend(rows);
         }
         // Row order[i] is at place i; put everything where it belongs.

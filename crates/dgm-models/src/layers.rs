@@ -42,10 +42,10 @@ impl Mode<'_> {
 }
 
 /// U(−a, a) with a = 1 / √fan_in.
-fn uniform<const D: usize>(shape: [usize; D], fan_in: usize, noise: &mut Stream, device: &Device) -> Param<Tensor<D>> {
+fn uniform<const D: usize>(shape: [usize; D], fan_in: usize, rng: &mut Stream, device: &Device) -> Param<Tensor<D>> {
     let bound = 1.0 / (fan_in.max(1) as f32).sqrt();
     let n = shape.iter().product();
-    let values: Vec<f32> = noise.uniforms(n).into_iter().map(|u| (2.0 * u - 1.0) * bound).collect();
+    let values: Vec<f32> = rng.uniforms(n).into_iter().map(|u| (2.0 * u - 1.0) * bound).collect();
     Param::from_data(TensorData::new(values, shape), device)
 }
 
@@ -55,8 +55,8 @@ pub(crate) fn zeros<const D: usize>(shape: [usize; D], device: &Device) -> Param
 }
 
 /// A linear layer with weights from U(−1/√inputs, 1/√inputs) and biases of 0.
-pub fn linear(inputs: usize, outputs: usize, noise: &mut Stream, device: &Device) -> Linear {
-    Linear { weight: uniform([inputs, outputs], inputs, noise, device), bias: Some(zeros([outputs], device)) }
+pub fn linear(inputs: usize, outputs: usize, rng: &mut Stream, device: &Device) -> Linear {
+    Linear { weight: uniform([inputs, outputs], inputs, rng, device), bias: Some(zeros([outputs], device)) }
 }
 
 /// Linear layers, each followed by SiLU and dropout.
@@ -71,11 +71,11 @@ pub struct Mlp {
 
 impl Mlp {
     /// From `inputs` over these widths; dropout after each layer.
-    pub fn new(inputs: usize, hidden: &[usize], dropout: f64, noise: &mut Stream, device: &Device) -> Self {
+    pub fn new(inputs: usize, hidden: &[usize], dropout: f64, rng: &mut Stream, device: &Device) -> Self {
         let mut width = inputs;
         let layers = hidden
             .iter()
-            .map(|&outputs| linear(std::mem::replace(&mut width, outputs), outputs, noise, device))
+            .map(|&outputs| linear(std::mem::replace(&mut width, outputs), outputs, rng, device))
             .collect();
         Self { layers, inputs, dropout }
     }
@@ -102,9 +102,9 @@ pub struct TapConv {
 
 impl TapConv {
     /// Weights from U(−1/√fan_in, 1/√fan_in) with fan_in = inputs × taps, biases of 0.
-    pub fn new(inputs: usize, outputs: usize, taps: &[Tap], noise: &mut Stream, device: &Device) -> Self {
+    pub fn new(inputs: usize, outputs: usize, taps: &[Tap], rng: &mut Stream, device: &Device) -> Self {
         Self {
-            weight: uniform([outputs, inputs, taps.len()], inputs * taps.len(), noise, device),
+            weight: uniform([outputs, inputs, taps.len()], inputs * taps.len(), rng, device),
             bias: zeros([outputs], device),
             taps: taps.to_vec(),
         }
@@ -177,7 +177,7 @@ impl PointConv {
     }
 }
 
-/// Numbers of the target as a network sees them: levels scaled to −1 … 1, real numbers as they travel, standardised.
+/// The target as a network sees it: levels scaled to −1 … 1, real numbers as they travel, standardised.
 pub fn network_target(spec: &DataSpec, target: Tensor<2>) -> Tensor<2> {
     match &spec.values {
         Values::Levels(levels) => target.mul_scalar(2.0 / (*levels as f64 - 1.0)).sub_scalar(1.0),
@@ -191,7 +191,7 @@ pub fn network_target(spec: &DataSpec, target: Tensor<2>) -> Tensor<2> {
 /// If the data have a condition and the batch has none: a caller's slip, as data and model come from one description.
 pub fn condition_of(spec: &DataSpec, condition: Option<&Tensor<2>>) -> Option<Tensor<2>> {
     let spec = spec.condition.as_ref()?;
-    assert!(condition.is_some(), "the model takes a condition of {} numbers, and the batch has none", spec.width());
+    assert!(condition.is_some(), "the model takes a condition of {} elements, and the batch has none", spec.width());
     condition.cloned()
 }
 

@@ -24,7 +24,7 @@ pub fn log_prior(counts: &[usize]) -> Vec<f64> {
 ///
 /// # Panics
 /// When there is no label: `log_prior` is empty.
-pub fn log_joint(density: &dyn Density, log_prior: &[f64], batch: &Batch, noise: &mut Stream) -> Tensor<2> {
+pub fn log_joint(density: &dyn Density, log_prior: &[f64], batch: &Batch, rng: &mut Stream) -> Tensor<2> {
     let (rows, labels) = (batch.len(), log_prior.len());
     assert!(labels > 0, "log_joint: `log_prior` has shape [0], expected [labels] with one label at least");
     let columns = log_prior.iter().enumerate().map(|(label, &log_p)| {
@@ -35,7 +35,7 @@ pub fn log_joint(density: &dyn Density, log_prior: &[f64], batch: &Batch, noise:
             None => one_hot,
         };
         let given = Batch { condition: Some(condition), ..batch.clone() };
-        density.log_prob(&given, noise).add_scalar(log_p).unsqueeze_dim(1)
+        density.log_prob(&given, rng).add_scalar(log_p).unsqueeze_dim(1)
     });
     Tensor::cat(columns.collect(), 1)
 }
@@ -62,7 +62,7 @@ mod tests {
         values.into_data().iter::<f64>().collect()
     }
 
-    /// log p(x | y) that everybody can compute: −(y + 1) x₀, plus what is told.
+    /// log p(x | y) that everybody can compute: −(y + 1) x₀, plus the augmentation.
     struct ByHand;
 
     impl Density for ByHand {
@@ -75,14 +75,14 @@ mod tests {
             let [rows, width] = condition.dims();
             let factors = Tensor::<2>::from_floats([[-1.0, -2.0, -3.0, 10.0]], &condition.device());
             let factors = factors.slice([0..1, 0..width]);
-            let [label, told] = [0..3, 3..width].map(|columns| {
+            let [label, augmentation] = [0..3, 3..width].map(|columns| {
                 let part = condition.clone().slice([0..rows, columns.clone()]);
                 if columns.is_empty() {
                     return Tensor::zeros([rows], &condition.device());
                 }
                 (part * factors.clone().slice([0..1, columns])).sum_dim(1).squeeze_dim::<1>(1)
             });
-            label * batch.target.clone().slice([0..rows, 0..1]).squeeze_dim::<1>(1) + told
+            label * batch.target.clone().slice([0..rows, 0..1]).squeeze_dim::<1>(1) + augmentation
         }
     }
 
@@ -107,10 +107,13 @@ mod tests {
             assert!((found - expected).abs() <= tolerance(12, expected.abs().max(1.0)), "{found} {expected}");
         }
         // What follows the label stays where it is.
-        let told = Some(Tensor::from_floats([[1.0], [0.0], [0.0]], &Device::flex()));
-        let told = Batch { condition: told, ..Batch::new(x) };
-        let told = host(log_marginal(log_joint(&ByHand, &log_prior, &told, &mut noise)));
-        assert!((told[0] - 10.0).abs() <= tolerance(12, 10.0) && told[1..] == marginal[1..], "{told:?} {marginal:?}");
+        let given = Some(Tensor::from_floats([[1.0], [0.0], [0.0]], &Device::flex()));
+        let given = Batch { condition: given, ..Batch::new(x) };
+        let given = host(log_marginal(log_joint(&ByHand, &log_prior, &given, &mut noise)));
+        assert!(
+            (given[0] - 10.0).abs() <= tolerance(12, 10.0) && given[1..] == marginal[1..],
+            "{given:?} {marginal:?}"
+        );
     }
 
     #[test]
@@ -129,16 +132,16 @@ mod tests {
 
     #[test]
     fn the_mixture_over_labels_sums_to_one() {
-        // Every image of four pixels of three levels, given nothing and given what a model is told.
-        for told in [0, 2] {
-            let condition = ConditionSpec { scale: Scale::identity(3 + told), classes: Some(3), told };
+        // Every image of four pixels of three levels, without and with an augmentation as input.
+        for augmentation in [0, 2] {
+            let condition = ConditionSpec { scale: Scale::identity(3 + augmentation), classes: Some(3), augmentation };
             let spec = DataSpec { shape: [1, 2, 2], values: Values::Levels(3), condition: Some(condition) };
             let config = serde_json::json!({ "kind": "pixel_cnn", "channels": 8, "layers": 2 });
             let config: ModelConfig = serde_json::from_value(config).unwrap();
             let model = config.init(&spec, &mut Seed(6).stream("weights", 0), &Device::flex()).unwrap();
             let all: Vec<f32> = (0..81).flat_map(|i| [1, 3, 9, 27].map(|power| (i / power % 3) as f32)).collect();
             let batch = Batch {
-                condition: (told > 0).then(|| Tensor::zeros([81, told], &Device::flex())),
+                condition: (augmentation > 0).then(|| Tensor::zeros([81, augmentation], &Device::flex())),
                 ..Batch::new(Tensor::from_data(TensorData::new(all, [81, 4]), &Device::flex()))
             };
             let prior = log_prior(&[5, 0, 2]);

@@ -57,18 +57,18 @@ macro_rules! registry {
                 match self { $(Self::$model(_) => $objective,)+ }
             }
 
-            /// Builds the model for `spec`, with weights drawn from `noise`.
+            /// Builds the model for `spec`, with weights drawn from `rng`.
             ///
             /// # Errors
             /// A value out of its range, or a model that does not fit the data.
-            pub fn init(&self, spec: &DataSpec, noise: &mut Stream, device: &Device) -> Result<AnyModel, ModelError> {
-                match self { $(Self::$model(config) => config.init(spec, noise, device).map(AnyModel::$model),)+ }
+            pub fn init(&self, spec: &DataSpec, rng: &mut Stream, device: &Device) -> Result<AnyModel, ModelError> {
+                match self { $(Self::$model(config) => config.init(spec, rng, device).map(AnyModel::$model),)+ }
             }
         }
 
         /// A model of any kind, as one Burn module: what is trained, saved and loaded.
         #[derive(Module, Debug)]
-        #[allow(clippy::large_enum_variant)] // one value a process
+        #[allow(clippy::large_enum_variant)] // one value per process
         pub enum AnyModel {
             $(
                 #[doc = concat!("`kind = \"", $kind, "\"`")]
@@ -181,7 +181,7 @@ mod tests {
 
     /// A model of this kind with the defaults of its configuration, for the first of some data that it is for.
     fn model(kind: &str) -> AnyModel {
-        let condition = ConditionSpec { scale: Scale::identity(2), classes: None, told: 0 };
+        let condition = ConditionSpec { scale: Scale::identity(2), classes: None, augmentation: 0 };
         let data = [
             DataSpec { shape: [1, 2, 2], values: Values::Levels(4), condition: None },
             DataSpec { shape: [1, 1, 1], values: Values::Real(Scale::identity(1)), condition: Some(condition) },

@@ -43,17 +43,17 @@ pub trait TrainLikelihood {
 
 /// A bound of log p(x | c) = log ∫ p(x | z, c) p(z | c) dz while it is trained.
 pub trait TrainBound {
-    /// In how many numbers the KL of an example comes: one for each latent variable, or one for all.
+    /// Number of terms of the KL of an example: one for each latent variable, or one for all.
     fn kl_parts(&self) -> usize;
 
     /// The approximate posterior of the batch, and the joint density that it is held against.
     fn infer<'a>(&'a self, batch: &'a Batch, mode: &mut Mode) -> Box<dyn Inference + 'a>;
 }
 
-/// q(z | x, c) of one batch, and the joint density p(x, z | c), for k samples of z an example: z is `[batch, k, latent]`, and densities
+/// q(z | x, c) of one batch, and the joint density p(x, z | c), for k samples of z per example: z is `[batch, k, latent]`, and densities
 /// are `[batch, k]`, summed over the latent variables or the target, in nats.
 pub trait Inference {
-    /// k samples of q an example, reparameterised: gradients reach the parameters of q through them.
+    /// k samples of q per example, reparameterised: gradients reach the parameters of q through them.
     fn sample(&self, k: usize, rng: &mut Stream) -> Tensor<3>;
 
     /// n samples of the prior, `[n, latent]`.
@@ -83,7 +83,7 @@ pub trait Train {
         vec![Player::default()]
     }
 
-    /// In how many views an example comes: as many batches of the same examples, each augmented by itself.
+    /// Number of views of an example: that many batches of the same examples, each augmented independently.
     fn views(&self) -> usize {
         1
     }
@@ -98,14 +98,14 @@ pub trait Train {
     }
 }
 
-/// Whoever learns in a game: some of the parameters, with a loss and an optimiser of their own.
+/// A player of a game: a part of the parameters with its own loss and optimiser.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Player {
     /// What the configuration, checkpoints and messages call it.
     pub name: &'static str,
     /// Its parameters: paths such as `generator.layers.0.weight`, in which `*` stands for any characters.
     pub parameters: &'static [&'static str],
-    /// It takes a step in every so many steps of training: 5 for a generator whose critic takes five steps to one of its own.
+    /// Updated every this many training steps: 5 for a generator whose critic takes five steps to one of its own.
     pub every: u64,
 }
 
@@ -117,14 +117,14 @@ impl Default for Player {
 }
 
 impl Player {
-    /// A player with these parameters, who takes part in every step.
+    /// A player with these parameters, updated in every step.
     pub fn new(name: &'static str, parameters: &'static [&'static str]) -> Self {
         Self { name, parameters, every: 1 }
     }
 }
 
 impl Training<'_> {
-    /// Who learns; nobody where nothing is learnt by gradients.
+    /// The players; none where nothing is learnt by gradients.
     pub fn players(self) -> Vec<Player> {
         match self {
             Self::Likelihood(_) | Self::Bound(_) => vec![Player::default()],
@@ -133,7 +133,7 @@ impl Training<'_> {
         }
     }
 
-    /// In how many views an example comes.
+    /// Number of views of an example.
     pub fn views(self) -> usize {
         match self {
             Self::Own(train) => train.views().max(1),

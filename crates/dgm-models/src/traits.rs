@@ -76,7 +76,7 @@ pub trait Model: Send + Sync {
 /// Samples x, given a condition; samples and condition are as in a [`Batch`]: real numbers standardised.
 pub trait Generate {
     /// `n` samples `[n, event]`, given a condition `[n, width]` where the model has one.
-    fn generate(&self, n: usize, condition: Option<Tensor<2>>, noise: &mut Stream) -> Tensor<2>;
+    fn generate(&self, n: usize, condition: Option<Tensor<2>>, rng: &mut Stream) -> Tensor<2>;
 }
 
 /// What [`Density::log_prob`] is.
@@ -105,7 +105,7 @@ pub trait Density {
 
     /// log p(x | c) of each example in nats, `[batch]`, with every constant, in the units of the data; dropout is off. Where the
     /// estimator is a bound, one sample of it.
-    fn log_prob(&self, batch: &Batch, noise: &mut Stream) -> Tensor<1>;
+    fn log_prob(&self, batch: &Batch, rng: &mut Stream) -> Tensor<1>;
 
     /// log p of each dimension of the target, given those that come before it in the model's order, `[batch, event]`: 0 where the
     /// mask is 0, and their sum is [`log_prob`](Self::log_prob). `None`: the model has no such factors.
@@ -119,7 +119,7 @@ pub trait Latent {
     /// One log-weight log p(x, z | c) − log q(z | x, c) for each example, `[batch]`, in nats, z sampled from q. The log-mean-exp
     /// of k of them is the importance-weighted bound of log p(x | c), which rises to it with k
     /// (Burda, Grosse and Salakhutdinov 2016, eq. 8).
-    fn log_weight(&self, batch: &Batch, noise: &mut Stream) -> Tensor<1>;
+    fn log_weight(&self, batch: &Batch, rng: &mut Stream) -> Tensor<1>;
 }
 
 /// What is x, in few numbers?

@@ -24,7 +24,7 @@ const CLASSES: usize = 2;
 
 /// Levels, counts and real numbers, small enough to enumerate or to integrate, given one of two labels.
 fn data() -> Vec<DataSpec> {
-    let label = || Some(ConditionSpec { scale: Scale::identity(CLASSES), classes: Some(CLASSES), told: 0 });
+    let label = || Some(ConditionSpec { scale: Scale::identity(CLASSES), classes: Some(CLASSES), augmentation: 0 });
     let scale = Scale { mean: vec![3.0, -1.0], std: vec![2.0, 0.5], ..Scale::default() };
     vec![
         DataSpec { shape: [1, 1, 3], values: Values::Levels(2), condition: label() },

@@ -44,7 +44,7 @@ fn host(values: Tensor<1>) -> Vec<f64> {
 }
 
 #[test]
-fn the_importance_weighted_probabilities_of_a_vae_sum_to_one_and_the_elbo_is_below() {
+fn iwae_probabilities_sum_to_one_and_the_elbo_is_below() {
     let config = VaeConfig::mlp(2, &[8], LikelihoodConfig::Bernoulli(Plain {}));
     let vae = config.init(&spec([1, 2, 2], Values::Levels(2)), &mut Seed(1).stream("weights", 0), &device()).unwrap();
     let batch = all_binary();
@@ -71,7 +71,7 @@ fn the_importance_weighted_probabilities_of_a_vae_sum_to_one_and_the_elbo_is_bel
 }
 
 #[test]
-fn a_vae_encodes_decodes_and_draws() {
+fn a_vae_encodes_decodes_and_samples() {
     let config = VaeConfig { latent: 3, hidden: vec![8], ..Default::default() };
     let spec = spec([1, 2, 2], Values::Levels(5));
     let vae = config.init(&spec, &mut Seed(1).stream("weights", 0), &device()).unwrap();
@@ -81,15 +81,15 @@ fn a_vae_encodes_decodes_and_draws() {
     let mean = vae.decode(code, None).unwrap();
     assert_eq!(mean.dims(), [2, 4]);
     assert!(mean.into_data().iter::<f32>().all(|level| (0.0..=4.0).contains(&level)));
-    let drawn = vae.generate(50, None, &mut Seed(3).stream("sampling", 0));
-    assert!(drawn.into_data().iter::<f32>().all(|level| (0.0..=4.0).contains(&level) && level.fract() == 0.0));
+    let samples = vae.generate(50, None, &mut Seed(3).stream("sampling", 0));
+    assert!(samples.into_data().iter::<f32>().all(|level| (0.0..=4.0).contains(&level) && level.fract() == 0.0));
 }
 
 fn regression(scale: Scale) -> DataSpec {
     DataSpec {
         shape: [1, 1, 1],
         values: Values::Real(scale),
-        condition: Some(ConditionSpec { scale: Scale::identity(2), classes: None, told: 0 }),
+        condition: Some(ConditionSpec { scale: Scale::identity(2), classes: None, augmentation: 0 }),
     }
 }
 
@@ -114,7 +114,7 @@ fn a_real_target_is_scored_in_its_own_units() {
 }
 
 #[test]
-fn standardised_numbers_are_those_of_the_spread_whatever_the_offset() {
+fn standardised_values_do_not_depend_on_the_offset() {
     // Unix seconds some 20 apart, which 32 bits would make one number: (x − 1700000000.25) / 20.
     let scale = Scale { mean: vec![1.7e9], mean_rest: vec![0.25], std: vec![20.0], levels: None };
     let x = [1_700_000_020.25, 1_700_000_000.25, 1_699_999_990.25];
@@ -146,8 +146,8 @@ fn samples_of_dequantised_levels_are_levels() {
 }
 
 #[test]
-fn draws_follow_the_density() {
-    // Σ over draws of [x = v] / n against exp(log_prob(v)) for every v of a two-pixel image, within five errors.
+fn samples_follow_the_density() {
+    // Σ over samples of [x = v] / n against exp(log_prob(v)) for every v of a two-pixel image, within five errors.
     let configs = [
         ModelConfig::PixelCnn(PixelCnnConfig { channels: 8, layers: 2, ..Default::default() }),
         ModelConfig::CausalConv(CausalConvConfig {
@@ -162,10 +162,10 @@ fn draws_follow_the_density() {
         let model = config.init(&spec, &mut Seed(4).stream("weights", 0), &device()).unwrap();
         let n = 20_000;
         let generator = model.generator().unwrap();
-        let drawn = generator.generate(n, None, &mut Seed(5).stream("sampling", 0));
+        let samples = generator.generate(n, None, &mut Seed(5).stream("sampling", 0));
         let mut counts = [0usize; 9];
-        let drawn: Vec<f32> = drawn.into_data().iter::<f32>().collect();
-        drawn.chunks(2).for_each(|x| counts[(x[0] + 3.0 * x[1]) as usize] += 1);
+        let samples: Vec<f32> = samples.into_data().iter::<f32>().collect();
+        samples.chunks(2).for_each(|x| counts[(x[0] + 3.0 * x[1]) as usize] += 1);
         let all: Vec<f32> = (0..9).flat_map(|i| [(i % 3) as f32, (i / 3) as f32]).collect();
         let all = Batch::new(Tensor::from_data(TensorData::new(all, [9, 2]), &device()));
         for (log_prob, count) in
@@ -178,8 +178,8 @@ fn draws_follow_the_density() {
 }
 
 #[test]
-fn a_label_condition_changes_what_is_drawn_and_scored() {
-    let classes = ConditionSpec { scale: Scale::identity(3), classes: Some(3), told: 0 };
+fn a_label_condition_changes_samples_and_scores() {
+    let classes = ConditionSpec { scale: Scale::identity(3), classes: Some(3), augmentation: 0 };
     let spec = DataSpec { condition: Some(classes), ..spec([1, 2, 2], Values::Levels(4)) };
     for kind in ["vae", "causal_conv", "pixel_cnn"] {
         let config: ModelConfig = serde_json::from_value(serde_json::json!({ "kind": kind })).unwrap();
@@ -225,7 +225,7 @@ fn a_model_that_does_not_fit_says_why() {
 
 #[test]
 fn a_batch_that_is_not_of_the_data_is_named() {
-    let label = ConditionSpec { scale: Scale::identity(2), classes: Some(2), told: 0 };
+    let label = ConditionSpec { scale: Scale::identity(2), classes: Some(2), augmentation: 0 };
     let levels = DataSpec { condition: Some(label), ..spec([1, 1, 2], Values::Levels(256)) };
     let real = spec([1, 1, 2], Values::Real(Scale::identity(2)));
     let labelled =
@@ -249,11 +249,11 @@ fn a_batch_that_is_not_of_the_data_is_named() {
         (&real, labelled([0., 1.], [0., 1.]), "condition: found one of shape [1, 2], expected none"),
         (&real, plain([f32::NAN, 0.]), "target: example 0: found NaN, expected a finite number"),
         (&real, none, "found a batch without examples, expected one at least"),
-        (&real, Batch::new(tensor([[1.]])), "target: found 1 numbers an example, expected 2"),
+        (&real, Batch::new(tensor([[1.]])), "target: found 1 elements per example, expected 2"),
         (&real, Batch { mask: Some(tensor([[1.]])), ..plain([0., 1.]) }, "mask: found shape [1, 1], expected [1, 2]"),
     ] {
         let text = spec.check_batch(&batch).unwrap_err().to_string();
-        assert!(text.contains(expected) && text.ends_with("; mend the batch"), "{text}\n{expected}");
+        assert!(text.contains(expected) && text.ends_with("; fix the batch"), "{text}\n{expected}");
     }
     // Every configuration looks at the description, by itself too.
     for wrong in [
@@ -267,5 +267,16 @@ fn a_batch_that_is_not_of_the_data_is_named() {
             "{text}"
         );
         assert!(PixelCnnConfig::default().init(&wrong, &mut rng, &device()).is_err());
+    }
+}
+
+#[test]
+fn conditions_of_earlier_versions_are_read() {
+    let spec = ConditionSpec { scale: Scale::identity(4), classes: Some(3), augmentation: 1 };
+    let written = serde_json::to_string(&spec).unwrap();
+    let earlier = written.replace("augmentation", "told");
+    assert!(written.contains("\"augmentation\":1") && earlier.contains("\"told\":1"), "{written}");
+    for text in [written, earlier] {
+        assert_eq!(serde_json::from_str::<ConditionSpec>(&text).unwrap(), spec);
     }
 }

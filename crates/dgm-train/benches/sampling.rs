@@ -1,5 +1,5 @@
-//! Drawing from autoregressive models on the CPU: number by number at the cost of one position each, against the loop that
-//! runs the whole network once a number.
+//! Sampling from autoregressive models on the CPU: dimension by dimension at the cost of one position each, against the loop that
+//! runs the whole network once per number.
 //!
 //! The weights are initial ones, of which the time does not depend. Of the loop over 28 × 28 pixels, whose 784 turns are
 //! all alike, one turn is timed and counted 784 times.
@@ -9,7 +9,7 @@
 use burn::tensor::{Device, Tensor};
 use criterion::{Criterion, criterion_group, criterion_main};
 use dgm_core::random::Seed;
-use dgm_models::autoregressive::sampling::{Choice, draw, draw_naively};
+use dgm_models::autoregressive::sampling::{Choice, sample, sample_naively};
 use dgm_models::{AnyModel, DataSpec, Model, ModelConfig, Values};
 use std::time::{Duration, Instant};
 
@@ -29,11 +29,10 @@ fn compare(c: &mut Criterion, name: &str, n: usize, model: &AnyModel) {
     let event = arm.order().len();
     let mut group = c.benchmark_group(name);
     group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));
-    group
-        .bench_function("incremental", |b| b.iter(|| draw(arm, n, None, &Choice::default(), &mut noise()).into_data()));
+    group.bench_function("cached", |b| b.iter(|| sample(arm, n, None, &Choice::default(), &mut noise()).into_data()));
     if event <= 64 {
         group.bench_function("naive", |b| {
-            b.iter(|| draw_naively(arm, n, None, &Choice::default(), &mut noise()).into_data());
+            b.iter(|| sample_naively(arm, n, None, &Choice::default(), &mut noise()).into_data());
         });
     } else {
         group.bench_function("naive", |b| {

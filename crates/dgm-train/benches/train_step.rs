@@ -24,9 +24,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 // ---- what the networks are made of ----------------------------------------------
 
-fn linear(inputs: usize, outputs: usize, noise: &mut Stream, device: &Device) -> Linear {
+fn linear(inputs: usize, outputs: usize, rng: &mut Stream, device: &Device) -> Linear {
     let bound = 1.0 / (inputs as f32).sqrt();
-    let weight: Vec<f32> = noise.uniforms(inputs * outputs).into_iter().map(|u| (2.0 * u - 1.0) * bound).collect();
+    let weight: Vec<f32> = rng.uniforms(inputs * outputs).into_iter().map(|u| (2.0 * u - 1.0) * bound).collect();
     Linear {
         weight: Param::from_data(TensorData::new(weight, [inputs, outputs]), device),
         bias: Some(Param::from_data(TensorData::zeros::<f32, _>([outputs]), device)),
@@ -39,8 +39,8 @@ struct ReluMlp {
 }
 
 impl ReluMlp {
-    fn new(sizes: &[usize], noise: &mut Stream, device: &Device) -> Self {
-        Self { layers: sizes.windows(2).map(|pair| linear(pair[0], pair[1], noise, device)).collect() }
+    fn new(sizes: &[usize], rng: &mut Stream, device: &Device) -> Self {
+        Self { layers: sizes.windows(2).map(|pair| linear(pair[0], pair[1], rng, device)).collect() }
     }
 
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
@@ -88,13 +88,13 @@ struct ReluPixelCnn {
 }
 
 impl ReluPixelCnn {
-    fn new(channels: usize, noise: &mut Stream, device: &Device) -> Self {
+    fn new(channels: usize, rng: &mut Stream, device: &Device) -> Self {
         let (first, block, point) = (raster_taps(7, false), raster_taps(3, true), [[0, 0]]);
         Self {
-            first: TapConv::new(1, channels, &first, noise, device),
-            blocks: (0..6).map(|_| TapConv::new(channels, channels, &block, noise, device)).collect(),
-            hidden: TapConv::new(channels, channels, &point, noise, device),
-            last: TapConv::new(channels, 1, &point, noise, device),
+            first: TapConv::new(1, channels, &first, rng, device),
+            blocks: (0..6).map(|_| TapConv::new(channels, channels, &block, rng, device)).collect(),
+            hidden: TapConv::new(channels, channels, &point, rng, device),
+            last: TapConv::new(channels, 1, &point, rng, device),
         }
     }
 
@@ -113,7 +113,7 @@ struct CausalArm {
 }
 
 impl CausalArm {
-    fn new(channels: usize, kernel: isize, classes: usize, noise: &mut Stream, device: &Device) -> Self {
+    fn new(channels: usize, kernel: isize, classes: usize, rng: &mut Stream, device: &Device) -> Self {
         let before: Vec<Tap> = (1..=kernel).rev().map(|back| [0, -back]).collect();
         let up_to: Vec<Tap> = (0..kernel).rev().map(|back| [0, -back]).collect();
         let layers = [
@@ -122,7 +122,7 @@ impl CausalArm {
             (channels, channels, &up_to),
             (channels, classes, &up_to),
         ];
-        Self { layers: layers.map(|(inputs, outputs, taps)| TapConv::new(inputs, outputs, taps, noise, device)).into() }
+        Self { layers: layers.map(|(inputs, outputs, taps)| TapConv::new(inputs, outputs, taps, rng, device)).into() }
     }
 
     fn objective(&self, x: Tensor<4>, classes: Tensor<1, Int>) -> Objective {
@@ -137,8 +137,8 @@ impl CausalArm {
 // ---- training steps -----------------------------------------------------------------
 
 /// 0 and 1, with 1 at probability 0.3.
-fn coins(n: usize, noise: &mut Stream) -> Vec<f32> {
-    noise.uniforms(n).into_iter().map(|u| f32::from(u > 0.7)).collect()
+fn coins(n: usize, rng: &mut Stream) -> Vec<f32> {
+    rng.uniforms(n).into_iter().map(|u| f32::from(u > 0.7)).collect()
 }
 
 fn bench_step<M: Module + Clone>(

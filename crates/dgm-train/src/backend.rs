@@ -8,7 +8,7 @@ const KNOWN: [(&str, bool, &str); 4] = [
     ("flex", cfg!(feature = "flex"), "CPU, Burn's own kernels, every core"),
     ("ndarray", cfg!(feature = "ndarray"), "CPU, the ndarray crate; slower than flex"),
     ("wgpu", cfg!(feature = "wgpu"), "GPU through Vulkan, Metal or DirectX 12; wgpu:cpu is a software adapter"),
-    ("cuda", cfg!(feature = "cuda"), "NVIDIA GPU; wants a build with --features cuda"),
+    ("cuda", cfg!(feature = "cuda"), "NVIDIA GPU; needs a build with --features cuda"),
 ];
 
 /// A device and how a person calls it.
@@ -125,7 +125,7 @@ fn unknown(name: &str, kind: &str) -> Error {
 fn cuda(index: Option<&str>) -> Result<Device> {
     let found = Device::enumerate(burn::tensor::DeviceType::Cuda).len();
     let index: usize =
-        index.unwrap_or("0").parse().map_err(|_| Error::input("`cuda:` wants a number; write cuda:0, say"))?;
+        index.unwrap_or("0").parse().map_err(|_| Error::input("`cuda:` needs a number; write cuda:0, say"))?;
     match found {
         0 => Err(Error::input(format!(
             "cuda:{index}: this machine offers no CUDA device; install NVIDIA's driver, or name another backend (`dgm-train backends` lists them)"

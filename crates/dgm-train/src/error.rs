@@ -3,7 +3,7 @@
 /// Why a command stopped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// Something in the arguments, the configuration or the data, which the user can mend.
+    /// Something in the arguments, the configuration or the data, which the user can fix.
     #[error("{0}")]
     Input(String),
     /// Something that went wrong while running.
@@ -15,14 +15,14 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl From<dgm_models::ModelError> for Error {
-    /// A configuration that makes no model is the user's to mend.
+    /// A configuration that makes no model is the user's to fix.
     fn from(error: dgm_models::ModelError) -> Self {
         Self::Input(error.to_string())
     }
 }
 
 impl Error {
-    /// An error that the user can mend.
+    /// An error that the user can fix.
     pub fn input(message: impl Into<String>) -> Self {
         Self::Input(one_line(message.into()))
     }
@@ -32,7 +32,7 @@ impl Error {
         Self::Run(one_line(message.into()))
     }
 
-    /// The exit code of the process: 2 for an input that the user can mend, 1 for a failure while running.
+    /// The exit code of the process: 2 for an input that the user can fix, 1 for a failure while running.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Input(_) => 2,

@@ -10,7 +10,7 @@ use self::given::Given;
 use crate::config::{Config, ConfigFile, Missing};
 use crate::data::DataConfig;
 use crate::data::arrays::file_and_member;
-use crate::data::file::Source;
+use crate::data::file::FileReader;
 use crate::data::listing::Listing;
 use crate::data::store::{FileRows, ReadRow};
 use crate::data::table::{Options, Table};
@@ -186,7 +186,7 @@ fn form(path: &Path, set: &[String]) -> Result<Form> {
         return Ok(if idx_files(path).is_some() { Form::Idx(path.into()) } else { Form::Pictures });
     }
     // Unpacked, where it is packed.
-    let bytes = Source::open(path, "path", "data")?.read(START)?;
+    let bytes = FileReader::open(path, "path", "data")?.read(START)?;
     let name = path.file_name().map_or(String::new(), |name| name.to_string_lossy().to_lowercase());
     let name = name.strip_suffix(".gz").unwrap_or(&name);
     let has = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
@@ -316,7 +316,7 @@ fn idx(path: &Path, rename: &Rename<'_>) -> Result<Vec<String>> {
 }
 
 fn array(path: &Path, rename: &Rename<'_>) -> Result<Vec<String>> {
-    let mut source = Source::open(path, "train", "an array")?;
+    let mut source = FileReader::open(path, "train", "an array")?;
     let header = npy::read_header(&mut source)?;
     let mut lines = vec!["source = \"npy\"".to_owned(), path_line("train", &path.to_string_lossy(), rename)];
     lines.push(format!(

@@ -28,7 +28,7 @@ pub struct TrainLine {
     /// Mean of −log p(x | c) or a bound of it in nats, whatever the weights of the loss; absent where the loss says nothing of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nats_per_example: Option<f64>,
-    /// The same for each number of a target that is scored, in bits.
+    /// The same for each element of a target that is scored, in bits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bits_per_dim: Option<f64>,
     /// The same for each token of a text.
@@ -43,7 +43,7 @@ pub struct TrainLine {
     /// Whether only the end of training asked for the line.
     #[serde(default, skip_serializing_if = "is_false")]
     pub at_end: bool,
-    /// Mean of each term of the loss, in nats an example, by its name; with the name of its player and a dot where there are several.
+    /// Mean of each term of the loss, in nats per example, by its name; with the name of its player and a dot where there are several.
     #[serde(flatten)]
     pub terms: BTreeMap<String, f64>,
 }
@@ -61,7 +61,7 @@ pub struct ValidationLine {
     /// Mean of −log p(x | c) or a bound of it in nats, which chooses the best weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nats_per_example: Option<f64>,
-    /// The same for each number of a target that is scored, in bits.
+    /// The same for each element of a target that is scored, in bits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bits_per_dim: Option<f64>,
     /// The same for each token of a text.

@@ -35,13 +35,13 @@ pub struct Provenance {
     /// What columns and classes are called.
     #[serde(default, skip_serializing_if = "Names::is_empty")]
     pub names: Names,
-    /// What is odd about the data, so that a figure may mislead.
+    /// What is odd about the data, so that a result may mislead.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
     /// What was done to the data that changes what their likelihood means.
     #[serde(default)]
     pub transforms: Vec<String>,
-    /// Entropy of the distribution that the data were drawn from, in nats an example, where it is known.
+    /// Entropy of the distribution that the data were drawn from, in nats per example, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entropy: Option<f64>,
     /// What the levels stand for, where they are symbols of a text: to write texts, the text itself is not needed.

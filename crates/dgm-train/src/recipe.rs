@@ -83,8 +83,8 @@ pub fn headline(dataset: &Dataset) -> String {
 
 /// Epochs that make about so many steps.
 fn epochs(n: usize, batch: usize, steps: f64) -> usize {
-    let an_epoch = n.div_ceil(batch).max(1) as f64;
-    ((steps / an_epoch).round() as usize).clamp(10, 1000)
+    let per_epoch = n.div_ceil(batch).max(1) as f64;
+    ((steps / per_epoch).round() as usize).clamp(10, 1000)
 }
 
 fn conditional(n: usize, batch: usize, likelihood: &str, what: &str) -> String {
@@ -255,7 +255,7 @@ mod tests {
             [10, 500, 5000, 50_000, 1_000_000].map(|n| power_of_two(between(n, 64.0, 256.0))),
             [64, 64, 128, 256, 256]
         );
-        // 100 rows in batches of 32 are 4 steps an epoch.
+        // 100 rows in batches of 32 are 4 steps per epoch.
         assert_eq!([epochs(100, 32, 6000.0), epochs(1000, 50, 6000.0), epochs(1 << 20, 256, 6000.0)], [1000, 300, 10]);
     }
 }

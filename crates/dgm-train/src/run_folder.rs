@@ -1,7 +1,7 @@
-//! The folder of a run: all that is needed to go on, to repeat or to explain.
+//! The folder of a run: all that is needed to resume, to repeat or to explain.
 
 use crate::backend::Backend;
-use crate::checkpoint::{Checkpoints, Progress};
+use crate::checkpoint::{Checkpoints, TrainingProgress};
 use crate::config::{Config, ConfigFile, Missing};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -149,7 +149,7 @@ impl RunFolder {
     /// The run's configuration, as it was resolved.
     ///
     /// # Errors
-    /// A file that somebody changed.
+    /// A file that was changed.
     pub fn config<C: ModelFactory>(&self) -> Result<Config<C>> {
         self.config_file()?.config(&[], Missing::Allowed)
     }
@@ -165,7 +165,7 @@ impl RunFolder {
     /// The run's configuration with data that have moved: assignments such as `data.path=t.csv`.
     ///
     /// # Errors
-    /// A file that somebody changed, an assignment to anything but a path of `[data]`, and a relative path that leads nowhere.
+    /// A file that was changed, an assignment to anything but a path of `[data]`, and a relative path that leads nowhere.
     pub fn config_with_moved_data<C: ModelFactory>(&self, overrides: &[String]) -> Result<Config<C>> {
         let file = self.config_file()?;
         let own = file.config(&[], Missing::Allowed)?;
@@ -193,14 +193,14 @@ impl RunFolder {
     /// Where the run comes from.
     ///
     /// # Errors
-    /// A file that somebody changed.
+    /// A file that was changed.
     pub fn provenance(&self) -> Result<Provenance> {
         let path = self.path.join("provenance.json");
         let text = fs::read_to_string(&path).map_err(|error| {
-            Error::input(format!("{}: cannot be read: {error}; put it back as the run wrote it", path.display()))
+            Error::input(format!("{}: cannot be read: {error}; restore it as the run wrote it", path.display()))
         })?;
         serde_json::from_str(&text)
-            .map_err(|error| Error::input(format!("{}: {error}; put it back as the run wrote it", path.display())))
+            .map_err(|error| Error::input(format!("{}: {error}; restore it as the run wrote it", path.display())))
     }
 
     /// The run's data, the same as when it began.
@@ -221,7 +221,7 @@ impl RunFolder {
         dataset.warnings = warnings;
         if began_with != dataset.fingerprint {
             return Err(Error::input(format!(
-                "{}: the data are not those that the run began with (sha256 {began_with}, now {}); put the old data back",
+                "{}: the data are not those that the run began with (sha256 {began_with}, now {}); restore the original data",
                 self.path.display(),
                 dataset.fingerprint
             )));
@@ -260,12 +260,12 @@ impl RunFolder {
             .map_err(|error| Error::run(format!("{}: cannot be written: {error}", path.display())))
     }
 
-    /// Takes out of `metrics.jsonl` what came after this checkpoint (everything where there is none): a run that goes on from
+    /// Takes out of `metrics.jsonl` what came after this checkpoint (everything where there is none): a run that resumes from
     /// there writes it again.
     ///
     /// # Errors
     /// A folder that cannot be written.
-    pub fn cut_metrics(&self, from: Option<&Progress>) -> Result<()> {
+    pub fn cut_metrics(&self, from: Option<&TrainingProgress>) -> Result<()> {
         let path = self.path.join("metrics.jsonl");
         let bytes = match fs::read(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -278,7 +278,7 @@ impl RunFolder {
         let keep = |line: &&str| {
             let line: Option<Line> = serde_json::from_str(line).ok().filter(|_| line.ends_with('\n'));
             line.is_some_and(|line| {
-                // A run that goes on beyond its end has no line that only the end asked for.
+                // A run that is extended has no line that only the end asked for.
                 let of_end = !complete && line.is_at_end();
                 !of_end && line.step() <= step && line.restored().is_none_or(|times| times <= restored)
             })
@@ -300,7 +300,7 @@ impl RunFolder {
         synced.map_err(|error| Error::run(format!("{}: cannot be written: {error}", path.display())))
     }
 
-    /// Takes away what an earlier end of the run left: its figures and samples are not those of the next.
+    /// Takes away what an earlier end of the run left: its results and samples are not those of the next.
     ///
     /// # Errors
     /// A folder that cannot be written.

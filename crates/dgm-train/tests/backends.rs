@@ -26,7 +26,7 @@ fn assert_close(a: &[f64], b: &[f64], what: &str) {
     assert!(worst <= 1e-3, "{what}: {worst}\n{a:?}\n{b:?}");
 }
 
-/// Every model, small; 20 steps an epoch.
+/// Every model, small; 20 steps per epoch.
 const MODELS: [(&str, &[&str]); 5] = [
     (
         "vae.toml",
@@ -67,7 +67,7 @@ fn wgpu_agrees_with_flex() {
 }
 
 #[test]
-fn wgpu_without_a_gpu_says_how_to_go_on() {
+fn wgpu_without_a_gpu_says_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let offers = run_ok(folder.path(), &["backends"]);
     assert!(offers.lines().any(|line| line.starts_with("flex") && line.contains("available")), "{offers}");

@@ -1,4 +1,4 @@
-//! The real binary from end to end: train, evaluate, sample, stop and go on.
+//! The real binary from end to end: train, evaluate, sample, interrupt and resume.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -34,7 +34,7 @@ fn train(folder: &Path, config: &str, out: &str, extra: &[&str]) -> String {
 }
 
 #[test]
-fn each_configuration_of_the_digits_trains_and_its_folder_is_enough() {
+fn digits_configurations_train_and_their_folders_suffice() {
     let folder = tempfile::tempdir().unwrap();
     for (config, extra) in QUICK {
         let table = train(folder.path(), config, config, extra);
@@ -52,7 +52,7 @@ fn each_configuration_of_the_digits_trains_and_its_folder_is_enough() {
         assert_eq!(json(&run.join("provenance.json"))["examples"], serde_json::json!([1000, 350, 447]));
         assert_eq!(metrics(&run).iter().filter(|line| line["kind"] == "validation").count(), 2);
 
-        // Again, from the folder alone (the digits are built in): the same figures to the last digit, and the same samples.
+        // Again, from the folder alone (the digits are built in): the same results to the last digit, and the same samples.
         let again: serde_json::Value =
             serde_json::from_str(&run_ok(folder.path(), &["evaluate", config, "--json"])).unwrap();
         assert_eq!(again, result);
@@ -80,7 +80,7 @@ fn a_folder_that_holds_a_run_is_refused() {
 }
 
 #[test]
-fn figures_of_other_data_are_refused() {
+fn results_of_other_data_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let table = |scale: f32| -> String { (0..40).map(|i| format!("{},{}\n", i % 7, scale * (i % 5) as f32)).collect() };
     std::fs::write(folder.path().join("table.csv"), table(1.0)).unwrap();
@@ -95,7 +95,7 @@ fn figures_of_other_data_are_refused() {
     assert_ne!(edited, text);
     std::fs::write(&resolved, edited).unwrap();
     let line = run_fails(folder.path(), &["evaluate", "run"], 2);
-    assert!(line.contains("not that of the run's checkpoints any more, in data.test_fraction; put it back"), "{line}");
+    assert!(line.contains("no longer matches the run's checkpoints, in data.test_fraction; restore it"), "{line}");
     // They may move.
     let moved = folder.path().join("moved.csv");
     std::fs::rename(folder.path().join("table.csv"), &moved).unwrap();
@@ -114,7 +114,7 @@ fn figures_of_other_data_are_refused() {
 }
 
 #[test]
-fn a_reader_that_has_had_enough_is_no_error_and_a_full_disk_is_one_line() {
+fn closed_pipes_are_no_error_and_a_full_disk_is_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);

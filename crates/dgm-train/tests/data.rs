@@ -34,7 +34,7 @@ fn npy(shape: &str, data: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn transforms_are_named_beside_the_figures() {
+fn transforms_are_named_beside_the_results() {
     let folder = tempfile::tempdir().unwrap();
     let plain = train(folder.path(), "plain", &[]);
     assert!(!plain.contains("transform"), "{plain}");
@@ -74,7 +74,7 @@ fn transforms_are_named_beside_the_figures() {
     let result = json(&folder.path().join("dequantised/result.json"));
     let test = measured(&result, "likelihood", "test");
     assert_eq!(test["quantity"], "-ELBO");
-    assert_eq!(test["estimator"], "one dequantised x + u an example, log p(x + u) exact, given the label");
+    assert_eq!(test["estimator"], "one dequantised x + u per example, log p(x + u) exact, given the label");
     // Levels that are spread evenly cost 64 ln 17 = 181 nats; in units of 1/17 it would be that much less.
     let nats = test["value"].as_f64().unwrap();
     assert!(nats > 100.0 && nats < 250.0, "{nats}");
@@ -93,13 +93,13 @@ fn transforms_are_named_beside_the_figures() {
     let result = json(&folder.path().join("both/result.json"));
     let metrics = ["likelihood", "importance_weighted"].map(|measure| measured(&result, measure, "test"));
     let [elbo, weighted] = metrics.each_ref().map(|metric| metric["estimator"].as_str().unwrap());
-    let noise = ", one dequantised x + u an example";
-    assert_eq!(elbo, format!("32 posterior samples an example, KL in closed form{noise}"));
+    let noise = ", one dequantised x + u per example";
+    assert_eq!(elbo, format!("32 posterior samples per example, KL in closed form{noise}"));
     assert_eq!(weighted, format!("importance-weighted bound, k = 2{noise}"));
 }
 
 #[test]
-fn a_file_that_is_read_row_by_row_gives_the_same_run_and_may_not_change() {
+fn reading_row_by_row_gives_the_same_run_and_detects_changes() {
     let folder = tempfile::tempdir().unwrap();
     let pixels: Vec<u8> = (0..40_000u32).map(|i| (i * i / 7 % 16) as u8).collect();
     std::fs::write(folder.path().join("x.npy"), npy("(600, 8, 8)", &pixels[..38_400])).unwrap();
@@ -111,8 +111,8 @@ fn a_file_that_is_read_row_by_row_gives_the_same_run_and_may_not_change() {
     let memory = train(folder.path(), "memory", &["--set", "evaluation.importance_samples=0"]);
     let streamed =
         train(folder.path(), "disk", &["--set", "evaluation.importance_samples=0", "--set", "data.stream=true"]);
-    let figures = |table: &str| table.lines().take(3).map(str::to_owned).collect::<Vec<_>>();
-    assert_eq!(figures(&memory), figures(&streamed));
+    let results = |table: &str| table.lines().take(3).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(results(&memory), results(&streamed));
 
     // Another file under the same name while it trains.
     let mut child = common::dgm(folder.path())
@@ -139,7 +139,7 @@ fn a_file_that_is_read_row_by_row_gives_the_same_run_and_may_not_change() {
     let last = text.lines().last().unwrap_or_default();
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(last.starts_with("error: ") && last.contains("x.npy: the file was changed while it is in use;"), "{text}");
-    // It cannot go on with that file, and says so.
+    // It cannot resume with that file, and says so.
     let resumed = run(folder.path(), &["--resume", "changed"]);
     let text = String::from_utf8(resumed.stderr).unwrap();
     assert_eq!(resumed.status.code(), Some(2));
@@ -187,30 +187,30 @@ fn floats_from_0_to_1_become_levels_as_the_messages_say() {
 }
 
 #[test]
-fn a_model_that_is_told_of_variations_is_scored_and_drawn_as_if_nothing_was_varied() {
+fn augmentation_as_input_is_scored_and_sampled_unaugmented() {
     let folder = tempfile::tempdir().unwrap();
     let images: Vec<u8> = (0..60 * 16).map(|i| (i * 7 % 4) as u8).collect();
     std::fs::write(folder.path().join("images.npy"), npy("(60, 4, 4)", &images)).unwrap();
     let config = "[data]\nsource = \"npy\"\ntrain = \"images.npy\"\ntest = \"images.npy\"\nlevels = 4\n\
                   augment = { shift = 1, orientation = \"dihedral\", condition = true }\n\
                   [model]\nkind = \"vae\"\nencoder = { kind = \"mlp\", hidden = [16] }\n[training]\nepochs = 2\n";
-    std::fs::write(folder.path().join("told.toml"), config).unwrap();
-    let table = run_ok(folder.path(), &["--config", "told.toml", "--out", "run", "--quiet"]);
+    std::fs::write(folder.path().join("augmented.toml"), config).unwrap();
+    let table = run_ok(folder.path(), &["--config", "augmented.toml", "--out", "run", "--quiet"]);
     assert!(table.contains("transform: training images shifted by up to 1 pixel and turned"), "{table}");
     let provenance = json(&folder.path().join("run/provenance.json"));
-    assert_eq!(provenance["spec"]["condition"]["told"], 11);
-    let shown = run_ok(folder.path(), &["data", "inspect", "told.toml"]);
-    assert!(shown.contains("condition    11 numbers that tell how an example was varied\n"), "{shown}");
+    assert_eq!(provenance["spec"]["condition"]["augmentation"], 11);
+    let shown = run_ok(folder.path(), &["data", "inspect", "augmented.toml"]);
+    assert!(shown.contains("condition    11 elements that encode the augmentation\n"), "{shown}");
     // Zeros as conditions need no data.
     std::fs::remove_file(folder.path().join("images.npy")).unwrap();
     run_ok(folder.path(), &["sample", "run", "-n", "3", "--out", "drawn.csv"]);
-    let drawn = std::fs::read_to_string(folder.path().join("drawn.csv")).unwrap();
-    assert_eq!(drawn.lines().count(), 3);
+    let samples = std::fs::read_to_string(folder.path().join("drawn.csv")).unwrap();
+    assert_eq!(samples.lines().count(), 3);
 
-    let set = ["--config", "told.toml", "--set", "data.augment.orientation=spiral"];
+    let set = ["--config", "augmented.toml", "--set", "data.augment.orientation=spiral"];
     let text = common::run_fails(folder.path(), &set, 2);
     assert!(text.contains("there is no `spiral`") && text.contains("dihedral"), "{text}");
-    let set = ["--config", "told.toml", "--set", "data.augment={condition=true}"];
+    let set = ["--config", "augmented.toml", "--set", "data.augment={condition=true}"];
     let text = common::run_fails(folder.path(), &set, 2);
     assert!(text.contains("data.augment.condition is true; expected false where neither shift"), "{text}");
 }

@@ -1,4 +1,4 @@
-//! Ensembles with the real binary: trained, killed, gone on with, evaluated and drawn from.
+//! Ensembles with the real binary: trained, killed, resumed, evaluated and sampled from.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -31,7 +31,7 @@ fn killed_at(folder: &Path, args: &[&str], file: &str) -> bool {
 }
 
 #[test]
-fn an_ensemble_that_is_killed_in_each_member_ends_as_the_one_that_never_was() {
+fn an_ensemble_killed_in_each_member_ends_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let small = [&TWO[..], &["--set", "model.hidden=[64]", "--set", "training.epochs=25"]].concat();
     run_ok(folder.path(), &args("conditional.toml", "whole", &small));
@@ -67,7 +67,7 @@ fn an_ensemble_that_is_killed_in_each_member_ends_as_the_one_that_never_was() {
     }
     assert_ne!(weights(&path("whole/member-0")), weights(&path("whole/member-1")));
     assert_eq!(json(&path("whole/result.json")), json(&path("part/result.json")));
-    // Complete: going on changes nothing.
+    // Complete: resuming changes nothing.
     run_ok(folder.path(), &["--resume", "part", "--quiet"]);
     assert_eq!(json(&path("whole/result.json")), json(&path("part/result.json")));
 }
@@ -87,7 +87,7 @@ fn a_signal_ends_an_ensemble_as_it_ends_a_run() {
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{text}");
-    assert!(text.ends_with("interrupted; to go on: dgm-train --resume run\n"), "{text}");
+    assert!(text.ends_with("interrupted; to resume: dgm-train --resume run\n"), "{text}");
     assert!(!folder.path().join("run/member-1").exists() && !folder.path().join("run/result.json").exists());
 }
 
@@ -139,7 +139,7 @@ fn the_folder_of_an_ensemble_is_enough_and_its_members_are_runs() {
     let config = text("run/member-1");
     std::fs::write(path("member-1/config.toml"), config.replace("batch_size = ", "batch_size = 1")).unwrap();
     let refused = run_fails(folder.path(), &["--resume", "run"], 2);
-    assert!(refused.contains("training.batch_size") && refused.contains("put it back"), "{refused}");
+    assert!(refused.contains("training.batch_size") && refused.contains("restore it"), "{refused}");
     std::fs::write(path("member-1/config.toml"), config).unwrap();
     std::fs::write(path("config.toml"), text("run").replace("ensemble = 2", "ensemble = 3")).unwrap();
     run_ok(folder.path(), &["--resume", "run", "--quiet"]);
@@ -147,7 +147,7 @@ fn the_folder_of_an_ensemble_is_enough_and_its_members_are_runs() {
 }
 
 #[test]
-fn an_ensemble_goes_on_from_a_prompt() {
+fn an_ensemble_continues_a_prompt() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("text.txt"), "ab".repeat(2000)).unwrap();
     let config = "[data]\nsource = \"text\"\npath = \"text.txt\"\nunit = \"bytes\"\nlength = 16\n\
@@ -188,7 +188,7 @@ fn a_mixture_of_bounds_is_called_one() {
         (&"-ELBO".into(), &"-IWAE".into())
     );
     let expected =
-        "32 posterior samples an example, one importance weight of each member, bound of the mixture of 2 models";
+        "32 posterior samples per example, one importance weight of each member, bound of the mixture of 2 models";
     assert_eq!(test["estimator"], expected);
 }
 

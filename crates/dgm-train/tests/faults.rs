@@ -66,7 +66,7 @@ fn damage_at_random_places_is_always_found() {
 }
 
 #[test]
-fn a_checkpoint_of_another_model_or_version_is_named_and_refused() {
+fn checkpoints_of_other_models_or_versions_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let checkpoints = trained(folder.path());
     let other = [
@@ -87,9 +87,9 @@ fn a_checkpoint_of_another_model_or_version_is_named_and_refused() {
     std::fs::copy(foreign.after(20), checkpoints.after(1000)).unwrap();
     std::fs::copy(foreign.best(), checkpoints.best()).unwrap();
     let text = run_fails(folder.path(), &["--resume", "run"], 2);
-    assert!(text.contains("not that of the run's checkpoints") && text.contains("keys in all"), "{text}");
+    assert!(text.contains("no longer matches the run's checkpoints") && text.contains("keys in all"), "{text}");
     let text = run_fails(folder.path(), &["evaluate", "run"], 2);
-    assert!(text.contains("not that of the run's checkpoints any more") && text.contains("keys in all"), "{text}");
+    assert!(text.contains("no longer matches the run's checkpoints") && text.contains("keys in all"), "{text}");
     // Version 4 of the format, as a later release may write it.
     let mut bytes = std::fs::read(foreign.after(20)).unwrap();
     bytes["dgm checkpoint\n".len()] = 4;
@@ -101,7 +101,7 @@ fn a_checkpoint_of_another_model_or_version_is_named_and_refused() {
 }
 
 #[test]
-fn a_best_checkpoint_that_is_gone_damaged_or_another_one_says_what_to_do() {
+fn a_missing_or_damaged_best_checkpoint_says_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let checkpoints = trained(folder.path());
     let (best, newest) = (checkpoints.best(), checkpoints.after(assert_whole(&checkpoints)));
@@ -118,7 +118,7 @@ fn a_best_checkpoint_that_is_gone_damaged_or_another_one_says_what_to_do() {
     std::fs::write(&best, b"").unwrap();
     refused("best.dgm: not a checkpoint of dgm");
     std::fs::copy(&newest, &best).unwrap();
-    refused("best.dgm: found a checkpoint to go on from");
+    refused("best.dgm: found a checkpoint to resume from");
     std::fs::remove_file(&best).unwrap();
     refused("best.dgm: the best checkpoint of the run is gone");
     let before = std::fs::read(folder.path().join("run/result.json")).unwrap();
@@ -142,7 +142,7 @@ fn failing_fsync(folder: &Path) -> Option<(PathBuf, PathBuf)> {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_failing_fsync_stops_training_and_leaves_the_checkpoint_before() {
+fn a_failing_fsync_keeps_the_previous_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let Some((library, switch)) = failing_fsync(folder.path()) else {
         println!("skipped: no C compiler");
@@ -169,7 +169,7 @@ fn a_failing_fsync_stops_training_and_leaves_the_checkpoint_before() {
     assert!(text.contains("training stopped at step") && text.contains("Input/output error"), "{text}");
     assert!(text.contains("--resume run"), "{text}");
     let step = assert_whole(&checkpoints);
-    assert!(text.contains(&format!("the checkpoint of step {step} is whole")), "{text}");
+    assert!(text.contains(&format!("the checkpoint of step {step} is intact")), "{text}");
     std::fs::remove_file(&switch).unwrap();
     run_ok(folder.path(), &["--resume", "run", "--quiet"]);
     assert_eq!(weights(&folder.path().join("run")), weights(&folder.path().join("whole")));
@@ -199,7 +199,7 @@ impl Drop for Tmpfs {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_stops_training_and_leaves_the_last_good_checkpoint() {
+fn a_full_disk_keeps_the_last_good_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let Some(disk) = Tmpfs::mount(folder.path().join("disk"), "4m") else {
         println!("skipped: this process may not mount a file system");
@@ -213,12 +213,12 @@ fn a_full_disk_stops_training_and_leaves_the_last_good_checkpoint() {
     assert!(text.contains("No space left on device"), "{text}");
     let checkpoints = Checkpoints::new(disk.0.join("run/checkpoint"));
     let step = assert_whole(&checkpoints);
-    assert!(text.contains(&format!("the checkpoint of step {step} is whole")), "{text}");
+    assert!(text.contains(&format!("the checkpoint of step {step} is intact")), "{text}");
     let parts = std::fs::read_dir(disk.0.join("run/checkpoint")).unwrap().flatten();
     let parts: Vec<_> = parts.filter(|entry| entry.path().to_string_lossy().ends_with(".part")).collect();
     assert!(parts.is_empty(), "{parts:?}");
 
-    // With room again it goes on to the end.
+    // With room again it resumes and ends.
     disk.remount("remount,size=200m");
     run_ok(folder.path(), &["--resume", "disk/run", "--quiet"]);
     run_ok(folder.path(), &[&SMALL[..], &["--out", "whole", "--set", "training.epochs=10"]].concat());

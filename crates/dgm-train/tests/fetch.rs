@@ -140,17 +140,17 @@ fn a_redirection_keeps_the_range() {
 }
 
 #[test]
-fn a_broken_transfer_goes_on_where_it_ended() {
+fn a_broken_transfer_resumes_where_it_ended() {
     let cut = Answer::file(&content()).cut(123_457);
     let (server, place) = serve(vec![cut, Answer::rest(&content(), 123_457)]);
     let text = place.fetched(&[]);
-    assert_mentions(&text, &["after 123457 of 300000 bytes", "retry 1 of 4", "going on after 123.5 kB"]);
+    assert_mentions(&text, &["after 123457 of 300000 bytes", "retry 1 of 4", "resuming after 123.5 kB"]);
     let ranges: Vec<_> = server.requests().iter().map(|request| request.field("range").map(str::to_owned)).collect();
     assert_eq!(ranges, [None, Some("bytes=123457-".into())]);
 }
 
 #[test]
-fn the_next_call_goes_on_where_the_last_ended() {
+fn the_next_call_resumes_where_the_last_ended() {
     let (server, place) = serve(vec![Answer::file(&content()).cut(100_000), Answer::rest(&content(), 100_000)]);
     assert_mentions(&place.fails(&["--retries", "0"], 1), &["after 100000 of 300000 bytes", "toy.bin"]);
     assert!(place.part().unwrap() == content()[..100_000]);
@@ -271,7 +271,7 @@ fn a_file_that_is_not_there_is_sought_at_the_next_address() {
 }
 
 #[test]
-fn the_next_address_goes_on_with_the_part() {
+fn the_next_address_resumes_the_part() {
     let first = Server::new(vec![Answer::file(&content()).cut(90_000)]);
     let second = Server::new(vec![Answer::rest(&content(), 90_000)]);
     let place = Place::new(&[first.url("/toy.bin"), second.url("/toy.bin")]);

@@ -42,7 +42,7 @@ fn every_line_is_json_and_the_results_too() {
     assert_eq!(code, 0, "{lines:?}");
     assert_eq!((&lines[0]["kind"], &lines[0]["folder"]), (&"begin".into(), &"run".into()));
     assert_eq!(lines.last().unwrap()["kind"], "end");
-    // The same figures as in the run folder.
+    // The same results as in the run folder.
     let kept = metrics(&folder.path().join("run"));
     for kind in ["train", "validation"] {
         let (told, kept) = (of_kind(&lines, kind), of_kind(&kept, kind));

@@ -56,7 +56,7 @@ fn every_objective_of_latent_variables_trains() {
         // Whatever was trained, the result is the bound with the whole KL.
         let test = measured(&result, "likelihood", "test");
         assert!(test["value"].as_f64().unwrap() < uniform() - 20.0, "{name}: {test}");
-        assert_eq!(test["estimator"], "32 posterior samples an example, KL in closed form");
+        assert_eq!(test["estimator"], "32 posterior samples per example, KL in closed form");
     }
 }
 

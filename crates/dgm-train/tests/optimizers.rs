@@ -37,10 +37,10 @@ fn a_group_that_matches_nothing_leaves_nothing_behind() {
     assert!(!folder.path().join("run").exists());
 }
 
-/// Interrupted after its rate has fallen, a run with a plateau goes on at that rate and to the same weights.
+/// Interrupted after its rate has fallen, a run with a plateau resumes at that rate and ends at the same weights.
 #[cfg(unix)]
 #[test]
-fn a_plateau_goes_on_where_it_was() {
+fn a_plateau_resumes_where_it_was() {
     use std::process::{Command, Stdio};
     let folder = tempfile::tempdir().unwrap();
     // No validation counts as lower: the rate falls with every second one.

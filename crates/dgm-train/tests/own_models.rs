@@ -13,12 +13,12 @@ use dgm_train::backend::Backend;
 use dgm_train::checkpoint::Checkpoint;
 use dgm_train::config::Config;
 use dgm_train::data::{Dataset, Matrix, Split};
-use dgm_train::draw::{Wanted, draw};
 use dgm_train::evaluate::Results;
 use dgm_train::metrics::Line;
-use dgm_train::report::progress::{Beginning, Report, Window};
+use dgm_train::report::progress::{Beginning, Report, WindowMeans};
 use dgm_train::run::{ChangedAt, Run, Watch};
 use dgm_train::run_folder::RunFolder;
+use dgm_train::sampling::{Wanted, sample};
 use dgm_train::train::Trainer;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -62,7 +62,7 @@ fn trained<C: ModelFactory>(config: &Config<C>, folder: &Path) -> Results {
 /// Trains on the cloud, interrupted after every step.
 fn trained_in_parts<C: ModelFactory>(config: &Config<C>, folder: &Path) -> Results {
     let mut first = Run::create_with(config.clone(), cloud(&[]), flex(), folder).unwrap();
-    // Twice by itself: it goes on from where it stands.
+    // Twice by itself: it resumes where it stands.
     for _ in 0..2 {
         assert!(first.train(&mut (), &STOP).unwrap().is_none(), "interrupted");
     }
@@ -91,7 +91,7 @@ fn samples<C: ModelFactory>(folder: &Path, n: usize) -> Vec<Vec<f64>> {
     let folder = RunFolder::open(folder).unwrap();
     let (config, spec): (Config<C>, _) = (folder.config().unwrap(), folder.provenance().unwrap().spec);
     let model = folder.model(&config, &spec, &Device::flex()).unwrap();
-    draw(&model, &Split::default(), &Wanted::plain(n, Seed(1)), &Device::flex(), &mut |_| {}).unwrap()
+    sample(&model, &Split::default(), &Wanted::plain(n, Seed(1)), &Device::flex(), &mut |_| {}).unwrap()
 }
 
 fn mean(samples: &[Vec<f64>], column: usize) -> f64 {
@@ -108,16 +108,16 @@ fn two_players_learn_to_generate() {
          [training]\nepochs = 60\nbatch_size = 32\nema_decay = 0.99",
     );
     let results = trained(&config, &path);
-    assert!(results.metrics.is_empty() && results.table().contains("the model is no density"), "{}", results.table());
-    let drawn = samples::<ToyGanConfig>(&path, 2000);
+    assert!(results.metrics.is_empty() && results.table().contains("the model has no density"), "{}", results.table());
+    let samples = samples::<ToyGanConfig>(&path, 2000);
     assert!(
-        (mean(&drawn, 0) - 2.0).abs() < 0.3 && (mean(&drawn, 1) + 1.0).abs() < 0.3,
+        (mean(&samples, 0) - 2.0).abs() < 0.3 && (mean(&samples, 1) + 1.0).abs() < 0.3,
         "{} {}",
-        mean(&drawn, 0),
-        mean(&drawn, 1)
+        mean(&samples, 0),
+        mean(&samples, 1)
     );
 
-    // Trained again, a run goes on where it stands: it is complete.
+    // Trained again, a run resumes where it stands: it is complete.
     let mut run = Run::<ToyGanConfig>::resume_with(&path, cloud(&[]), ChangedAt::default(), &mut ()).unwrap();
     let written = lines(&path);
     assert_eq!(run.train(&mut (), &GO).unwrap().unwrap().weights_sha256, results.weights_sha256);
@@ -168,7 +168,7 @@ struct Warnings(Vec<String>);
 
 impl Report for Warnings {
     fn begin(&mut self, _: &Beginning<'_>) {}
-    fn train(&mut self, _: &Window<'_>) {}
+    fn train(&mut self, _: &WindowMeans<'_>) {}
     fn validation(&mut self, _: u64, _: Option<f64>, _: bool) {}
     fn warn(&mut self, text: &str) {
         self.0.push(text.into());
@@ -177,7 +177,7 @@ impl Report for Warnings {
 }
 
 #[test]
-fn a_fault_of_the_second_player_takes_the_step_of_the_first_back() {
+fn a_second_player_fault_undoes_the_first_player_s_step() {
     // Its loss is NaN in the batch with the huge number, whose first player takes its step without harm.
     let train = |poisoned: usize, bad: &[usize], eager: bool, more: &str| {
         let folder = tempfile::tempdir().unwrap();
@@ -253,8 +253,8 @@ fn a_fit_in_closed_form_is_saved_evaluated_and_sampled() {
     let mut again = Run::<ToyKdeConfig>::resume_with(&path, cloud(&[]), ChangedAt::default(), &mut ()).unwrap();
     assert!(again.is_complete());
     assert_eq!(again.train(&mut (), &GO).unwrap().unwrap(), results);
-    let drawn = samples::<ToyKdeConfig>(&path, 4000);
-    assert!((mean(&drawn, 0) - 2.0).abs() < 0.1 && (mean(&drawn, 1) + 1.0).abs() < 0.1);
+    let samples = samples::<ToyKdeConfig>(&path, 4000);
+    assert!((mean(&samples, 0) - 2.0).abs() < 0.1 && (mean(&samples, 1) + 1.0).abs() < 0.1);
     // No optimiser, and nothing that one could be told.
     assert_eq!(newest(&path).progress.step, 0);
     assert_eq!(newest(&path).sections.len(), 2);
@@ -287,7 +287,7 @@ fn an_encoder_of_two_views_learns_and_encodes() {
     let model = folder_of_run.model(&config, &dataset.spec, &Device::flex()).unwrap();
     let batch = dataset.test.batch(&[0, 1, 2], 0, &Device::flex()).unwrap();
     assert_eq!(model.encoder().unwrap().encode(&batch).dims(), [3, 8]);
-    let refused = draw(&model, &dataset.test, &Wanted::plain(1, Seed(0)), &Device::flex(), &mut |_| {}).unwrap_err();
+    let refused = sample(&model, &dataset.test, &Wanted::plain(1, Seed(0)), &Device::flex(), &mut |_| {}).unwrap_err();
     assert!(
         refused.to_string().starts_with("a \"ToyEncoder\" model cannot sample: it can encode examples"),
         "{refused}"

@@ -27,7 +27,7 @@ fn text(path: &Path) -> String {
 }
 
 #[test]
-fn a_path_is_relative_to_the_configuration_and_the_run_holds_it_in_full() {
+fn paths_are_relative_to_the_configuration_and_stored_in_full() {
     let folder = folders();
     let (project, elsewhere) = (folder.path().join("project"), folder.path().join("elsewhere"));
     run_ok(&elsewhere, &["data", "inspect", "../project/c.toml"]);

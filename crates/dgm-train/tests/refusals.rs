@@ -12,7 +12,7 @@ const REFUSALS: [&str; 4] = ["Error::input(", "ModelError::Data(", ".error(", "#
 const BUILDERS: [&str; 6] = ["expand_home", "explain", "of_version", "other_kind", "ragged", "too_large_to_unpack"];
 
 const VERBS: &str = "add begin build change check choose close convert copy download fetch fill finish fix give install \
-    leave let lower make mend move name put raise remove rename replace resume run save set sort start subtract take train \
+    leave let lower make move name put raise remove rename replace restore resume run save set sort start subtract take train \
     unpack use wait write";
 
 /// Placeholders that hold a remedy.

@@ -1,4 +1,4 @@
-//! Runs that are stopped, killed and damaged go on to exactly the weights of the run that never was.
+//! Runs that are stopped, killed and damaged resume to exactly the weights of an uninterrupted run.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -53,7 +53,7 @@ fn stopped_by(signal: &str, folder: &Path, args: &[&str], run: &str) -> Option<i
     child.wait().unwrap().code()
 }
 
-/// What two runs must share: weights bit for bit, figures, and the curves without their times.
+/// What two runs must share: weights bit for bit, results, and the curves without their times.
 fn assert_same_run(folder: &Path, [one, other]: [&str; 2]) {
     let [one, other] = [one, other].map(|run| folder.join(run));
     assert_eq!(weights(&one), weights(&other));
@@ -63,7 +63,7 @@ fn assert_same_run(folder: &Path, [one, other]: [&str; 2]) {
 
 #[cfg(unix)]
 #[test]
-fn a_signal_ends_a_run_with_a_checkpoint_and_its_exit_code_and_the_run_goes_on_to_the_same_end() {
+fn signals_checkpoint_and_the_resumed_run_ends_the_same() {
     let signals = [("-INT", 130, "flex"), ("-TERM", 143, "flex"), ("-HUP", 129, "ndarray")];
     for ((config, sizes), (signal, code, backend)) in MODELS.into_iter().zip(signals) {
         let folder = tempfile::tempdir().unwrap();
@@ -141,7 +141,7 @@ fn a_configuration_that_was_edited_is_refused() {
     };
     edit("batch_size = 50", "batch_size = 25");
     let refused = run_fails(folder.path(), &["--resume", "run"], 2);
-    assert!(refused.contains("training.batch_size") && refused.contains("put it back"), "{refused}");
+    assert!(refused.contains("training.batch_size") && refused.contains("restore it"), "{refused}");
     // What changes no weights may be changed.
     edit("keep_checkpoints = 2", "keep_checkpoints = 5");
     run_ok(folder.path(), &["--resume", "run", "--quiet"]);
@@ -156,13 +156,13 @@ fn a_run_without_its_checkpoints_begins_again() {
     std::fs::remove_dir_all(folder.path().join("run/checkpoint")).unwrap();
     let output = common::run(folder.path(), &["--resume", "run", "--quiet"]);
     let text = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success() && text.contains("there is no checkpoint: the run begins again"), "{text}");
+    assert!(output.status.success() && text.contains("there is no checkpoint: the run starts over"), "{text}");
     assert_eq!(weights(&folder.path().join("run")), before);
 }
 
-/// Kills each run at ten random moments, at the least, and goes on each time.
+/// Kills each run at ten random moments, at the least, and resumes each time.
 #[test]
-fn a_run_that_is_killed_again_and_again_ends_at_the_same_weights() {
+fn repeated_kills_end_at_the_same_weights() {
     let mut random = dgm_core::random::Seed(0).stream("kill", 0);
     for (config, sizes) in MODELS {
         let folder = tempfile::tempdir().unwrap();
@@ -201,7 +201,7 @@ fn a_run_that_is_killed_again_and_again_ends_at_the_same_weights() {
 }
 
 #[test]
-fn two_runs_in_one_folder_are_refused_and_a_killed_one_leaves_it_free() {
+fn one_run_per_folder_and_a_killed_one_leaves_it_free() {
     let folder = tempfile::tempdir().unwrap();
     let args = ["--config", "vae.toml", "--out", "run", "--quiet", "--set", "training.epochs=1000"];
     let mut child = started(folder.path(), &args, "run");
@@ -246,7 +246,7 @@ fn weights_do_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
-fn a_run_resumed_on_another_kind_of_cpu_says_that_it_is_equal_to_rounding_only() {
+fn resuming_on_another_cpu_says_equal_to_rounding() {
     let folder = tempfile::tempdir().unwrap();
     let set = ["--set", "training.epochs=1", "--set", "model.hidden=[8]", "--quiet"];
     run_ok(folder.path(), &[&["--config", "conditional.toml", "--out", "run"], &set[..]].concat());
@@ -279,7 +279,7 @@ fn a_run_resumed_on_another_kind_of_cpu_says_that_it_is_equal_to_rounding_only()
 #[test]
 fn a_run_interrupted_at_the_end_of_an_epoch_still_validates_it() {
     let folder = tempfile::tempdir().unwrap();
-    // One step an epoch: whenever it stops, an epoch ends.
+    // One step per epoch: whenever it stops, an epoch ends.
     let args = ["--config", "vae.toml", "--out", "run", "--quiet", "--set", "training.batch_size=1000", "--set"];
     let args = [&args[..], &["training.epochs=200", "--set", "evaluation.importance_samples=0"]].concat();
     assert_eq!(stopped_by("-INT", folder.path(), &args, "run"), Some(130));
@@ -303,13 +303,13 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_it_offered() {
     bytes[middle] ^= 1;
     std::fs::write(&last, bytes).unwrap();
     let text = run_fails(folder.path(), &["--resume", "run"], 2);
-    let expected = "step-60.dgm: damaged: its checksum does not match; delete the file to go on from step 40";
+    let expected = "step-60.dgm: damaged: its checksum does not match; delete the file to resume from step 40";
     assert!(text.contains(expected), "{text}");
     // What a power cut may leave.
     for remains in [vec![], vec![0; 4096]] {
         std::fs::write(&last, remains).unwrap();
         let text = run_fails(folder.path(), &["--resume", "run"], 2);
-        assert!(text.contains("delete the file to go on from step 40"), "{text}");
+        assert!(text.contains("delete the file to resume from step 40"), "{text}");
     }
     let whole = weights(&folder.path().join("run"));
     std::fs::remove_file(&last).unwrap();
@@ -328,7 +328,7 @@ fn time_is_up() {
     let lines = metrics(&folder.path().join("run"));
     let last = lines.last().unwrap();
     assert_eq!(last["kind"], "validation", "the last weights are validated too");
-    // Complete: going on only evaluates again.
+    // Complete: resuming only evaluates again.
     run_ok(folder.path(), &["--resume", "run", "--quiet"]);
     assert_eq!(metrics(&folder.path().join("run")), lines);
 }

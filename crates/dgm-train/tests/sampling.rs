@@ -1,4 +1,4 @@
-//! `dgm-train sample` on trained models: incremental draws are those of the naive loop, images are completed, texts go on.
+//! `dgm-train sample` on trained models: cached sampling equals the naive loop, images are completed, texts continued.
 #![cfg(feature = "flex")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -9,10 +9,10 @@ mod rounding;
 use burn::tensor::{Device, Tensor, TensorData};
 use common::{dgm, run, run_fails, run_ok};
 use dgm_core::random::Seed;
-use dgm_models::autoregressive::sampling::{Choice, draw, log_prob_stepwise};
+use dgm_models::autoregressive::sampling::{Choice, log_prob_stepwise, sample};
 use dgm_models::{AnyModel, Batch, Model};
 use dgm_train::run_folder::RunFolder;
-use rounding::{assert_drawn, largest, rounding, tolerance};
+use rounding::{assert_sampled, largest, rounding, tolerance};
 use std::path::Path;
 
 /// The `[model]` tables of every architecture, small.
@@ -42,7 +42,7 @@ fn trained(folder: &Path, model: &str, data: &str, training: &str) {
 }
 
 #[test]
-fn incremental_draws_of_trained_models_are_those_of_the_naive_loop() {
+fn cached_sampling_of_trained_models_equals_the_naive_loop() {
     for (kind, keys) in ARCHITECTURES {
         let folder = tempfile::tempdir().unwrap();
         let data = "source = \"digits\"\ncondition = \"label\"";
@@ -59,17 +59,17 @@ fn incremental_draws_of_trained_models_are_those_of_the_naive_loop() {
             for choice in [Choice::default(), Choice { temperature: 0.7, top_k: Some(5), top_p: Some(0.95) }] {
                 let noise = Seed(seed).stream("sampling", 0);
                 let what = format!("{kind}, seed {seed}, {choice:?}");
-                let drawn = draw(arm, 20, Some(&condition), &choice, &mut noise.clone());
+                let samples = sample(arm, 20, Some(&condition), &choice, &mut noise.clone());
                 let conditionals = |model: &AnyModel| {
                     let arm = model.conditionals().unwrap();
-                    host(arm.parameters(drawn.clone(), Some(&condition)))
+                    host(arm.parameters(samples.clone(), Some(&condition)))
                 };
                 let allowed = largest(&rounding(LONGEST, |moves| conditionals(&moves.weights(&model))));
-                assert_drawn(arm, &drawn, Some(&condition), &choice, &noise, allowed, &what);
-                let batch = Batch { condition: Some(condition.clone()), ..Batch::new(drawn.clone()) };
+                assert_sampled(arm, &samples, Some(&condition), &choice, &noise, allowed, &what);
+                let batch = Batch { condition: Some(condition.clone()), ..Batch::new(samples.clone()) };
                 let log_prob = |model: &AnyModel| host(model.density().unwrap().log_prob_elementwise(&batch).unwrap());
                 let allowed = rounding(LONGEST, |moves| log_prob(&moves.weights(&model)));
-                let stepwise = host(log_prob_stepwise(arm, &drawn, Some(&condition)));
+                let stepwise = host(log_prob_stepwise(arm, &samples, Some(&condition)));
                 for ((a, b), allowed) in stepwise.into_iter().zip(log_prob(&model)).zip(allowed) {
                     // The density itself is a dozen operations more, and sums over up to 17 levels.
                     let allowed = allowed + tolerance(12 + 17, b.abs().max(1.0));
@@ -98,12 +98,12 @@ fn an_image_is_completed_below_the_rows_that_are_given() {
     let args = ["sample", "run", "--complete", "image.png", "--rows", "3", "-n", "5", "--out", "drawn.csv"];
     assert!(run_ok(path, &args).contains("5 samples in drawn.csv"));
     let text = std::fs::read_to_string(path.join("drawn.csv")).unwrap();
-    let drawn: Vec<Vec<f32>> =
+    let samples: Vec<Vec<f32>> =
         text.lines().map(|line| line.split(',').map(|number| number.parse().unwrap()).collect()).collect();
     let given: Vec<f32> = (0..24).map(|i| ((30 * (i % 8) + i / 8) * 17 / 256) as f32).collect();
-    assert_eq!(drawn.len(), 5);
-    assert!(drawn.iter().all(|image| image[..24] == given), "{drawn:?}");
-    assert!(drawn.iter().any(|image| image[24..] != drawn[0][24..]), "all are completed alike");
+    assert_eq!(samples.len(), 5);
+    assert!(samples.iter().all(|image| image[..24] == given), "{samples:?}");
+    assert!(samples.iter().any(|image| image[24..] != samples[0][24..]), "all are completed alike");
     run_ok(
         path,
         &["sample", "run", "--complete", "image.png", "--rows", "8", "--out", "whole.png", "--temperature", "0.5"],
@@ -116,8 +116,8 @@ fn an_image_is_completed_below_the_rows_that_are_given() {
         assert!(output.status.success(), "{text}");
         text.lines().filter(|line| line.starts_with("note: ")).map(str::to_owned).collect::<Vec<_>>()
     };
-    let expected = "note: large.png has 12 × 16 pixels (rows × columns); its largest middle part of their ratio was brought \
-                    to the 8 × 8 of the model's images";
+    let expected = "note: large.png has 12 × 16 pixels (rows × columns); its largest central crop of their aspect ratio was \
+                    resized to the 8 × 8 of the model's images";
     assert_eq!(notes("large.png"), [expected]);
     assert!(notes("image.png").is_empty());
     let mut clear = png::Encoder::new(std::fs::File::create(path.join("clear.png")).unwrap(), 8, 8);
@@ -152,7 +152,7 @@ fn only_autoregressive_models_narrow_or_complete() {
 }
 
 #[test]
-fn a_text_goes_on_from_its_prompt_beyond_the_window_and_ends_where_lines_do() {
+fn texts_continue_prompts_past_the_window_and_end_at_lines() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     std::fs::write(path.join("text.txt"), "ab".repeat(3000)).unwrap();
@@ -165,7 +165,7 @@ fn a_text_goes_on_from_its_prompt_beyond_the_window_and_ends_where_lines_do() {
     assert_eq!(text, format!("{}\n", "ab".repeat(32)));
     assert_eq!(run_ok(path, &["sample", "run", "--prompt", "a", "--length", "3", "--temperature", "0.1"]), "abab\n");
     assert_eq!(run_ok(path, &["sample", "run", "--length", "100"]).trim_end().len(), 100);
-    // More than are drawn at once, the same to a file and to the terminal.
+    // More than are sampled at once, the same to a file and to the terminal.
     let many = ["sample", "run", "--prompt", "b", "-n", "70", "--length", "25", "--temperature", "2"];
     assert_eq!(run_ok(path, &[&many[..], &["--out", "many.txt"]].concat()), "70 texts in many.txt\n");
     let written = std::fs::read_to_string(path.join("many.txt")).unwrap();
@@ -174,8 +174,8 @@ fn a_text_goes_on_from_its_prompt_beyond_the_window_and_ends_where_lines_do() {
     assert!(texts.iter().any(|&text| text != texts[0]), "{written}");
     assert_eq!(run_ok(path, &many), written);
     let line = run_fails(path, &["sample", "run", "--prompt", "abc"], 2);
-    assert!(line.contains("the character 'c' is in no place of the text"), "{line}");
-    assert!(run_fails(path, &["sample", "run", "--prompt", "-a"], 2).contains("the character '-' is in no place"));
+    assert!(line.contains("the character 'c' does not occur in the training text"), "{line}");
+    assert!(run_fails(path, &["sample", "run", "--prompt", "-a"], 2).contains("the character '-' does not occur"));
     assert!(run_fails(path, &["sample", "run", "--label", "1"], 2).contains("--label"));
     let provenance = path.join("run/provenance.json");
     let whole = std::fs::read_to_string(&provenance).unwrap();

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// do not count: the kernel drops and reads them as it likes.
 fn memory_of(folder: &Path, backend: &str, steps: usize) -> Vec<(u64, u64)> {
     let run = folder.join("run");
-    // 20 steps an epoch.
+    // 20 steps per epoch.
     let epochs = format!("training.epochs={}", steps / 20);
     let args = ["--config", "vae.toml", "--backend", backend, "--out", "run", "--quiet", "--set", &epochs];
     let quick = ["--set", "evaluation.importance_samples=0", "--set", "training.evaluate_every=10", "--set"];
@@ -65,7 +65,7 @@ fn assert_flat(found: &[(u64, u64)], steps: u64) {
 #[test]
 #[should_panic(expected = "it grows")]
 fn a_leak_is_noticed() {
-    // 30 MiB that come and go by a third, and 150 bytes a step that stay.
+    // 30 MiB that come and go by a third, and 150 bytes per step that stay.
     let reading = |step: u64| (step, 30_720 + step * 7919 % 10_240 + step * 150 / 1024);
     assert_flat(&(0..20_000).step_by(40).map(reading).collect::<Vec<_>>(), 20_000);
 }

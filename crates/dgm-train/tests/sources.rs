@@ -117,7 +117,7 @@ fn what_cannot_be_inspected_is_one_line() {
     let text = fails(&["synthetic", "--set", "data.kind=conditional", "--out", "x.png"]);
     assert!(text.contains("--out x.png: the targets are not images"), "{text}");
     assert!(fails(&["digits", "--out", "x.jpg"]).contains("ends in .png"));
-    assert!(fails(&["digits", "--out", "nowhere/x.png"]).contains("nowhere: there is no such folder"));
+    assert!(fails(&["digits", "--out", "nowhere/x.png"]).contains("nowhere: this folder does not exist"));
     assert!(fails(&["digits", "--set", "data.condition=lable"]).contains("did you mean `label`?"));
     assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none());
 }

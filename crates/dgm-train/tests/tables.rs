@@ -95,7 +95,7 @@ fn a_bare_table_becomes_a_model_and_rows_again() {
     assert_eq!(cells(&path.join("rows.csv"))[0], ["species", "sex", "bill_mm", "mass_g", "seen"]);
 
     let line = run_fails(path, &["new", "--data", "birds.csv", "--out", "all.toml"], 2);
-    assert!(line.contains("all.toml: there is such a file already; name another with --out"), "{line}");
+    assert!(line.contains("all.toml: this file exists; name another with --out"), "{line}");
     let line = run_fails(path, &["new", "--data", "birds.csv", "--target", "speces", "--out", "n.toml"], 2);
     assert!(line.contains("did you mean `species`?") && !path.join("n.toml").exists(), "{line}");
 }
@@ -261,7 +261,10 @@ fn a_new_configuration_names_the_data_from_its_own_folder() {
     }
     // Among pictures without folders it would be taken for one of them.
     let line = run_fails(&path.join("flat"), &["new", "--data", ".", "--out", "f.toml"], 2);
-    assert!(line.contains("f.toml: it would lie among the pictures") && !path.join("flat/f.toml").exists(), "{line}");
+    assert!(
+        line.contains("f.toml: it would be read as one of the pictures") && !path.join("flat/f.toml").exists(),
+        "{line}"
+    );
 }
 
 #[test]

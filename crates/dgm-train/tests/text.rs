@@ -1,4 +1,4 @@
-//! Texts with the real binary: windows with a context, lines with a prefix, and the figures for each token.
+//! Texts with the real binary: windows with a context, lines with a prefix, and the metrics per token.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -26,18 +26,18 @@ fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_else(|| panic!("a number: {value}"))
 }
 
-/// The figures of one split agree with each other; its tokens.
+/// The metrics of one split agree with each other; its tokens.
 fn check(row: &Value) -> u64 {
-    let figures = &row["per_token"];
-    let tokens = figures["tokens"].as_u64().unwrap();
-    let nats = number(&figures["nats_per_token"]);
+    let metrics = &row["per_token"];
+    let tokens = metrics["tokens"].as_u64().unwrap();
+    let nats = number(&metrics["nats_per_token"]);
     let sum = number(&row["value"]) * number(&row["examples"]);
     assert!((sum / tokens as f64 / nats - 1.0).abs() < 1e-9, "{row}");
     let bits = nats / std::f64::consts::LN_2;
-    assert!((number(&figures["bits_per_token"]) - bits).abs() < 1e-9, "{row}");
+    assert!((number(&metrics["bits_per_token"]) - bits).abs() < 1e-9, "{row}");
     assert!((number(&row["bits_per_dim"]) - bits).abs() < 1e-9, "{row}");
-    assert!((number(&figures["perplexity"]) / nats.exp() - 1.0).abs() < 1e-9, "{row}");
-    assert!(number(&figures["standard_error"]) > 0.0 && figures["token"] == "character", "{row}");
+    assert!((number(&metrics["perplexity"]) / nats.exp() - 1.0).abs() < 1e-9, "{row}");
+    assert!(number(&metrics["standard_error"]) > 0.0 && metrics["token"] == "character", "{row}");
     tokens
 }
 
@@ -63,7 +63,7 @@ fn windows_with_a_context_are_learnt_from() {
     assert!((number(&best["bits_per_dim"]) - number(&said["bits_per_dim"])).abs() < 1e-9, "{best}");
     assert!(lines.iter().filter(|line| line["kind"] == "train").all(|line| line["nats_per_token"].is_f64()));
 
-    // The figures again, from the run folder; without the text they are one clear line.
+    // The results again, from the run folder; without the text they are one clear line.
     let again: Value = serde_json::from_str(&run_ok(folder.path(), &["evaluate", "run", "--json"])).unwrap();
     assert_eq!(measured(&again, "likelihood", "test"), test);
     std::fs::remove_file(folder.path().join("text.txt")).unwrap();
@@ -71,10 +71,10 @@ fn windows_with_a_context_are_learnt_from() {
     assert!(line.contains("/text.txt; put a text there, or set data.path to where it is"), "{line}");
 }
 
-/// A run that was stopped in the middle of an epoch goes on with the windows of that epoch; with Muon's state of its kernels too.
+/// A run that was stopped in the middle of an epoch resumes with the windows of that epoch; with Muon's state of its kernels too.
 #[cfg(unix)]
 #[test]
-fn shifted_windows_go_on_where_they_were() {
+fn shifted_windows_resume_where_they_were() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let text: String = (0..4000u32).map(|i| char::from(b'a' + (i * i % 31 % 7) as u8)).collect();
@@ -86,7 +86,7 @@ fn shifted_windows_go_on_where_they_were() {
     std::fs::write(folder.join("text.toml"), config).unwrap();
     run_ok(folder, &["--config", "text.toml", "--out", "whole", "--quiet"]);
     let mut child = dgm(folder).args(["--config", "text.toml", "--out", "run", "--quiet"]).spawn().unwrap();
-    // 50 steps an epoch, a line every five.
+    // 50 steps per epoch, a line every five.
     let lines = || std::fs::read_to_string(folder.join("run/metrics.jsonl")).map_or(0, |text| text.lines().count());
     while lines() < 26 && child.try_wait().unwrap().is_none() {
         std::thread::sleep(std::time::Duration::from_millis(1));

@@ -1,4 +1,4 @@
-//! A figure depends on neither an offset nor a unit: y · 2^k + c costs exactly k · ln 2 nats more than y, with the same weights.
+//! A result depends on neither an offset nor a unit: y · 2^k + c costs exactly k · ln 2 nats more than y, with the same weights.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -47,7 +47,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 40, max_shrink_iters: 0, ..ProptestConfig::default() })]
 
     #[test]
-    fn neither_an_offset_nor_a_unit_moves_a_figure(
+    fn neither_an_offset_nor_a_unit_moves_a_result(
         k in -40..=40i32, c in -LARGEST..=LARGEST, j in -40..=40i32, d in -LARGEST..=LARGEST,
     ) {
         let folder = tempfile::tempdir().unwrap();

@@ -87,22 +87,22 @@ fn over_middle<const D: usize>(delta: Tensor<D>) -> Tensor<D> {
     far.mask_where(delta.abs().lower_elem(1.0), near).neg()
 }
 
-/// JS of any two densities, by Monte Carlo from log p and log q at draws of each, in nats:
+/// JS of any two densities, by Monte Carlo from log p and log q at samples of each, in nats:
 ///
 /// log 2 − ½ E_p\[softplus(log q − log p)\] − ½ E_q\[softplus(log p − log q)\].
 ///
-/// `p_draws` = (log p(x), log q(x)) at x drawn from p, `q_draws` the same at x drawn from q; the draws may differ in number. The
-/// standard error is that of the two means together; `n` counts all draws.
+/// `p_samples` = (log p(x), log q(x)) at x drawn from p, `q_samples` the same at x drawn from q; the samples may differ in number. The
+/// standard error is that of the two means together; `n` counts all samples.
 ///
 /// # Panics
 /// If the two numbers of a pair differ in shape.
-pub fn monte_carlo(p_draws: (Tensor<1>, Tensor<1>), q_draws: (Tensor<1>, Tensor<1>)) -> Mean {
-    assert_one_shape("jensen_shannon::monte_carlo", ("log p at draws of p", &p_draws.0), ("log q", &p_draws.1));
-    assert_one_shape("jensen_shannon::monte_carlo", ("log p at draws of q", &q_draws.0), ("log q", &q_draws.1));
+pub fn monte_carlo(p_samples: (Tensor<1>, Tensor<1>), q_samples: (Tensor<1>, Tensor<1>)) -> Mean {
+    assert_one_shape("jensen_shannon::monte_carlo", ("log p at samples of p", &p_samples.0), ("log q", &p_samples.1));
+    assert_one_shape("jensen_shannon::monte_carlo", ("log p at samples of q", &q_samples.0), ("log q", &q_samples.1));
     let mean = |log_ratio: Tensor<1>| {
         Mean::of(&log_sigmoid(log_ratio.neg()).neg().into_data().iter::<f64>().collect::<Vec<_>>())
     };
-    let [p, q] = [mean(p_draws.1 - p_draws.0), mean(q_draws.0 - q_draws.1)];
+    let [p, q] = [mean(p_samples.1 - p_samples.0), mean(q_samples.0 - q_samples.1)];
     Mean {
         mean: std::f64::consts::LN_2 - 0.5 * (p.mean + q.mean),
         standard_error: 0.5 * p.standard_error.hypot(q.standard_error),

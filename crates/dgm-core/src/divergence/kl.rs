@@ -41,7 +41,7 @@ pub fn laplace_laplace<const D: usize>(q: &Laplace<D>, p: &Laplace<D>) -> Tensor
     exp_minus_tangent(log_ratio) + moved
 }
 
-/// KL(q ‖ p) = E_q\[log q(x) − log p(x)\] by Monte Carlo, from both log-densities at draws of q, `[draws]`: the mean with its
+/// KL(q ‖ p) = E_q\[log q(x) − log p(x)\] by Monte Carlo, from both log-densities at samples of q, `[samples]`: the mean with its
 /// standard error, in nats. A single estimate may be negative.
 ///
 /// # Panics

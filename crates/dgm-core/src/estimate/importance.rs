@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn the_error_and_the_effective_sample_size_are_those_of_the_weights() {
+    fn error_and_effective_sample_size_follow_the_weights() {
         // numpy: w = exp(a); log(w.mean()), w.std(ddof=1) / sqrt(5) / w.mean(), w.sum()**2 / (w**2).sum().
         let a = [-3.0, 0.5, 1.25, -0.75, 2.0];
         for shift in [0.0, 1000.0, -1e6] {

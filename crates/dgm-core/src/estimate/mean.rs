@@ -1,4 +1,4 @@
-//! A sample mean with its standard error: what every figure over a data set is reported as.
+//! A sample mean with its standard error: what every metric over a data set is reported as.
 
 /// A sample mean and what is known of its error.
 ///

@@ -15,7 +15,7 @@ use crate::random::Stream;
 ///
 /// # Errors
 /// If the lengths differ, a value is NaN or outside [0, 1], or P(X < x) > P(X ≤ x).
-pub fn randomised_pit(below: &[f64], at: &[f64], noise: &mut Stream) -> Result<Vec<f64>, EstimateError> {
+pub fn randomised_pit(below: &[f64], at: &[f64], rng: &mut Stream) -> Result<Vec<f64>, EstimateError> {
     check_length("at", at.len(), below.len())?;
     check_unit("below", below)?;
     check_unit("at", at)?;
@@ -23,7 +23,7 @@ pub fn randomised_pit(below: &[f64], at: &[f64], noise: &mut Stream) -> Result<V
         let (argument, found, expected) = ("at", at[index], "at least the value of `below`");
         return Err(EstimateError::Value { argument, index, found, expected });
     }
-    let draw = |(below, at): (&f64, &f64)| (below + f64::from(noise.uniform()) * (at - below)).min(*at);
+    let draw = |(below, at): (&f64, &f64)| (below + f64::from(rng.uniform()) * (at - below)).min(*at);
     Ok(below.iter().zip(at).map(draw).collect())
 }
 
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn the_true_normal_is_calibrated_and_others_show_how_they_are_not() {
+    fn the_true_normal_is_calibrated_and_misfits_are_measured() {
         let n = 20_000;
         let levels = [0.5, 0.9];
         let calibrated = predicted(0.0, 1.0, n);

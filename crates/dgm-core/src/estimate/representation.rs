@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn both_bounds_hold_the_information_of_a_linear_gaussian_channel() {
+    fn bounds_hold_the_information_of_a_linear_gaussian_channel() {
         // x ~ N(0, 1), z | x ~ N(x, v): I = ½ log(1 + 1/v). Against the prior N(0, 1): KL = ½ (v + x² − 1 − log v).
         let (n, v) = (1500, 2.0f64);
         let mut noise = Seed(4).stream("information", 0);

@@ -55,7 +55,7 @@ pub fn fill_padding(log_prob: Tensor<2>, mask: Option<&Tensor<2>>) -> Tensor<2> 
     log_prob.mask_fill(mask.clone().lower_elem(0.5), 0.0)
 }
 
-/// Σ over the event (every number of an example): `[batch, event]` → `[batch]`.
+/// Σ over the event (every dimension of an example): `[batch, event]` → `[batch]`.
 pub fn sum_event(log_prob: Tensor<2>) -> Tensor<1> {
     log_prob.sum_dim(1).squeeze_dim(1)
 }

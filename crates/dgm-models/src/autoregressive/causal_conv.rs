@@ -23,18 +23,18 @@ pub struct CausalConvConfig {
     pub channels: usize,
     /// Number of gated residual layers after the first convolution.
     pub layers: usize,
-    /// Positions that one convolution sees.
+    /// Kernel size.
     pub kernel: usize,
     /// The dilation of layer i is dilation_base^(i mod dilation_cycle) (1: none).
     pub dilation_base: usize,
-    /// After so many layers the dilation begins again at 1.
+    /// Number of layers after which the dilation returns to 1.
     pub dilation_cycle: usize,
     /// Dropout after each gate.
     pub dropout: f64,
-    /// How the target enters. Default: see [`InputKind`].
+    /// Encoding of the target as an input. Default: see [`InputKind`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inputs: Option<InputKind>,
-    /// What the outputs mean.
+    /// Distribution that the outputs parameterise.
     pub likelihood: LikelihoodConfig,
 }
 
@@ -57,11 +57,11 @@ impl Default for CausalConvConfig {
 pub type CausalConv = Arm<CausalConvNetwork>;
 
 impl CausalConvConfig {
-    /// Builds the model for `spec`, with weights drawn from `noise`.
+    /// Builds the model for `spec`, with weights drawn from `rng`.
     ///
     /// # Errors
     /// A value out of its range, or a model that does not fit the data.
-    pub fn init(&self, spec: &DataSpec, noise: &mut Stream, device: &Device) -> Result<CausalConv, ModelError> {
+    pub fn init(&self, spec: &DataSpec, rng: &mut Stream, device: &Device) -> Result<CausalConv, ModelError> {
         ModelError::check((1..=16_384).contains(&self.channels), "channels", self.channels, "1 to 16384")?;
         ModelError::check((1..=256).contains(&self.layers), "layers", self.layers, "1 to 256")?;
         ModelError::check((2..=1024).contains(&self.kernel), "kernel", self.kernel, "2 to 1024")?;
@@ -86,19 +86,19 @@ impl CausalConvConfig {
                 let back: Vec<isize> =
                     (0..self.kernel as isize).rev().map(|back| -back * dilation).filter(inside).collect();
                 Layer {
-                    conv: TapConv::new(channels, 2 * channels, &taps(&back), noise, device),
-                    condition: spec.condition.as_ref().map(|c| linear(c.width(), 2 * channels, noise, device)),
-                    project: TapConv::new(channels, channels, &taps(&[0]), noise, device),
+                    conv: TapConv::new(channels, 2 * channels, &taps(&back), rng, device),
+                    condition: spec.condition.as_ref().map(|c| linear(c.width(), 2 * channels, rng, device)),
+                    project: TapConv::new(channels, channels, &taps(&[0]), rng, device),
                 }
             })
             .collect();
         let network = CausalConvNetwork {
-            first: TapConv::new(shared.features(), channels, &taps(&before), noise, device),
+            first: TapConv::new(shared.features(), channels, &taps(&before), rng, device),
             position: zeros([channels, length], device),
             layers,
             dropout: self.dropout,
         };
-        Ok(shared.build(network, channels, noise, device))
+        Ok(shared.build(network, channels, rng, device))
     }
 }
 
@@ -206,7 +206,7 @@ struct LayerAtOnePosition {
     seen: Seen,
 }
 
-/// Where drawing stands: what every convolution has seen.
+/// Where sampling stands: what every convolution has seen.
 struct CausalConvPixels {
     first: PointConv,
     inputs: Seen,

@@ -24,14 +24,14 @@ impl Head {
         inputs: &Inputs,
         width: usize,
         outputs: usize,
-        noise: &mut Stream,
+        rng: &mut Stream,
         device: &Device,
     ) -> Vec<Self> {
         let head = |channel: usize| Self {
-            hidden: TapConv::new(width, width, &HERE, noise, device),
+            hidden: TapConv::new(width, width, &HERE, rng, device),
             earlier: (channel > 0)
-                .then(|| TapConv::new(inputs.features_a_channel() * channel, width, &HERE, noise, device)),
-            output: TapConv::new(width, outputs, &HERE, noise, device),
+                .then(|| TapConv::new(inputs.features_per_channel() * channel, width, &HERE, rng, device)),
+            output: TapConv::new(width, outputs, &HERE, rng, device),
         };
         (0..channels).map(head).collect()
     }
@@ -63,7 +63,7 @@ pub(crate) struct HeadAtOnePosition {
 }
 
 impl HeadAtOnePosition {
-    /// `h` `[n, width]`, `seen` the features of each channel before, `[n, features_a_channel]` → `[n, outputs]`.
+    /// `h` `[n, width]`, `seen` the features of each channel before, `[n, features_per_channel]` → `[n, outputs]`.
     pub(crate) fn forward(&self, h: Tensor<2>, seen: &[Tensor<2>]) -> Tensor<2> {
         let mut hidden = self.hidden.forward(vec![silu(h)]);
         if let Some(earlier) = &self.earlier {

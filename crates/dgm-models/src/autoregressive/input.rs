@@ -1,4 +1,4 @@
-//! How the numbers of a target enter an autoregressive network.
+//! How the elements of a target enter an autoregressive network.
 
 use crate::data::{DataSpec, Values};
 use crate::error::ModelError;
@@ -6,26 +6,26 @@ use crate::layers::network_target;
 use burn::tensor::{Int, Tensor};
 use serde::{Deserialize, Serialize};
 
-/// The features that one number becomes.
+/// The features that one element becomes.
 ///
 /// The default is `OneHot` for sequences of 3 to 1024 levels with the likelihood `categorical`, such as texts; otherwise
 /// `Thermometer` for 3 to 32 levels, and `Ordinal`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InputKind {
-    /// The number itself: a level scaled to −1 … 1, a real number standardised.
+    /// The value itself: a level scaled to −1 … 1, a real number standardised.
     Ordinal,
     /// The scaled level and the bits \[x > 0\], \[x > 1\], …, \[x > levels − 2\]: the order of the levels, and any function of
     /// them, is visible to a linear map.
     Thermometer,
-    /// One bit a level, 1 at the number's own: levels without an order, such as the symbols of a text.
+    /// One bit per level, 1 at the value's own: levels without an order, such as the symbols of a text.
     OneHot,
 }
 
 /// Up to this many levels the bits of a thermometer are the default.
 const THERMOMETER_LEVELS: usize = 32;
 
-/// So many bits a number and no more: they are made for every position of a batch.
+/// Maximum number of bits per element: they are made for every position of a batch.
 const BITS: usize = 1024;
 
 /// From a target to feature maps.
@@ -59,7 +59,7 @@ impl Inputs {
     }
 
     /// Feature maps that one channel of the target becomes.
-    pub(crate) fn features_a_channel(&self) -> usize {
+    pub(crate) fn features_per_channel(&self) -> usize {
         match (self.kind, &self.spec.values) {
             (InputKind::Thermometer | InputKind::OneHot, Values::Levels(levels)) => *levels,
             _ => 1,
@@ -68,10 +68,10 @@ impl Inputs {
 
     /// Feature maps of all channels together.
     pub(crate) fn features(&self) -> usize {
-        self.features_a_channel() * self.spec.shape[0]
+        self.features_per_channel() * self.spec.shape[0]
     }
 
-    /// The numbers of one channel as feature maps: x `[n, numbers]` → `[n, features_a_channel, numbers]`.
+    /// The elements of one channel as feature maps: x `[n, numbers]` → `[n, features_per_channel, numbers]`.
     pub(crate) fn encode(&self, x: Tensor<2>) -> Tensor<3> {
         let [n, numbers] = x.dims();
         let bits = |count: usize| {

@@ -3,7 +3,7 @@
 //!
 //! An architecture is a [`Network`], one file each: features of every pixel that see the pixels before it alone, all at
 //! once or one after the other. What they share stands here: how the target enters ([`InputKind`]), heads that order
-//! the channels of a pixel, the likelihood, the chain rule as a loss and as a density ([`Arm`]), and drawing ([`sampling`]).
+//! the channels of a pixel, the likelihood, the chain rule as a loss and as a density ([`Arm`]), and sampling ([`sampling`]).
 
 pub mod causal_conv;
 mod head;
@@ -93,14 +93,14 @@ impl ArmBuilder {
     }
 
     /// Whether these layers of the network together with the heads, which see `width` features, are not too many weights, nor
-    /// what comes out of them too many numbers an example.
+    /// what comes out of them too many numbers per example.
     fn check_size(
         &self,
         key: &'static str,
         width: usize,
         layers: impl IntoIterator<Item = [usize; 2]>,
     ) -> Result<(), ModelError> {
-        let inputs = |channel: usize| width + channel * self.inputs.features_a_channel();
+        let inputs = |channel: usize| width + channel * self.inputs.features_per_channel();
         let [channels, rows, columns] = self.spec.shape;
         let heads = (0..channels).flat_map(|channel| [[inputs(channel), width], [width, self.likelihood.parameters()]]);
         let layers: Vec<[usize; 2]> = layers.into_iter().chain(heads).collect();
@@ -110,7 +110,7 @@ impl ArmBuilder {
         let numbers = a_place.saturating_mul(rows * columns);
         if numbers > 1 << 28 {
             return Err(ModelError::Data(format!(
-                "targets of {} places: this model keeps {numbers} numbers an example; expected at most 268435456 (2^28); use shorter \
+                "targets of {} dimensions: this model keeps {numbers} numbers per example; expected at most 268435456 (2^28); use shorter \
                  windows or smaller images, or fewer channels and layers",
                 rows * columns
             )));
@@ -119,9 +119,9 @@ impl ArmBuilder {
     }
 
     /// The model of a network that gives `width` features.
-    pub fn build<N: Network>(self, network: N, width: usize, noise: &mut Stream, device: &Device) -> Arm<N> {
+    pub fn build<N: Network>(self, network: N, width: usize, rng: &mut Stream, device: &Device) -> Arm<N> {
         let Self { inputs, likelihood, spec } = self;
-        let heads = Head::of_channels(spec.shape[0], &inputs, width, likelihood.parameters(), noise, device);
+        let heads = Head::of_channels(spec.shape[0], &inputs, width, likelihood.parameters(), rng, device);
         Arm { network, heads, inputs, likelihood, spec }
     }
 }
@@ -134,7 +134,7 @@ impl<N: Network> Arm<N> {
         let maps = self.inputs.maps(x);
         let inside = Tensor::ones([n, 1, rows, columns], &maps.device());
         let h = self.network.forward(Tensor::cat(vec![maps.clone(), inside], 1), condition.as_ref(), mode);
-        let (outputs, features) = (self.likelihood.parameters(), self.inputs.features_a_channel());
+        let (outputs, features) = (self.likelihood.parameters(), self.inputs.features_per_channel());
         let of_channel = |(channel, head): (usize, &Head)| {
             let seen = (channel > 0).then(|| maps.clone().slice([0..n, 0..channel * features, 0..rows, 0..columns]));
             head.forward(h.clone(), seen).reshape([n, outputs, rows * columns]).swap_dims(1, 2)
@@ -184,7 +184,7 @@ impl<N: Network> Autoregressive for Arm<N> {
     }
 }
 
-/// Where drawing from an [`Arm`] stands.
+/// Where sampling from an [`Arm`] stands.
 struct ArmSteps<'a> {
     pixels: Box<dyn Pixels + 'a>,
     heads: Vec<HeadAtOnePosition>,
@@ -247,9 +247,9 @@ impl<N: Network> Density for Arm<N> {
 }
 
 impl<N: Network> Generate for Arm<N> {
-    /// One number after the other, each given those before it, at the cost of one position each.
-    fn generate(&self, n: usize, condition: Option<Tensor<2>>, noise: &mut Stream) -> Tensor<2> {
-        sampling::draw(self, n, condition.as_ref(), &Choice::default(), noise)
+    /// One dimension after the other, each given those before it, at the cost of one position each.
+    fn generate(&self, n: usize, condition: Option<Tensor<2>>, rng: &mut Stream) -> Tensor<2> {
+        sampling::sample(self, n, condition.as_ref(), &Choice::default(), rng)
     }
 }
 

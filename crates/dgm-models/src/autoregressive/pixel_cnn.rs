@@ -26,10 +26,10 @@ pub struct PixelCnnConfig {
     pub layers: usize,
     /// Dropout after each gate.
     pub dropout: f64,
-    /// How the target enters. Default: see [`InputKind`].
+    /// Encoding of the target as an input. Default: see [`InputKind`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inputs: Option<InputKind>,
-    /// What the outputs mean.
+    /// Distribution that the outputs parameterise.
     pub likelihood: LikelihoodConfig,
 }
 
@@ -55,11 +55,11 @@ const ABOVE: [Tap; 1] = [[-1, 0]];
 pub type PixelCnn = Arm<PixelCnnNetwork>;
 
 impl PixelCnnConfig {
-    /// Builds the model for `spec`, with weights drawn from `noise`.
+    /// Builds the model for `spec`, with weights drawn from `rng`.
     ///
     /// # Errors
     /// A value out of its range, or a model that does not fit the data.
-    pub fn init(&self, spec: &DataSpec, noise: &mut Stream, device: &Device) -> Result<PixelCnn, ModelError> {
+    pub fn init(&self, spec: &DataSpec, rng: &mut Stream, device: &Device) -> Result<PixelCnn, ModelError> {
         ModelError::check((1..=16_384).contains(&self.channels), "channels", self.channels, "1 to 16384")?;
         ModelError::check((1..=256).contains(&self.layers), "layers", self.layers, "1 to 256")?;
         ModelError::check_dropout("dropout", self.dropout)?;
@@ -73,18 +73,18 @@ impl PixelCnnConfig {
         shared.check_size("channels", channels, std::iter::repeat_n([inputs, 2 * channels], self.layers))?;
         let mut layer = |inputs: usize, left: &[Tap]| {
             let mut gated = |taps: &[Tap]| Gated {
-                conv: TapConv::new(inputs, 2 * channels, taps, noise, device),
+                conv: TapConv::new(inputs, 2 * channels, taps, rng, device),
                 place: Place::new(2 * channels, rows, columns, device),
-                condition: spec.condition.as_ref().map(|c| linear(c.width(), 2 * channels, noise, device)),
-                project: TapConv::new(channels, channels, &HERE, noise, device),
+                condition: spec.condition.as_ref().map(|c| linear(c.width(), 2 * channels, rng, device)),
+                project: TapConv::new(channels, channels, &HERE, rng, device),
             };
             let (vertical, horizontal) = (gated(&VERTICAL), gated(left));
-            Layer { vertical, horizontal, down: TapConv::new(2 * channels, 2 * channels, &ABOVE, noise, device) }
+            Layer { vertical, horizontal, down: TapConv::new(2 * channels, 2 * channels, &ABOVE, rng, device) }
         };
         let first = layer(features, &STRICTLY_LEFT);
         let layers = (1..self.layers).map(|_| layer(channels, &LEFT)).collect();
         let network = PixelCnnNetwork { first, layers, dropout: self.dropout };
-        Ok(shared.build(network, channels, noise, device))
+        Ok(shared.build(network, channels, rng, device))
     }
 }
 
@@ -270,7 +270,7 @@ impl<'a> LayerAtOnePosition<'a> {
     }
 }
 
-/// Where drawing stands.
+/// Where sampling stands.
 struct PixelCnnPixels<'a> {
     stacks: Vec<LayerAtOnePosition<'a>>,
     columns: usize,

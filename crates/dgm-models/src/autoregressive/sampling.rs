@@ -1,4 +1,4 @@
-//! Drawing from an autoregressive model: number by number, each at the cost of one position.
+//! Cached sampling from an autoregressive model: dimension by dimension, each at the cost of one position.
 
 pub use crate::likelihood::Choice;
 use crate::traits::{Autoregressive, Steps};
@@ -6,50 +6,50 @@ use burn::tensor::Tensor;
 use dgm_core::random::Stream;
 use std::ops::ControlFlow;
 
-/// Values that are known before drawing begins.
+/// Values that are known before sampling begins.
 #[derive(Clone, Debug)]
 pub struct Given {
-    /// `[n, event]`; only the first `numbers` in the model's order are read.
+    /// `[n, event]`; only the first `count` in the model's order are read.
     pub values: Tensor<2>,
-    /// So many.
-    pub numbers: usize,
+    /// Number of given values.
+    pub count: usize,
 }
 
-/// `n` draws `[n, event]`, given a condition `[n, width]` where the model has one.
-pub fn draw(
+/// `n` samples `[n, event]`, given a condition `[n, width]` where the model has one.
+pub fn sample(
     model: &dyn Autoregressive,
     n: usize,
     condition: Option<&Tensor<2>>,
     choice: &Choice,
-    noise: &mut Stream,
+    rng: &mut Stream,
 ) -> Tensor<2> {
-    complete(model, n, condition, None, choice, noise, &mut |_, _| ControlFlow::Continue(()))
+    complete(model, n, condition, None, choice, rng, &mut |_, _| ControlFlow::Continue(()))
 }
 
-/// `n` draws `[n, event]` that begin with what is `given`; `each` is told the rank of every number, the given ones included, and
-/// its values `[n, 1]` as soon as they are known, and may end the drawing there: what was not drawn is 0.
+/// `n` samples `[n, event]` that begin with what is `given`; `each` is told the rank of every dimension, the given ones included, and
+/// its values `[n, 1]` as soon as they are known, and may end the sampling there: what was not sampled is 0.
 pub fn complete(
     model: &dyn Autoregressive,
     n: usize,
     condition: Option<&Tensor<2>>,
     given: Option<&Given>,
     choice: &Choice,
-    noise: &mut Stream,
+    rng: &mut Stream,
     each: &mut dyn FnMut(usize, &Tensor<2>) -> ControlFlow<()>,
 ) -> Tensor<2> {
     let mut steps = model.start(n, condition);
     let mut previous: Option<Tensor<2>> = None;
     let order = model.order();
-    let mut drawn: Vec<Option<Tensor<2>>> = vec![None; order.len()];
+    let mut samples: Vec<Option<Tensor<2>>> = vec![None; order.len()];
     for (rank, &place) in order.iter().enumerate() {
         let parameters = steps.next(previous.take());
-        let known = given.filter(|given| rank < given.numbers);
+        let known = given.filter(|given| rank < given.count);
         let value = match known {
             Some(given) => given.values.clone().slice([0..n, place..place + 1]),
-            None => model.likelihood().sample_at(parameters, place..place + 1, choice, noise),
+            None => model.likelihood().sample_at(parameters, place..place + 1, choice, rng),
         };
         let flow = each(rank, &value);
-        if let Some(at) = drawn.get_mut(place) {
+        if let Some(at) = samples.get_mut(place) {
             *at = Some(value.clone());
         }
         if flow.is_break() {
@@ -58,10 +58,10 @@ pub fn complete(
         previous = Some(value);
     }
     let nothing = || Tensor::zeros([n, 1], &model.device());
-    Tensor::cat(drawn.into_iter().map(|value| value.unwrap_or_else(nothing)).collect(), 1)
+    Tensor::cat(samples.into_iter().map(|value| value.unwrap_or_else(nothing)).collect(), 1)
 }
 
-/// log p of each number `[n, event]`, added up one position after the other: what [`Density::log_prob_elementwise`] gives all
+/// log p of each dimension `[n, event]`, added up one position after the other: what [`Density::log_prob_elementwise`] gives all
 /// at once.
 ///
 /// [`Density::log_prob_elementwise`]: crate::Density::log_prob_elementwise
@@ -82,14 +82,14 @@ pub fn log_prob_stepwise(model: &dyn Autoregressive, x: &Tensor<2>, condition: O
     Tensor::cat(factors.into_iter().flatten().collect(), 1)
 }
 
-/// What [`draw`] draws, with the whole network run once a number: n × event positions of work for each of the event's
-/// numbers. The oracle of tests, and what benchmarks compare with.
-pub fn draw_naively(
+/// What [`sample`] samples, with the whole network run once per dimension: n × event positions of work for each of the event's
+/// dimensions. The oracle of tests, and what benchmarks compare with.
+pub fn sample_naively(
     model: &dyn Autoregressive,
     n: usize,
     condition: Option<&Tensor<2>>,
     choice: &Choice,
-    noise: &mut Stream,
+    rng: &mut Stream,
 ) -> Tensor<2> {
     let order = model.order();
     let mut x = Tensor::<2>::zeros([n, order.len()], &model.device());
@@ -97,7 +97,7 @@ pub fn draw_naively(
         let parameters = model.parameters(x.clone(), condition);
         let [_, _, outputs] = parameters.dims();
         let here = parameters.slice([0..n, place..place + 1, 0..outputs]);
-        let value = model.likelihood().sample_at(here, place..place + 1, choice, noise);
+        let value = model.likelihood().sample_at(here, place..place + 1, choice, rng);
         x = x.slice_assign([0..n, place..place + 1], value);
     }
     x

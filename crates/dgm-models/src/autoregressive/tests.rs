@@ -3,14 +3,14 @@
 
 use super::causal_conv::CausalConvConfig;
 use super::pixel_cnn::PixelCnnConfig;
-use super::sampling::{Choice, Given, complete, draw, log_prob_stepwise};
+use super::sampling::{Choice, Given, complete, log_prob_stepwise, sample};
 use super::transformer::{Positions, TransformerConfig};
 use super::*;
 use crate::data::{ConditionSpec, Scale, Values};
 use crate::objective::{ObjectiveKind, Step};
 use crate::registry::{AnyModel, ModelConfig};
 use crate::testing::likelihood_of;
-use crate::testing::rounding::{assert_drawn, largest, rounding, tolerance};
+use crate::testing::rounding::{assert_sampled, largest, rounding, tolerance};
 use burn::tensor::TensorData;
 use dgm_core::random::Seed;
 use std::ops::ControlFlow;
@@ -45,7 +45,7 @@ fn spec(shape: [usize; 3], levels: usize) -> DataSpec {
 }
 
 fn with_classes(shape: [usize; 3], levels: usize) -> DataSpec {
-    let condition = ConditionSpec { scale: Scale::identity(3), classes: Some(3), told: 0 };
+    let condition = ConditionSpec { scale: Scale::identity(3), classes: Some(3), augmentation: 0 };
     DataSpec { condition: Some(condition), ..spec(shape, levels) }
 }
 
@@ -87,7 +87,7 @@ fn host<const D: usize>(x: Tensor<D>) -> Vec<f32> {
 /// No sum in the models of these tests is longer: 12 places of a transformer's tokens with 3 × 5 + 1 features each.
 const LONGEST: usize = 192;
 
-/// log p of each number, step by step, is that of all at once within rounding.
+/// log p of each dimension, step by step, is that of all at once within rounding.
 fn assert_stepwise(model: &AnyModel, x: &Tensor<2>, condition: Option<&Tensor<2>>, what: &str) {
     let batch = Batch { condition: condition.cloned(), ..Batch::new(x.clone()) };
     let at_once = |model: &AnyModel| {
@@ -105,15 +105,15 @@ fn assert_stepwise(model: &AnyModel, x: &Tensor<2>, condition: Option<&Tensor<2>
     }
 }
 
-/// What [`draw`] draws is what the naive loop draws, up to draws that rounding decides.
-fn assert_draws(model: &AnyModel, n: usize, condition: Option<&Tensor<2>>, choice: &Choice, seed: u64, what: &str) {
+/// What [`sample`] samples is what the naive loop samples, up to values that rounding decides.
+fn assert_samples(model: &AnyModel, n: usize, condition: Option<&Tensor<2>>, choice: &Choice, seed: u64, what: &str) {
     let noise = Seed(seed).stream("sampling", 0);
-    let drawn = draw(arm(model), n, condition, choice, &mut noise.clone());
+    let samples = sample(arm(model), n, condition, choice, &mut noise.clone());
     let allowed = rounding(LONGEST, |moves| {
         let moved = moves.weights(model);
-        arm(&moved).parameters(drawn.clone(), condition).into_data().iter::<f64>().collect()
+        arm(&moved).parameters(samples.clone(), condition).into_data().iter::<f64>().collect()
     });
-    assert_drawn(arm(model), &drawn, condition, choice, &noise, largest(&allowed), what);
+    assert_sampled(arm(model), &samples, condition, choice, &noise, largest(&allowed), what);
 }
 
 /// The likelihoods over some levels, with their components.
@@ -156,7 +156,7 @@ fn the_probabilities_of_all_targets_sum_to_one() {
 }
 
 #[test]
-fn the_gradient_of_a_conditional_is_zero_at_its_own_and_at_later_numbers_and_not_at_the_one_before() {
+fn conditionals_are_causal_in_their_gradients() {
     let device = Device::flex().autodiff();
     for shape in [[1, 1, 12], [1, 3, 4], [2, 3, 3], [3, 3, 4]] {
         for config in architectures(Some(InputKind::Ordinal), "categorical", 1) {
@@ -189,7 +189,7 @@ fn the_gradient_of_a_conditional_is_zero_at_its_own_and_at_later_numbers_and_not
 }
 
 #[test]
-fn a_number_that_changes_leaves_all_conditionals_up_to_its_own_bit_for_bit() {
+fn conditionals_ignore_their_own_and_later_values() {
     for inputs in [InputKind::Thermometer, InputKind::OneHot] {
         for config in architectures(Some(inputs), "beta_binomial", 2) {
             let spec = spec([2, 3, 4], 4);
@@ -271,7 +271,7 @@ fn what_memory_cannot_hold_is_refused() {
     for (config, spec) in [(conv, spec([1, 1, 1 << 20], 65)), (cnn, spec([3, 512, 512], 256))] {
         let refused = config.init(&spec, &mut Seed(0).stream("weights", 0), &Device::flex());
         let error = refused.err().map(|error| error.to_string()).unwrap_or_default();
-        assert!(error.contains("numbers an example; expected at most 268435456"), "{config:?}: {error}");
+        assert!(error.contains("numbers per example; expected at most 268435456"), "{config:?}: {error}");
     }
 }
 
@@ -326,7 +326,7 @@ fn step_by_step_is_all_at_once() {
 
 #[test]
 fn a_condition_of_numbers_is_seen() {
-    let condition = ConditionSpec { scale: Scale::identity(2), classes: None, told: 0 };
+    let condition = ConditionSpec { scale: Scale::identity(2), classes: None, augmentation: 0 };
     let spec = DataSpec { condition: Some(condition), ..spec([1, 2, 3], 4) };
     let x = levels(3, 6, 4, &Device::flex());
     let numbers = Tensor::<2>::from_floats([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], &Device::flex());
@@ -341,7 +341,7 @@ fn a_condition_of_numbers_is_seen() {
 }
 
 #[test]
-fn draws_are_those_of_the_naive_loop() {
+fn cached_sampling_equals_the_naive_loop() {
     let narrow = Choice { temperature: 0.8, top_k: Some(4), top_p: Some(0.9) };
     for ((likelihood, components, inputs, levels), shape) in
         ways().zip([[1, 1, 13], [1, 5, 4], [3, 3, 4]].into_iter().cycle())
@@ -351,14 +351,14 @@ fn draws_are_those_of_the_naive_loop() {
             let model = built(&config, &spec, &Device::flex());
             let condition = one_hot(7);
             for (seed, choice) in [(0, Choice::default()), (1, narrow)] {
-                assert_draws(&model, 7, Some(&condition), &choice, seed, &format!("{config:?} of {shape:?}"));
+                assert_samples(&model, 7, Some(&condition), &choice, seed, &format!("{config:?} of {shape:?}"));
             }
         }
     }
 }
 
 #[test]
-fn every_backend_goes_step_by_step_and_draws_what_the_naive_loop_draws() {
+fn cached_sampling_equals_the_naive_loop_on_every_backend() {
     let narrow = Choice { temperature: 0.8, top_k: Some(3), top_p: Some(0.9) };
     for device in crate::testing::devices() {
         for config in architectures(None, "beta_binomial", 2) {
@@ -366,9 +366,9 @@ fn every_backend_goes_step_by_step_and_draws_what_the_naive_loop_draws() {
             let model = built(&config, &spec, &device);
             for choice in [Choice::default(), narrow] {
                 let what = format!("{config:?} on {device:?}");
-                assert_draws(&model, 5, None, &choice, 2, &what);
-                let drawn = draw(arm(&model), 5, None, &choice, &mut Seed(2).stream("sampling", 0));
-                assert_stepwise(&model, &drawn, None, &what);
+                assert_samples(&model, 5, None, &choice, 2, &what);
+                let samples = sample(arm(&model), 5, None, &choice, &mut Seed(2).stream("sampling", 0));
+                assert_stepwise(&model, &samples, None, &what);
             }
         }
     }
@@ -380,24 +380,24 @@ fn a_completion_keeps_what_is_given_and_is_told_as_it_comes() {
         let spec = spec([2, 3, 4], 5);
         let model = built(&config, &spec, &Device::flex());
         let model = arm(&model);
-        let given = Given { values: levels(3, 24, 5, &Device::flex()), numbers: 10 };
+        let given = Given { values: levels(3, 24, 5, &Device::flex()), count: 10 };
         let mut told = Vec::new();
         let mut each = |rank: usize, value: &Tensor<2>| {
             told.push((rank, host(value.clone())));
             if rank == 20 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let mut noise = Seed(3).stream("sampling", 0);
-        let drawn = host(complete(model, 3, None, Some(&given), &Choice::default(), &mut noise, &mut each));
+        let samples = host(complete(model, 3, None, Some(&given), &Choice::default(), &mut noise, &mut each));
         let values = host(given.values.clone());
         assert_eq!(told.len(), 21);
         for (rank, &place) in model.order().iter().enumerate() {
             let column = |all: &[f32]| (0..3).map(|row| all[row * 24 + place]).collect::<Vec<_>>();
             if rank < 10 {
-                assert_eq!(column(&drawn), column(&values), "rank {rank}");
+                assert_eq!(column(&samples), column(&values), "rank {rank}");
             }
             match told.get(rank) {
-                Some((told_rank, told)) => assert_eq!((*told_rank, told), (rank, &column(&drawn))),
-                None => assert_eq!(column(&drawn), [0.0; 3]),
+                Some((told_rank, told)) => assert_eq!((*told_rank, told), (rank, &column(&samples))),
+                None => assert_eq!(column(&samples), [0.0; 3]),
             }
         }
     }
@@ -414,6 +414,6 @@ fn real_numbers_are_scored_step_by_step_in_their_own_units() {
         let model = built(&config, &spec, &Device::flex());
         let what = format!("{config:?}");
         assert_stepwise(&model, &x, None, &what);
-        assert_draws(&model, 2, None, &Choice::default(), 5, &what);
+        assert_samples(&model, 2, None, &Choice::default(), 5, &what);
     }
 }

@@ -26,30 +26,30 @@ pub struct TransformerConfig {
     pub channels: usize,
     /// Number of blocks: attention and a feed-forward part each.
     pub layers: usize,
-    /// Heads of the attention; their number divides `channels`.
+    /// Number of attention heads, which divides `channels`.
     pub heads: usize,
     /// Width of the hidden layer of the feed-forward parts, in multiples of `channels`.
     pub expansion: usize,
-    /// A token is made of the values so many places to the left, and in an image of so many rows above, as far to both sides.
+    /// Receptive field of a token: this many values to the left, and in an image this many rows above, as far to both sides.
     pub reach: usize,
-    /// How a token knows its place.
+    /// Encoding of positions.
     pub positions: Positions,
-    /// Dropout of the tokens and after each part of a block.
+    /// Dropout of the tokens and after each sub-layer.
     pub dropout: f64,
-    /// How the target enters. Default: see [`InputKind`].
+    /// Encoding of the target as an input. Default: see [`InputKind`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inputs: Option<InputKind>,
-    /// What the outputs mean.
+    /// Distribution that the outputs parameterise.
     pub likelihood: LikelihoodConfig,
 }
 
-/// How a token knows its place.
+/// Encoding of positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Positions {
     /// A learned vector for each row and one for each column, added to the token.
     Learned,
-    /// Queries and keys turned by angles that grow with the column, in an image half of them with the row (Su et al. 2021,
+    /// Queries and keys rotated by angles that grow with the column, in an image half of them with the row (Su et al. 2021,
     /// "RoFormer").
     Rotary,
 }
@@ -74,11 +74,11 @@ impl Default for TransformerConfig {
 pub type Transformer = Arm<TransformerNetwork>;
 
 impl TransformerConfig {
-    /// Builds the model for `spec`, with weights drawn from `noise`.
+    /// Builds the model for `spec`, with weights drawn from `rng`.
     ///
     /// # Errors
     /// A value out of its range, or a model that does not fit the data.
-    pub fn init(&self, spec: &DataSpec, noise: &mut Stream, device: &Device) -> Result<Transformer, ModelError> {
+    pub fn init(&self, spec: &DataSpec, rng: &mut Stream, device: &Device) -> Result<Transformer, ModelError> {
         let Self { channels, layers, heads, expansion, reach, .. } = *self;
         ModelError::check((1..=16_384).contains(&channels), "channels", channels, "1 to 16384")?;
         ModelError::check((1..=256).contains(&layers), "layers", layers, "1 to 256")?;
@@ -87,7 +87,7 @@ impl TransformerConfig {
         ModelError::check((1..=64).contains(&expansion), "expansion", expansion, "1 to 64")?;
         ModelError::check((1..=64).contains(&reach), "reach", reach, "1 to 64")?;
         let [_, rows, columns] = spec.shape;
-        // Pairs of numbers turn, in an image as many with the row as with the column.
+        // Pairs of features rotate, in an image as many with the row as with the column.
         let turning = if rows > 1 { 4 } else { 2 };
         let turns = self.positions == Positions::Learned || (channels / heads).is_multiple_of(turning);
         let what = "a number of heads whose width, model.channels / model.heads, is a multiple of 4 (2 for texts), for \
@@ -98,7 +98,7 @@ impl TransformerConfig {
         let scores = (rows * columns).saturating_mul(rows * columns).saturating_mul(heads);
         if scores > 1 << 26 {
             return Err(ModelError::Data(format!(
-                "targets of {} places: the attention of {heads} heads keeps {scores} numbers an example and layer; expected at most \
+                "targets of {} positions: the attention of {heads} heads keeps {scores} numbers per example and layer; expected at most \
                  67108864 (2^26); use shorter windows or smaller images, or kind = \"causal_conv\"",
                 rows * columns
             )));
@@ -112,19 +112,19 @@ impl TransformerConfig {
         let norm = || LayerNormConfig::new(channels).init(device);
         let blocks = (0..layers)
             .map(|_| Block {
-                condition: spec.condition.as_ref().map(|c| linear(c.width(), channels, noise, device)),
+                condition: spec.condition.as_ref().map(|c| linear(c.width(), channels, rng, device)),
                 before_attention: norm(),
-                attend: linear(channels, 3 * channels, noise, device),
-                attended: linear(channels, channels, noise, device),
+                attend: linear(channels, 3 * channels, rng, device),
+                attended: linear(channels, channels, rng, device),
                 before_feed_forward: norm(),
-                expand: linear(channels, expansion * channels, noise, device),
-                contract: linear(expansion * channels, channels, noise, device),
+                expand: linear(channels, expansion * channels, rng, device),
+                contract: linear(expansion * channels, channels, rng, device),
                 heads,
             })
             .collect();
         let learned = |n: usize| (self.positions == Positions::Learned).then(|| zeros([n, channels], device));
         let network = TransformerNetwork {
-            token: TapConv::new(shared.features(), channels, &before, noise, device),
+            token: TapConv::new(shared.features(), channels, &before, rng, device),
             rows: learned(rows),
             columns: learned(columns),
             blocks,
@@ -133,7 +133,7 @@ impl TransformerConfig {
             shape: [rows, columns],
             dropout: self.dropout,
         };
-        Ok(shared.build(network, channels, noise, device))
+        Ok(shared.build(network, channels, rng, device))
     }
 }
 
@@ -192,7 +192,7 @@ pub struct TransformerNetwork {
     columns: Option<Param<Tensor<2>>>,
     blocks: Vec<Block>,
     last: LayerNorm,
-    /// By how much each pair of numbers turns at each place, `length × pairs`.
+    /// By how much each pair of features rotates at each position, `length × pairs`.
     #[module(skip)]
     angles: Option<Vec<f32>>,
     #[module(skip)]
@@ -284,7 +284,7 @@ fn attended(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, hidden: Option<T
     attention(query, key, value, mask, None, options)
 }
 
-/// Place × frequency, for each place and each pair of `width` numbers; in an image every second pair turns with the row.
+/// Place × frequency, for each position and each pair of `width` features; in an image every second pair rotates with the row.
 fn angles([rows, columns]: [usize; 2], width: usize) -> Vec<f32> {
     let pairs = width / 2;
     let axes = if rows > 1 { 2 } else { 1 };
@@ -325,7 +325,7 @@ impl Turn {
 /// are not there yet.
 const GROWTH: usize = 64;
 
-/// Where drawing stands: the keys and values of every block so far.
+/// Where sampling stands: the keys and values of every block so far.
 struct TransformerPixels<'a> {
     network: &'a TransformerNetwork,
     token: PointConv,

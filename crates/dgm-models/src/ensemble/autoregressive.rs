@@ -1,4 +1,4 @@
-//! An ensemble number by number: every member goes along, and each number has the mean of their conditionals.
+//! An ensemble dimension by dimension: every member goes along, and each dimension has the mean of their conditionals.
 
 use super::{Ensemble, Model};
 use crate::likelihood::Likelihood;

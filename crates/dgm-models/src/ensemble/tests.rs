@@ -4,7 +4,7 @@
 use super::*;
 use crate::data::{ConditionSpec, Scale, Values};
 use crate::registry::ModelConfig;
-use crate::testing::rounding::{assert_drawn, largest, rounding, tolerance};
+use crate::testing::rounding::{assert_sampled, largest, rounding, tolerance};
 use burn::tensor::{Device, TensorData};
 use dgm_core::random::Seed;
 
@@ -13,7 +13,7 @@ fn device() -> Device {
 }
 
 fn spec(shape: [usize; 3], levels: usize, classes: usize) -> DataSpec {
-    let condition = ConditionSpec { scale: Scale::identity(classes), classes: Some(classes), told: 0 };
+    let condition = ConditionSpec { scale: Scale::identity(classes), classes: Some(classes), augmentation: 0 };
     DataSpec { shape, values: Values::Levels(levels), condition: (classes > 0).then_some(condition) }
 }
 
@@ -121,8 +121,8 @@ fn an_ensemble_of_one_is_its_member_bit_for_bit() {
         let weights = |model: &dyn Model| model.latent().map(|latent| host(latent.log_weight(&batch, &mut noise())));
         assert_eq!(weights(&ensemble), weights(model));
         assert_eq!(ensemble.encoder().is_some(), model.encoder().is_some());
-        let drawn = |model: &dyn Model| host(model.generator().unwrap().generate(20, None, &mut noise()));
-        assert_eq!(drawn(&ensemble), drawn(model));
+        let samples = |model: &dyn Model| host(model.generator().unwrap().generate(20, None, &mut noise()));
+        assert_eq!(samples(&ensemble), samples(model));
     }
 }
 
@@ -185,7 +185,7 @@ fn a_mixture_of_autoregressive_models_is_a_density() {
 
 #[test]
 fn importance_weights_of_bounds_are_those_of_the_mixture() {
-    // Their mean over many draws is the mixture's p(x), so it sums to one over all x and is the mean of the members' p(x).
+    // Their mean over many samples is the mixture's p(x), so it sums to one over all x and is the mean of the members' p(x).
     let spec = spec([1, 2, 2], 2, 0);
     let models = vae(&spec, 2);
     let ensemble = Ensemble::new(models.clone()).unwrap();
@@ -208,7 +208,7 @@ fn importance_weights_of_bounds_are_those_of_the_mixture() {
     for (x, p) in mixed.iter().enumerate() {
         assert!((p - (one[x] + other[x]) / 2.0).abs() < 0.005, "{x}: {p}");
     }
-    // What is reported is the bound from one weight a member, at most log p(x) in the mean.
+    // What is reported is the bound from one weight per member, at most log p(x) in the mean.
     let mut bound = [0.0; 16];
     for _ in 0..1000 {
         let log_prob = host(ensemble.log_prob(&batch, &mut noise));
@@ -218,18 +218,18 @@ fn importance_weights_of_bounds_are_those_of_the_mixture() {
 }
 
 #[test]
-fn a_draw_is_one_of_some_member_given_its_own_condition() {
+fn a_sample_is_one_of_some_member_given_its_own_condition() {
     let spec = spec([1, 1, 1], 4, 2);
     let models = mlp(&spec, 3);
     let ensemble = Ensemble::new(models).unwrap();
     let n = 40_000;
     let one_hot: Vec<f32> = (0..2 * n).map(|i| f32::from(u8::from((i / 2) % 2 == i % 2))).collect();
     let condition = Tensor::from_data(TensorData::new(one_hot, [n, 2]), &device());
-    let drawn = host(ensemble.generator().unwrap().generate(n, Some(condition), &mut noise()));
+    let samples = host(ensemble.generator().unwrap().generate(n, Some(condition), &mut noise()));
     for class in [0, 1] {
         let log_prob = host(ensemble.log_prob(&all(&spec, class), &mut noise()));
         for (x, log_p) in log_prob.iter().enumerate() {
-            let count = drawn.iter().skip(class).step_by(2).filter(|&&value| value == x as f64).count();
+            let count = samples.iter().skip(class).step_by(2).filter(|&&value| value == x as f64).count();
             let (p, n) = (log_p.exp(), n as f64 / 2.0);
             assert!((count as f64 / n - p).abs() < 5.0 * (p * (1.0 - p) / n).sqrt(), "{class} {x}: {count} {p}");
         }
@@ -263,8 +263,8 @@ fn what_makes_no_ensemble_is_refused() {
 }
 
 #[test]
-fn an_ensemble_of_autoregressive_models_is_drawn_from_number_by_number() {
-    use crate::autoregressive::sampling::{Choice, draw, log_prob_stepwise};
+fn ensembles_sample_the_mixture_value_by_value() {
+    use crate::autoregressive::sampling::{Choice, log_prob_stepwise, sample};
     let assert_stepwise = |members: &Vec<AnyModel>, x: &Tensor<2>| {
         let ensemble = |members: Vec<AnyModel>| Ensemble::new(members).unwrap();
         let at_once = |one: &Ensemble| host(one.log_prob_elementwise(&Batch::new(x.clone())).unwrap());
@@ -280,14 +280,14 @@ fn an_ensemble_of_autoregressive_models_is_drawn_from_number_by_number() {
     let members_of = cnn(&spec, 3);
     let ensemble = Ensemble::new(members_of.clone()).unwrap();
     let arm = ensemble.conditionals().unwrap();
-    let drawn = draw(arm, 30, None, &Choice::default(), &mut noise());
-    assert_eq!(host(ensemble.generate(30, None, &mut noise())), host(drawn.clone()));
+    let samples = sample(arm, 30, None, &Choice::default(), &mut noise());
+    assert_eq!(host(ensemble.generate(30, None, &mut noise())), host(samples.clone()));
     let allowed = rounding(LONGEST, |moves| {
         let moved = Ensemble::new(moves.weights(&members_of)).unwrap();
-        host(moved.conditionals().unwrap().parameters(drawn.clone(), None))
+        host(moved.conditionals().unwrap().parameters(samples.clone(), None))
     });
-    assert_drawn(arm, &drawn, None, &Choice::default(), &noise(), largest(&allowed), "three networks");
-    assert_stepwise(&members_of, &drawn);
+    assert_sampled(arm, &samples, None, &Choice::default(), &noise(), largest(&allowed), "three networks");
+    assert_stepwise(&members_of, &samples);
     // Real numbers too, each from a member of its own.
     let real = DataSpec {
         values: Values::Real(Scale { mean: vec![1.0; 12], std: vec![2.0; 12], ..Scale::default() }),
@@ -295,14 +295,14 @@ fn an_ensemble_of_autoregressive_models_is_drawn_from_number_by_number() {
     };
     let config = serde_json::json!({ "kind": "causal_conv", "channels": 8, "layers": 1, "likelihood": "normal" });
     let members_of = members(config, &real, 3, 0.3);
-    let drawn = Ensemble::new(members_of.clone()).unwrap().generate(5, None, &mut noise());
-    assert_stepwise(&members_of, &drawn);
+    let samples = Ensemble::new(members_of.clone()).unwrap().generate(5, None, &mut noise());
+    assert_stepwise(&members_of, &samples);
     let spec = DataSpec { values: Values::Levels(2), ..spec };
     assert!(Ensemble::new(vae(&spec, 2)).unwrap().conditionals().is_none());
 }
 
 #[test]
-fn a_mixture_of_two_conditional_densities_is_drawn_from_number_by_number() {
+fn conditional_ensembles_sample_the_mixture_value_by_value() {
     // Two members that are each sure of their value: of two numbers, all four combinations come.
     let spec = spec([1, 1, 2], 2, 2);
     let sure = |class: usize| {
@@ -331,9 +331,9 @@ fn a_mixture_of_two_conditional_densities_is_drawn_from_number_by_number() {
     // Two logarithms of means of e⁰ and e⁻⁵⁰, and their sum.
     assert!(log_prob.iter().all(|log_prob| (log_prob + 4f64.ln()).abs() <= tolerance(8, 4f64.ln())), "{log_prob:?}");
     let one_hot = Tensor::from_data(TensorData::new([1.0f32, 0.0].repeat(400), [400, 2]), &device());
-    let drawn = host(ensemble.generate(400, Some(one_hot), &mut noise()));
+    let samples = host(ensemble.generate(400, Some(one_hot), &mut noise()));
     let mut counts = [0; 4];
-    drawn.chunks(2).for_each(|pair| counts[(2.0 * pair[0] + pair[1]) as usize] += 1);
+    samples.chunks(2).for_each(|pair| counts[(2.0 * pair[0] + pair[1]) as usize] += 1);
     // 100 each in the mean, with a standard deviation below 9.
     assert!(counts.iter().all(|count| (55..145).contains(count)), "{counts:?}");
 }

@@ -156,7 +156,7 @@ fn every_likelihood_of_levels_sums_to_one() {
 }
 
 #[test]
-fn every_likelihood_of_real_numbers_integrates_to_one_in_the_units_of_the_data() {
+fn real_likelihoods_integrate_to_one_in_data_units() {
     let all = likelihoods(&scale());
     assert_eq!(all.len(), 5, "{all:?}");
     let std = [2.0, 0.5];
@@ -316,7 +316,7 @@ fn a_temperature_widens_components_and_heavy_tails() {
 }
 
 #[test]
-fn counts_are_those_of_the_truncated_distribution_whatever_the_rate() {
+fn count_samples_follow_the_truncated_distribution() {
     let table = |kind: &str, levels: usize, outputs: &[f64]| {
         let likelihood = likelihood_of(kind, 1).build(&spec(Values::Levels(levels))).unwrap();
         let one: Vec<f32> = outputs.iter().chain(outputs).map(|&output| output as f32).collect();

@@ -12,7 +12,7 @@ use std::cell::RefCell;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DregConfig {
-    /// Samples k of z an example; memory and time grow with them. Default: 5.
+    /// Samples k of z per example; memory and time grow with them. Default: 5.
     pub samples: usize,
 }
 

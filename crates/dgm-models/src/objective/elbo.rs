@@ -7,7 +7,7 @@ use dgm_core::objective::{Elbo, FreeBits, Objective};
 use dgm_core::schedule::{Annealing, Schedule};
 use serde::{Deserialize, Serialize};
 
-/// L = −E_q\[log p(x | z)\] + β·KL(q ‖ p), one sample of z an example: see [`Elbo`].
+/// L = −E_q\[log p(x | z)\] + β·KL(q ‖ p), one sample of z per example: see [`Elbo`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ElboConfig {

@@ -6,11 +6,11 @@ use crate::training::Training;
 use dgm_core::objective::{Iwae, Objective};
 use serde::{Deserialize, Serialize};
 
-/// L = −log (1/k Σᵢ wᵢ), k samples of z an example: see [`Iwae`].
+/// L = −log (1/k Σᵢ wᵢ), k samples of z per example: see [`Iwae`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct IwaeConfig {
-    /// Samples k of z an example; memory and time grow with them. Default: 5.
+    /// Samples k of z per example; memory and time grow with them. Default: 5.
     pub samples: usize,
 }
 
@@ -20,7 +20,7 @@ impl Default for IwaeConfig {
     }
 }
 
-/// Whether a step can hold so many samples an example.
+/// Whether a step can hold this many samples per example.
 pub(super) fn check_samples(samples: usize) -> Result<(), OutOfRange> {
     within((1..=10_000).contains(&samples), "samples", "a whole number from 1 to 10000")
 }

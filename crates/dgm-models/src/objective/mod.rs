@@ -89,7 +89,7 @@ trait Rule: Debug {
         true
     }
 
-    /// The terms whose sum is −log p(x | c) or a bound of it, in nats an example, whatever the weights of the loss; none where the loss says
+    /// The terms whose sum is −log p(x | c) or a bound of it, in nats per example, whatever the weights of the loss; none where the loss says
     /// nothing of a likelihood.
     fn likelihood_terms(&self) -> &'static [&'static str];
 
@@ -186,7 +186,7 @@ impl ObjectiveKind {
         self.rule().is_additive(model.training())
     }
 
-    /// The terms whose sum is −log p(x | c) or a bound of it, in nats an example, whatever the weights of the loss; none where the loss says
+    /// The terms whose sum is −log p(x | c) or a bound of it, in nats per example, whatever the weights of the loss; none where the loss says
     /// nothing of a likelihood.
     pub fn likelihood_terms(&self) -> &'static [&'static str] {
         self.rule().likelihood_terms()

@@ -21,7 +21,7 @@ pub struct NllConfig {
     /// Share ε of the uniform distribution, see [`LabelSmoothing`]. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label_smoothing: Option<f64>,
-    /// Weight of an example by its class, where the target is one label: a number a class, in their order. Default: equal weights.
+    /// Weight of an example by its class, where the target is one label: one number per class, in their order. Default: equal weights.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub class_weights: Option<Vec<f64>>,
 }

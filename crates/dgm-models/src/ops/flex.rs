@@ -1,4 +1,4 @@
-//! The tap convolution on flex: columns of the open taps for a group of images, one GEMM a group, groups in parallel.
+//! The tap convolution on flex: columns of the open taps for a group of images, one GEMM per group, groups in parallel.
 //!
 //! The groups, and the order in which their weight gradients are summed, depend on the sizes alone, so a result does
 //! not depend on the number of threads.
@@ -27,37 +27,37 @@ impl ConvOps for Flex {
             return composed::tap_conv2d::<Self>(x, weight, bias, &taps);
         }
         let (x, weight, bias) = (x.to_contiguous(), weight.to_contiguous(), bias.to_contiguous());
-        let plan = Plan::new(&x, &weight, &taps);
+        let sizes = ConvSizes::new(&x, &weight, &taps);
         let (xs, ws, bs) = (x.storage::<f32>(), weight.storage::<f32>(), bias.storage::<f32>());
-        let mut out = vec![0.0f32; plan.b * plan.o * plan.hw];
+        let mut out = vec![0.0f32; sizes.b * sizes.o * sizes.hw];
 
-        out.par_chunks_mut(plan.group * plan.o * plan.hw)
-            .zip(xs.par_chunks(plan.group * plan.c * plan.hw))
+        out.par_chunks_mut(sizes.group * sizes.o * sizes.hw)
+            .zip(xs.par_chunks(sizes.group * sizes.c * sizes.hw))
             .for_each_init(Scratch::default, |scratch, (out, xs)| {
-                let images = xs.len() / (plan.c * plan.hw);
-                let positions = images * plan.hw;
-                plan.fill_columns(xs, images, &mut scratch.columns);
-                let product = sized(&mut scratch.product, plan.o * positions);
+                let images = xs.len() / (sizes.c * sizes.hw);
+                let positions = images * sizes.hw;
+                sizes.fill_columns(xs, images, &mut scratch.columns);
+                let product = sized(&mut scratch.product, sizes.o * positions);
                 // [o, k] × [k, positions]
                 gemm_f32(
                     product,
                     false,
-                    [plan.o, positions, plan.k],
+                    [sizes.o, positions, sizes.k],
                     ws,
-                    [plan.k, 1],
+                    [sizes.k, 1],
                     &scratch.columns,
                     [positions, 1],
                 );
                 for image in 0..images {
-                    for o in 0..plan.o {
-                        let from = &product[o * positions + image * plan.hw..][..plan.hw];
-                        let to = &mut out[(image * plan.o + o) * plan.hw..][..plan.hw];
+                    for o in 0..sizes.o {
+                        let from = &product[o * positions + image * sizes.hw..][..sizes.hw];
+                        let to = &mut out[(image * sizes.o + o) * sizes.hw..][..sizes.hw];
                         let bias = bs[o];
                         to.iter_mut().zip(from).for_each(|(to, from)| *to = from + bias);
                     }
                 }
             });
-        from_vec(out, [plan.b, plan.o, plan.h, plan.w])
+        from_vec(out, [sizes.b, sizes.o, sizes.h, sizes.w])
     }
 
     fn tap_conv2d_pullback(
@@ -70,30 +70,30 @@ impl ConvOps for Flex {
             return composed::tap_conv2d_pullback::<Self>(x, weight, grad, &taps);
         }
         let (x, weight, grad) = (x.to_contiguous(), weight.to_contiguous(), grad.to_contiguous());
-        let plan = Plan::new(&x, &weight, &taps);
+        let sizes = ConvSizes::new(&x, &weight, &taps);
         let (xs, ws, gs) = (x.storage::<f32>(), weight.storage::<f32>(), grad.storage::<f32>());
         let mut grad_x = vec![0.0f32; xs.len()];
 
-        let groups_a_run = plan.b.div_ceil(plan.group).div_ceil(SUMS);
-        let images_a_run = groups_a_run * plan.group;
+        let groups_per_run = sizes.b.div_ceil(sizes.group).div_ceil(SUMS);
+        let images_per_run = groups_per_run * sizes.group;
         let runs: Vec<(Vec<f32>, Vec<f32>)> = grad_x
-            .par_chunks_mut(images_a_run * plan.c * plan.hw)
-            .zip(xs.par_chunks(images_a_run * plan.c * plan.hw))
-            .zip(gs.par_chunks(images_a_run * plan.o * plan.hw))
-            .map_init(Scratch::default, |scratch, ((grad_x, xs), gs)| plan.pull_run(scratch, grad_x, xs, gs, ws))
+            .par_chunks_mut(images_per_run * sizes.c * sizes.hw)
+            .zip(xs.par_chunks(images_per_run * sizes.c * sizes.hw))
+            .zip(gs.par_chunks(images_per_run * sizes.o * sizes.hw))
+            .map_init(Scratch::default, |scratch, ((grad_x, xs), gs)| sizes.pull_run(scratch, grad_x, xs, gs, ws))
             .collect();
 
         let mut sums = runs.into_iter();
         let (mut grad_weight, mut grad_bias) =
-            sums.next().unwrap_or_else(|| (vec![0.0; plan.o * plan.k], vec![0.0; plan.o]));
+            sums.next().unwrap_or_else(|| (vec![0.0; sizes.o * sizes.k], vec![0.0; sizes.o]));
         for (run_weight, run_bias) in sums {
             grad_weight.iter_mut().zip(run_weight).for_each(|(sum, run)| *sum += run);
             grad_bias.iter_mut().zip(run_bias).for_each(|(sum, run)| *sum += run);
         }
         (
-            from_vec(grad_x, [plan.b, plan.c, plan.h, plan.w]),
-            from_vec(grad_weight, [plan.o, plan.c, taps.len()]),
-            from_vec(grad_bias, [plan.o]),
+            from_vec(grad_x, [sizes.b, sizes.c, sizes.h, sizes.w]),
+            from_vec(grad_weight, [sizes.o, sizes.c, taps.len()]),
+            from_vec(grad_bias, [sizes.o]),
         )
     }
 
@@ -149,7 +149,7 @@ struct Scratch {
 }
 
 /// The sizes of one call and how its images are grouped.
-struct Plan<'a> {
+struct ConvSizes<'a> {
     b: usize,
     c: usize,
     h: usize,
@@ -163,7 +163,7 @@ struct Plan<'a> {
     taps: &'a [Tap],
 }
 
-impl<'a> Plan<'a> {
+impl<'a> ConvSizes<'a> {
     fn new(x: &FlexTensor, weight: &FlexTensor, taps: &'a [Tap]) -> Self {
         let (x, o) = (x.layout().shape(), weight.layout().shape()[0]);
         let (b, c, h, w) = (x[0], x[1], x[2], x[3]);

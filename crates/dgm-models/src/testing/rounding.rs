@@ -13,7 +13,7 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Tensor, TensorData};
 use dgm_core::random::{Seed, Stream};
 use dgm_models::Autoregressive;
-use dgm_models::autoregressive::sampling::{Choice, draw_naively};
+use dgm_models::autoregressive::sampling::{Choice, sample_naively};
 
 /// By how much two ways of computing each output of `run` may differ, where no sum of products in it has more than `terms`.
 ///
@@ -82,14 +82,14 @@ impl ModuleMapper for Moves {
     }
 }
 
-/// Each number of `drawn` `[n, event]` is what the whole network, given those before it, draws with the same noise.
+/// Each element of `samples` `[n, event]` is what the whole network, given those before it, samples with the same noise.
 ///
-/// A draw compares noise with sums of probabilities, so rounding flips it where the two are nearly equal. It may differ
+/// A sample compares noise with sums of probabilities, so rounding flips it where the two are nearly equal. It may differ
 /// only there: parameters of the density that are moved by up to `allowed`, as [`rounding`] gives it for
-/// [`Autoregressive::conditionals`], have to draw it, or values on both sides of it.
-pub(crate) fn assert_drawn(
+/// [`Autoregressive::conditionals`], have to sample it, or values on both sides of it.
+pub(crate) fn assert_sampled(
     model: &dyn Autoregressive,
-    drawn: &Tensor<2>,
+    samples: &Tensor<2>,
     condition: Option<&Tensor<2>>,
     choice: &Choice,
     noise: &Stream,
@@ -97,13 +97,13 @@ pub(crate) fn assert_drawn(
     what: &str,
 ) {
     const TRIES: u64 = 64;
-    let [n, _] = drawn.dims();
+    let [n, _] = samples.dims();
     let host = |x: &Tensor<2>| x.to_data().iter::<f64>().collect::<Vec<_>>();
-    if host(drawn) == host(&draw_naively(model, n, condition, choice, &mut noise.clone())) {
+    if host(samples) == host(&sample_naively(model, n, condition, choice, &mut noise.clone())) {
         return;
     }
     let mut noise = noise.clone();
-    let mut before = drawn.zeros_like();
+    let mut before = samples.zeros_like();
     for (rank, place) in model.order().into_iter().enumerate() {
         let parameters = model.parameters(before.clone(), condition);
         let [_, _, outputs] = parameters.dims();
@@ -114,7 +114,7 @@ pub(crate) fn assert_drawn(
         };
         let (naive, after) = sample(parameters.clone(), here.clone());
         noise = after;
-        let found = drawn.clone().slice([0..n, place..place + 1]);
+        let found = samples.clone().slice([0..n, place..place + 1]);
         let differ = |naive: &[f64]| host(&found).iter().zip(naive).any(|(found, naive)| found != naive);
         let (mut low, mut high) = (host(&naive), host(&naive));
         if differ(&low) {
@@ -130,7 +130,7 @@ pub(crate) fn assert_drawn(
             let within = (low[row]..=high[row]).contains(&found);
             assert!(
                 within,
-                "{what}: number {rank} of row {row} is {found}, drawn are {} to {} with parameters ± {allowed:e}",
+                "{what}: number {rank} of row {row} is {found}, sampled are {} to {} with parameters ± {allowed:e}",
                 low[row], high[row]
             );
         }

@@ -1,4 +1,4 @@
-//! The checkpoints of a run: the newest few to go on from, and the best by validation.
+//! The checkpoints of a run: the newest few to resume from, and the best by validation.
 
 use super::{Best, Checkpoint};
 use crate::error::{Error, Result};
@@ -29,7 +29,7 @@ impl Checkpoints {
         self.folder.join("best-before-end.dgm")
     }
 
-    /// Keeps a copy of the best checkpoint, if it is this one, for a run that goes on beyond its end.
+    /// Keeps a copy of the best checkpoint, if it is this one, for a run that is extended.
     ///
     /// # Errors
     /// The folder cannot be read or written, or the best checkpoint is damaged.
@@ -54,7 +54,7 @@ impl Checkpoints {
         }
     }
 
-    /// The checkpoint after this many steps: everything that is needed to go on from there.
+    /// The checkpoint after this many steps: everything that is needed to resume from there.
     pub fn after(&self, step: u64) -> PathBuf {
         self.folder.join(format!("step-{step}.dgm"))
     }
@@ -83,7 +83,7 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// The checkpoint to go on from: the newest; `None` before the first.
+    /// The checkpoint to resume from: the newest; `None` before the first.
     ///
     /// # Errors
     /// It is damaged, or cannot be read. Nothing older is taken instead without being asked: the message says how.
@@ -93,8 +93,8 @@ impl Checkpoints {
         let before = || {
             let whole = steps.iter().skip(1).find(|&&step| Checkpoint::read(&self.after(step)).is_ok());
             match whole {
-                Some(step) => format!("delete the file to go on from step {step}, the checkpoint before it"),
-                None => "no whole one is before it; delete the file to start again from the first step".into(),
+                Some(step) => format!("delete the file to resume from step {step}, the checkpoint before it"),
+                None => "there is no intact one before it; delete the file to start again from the first step".into(),
             }
         };
         Checkpoint::read_or(&self.after(newest), before).map(Some)
@@ -143,14 +143,17 @@ fn step_of(name: &str) -> Option<u64> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::checkpoint::Progress;
+    use crate::checkpoint::TrainingProgress;
 
     fn after(step: u64) -> Checkpoint {
-        Checkpoint { progress: Progress { step, ..Progress::default() }, sections: vec![("model".into(), vec![7; 9])] }
+        Checkpoint {
+            progress: TrainingProgress { step, ..TrainingProgress::default() },
+            sections: vec![("model".into(), vec![7; 9])],
+        }
     }
 
     #[test]
-    fn the_newest_few_are_kept_and_a_damaged_one_is_not_passed_over_in_silence() {
+    fn newest_checkpoints_are_kept_and_damage_is_reported() {
         let folder = tempfile::tempdir().unwrap();
         let checkpoints = Checkpoints::new(folder.path().into());
         assert_eq!(checkpoints.newest().unwrap(), None);
@@ -168,7 +171,7 @@ mod tests {
             fs::write(checkpoints.after(step), bytes).unwrap();
         }
         let text = checkpoints.newest().unwrap_err().to_string();
-        assert!(text.contains("step-200.dgm: damaged") && text.contains("go on from step 9"), "{text}");
+        assert!(text.contains("step-200.dgm: damaged") && text.contains("resume from step 9"), "{text}");
         fs::remove_file(checkpoints.after(200)).unwrap();
         fs::remove_file(checkpoints.after(9)).unwrap();
         let text = checkpoints.newest().unwrap_err().to_string();

@@ -23,7 +23,7 @@ const DIGEST: usize = 32;
 
 /// Where training stands. Numbers that must come back bit for bit are kept as bits: JSON readers round.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Progress {
+pub struct TrainingProgress {
     /// Steps taken.
     pub step: u64,
     /// The best validation so far.
@@ -42,13 +42,13 @@ pub struct Progress {
     #[serde(with = "bits")]
     pub rate_factor: f64,
     /// The window of steps that is not reported yet, of each player.
-    pub windows: Vec<Window>,
+    pub windows: Vec<WindowSums>,
     /// What each player's plateau schedule has seen; at its start for every other schedule.
     pub plateaus: Vec<PlateauState>,
-    /// Of a complete run whose end asked for an evaluation or a window that was not due: what stood here before. A run that goes on
-    /// beyond its end goes on from there.
+    /// Of a complete run whose end asked for an evaluation or a window that was not due: what stood here before. A run that is
+    /// extended resumes from there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before_end: Option<Box<Progress>>,
+    pub before_end: Option<Box<TrainingProgress>>,
 }
 
 /// The best validation so far.
@@ -56,14 +56,14 @@ pub struct Progress {
 pub struct Best {
     /// After this many steps.
     pub step: u64,
-    /// The validation loss, in nats an example where it is one of a likelihood; `None` where the model has no criterion.
+    /// The validation loss, in nats per example where it is one of a likelihood; `None` where the model has no criterion.
     #[serde(with = "bits::option")]
     pub loss: Option<f64>,
 }
 
 /// Sums over the steps since the last report.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Window {
+pub struct WindowSums {
     /// Examples seen.
     pub examples: usize,
     /// What was summed: the loss and its terms.
@@ -72,7 +72,7 @@ pub struct Window {
     pub sums: Vec<u32>,
 }
 
-impl Default for Progress {
+impl Default for TrainingProgress {
     fn default() -> Self {
         Self {
             step: 0,
@@ -93,7 +93,7 @@ impl Default for Progress {
 /// What a plateau schedule has seen; the one schedule whose rate is not a function of the step alone.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlateauState {
-    /// The validation loss that counts as the lowest so far, in nats an example.
+    /// The validation loss that counts as the lowest so far, in nats per example.
     #[serde(with = "bits::option")]
     pub best: Option<f64>,
     /// Evaluations since then, or since the factor last fell.
@@ -139,14 +139,14 @@ pub(crate) mod bits {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     /// Where training stands.
-    pub progress: Progress,
+    pub progress: TrainingProgress,
     /// Named blobs: `model`, `average`, `config`, and `optimizer`, or for several players `optimizer/NAME` of each.
     pub sections: Vec<(String, Vec<u8>)>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Header {
-    progress: Progress,
+    progress: TrainingProgress,
     sections: Vec<(String, u64)>,
 }
 
@@ -179,7 +179,7 @@ impl From<&str> for Unread {
 fn bytes(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|error| {
         Error::input(format!(
-            "{}: the checkpoint cannot be read: {error}; make it readable, or put it back",
+            "{}: the checkpoint cannot be read: {error}; make it readable, or restore it",
             path.display()
         ))
     })
@@ -194,7 +194,7 @@ impl Checkpoint {
         let found = self.sections.iter().find(|(section, _)| section == name);
         found.map(|(_, bytes)| bytes.as_slice()).ok_or_else(|| {
             Error::input(format!(
-                "the checkpoint has no section `{name}`: it is not one to resume from; put it back as the run wrote it"
+                "the checkpoint has no section `{name}`: it is not one to resume from; restore it as the run wrote it"
             ))
         })
     }
@@ -236,7 +236,7 @@ impl Checkpoint {
     /// # Errors
     /// No such file, not a checkpoint, one of another version, or a damaged one.
     pub fn read(path: &Path) -> Result<Self> {
-        Self::read_or(path, || "put it back as the run wrote it".into())
+        Self::read_or(path, || "restore it as the run wrote it".into())
     }
 
     /// As [`read`](Self::read); where the file is damaged, or none of ours, the message ends with what `advice` says. What another
@@ -252,7 +252,7 @@ impl Checkpoint {
     }
 
     fn parse(bytes: &[u8]) -> std::result::Result<Self, Unread> {
-        let body = bytes.strip_prefix(MAGIC).ok_or("not a checkpoint of dgm (its first bytes are others)")?;
+        let body = bytes.strip_prefix(MAGIC).ok_or("not a dgm checkpoint (wrong first bytes)")?;
         let (version, body) = body.split_first_chunk::<4>().ok_or("damaged: it ends in its header")?;
         let version = u32::from_le_bytes(*version);
         if version > VERSION {
@@ -292,14 +292,14 @@ mod tests {
 
     fn example() -> Checkpoint {
         Checkpoint {
-            progress: Progress {
+            progress: TrainingProgress {
                 step: 7,
                 best: Some(Best { step: 6, loss: Some(88.1 + 1e-13) }),
                 seconds: 1.5,
                 rate_factor: 0.1f64.powi(3),
                 plateaus: vec![PlateauState { best: Some(1.0 / 3.0), waited: 2, factor: 0.1f64.powi(3) }],
-                windows: vec![Window { examples: 3, names: vec!["loss".into()], sums: vec![0.1f32.to_bits()] }],
-                ..Progress::default()
+                windows: vec![WindowSums { examples: 3, names: vec!["loss".into()], sums: vec![0.1f32.to_bits()] }],
+                ..TrainingProgress::default()
             },
             sections: vec![("model".into(), (0..=255).collect()), ("optimizer".into(), vec![])],
         }

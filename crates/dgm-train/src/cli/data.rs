@@ -9,9 +9,9 @@ use std::process::ExitCode;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DataCommand {
-    /// Print what a data set holds: shapes, values, splits, classes, what was done to it, its fingerprint
+    /// Describe a data set: shapes, values, splits, classes, transforms, fingerprint
     Inspect(InspectArgs),
-    /// Download a data set, or list those that can be
+    /// Download a data set, or list the available ones
     #[cfg(feature = "fetch")]
     Fetch(FetchArgs),
 }

@@ -15,24 +15,24 @@ use std::time::{Duration, Instant};
 
 #[derive(Args, Debug)]
 pub(super) struct FetchArgs {
-    /// The data set; without it, all are listed
+    /// Name of the data set [default: list all]
     name: Option<String>,
-    /// The folder of the data sets, each in its own in it [default: $DGM_DATA_DIR, or dgm/datasets in your cache]
+    /// Folder for data sets, one subfolder each [default: $DGM_DATA_DIR, or dgm/datasets in your cache]
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
-    /// The address of a folder with the files, in place of those known: http://host/mnist
+    /// URL of a folder with the files, instead of the known URLs: http://host/mnist
     #[arg(long, value_name = "URL", requires = "name")]
     mirror: Option<String>,
-    /// Give up on a connection, an answer or more data after so long
+    /// Timeout for connecting, for a response and for more data
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     timeout: Duration,
-    /// Try an address again so often after a failure that may pass
+    /// Retries per URL after a transient error
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(..=100))]
     retries: u32,
-    /// Verify what is there, and download nothing
+    /// Verify the files without downloading
     #[arg(long, requires = "name", conflicts_with = "mirror")]
     check: bool,
-    /// More data sets, from a TOML file: [name], files = [{ name = "…", bytes = 1, sha256 = "…", urls = ["…"] }]
+    /// TOML file with more data sets: [name], files = [{ name = "…", bytes = 1, sha256 = "…", urls = ["…"] }]
     #[arg(long, value_name = "FILE")]
     catalogue: Option<PathBuf>,
 }
@@ -134,7 +134,7 @@ fn for_terminal() -> Box<dyn Progress> {
     if std::io::stderr().is_terminal() { Box::new(Bar::default()) } else { Box::new(Lines::default()) }
 }
 
-/// One bar a file: bytes, rate, time left.
+/// One bar per file: bytes, rate, time left.
 #[derive(Default)]
 struct Bar {
     bar: Option<ProgressBar>,
@@ -198,7 +198,7 @@ impl Progress for Lines {
     fn begin(&mut self, file: &RemoteFile, here: u64) {
         let now = Some(Instant::now());
         *self = Self { name: file.name.clone(), bytes: file.bytes, from: here, here, began: now, last: now };
-        let rest = if here > 0 { format!(", going on after {}", Size(here)) } else { String::new() };
+        let rest = if here > 0 { format!(", resuming after {}", Size(here)) } else { String::new() };
         tell(format_args!("{}: {}{rest}", file.name, Size(file.bytes)));
     }
 

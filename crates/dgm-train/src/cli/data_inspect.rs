@@ -3,7 +3,7 @@
 use super::InspectArgs;
 use super::output::say;
 use crate::config::{Config, ConfigFile, Missing, ModelConfig, at_home};
-use crate::data::summary::{Order, Summary, first_examples};
+use crate::data::summary::{Arrangement, Summary, first_examples};
 use crate::data::table::{Profile, Table, profile, profile_numbers};
 use crate::data::{DataConfig, Dataset};
 use crate::error::{Error, Result, did_you_mean};
@@ -109,10 +109,10 @@ pub(super) fn run(args: &InspectArgs) -> Result<ExitCode> {
     }
     match &args.out {
         Some(out) => {
-            let order = match Order::of(&dataset.spec, usize::from(args.n)) {
-                Order::Sequence => "",
-                Order::ClassRows => "; a row for each class",
-                Order::ClassColumns => "; a column for each class",
+            let order = match Arrangement::of(&dataset.spec, usize::from(args.n)) {
+                Arrangement::Sequence => "",
+                Arrangement::ClassRows => "; a row for each class",
+                Arrangement::ClassColumns => "; a column for each class",
             };
             say(format_args!("\n{}: training above, then validation, then test{order}", out.display()))?;
         }
@@ -229,7 +229,7 @@ fn config_of(args: &InspectArgs) -> Result<Config> {
 fn check_out(out: &Path, image: bool) -> Result<()> {
     if !image {
         return Err(Error::input(format!(
-            "--out {}: the targets are not images of levels, so there is no picture of them; leave --out away, or set \
+            "--out {}: the targets are not images of levels, so there is no picture of them; leave out --out, or set \
              data.target=image and data.dequantize=none where the source has images",
             out.display()
         )));
@@ -242,7 +242,7 @@ fn check_out(out: &Path, image: bool) -> Result<()> {
     }
     match out.parent().filter(|parent| !parent.as_os_str().is_empty() && !parent.is_dir()) {
         Some(parent) => Err(Error::input(format!(
-            "{}: there is no such folder to write the picture to; make it, or name another with --out",
+            "{}: this folder does not exist; make it, or name another with --out",
             parent.display()
         ))),
         None => Ok(()),

@@ -1,4 +1,4 @@
-//! The command line: arguments here, one file a command beside it.
+//! The command line: arguments here, one file per command beside it.
 
 mod backends;
 mod data;
@@ -35,7 +35,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Print the likelihood of a run's best checkpoint, on the data that its config.toml names
+    /// Evaluate a run's best checkpoint on the data named in its config.toml
     Evaluate(EvaluateArgs),
     /// Sample from a run's best checkpoint
     Sample(SampleArgs),
@@ -43,40 +43,39 @@ enum Command {
     New(NewArgs),
     /// List the backends of this build and the devices of this machine
     Backends,
-    /// Inspect and fetch data sets
+    /// Inspect or download data sets
     #[command(subcommand)]
     Data(data::DataCommand),
 }
 
 #[derive(Args, Debug)]
 struct TrainArgs {
-    /// Configuration file; where there is none of this name, the shipped one (vae.toml, arm.toml, pixelcnn.toml, …)
+    /// Configuration file, or the name of a shipped one (vae.toml, arm.toml, pixelcnn.toml, …)
     #[arg(long, value_name = "FILE", required_unless_present = "resume")]
     config: Option<PathBuf>,
-    /// flex, ndarray, wgpu, wgpu:cpu, cuda: see `dgm-train backends` [default: flex, where this build has it; with
-    /// --resume the run's]
+    /// flex, ndarray, wgpu, wgpu:cpu or cuda; see `dgm-train backends` [default: flex if built in; with --resume, the run's]
     #[arg(long)]
     backend: Option<String>,
-    /// Change a value of the configuration, as in --set training.epochs=5; with --resume: how far it goes on
-    /// (training.epochs, max_minutes, early_stopping, ensemble), and where the data are now
+    /// Set a configuration value, as in --set training.epochs=5; with --resume, only what extends the run (training.epochs,
+    /// max_minutes, early_stopping, ensemble) and the paths of moved data
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
-    /// The seed, in place of the configuration's
+    /// Random seed, overriding the configuration's
     #[arg(long, requires = "config")]
     seed: Option<u64>,
     /// Output folder [default: runs/<configuration>-<time>]
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Resume the run in this folder from its last checkpoint, or beyond its end with --set training.epochs=400
+    /// Resume the run in this folder from its last checkpoint; extend it with --set training.epochs=400
     #[arg(long, value_name = "RUN", conflicts_with = "out")]
     resume: Option<PathBuf>,
-    /// Start a new run from the best weights of the run in this folder, which has the same [model] (fine-tuning)
+    /// Fine-tune: start a new run from the best weights of the run in this folder, which must have the same [model]
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     from: Option<PathBuf>,
-    /// No progress, only the results
+    /// Print the results only, no progress
     #[arg(long)]
     quiet: bool,
-    /// How progress and errors are written to standard error
+    /// Format of progress and errors on standard error
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     log_format: LogFormat,
 }
@@ -88,10 +87,10 @@ struct EvaluateArgs {
     /// Backend to compute on [default: the run's, where this build has it]
     #[arg(long)]
     backend: Option<String>,
-    /// Importance samples per example, in place of the configuration's (models with latent variables)
+    /// Importance samples per example, overriding the configuration's (latent-variable models)
     #[arg(long, value_name = "K")]
     importance_samples: Option<usize>,
-    /// Where the data are now, if they have moved, as in --set data.path=table.csv
+    /// New path of data that have moved, as in --set data.path=table.csv
     #[arg(long = "set", value_name = "KEY=PATH")]
     overrides: Vec<String>,
     /// Print JSON, as in result.json
@@ -103,22 +102,22 @@ struct EvaluateArgs {
 struct SampleArgs {
     /// Run folder
     run: PathBuf,
-    /// Where the data are now, if they have moved, as in --set data.path=table.csv
+    /// New path of data that have moved, as in --set data.path=table.csv
     #[arg(long = "set", value_name = "KEY=PATH")]
     overrides: Vec<String>,
     /// Number of samples [default: 64; 1 text]
     #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     n: Option<u32>,
-    /// Output file: .png for a grid of images, .csv for numbers, .txt for texts [default: samples.png; texts to the terminal]
+    /// Output file: .png for a grid of images, .csv for numbers, .txt for texts [default: samples.png; texts go to the terminal]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Backend to compute on [default: the run's, where this build has it]
     #[arg(long)]
     backend: Option<String>,
-    /// The seed, in place of the run's
+    /// Random seed, overriding the run's
     #[arg(long)]
     seed: Option<u64>,
-    /// Class to sample, by name or number, for models conditioned on a label [default: all in turn]
+    /// Class to sample, by name or number, for class-conditional models [default: all in turn]
     #[arg(long, value_name = "CLASS")]
     label: Option<String>,
     /// Sampling temperature (this and the following options: autoregressive models)
@@ -130,7 +129,7 @@ struct SampleArgs {
     /// Sample from the most probable values with total probability P (nucleus sampling)
     #[arg(long, value_name = "P", value_parser = share)]
     top_p: Option<f64>,
-    /// Image file to complete below its first rows
+    /// Image file whose first rows are given; the rest is sampled
     #[arg(long, value_name = "IMAGE", requires = "rows")]
     complete: Option<PathBuf>,
     /// Number of given rows of the image
@@ -144,12 +143,12 @@ struct SampleArgs {
     length: Option<u32>,
 }
 
-/// The backend of this name, or the one that a run was trained on; where this build has not that one, a line says so.
+/// The backend of this name, or the one that a run was trained on; where that is not in this build, a line says so.
 fn backend_of_run(name: Option<&str>, of_run: &str) -> crate::error::Result<Backend> {
     let backend = Backend::open_or(name, of_run)?;
     if name.is_none() && backend.name != of_run {
         tell(format_args!(
-            "note: the run was trained on {of_run}, which this build has not; computing on {}",
+            "note: the run was trained on {of_run}, which is not in this build; computing on {}",
             backend.name
         ));
     }
@@ -173,34 +172,34 @@ struct NewArgs {
     /// A table (CSV), an array (NPY, NPZ), a text, a folder of pictures, or a folder of IDX files
     #[arg(long, value_name = "FILE")]
     data: PathBuf,
-    /// The column of a table to predict, by name or index; several are separated by commas [default: all numbers, as a density]
+    /// Column of a table to predict, by name or index; separate several by commas [default: model all numeric columns jointly]
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     target: Vec<String>,
     /// Set a key of [data], as in --set data.encoding=windows-1252; paths are relative to the current folder
     #[arg(long = "set", value_name = "data.KEY=VALUE")]
     overrides: Vec<String>,
-    /// Where to write the configuration [default: the name of the data with .toml]
+    /// Output file [default: the name of the data with .toml]
     #[arg(long, value_name = "FILE.toml")]
     out: Option<PathBuf>,
 }
 
 #[derive(Args, Clone, Debug)]
 struct InspectArgs {
-    /// A file or folder of data by itself, a configuration ([data] is enough), a shipped one's name, or a source's name (its keys
-    /// come with --set)
+    /// Data file or folder, configuration file ([data] is enough), name of a shipped configuration, or name of a source (with
+    /// its keys as --set)
     #[arg(value_name = "DATA_OR_CONFIG")]
     config: PathBuf,
-    /// Change a value of the configuration, as in --set data.condition=label, or set a key of [data] for data without one, as in
+    /// Set a configuration value, as in --set data.condition=label, or a key of [data] for a bare data file, as in
     /// --set data.encoding=windows-1252; paths are relative to the current folder
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
-    /// The seed of random splits, in place of the configuration's
+    /// Seed of random splits, overriding the configuration's
     #[arg(long)]
     seed: Option<u64>,
-    /// Write a picture of the first examples of each split, where they are images
+    /// Write a picture of the first examples of each split (images only)
     #[arg(long, value_name = "FILE.png")]
     out: Option<PathBuf>,
-    /// Examples of a split in the picture
+    /// Examples per split in the picture
     #[arg(short, long, default_value_t = 40, value_parser = clap::value_parser!(u16).range(1..=1000))]
     n: u16,
     /// Print JSON

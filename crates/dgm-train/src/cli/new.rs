@@ -1,4 +1,4 @@
-//! `dgm-train new --data FILE`: a configuration for somebody's own data, complete and with comments.
+//! `dgm-train new --data FILE`: a complete, commented configuration for your own data.
 
 use super::NewArgs;
 use super::output::say;
@@ -22,12 +22,12 @@ pub(super) fn run(args: &NewArgs) -> Result<ExitCode> {
         }
     };
     if out.exists() {
-        return Err(Error::input(format!("{}: there is such a file already; name another with --out", out.display())));
+        return Err(Error::input(format!("{}: this file exists; name another with --out", out.display())));
     }
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.is_dir() {
         return Err(Error::input(format!(
-            "{}: there is no such folder to write the configuration to; make it, or name another with --out",
+            "{}: this folder does not exist; make it, or name another with --out",
             folder.display()
         )));
     }
@@ -37,7 +37,7 @@ pub(super) fn run(args: &NewArgs) -> Result<ExitCode> {
     let dataset = proposal.config(&data_path, Some(folder), &[])?.load_data()?;
     if proposal.all_of_a_folder() && among_pictures(&data_path, &here) {
         return Err(Error::input(format!(
-            "{}: it would lie among the pictures, all files of whose folder are read; name a file elsewhere with --out",
+            "{}: it would be read as one of the pictures; name a file elsewhere with --out",
             out.display()
         )));
     }

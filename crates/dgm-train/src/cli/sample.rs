@@ -4,13 +4,13 @@ use super::output::say;
 use super::{SampleArgs, sample_text};
 use crate::config::Config;
 use crate::data::{DataConfig, Names, Split, TextConfig, Vocabulary, picture_as};
-use crate::draw::{Beginning, Wanted, draw, needs_examples};
 use crate::error::{Error, Result, did_you_mean};
 use crate::files::write_atomic;
 use crate::provenance::Provenance;
 use crate::report::tell;
 use crate::report::{grid, progress, rows};
 use crate::run_folder::RunFolder;
+use crate::sampling::{Beginning, Wanted, needs_examples, sample};
 use dgm_core::random::Seed;
 use dgm_models::autoregressive::sampling::Choice;
 use dgm_models::{Capability, DataSpec, Model, Values, require};
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Images or rows of numbers.
-const DRAWS: u32 = 64;
+const SAMPLES: u32 = 64;
 
 /// Symbols of a text.
 const SYMBOLS: u32 = 500;
@@ -43,7 +43,7 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
     if args.prompt.is_some() || args.length.is_some() {
         let what = match provenance.vocabulary {
             Some(_) => "--prompt and --length write text: leave --out out, or name a .txt",
-            None => "--prompt and --length are for texts, and this run's targets are none; leave them out",
+            None => "--prompt and --length are for texts, and this run's targets are not; leave them out",
         };
         return Err(Error::input(what));
     }
@@ -51,22 +51,22 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
     let model = folder.model(&config, spec, &backend.device)?;
     // Conditions that are not labels come from the test split; nothing else needs the data.
     let conditions = if needs_examples(spec) { folder.dataset(&config)?.test } else { Split::default() };
-    let n = args.n.unwrap_or(DRAWS) as usize;
+    let n = args.n.unwrap_or(SAMPLES) as usize;
     let label = args.label.as_deref().map(|label| class_of(label, &provenance)).transpose()?;
     let wanted = Wanted { n, label, choice: choice(args), beginning, seed };
-    let bar = progress::counter((n * spec.event()) as u64, "numbers sampled");
-    let drawn = draw(&model, &conditions, &wanted, &backend.device, &mut |numbers| bar.inc(numbers))?;
+    let bar = progress::counter((n * spec.event()) as u64, "values sampled");
+    let samples = sample(&model, &conditions, &wanted, &backend.device, &mut |numbers| bar.inc(numbers))?;
     bar.finish_and_clear();
     if as_picture {
-        grid::write_png(&path, &drawn, spec)?;
+        grid::write_png(&path, &samples, spec)?;
     } else {
         // Of lines nothing was learnt of what stands behind their end.
         let end = provenance.vocabulary.as_ref().and_then(Vocabulary::end).map(|end| end as f64);
         let whole = |x: &Vec<f64>| x.iter().position(|&level| Some(level) == end).map_or(x.len(), |place| place + 1);
-        let drawn: Vec<Vec<f64>> = drawn.iter().map(|x| x.iter().take(whole(x)).copied().collect()).collect();
-        write_atomic(&path, &rows::csv(&drawn, &provenance.names, &conditions)?)?;
+        let samples: Vec<Vec<f64>> = samples.iter().map(|x| x.iter().take(whole(x)).copied().collect()).collect();
+        write_atomic(&path, &rows::csv(&samples, &provenance.names, &conditions)?)?;
     }
-    say(format_args!("{} samples in {}", drawn.len(), path.display()))?;
+    say(format_args!("{} samples in {}", samples.len(), path.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -111,7 +111,7 @@ impl<'a> Form<'a> {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
             return Err(Error::input(format!(
-                "{}: there is no such folder to write the samples to; make it, or name another with --out",
+                "{}: this folder does not exist; make it, or name another with --out",
                 parent.display()
             )));
         }
@@ -143,7 +143,7 @@ fn choice(args: &SampleArgs) -> Choice {
 fn beginning(args: &SampleArgs, spec: &DataSpec) -> Result<Option<Beginning>> {
     let (Some(path), Some(rows)) = (&args.complete, args.rows) else { return Ok(None) };
     if !grid::is_image(spec) || spec.levels().is_none() {
-        return Err(Error::input("--complete is for images of levels, and this run's targets are none; leave it out"));
+        return Err(Error::input("--complete is for images of levels, and this run's targets are not; leave it out"));
     }
     let [channels, height, width] = spec.shape;
     if rows > height {
@@ -151,24 +151,24 @@ fn beginning(args: &SampleArgs, spec: &DataSpec) -> Result<Option<Beginning>> {
     }
     let (values, found, changes) = picture_as(path, spec)?;
     if spec.values == Values::Levels(2) {
-        tell(format_args!("note: {}: what is at least half bright is 1, the rest 0", path.display()));
+        tell(format_args!("note: {}: pixels at least half bright become 1, the others 0", path.display()));
     }
     for what in changes {
         tell(format_args!("note: {}: {what}", path.display()));
     }
     if found != [height, width] {
         tell(format_args!(
-            "note: {} has {} × {} pixels (rows × columns); its largest middle part of their ratio was brought to the \
-             {height} × {width} of the model's images",
+            "note: {} has {} × {} pixels (rows × columns); its largest central crop of their aspect ratio was resized to \
+             the {height} × {width} of the model's images",
             path.display(),
             found[0],
             found[1]
         ));
     }
-    Ok(Some(Beginning { values, numbers: channels * rows * width }))
+    Ok(Some(Beginning { values, count: channels * rows * width }))
 }
 
-/// Says so where a prompt ends before what the model was trained to go on from.
+/// Says so where a prompt ends before what the model was trained to continue from.
 fn note_prefix(args: &SampleArgs, data: &DataConfig) {
     let DataConfig::Text(TextConfig { prefix_until: Some(prefix), .. }) = data else { return };
     let prompt = args.prompt.as_deref().unwrap_or_default();
@@ -194,7 +194,7 @@ fn write_texts(
         .map_err(|error| Error::input(format!("write levels with --out samples.csv: {error}")))?;
     if model.spec().values != Values::Levels(vocabulary.len()) {
         return Err(Error::input(
-            "provenance.json: its vocabulary has another number of symbols than the model; put it back",
+            "provenance.json: its vocabulary has another number of symbols than the model; restore it",
         ));
     }
     let wanted = sample_text::Wanted {
@@ -204,15 +204,15 @@ fn write_texts(
     };
     if let Some(character) = vocabulary.unknown_in(wanted.prompt) {
         tell(format_args!(
-            "note: found {character:?} in --prompt, which is in no place of the text for training: it is given as <unknown>, which \
+            "note: found {character:?} in --prompt, which does not occur in the training text: it is given as <unknown>, which \
              is written as {}",
             char::REPLACEMENT_CHARACTER
         ));
     }
     let n = args.n.unwrap_or(1);
     let mut noise = seed.stream("sampling", 0);
-    let mut write = |out: &mut dyn std::io::Write, drawn: &mut dyn FnMut(u64)| {
-        sample_text::write(arm, vocabulary, &wanted, n as usize, &mut noise, out, drawn)
+    let mut write = |out: &mut dyn std::io::Write, sampled: &mut dyn FnMut(u64)| {
+        sample_text::write(arm, vocabulary, &wanted, n as usize, &mut noise, out, sampled)
     };
     match out {
         None => {

@@ -1,4 +1,4 @@
-//! What `dgm-train sample` does for texts: goes on from a prompt, several texts at once, and prints the first as it comes.
+//! What `dgm-train sample` does for texts: continues a prompt, several texts at once, and prints the first as it comes.
 
 use super::output::heard;
 use crate::data::Vocabulary;
@@ -14,16 +14,16 @@ use std::ops::ControlFlow;
 pub(super) struct Wanted<'a> {
     /// What is given, and printed first.
     pub(super) prompt: &'a str,
-    /// Symbols to draw after it; less where the text has an end and it comes.
+    /// Symbols to sample after it; less where the text has an end and it comes.
     pub(super) length: usize,
     pub(super) choice: Choice,
 }
 
-/// Texts that are drawn together.
+/// Texts that are sampled together.
 const AT_ONCE: usize = 64;
 
-/// Writes `n` texts with a line of dashes between two, the first symbol by symbol as it is drawn; `false`: whoever reads them has
-/// had enough. `drawn` hears of each symbol of each text.
+/// Writes `n` texts with a line of dashes between two, the first symbol by symbol as it is sampled; `false`: whoever reads them has
+/// had enough. `sampled` hears of each symbol of each text.
 ///
 /// A model has a window. When it is full, the last half of it is what the next one begins with; where examples are lines, which
 /// all begin in the model's first place, the text ends there.
@@ -32,9 +32,9 @@ pub(super) fn write(
     vocabulary: &Vocabulary,
     wanted: &Wanted<'_>,
     n: usize,
-    noise: &mut Stream,
+    rng: &mut Stream,
     out: &mut dyn Write,
-    drawn: &mut dyn FnMut(u64),
+    sampled: &mut dyn FnMut(u64),
 ) -> Result<bool> {
     let window = model.order().len();
     let prompt = vocabulary.encode(wanted.prompt)?;
@@ -55,7 +55,7 @@ pub(super) fn write(
                 out.write_all(BETWEEN)?;
             }
             let mut texts = vec![prompt.clone(); AT_ONCE.min(n - first)];
-            go_on(model, vocabulary, &mut texts, length, &wanted.choice, noise, out, drawn)?;
+            continue_texts(model, vocabulary, &mut texts, length, &wanted.choice, rng, out, sampled)?;
             for text in texts.get(1..).unwrap_or_default() {
                 out.write_all(BETWEEN)?;
                 out.write_all(&vocabulary.decode(line(text, vocabulary)))?;
@@ -75,17 +75,17 @@ fn line<'a>(text: &'a [f32], vocabulary: &Vocabulary) -> &'a [f32] {
     end.and_then(|end| text.get(..=end)).unwrap_or(text)
 }
 
-/// Draws up to `length` more symbols of each text, all of which have as many, and writes the first text meanwhile.
-#[allow(clippy::too_many_arguments)] // what to draw from, how, and where to
-fn go_on(
+/// Samples up to `length` more symbols of each text, all of which have as many, and writes the first text meanwhile.
+#[allow(clippy::too_many_arguments)] // what to sample from, how, and where to
+fn continue_texts(
     model: &dyn Autoregressive,
     vocabulary: &Vocabulary,
     texts: &mut [Vec<f32>],
     length: usize,
     choice: &Choice,
-    noise: &mut Stream,
+    rng: &mut Stream,
     out: &mut dyn Write,
-    drawn: &mut dyn FnMut(u64),
+    sampled: &mut dyn FnMut(u64),
 ) -> std::io::Result<()> {
     let (n, window) = (texts.len(), model.order().len());
     let begun = texts.first().map_or(0, Vec::len);
@@ -111,14 +111,14 @@ fn go_on(
             }
             outcome = show(texts);
             done += 1;
-            drawn(n as u64);
+            sampled(n as u64);
             let ended = |text: &Vec<f32>| vocabulary.end().is_some_and(|end| text.contains(&(end as f32)));
             if texts.iter().all(ended) {
                 done = length;
             }
             if done == length || outcome.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        complete(model, n, None, Some(&given), choice, noise, &mut each);
+        complete(model, n, None, Some(&given), choice, rng, &mut each);
     }
     outcome
 }
@@ -130,5 +130,5 @@ fn given(texts: &[Vec<f32>], known: usize, window: usize, device: &Device) -> Gi
         values.extend_from_slice(text.get(text.len() - known..).unwrap_or_default());
         values.resize(values.len() + window - known, 0.0);
     }
-    Given { values: Tensor::from_data(TensorData::new(values, [texts.len(), window]), device), numbers: known }
+    Given { values: Tensor::from_data(TensorData::new(values, [texts.len(), window]), device), count: known }
 }

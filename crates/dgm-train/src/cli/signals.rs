@@ -62,7 +62,7 @@ impl Stop {
         if self.flag.swap(true, Ordering::SeqCst) {
             std::process::exit(i32::from(code));
         }
-        let text = "stopping after this step; once more to stop at once";
+        let text = "stopping after this step; a second signal stops at once";
         match self.log_format {
             LogFormat::Json => tell(progress::warning_line(text)),
             LogFormat::Auto | LogFormat::Plain => tell(text),

@@ -1,4 +1,4 @@
-//! `dgm-train --config FILE`: checks everything, trains, evaluates the best checkpoint, draws samples.
+//! `dgm-train --config FILE`: checks everything, trains, evaluates the best checkpoint, samples.
 
 use super::TrainArgs;
 use super::output::say;
@@ -73,7 +73,7 @@ pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
     }
     let Some(results) = run.train(&mut terminal, &stop.flag)? else {
         if !terminal.is_json() {
-            tell(format_args!("interrupted; to go on: dgm-train --resume {path}"));
+            tell(format_args!("interrupted; to resume: dgm-train --resume {path}"));
         }
         return Ok(ExitCode::from(stop.exit_code()));
     };

@@ -99,7 +99,7 @@ impl ConfigFile {
         }
         let here = || {
             let failed =
-                |error| fail(format!("{written}: the current folder is not known ({error}); write the whole path"));
+                |error| fail(format!("{written}: the current folder is not known ({error}); write the full path"));
             env::current_dir().map_err(failed)
         };
         let (folder, rule) = match &self.folder {
@@ -160,7 +160,7 @@ pub(crate) fn at_home(path: &Path) -> Result<PathBuf> {
 fn expand_home(path: &Path) -> std::result::Result<Option<PathBuf>, String> {
     let Ok(rest) = path.strip_prefix("~") else { return Ok(None) };
     let home = env::home_dir().filter(|home| home.is_absolute());
-    let home = home.ok_or_else(|| format!("{}: the home folder is not known; write the whole path", path.display()))?;
+    let home = home.ok_or_else(|| format!("{}: the home folder is not known; write the full path", path.display()))?;
     Ok(Some(if rest.as_os_str().is_empty() { home } else { home.join(rest) }))
 }
 
@@ -221,7 +221,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn an_assignment_and_a_configuration_without_a_file_are_relative_to_the_current_folder() {
+    fn paths_of_set_are_relative_to_the_current_folder() {
         let here = env::current_dir().unwrap().display().to_string();
         let in_a_file =
             file(Some("/a/b"), "source = 'csv'\npath = 't.csv'\ntarget = [0]\ntrain_rows = 'r'\ntest_rows = 's'");

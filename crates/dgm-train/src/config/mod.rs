@@ -63,8 +63,8 @@ pub struct Config<M = ModelConfig> {
 pub struct EvaluationConfig {
     /// Samples per example for the importance-weighted estimate of log p(x); 0: the bound only. Default: 0.
     pub importance_samples: usize,
-    /// Whether an exact model given the label is also evaluated without it, as the mixture over all labels, which takes as
-    /// many times as long as there are labels. Default: yes.
+    /// Whether an exact class-conditional model is also evaluated without the label, as the mixture over all labels; its cost grows with
+    /// their number. Default: yes.
     pub label_mixture: bool,
     /// Images in the grid of samples. Default: 64.
     pub samples: usize,

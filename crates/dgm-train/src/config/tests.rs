@@ -298,7 +298,7 @@ fn nesting_without_end_is_refused() {
 }
 
 #[test]
-fn each_optimiser_is_read_back_as_it_was_written_with_its_own_keys_and_defaults() {
+fn every_optimiser_round_trips_with_its_keys_and_defaults() {
     for kind in OptimizerKind::KINDS {
         let config = parse(&format!("{SMALL}[optimizer]\nkind = \"{kind}\"\n"), &[]).unwrap();
         assert_eq!(config.optimizer.kind.name(), *kind);
@@ -445,7 +445,7 @@ fn names_with_line_breaks_stay_on_the_line() {
 }
 
 #[test]
-fn the_members_of_an_ensemble_are_runs_of_their_own_on_the_data_of_the_first() {
+fn ensemble_members_are_runs_that_share_the_data() {
     let config = |more: &str, set: &[&str]| {
         let text = format!("seed = 7\n{SMALL}[training]\nepochs = 3\n{more}\n");
         parse(&text, set).unwrap()

@@ -16,7 +16,7 @@ pub struct TrainingConfig {
     /// Examples per step. Default: 64.
     pub batch_size: usize,
     /// Maximum number of examples on the device at once: a step accumulates the gradients of its micro-batches, equal to the whole
-    /// step's to rounding (dropout draws other masks). Default: `batch_size`.
+    /// step's to rounding (dropout masks differ). Default: `batch_size`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub micro_batch_size: Option<usize>,
     /// Stop when the validation loss has not fallen for some evaluations. Default: never.
@@ -56,9 +56,9 @@ pub struct EarlyStopping {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum EvaluateEvery {
-    /// Every number of epochs.
+    /// In epochs.
     Epochs(u64),
-    /// Every number of steps.
+    /// In steps.
     Steps {
         /// The number.
         steps: u64,
@@ -158,10 +158,10 @@ impl TrainingConfig {
 }
 
 impl EvaluateEvery {
-    /// Whether it is time after `step` steps, of which an epoch has `steps_an_epoch`.
-    pub(crate) fn is_due(self, step: u64, steps_an_epoch: u64) -> bool {
+    /// Whether it is time after `step` steps, of which an epoch has `steps_per_epoch`.
+    pub(crate) fn is_due(self, step: u64, steps_per_epoch: u64) -> bool {
         match self {
-            Self::Epochs(epochs) => step.is_multiple_of(steps_an_epoch.saturating_mul(epochs)),
+            Self::Epochs(epochs) => step.is_multiple_of(steps_per_epoch.saturating_mul(epochs)),
             Self::Steps { steps } => step.is_multiple_of(steps),
         }
     }
@@ -169,8 +169,8 @@ impl EvaluateEvery {
 
 impl CheckpointEvery {
     /// Whether it is time after `step` steps, `seconds` after the last checkpoint.
-    pub(crate) fn is_due(self, step: u64, steps_an_epoch: u64, seconds: f64) -> bool {
-        let epochs = self.epochs.is_some_and(|epochs| step.is_multiple_of(steps_an_epoch.saturating_mul(epochs)));
+    pub(crate) fn is_due(self, step: u64, steps_per_epoch: u64, seconds: f64) -> bool {
+        let epochs = self.epochs.is_some_and(|epochs| step.is_multiple_of(steps_per_epoch.saturating_mul(epochs)));
         let steps = self.steps.is_some_and(|steps| step.is_multiple_of(steps));
         epochs || steps || self.minutes.is_some_and(|minutes| seconds >= 60.0 * minutes)
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use dgm_core::random::Seed;
 use serde::{Deserialize, Serialize};
 
-use super::file::{Fingerprint, Source, stays_on_disk};
+use super::file::{FileReader, Fingerprint, stays_on_disk};
 use super::fraction::{part as part_of, tenth};
 use super::images::{self, ImageSet, Images};
 use super::npy::{self, Expected, Header, Numbers};
@@ -45,10 +45,10 @@ images::source! {
         /// How many examples from the end of `train` are for validation, where no array is. Default: a sixth.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub validation_size: Option<usize>,
-        /// At most so many training examples, from the start. Default: all.
+        /// Maximum number of training examples, from the start. Default: all.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub train_limit: Option<usize>,
-        /// At most so many test examples, from the start. Default: all.
+        /// Maximum number of test examples, from the start. Default: all.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub test_limit: Option<usize>,
         /// Where the channels of `[n, ·, ·, ·]` are. Default: last.
@@ -258,7 +258,7 @@ impl NpyConfig {
             let levels = self.levels_of(&header, source.name())?;
             let shape = self.image_shape(&header, source.name())?;
             let expected = match levels {
-                // Eight numbers a byte.
+                // Eight numbers per byte.
                 Some(_) if self.packed => Expected::Below { bound: 256, key: "levels", scale: 1.0 },
                 Some(bound) => Expected::Below { bound, key: "levels", scale: self.scale() },
                 None => Expected::Finite,
@@ -359,7 +359,7 @@ impl NpyConfig {
             let header = npy::read_header(source)?;
             if !matches!(header.shape[..], [_] | [_, 1]) {
                 return Err(Error::input(format!(
-                    "{}: found an array {}; expected [n], one label an example; save it so (of one-hot rows numpy.argmax(labels, \
+                    "{}: found an array {}; expected [n], one label per example; save it so (of one-hot rows numpy.argmax(labels, \
                      axis=1))",
                     source.name(),
                     header.dimensions()
@@ -420,13 +420,13 @@ impl ReadRow for Scaled {
 }
 
 /// Calls `f` with the content of an array and the file that it is in.
-fn open<T>(array: &str, key: &str, f: impl FnOnce(&mut Source<'_>, &Path) -> Result<T>) -> Result<T> {
+fn open<T>(array: &str, key: &str, f: impl FnOnce(&mut FileReader<'_>, &Path) -> Result<T>) -> Result<T> {
     let (file, member) = file_and_member(array);
     let path = Path::new(file);
     if path.extension().is_some_and(|extension| extension == "npz") {
         return npz::with_member(path, member, key, |source| f(source, path));
     }
-    f(&mut Source::open(path, key, "an NPY file (of numpy.save)")?, path)
+    f(&mut FileReader::open(path, key, "an NPY file (of numpy.save)")?, path)
 }
 
 #[cfg(test)]

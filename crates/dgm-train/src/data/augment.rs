@@ -1,4 +1,4 @@
-//! How training images are varied, and how a model is told of it (Jun et al. 2020, "Distribution augmentation for generative
+//! Augmentation of training images, and its encoding as an input of the model (Jun et al. 2020, "Distribution augmentation for generative
 //! modeling").
 
 use dgm_core::random::Stream;
@@ -6,40 +6,39 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::{Invalid, require};
 
-/// How training images are varied; validation and test are not.
+/// Augmentation of training images; validation and test images are not augmented.
 ///
-/// An image is mirrored, turned and then moved. Every orientation and every offset is as probable as another, that of the
-/// image as it is included.
+/// An image is mirrored, rotated and then shifted. All orientations and all offsets are equally probable, the identity included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Augment {
-    /// Moved by up to so many pixels up, down, left and right; what comes in from outside is 0. Default: 0.
+    /// Maximum shift in pixels, up, down, left and right; 0 comes in from outside. Default: 0.
     pub shift: usize,
-    /// How it is mirrored and turned. Default: not at all.
+    /// Reflections and rotations. Default: none.
     pub orientation: Orientation,
-    /// With this probability an image is left as it is, and varied otherwise. Default: 0.
+    /// Probability that an image is not augmented. Default: 0.
     pub unvaried: f64,
-    /// Whether the model is told how each image was varied, as a part of its condition; of validation and test it is told
-    /// that nothing was done. Default: no.
+    /// Whether the augmentation of each image is an input of the model, as a part of its condition; validation and test
+    /// have that of no augmentation. Default: no.
     ///
-    /// A model that is not told learns one density of all variations together, which spreads its probability over images
-    /// that are no images of the data. One that is told learns p(x | variation), and given the identity that is the density
-    /// of the images as they are: an ordinary likelihood.
+    /// Without it a model learns one density of all augmented images together, which spreads its probability over images
+    /// that are not in the data. With it the model learns p(x | augmentation), and given none that is the density
+    /// of the unaugmented images: an ordinary likelihood.
     pub condition: bool,
 }
 
-/// The group by which images are mirrored and turned, all of whose elements are equally probable.
+/// The group of reflections and rotations, all of whose elements are equally probable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Orientation {
     /// The identity alone.
     #[default]
     None,
-    /// Left and right change places, or not: 2 elements.
+    /// Mirrored left to right, or not: 2 elements.
     Horizontal,
-    /// Turned by 0, 90, 180 or 270°: 4 elements, of square images.
+    /// Rotated by 0, 90, 180 or 270°: 4 elements, square images only.
     Rotations,
-    /// All symmetries of a square, mirrored or not and turned: 8 elements, of square images.
+    /// All symmetries of a square: 8 elements, square images only.
     Dihedral,
 }
 
@@ -94,7 +93,7 @@ impl Augment {
         let share = "a number of at least 0 and below 1, and 0 beside neither shift nor orientation";
         let valid = (0.0..1.0).contains(&self.unvaried) && (self.unvaried == 0.0 || !nothing);
         require(valid, "augment.unvaried", share)?;
-        let what = "false: the images are the condition, and a model is told of its target only";
+        let what = "false: the images are the condition, and only the augmentation of a target can be an input";
         require(!self.condition || target, "augment.condition", what)?;
         require(
             !self.condition || !nothing,
@@ -122,35 +121,33 @@ impl Augment {
             0.0 => String::new(),
             share => format!(" (left as they are with probability {share})"),
         };
-        let told = match self.condition {
+        let input = match self.condition {
             false => "",
-            true => {
-                "; the model was told how: the figures are of the images as they are, given that nothing was done to them"
-            }
+            true => "; the augmentation is an input of the model: results are for unaugmented images",
         };
-        format!("training images {changes} at random{share}; validation and test are not{told}")
+        format!("training images {changes} at random{share}; validation and test are not{input}")
     }
 
     /// The variation that the next [`WORDS`] words of the stream stand for.
-    pub(super) fn draw(&self, stream: &mut Stream) -> Variation {
+    pub(super) fn sample(&self, rng: &mut Stream) -> Variation {
         let offsets = (2 * self.shift + 1) as f32;
-        let mut offset = || (stream.uniform() * offsets) as isize - self.shift as isize;
+        let mut offset = || (rng.uniform() * offsets) as isize - self.shift as isize;
         let by = [offset(), offset()];
-        let element = (stream.uniform() * self.orientation.elements() as f32) as usize;
+        let element = (rng.uniform() * self.orientation.elements() as f32) as usize;
         // Compared in f64: every word below the share, also where f32 would round it.
-        if f64::from(stream.uniform()) < self.unvaried { Variation::default() } else { Variation { by, element } }
+        if f64::from(rng.uniform()) < self.unvaried { Variation::default() } else { Variation { by, element } }
     }
 
-    /// Numbers that tell of a variation: the offset down, the offset to the right and the orientation in one-hot form, each
-    /// without the place of what is no change; 0 where a model is not told.
-    pub(super) fn told_width(&self) -> usize {
+    /// Numbers that encode an augmentation: the offset down, the offset to the right and the orientation in one-hot form, each
+    /// without the place of no change; 0 where it is not an input.
+    pub(super) fn augmentation_width(&self) -> usize {
         if self.condition { 4 * self.shift + self.orientation.elements() - 1 } else { 0 }
     }
 
-    /// Appends what tells of this variation: all zeros for the identity.
-    pub(super) fn tell(&self, variation: Variation, numbers: &mut Vec<f64>) {
+    /// Appends the encoding of this variation: all zeros for the identity.
+    pub(super) fn encode(&self, variation: Variation, numbers: &mut Vec<f64>) {
         let start = numbers.len();
-        numbers.resize(start + self.told_width(), 0.0);
+        numbers.resize(start + self.augmentation_width(), 0.0);
         let Variation { by: [down, right], element } = variation;
         // −s … −1 and 1 … s are places 0 … 2s − 1.
         let of = |offset: isize| {

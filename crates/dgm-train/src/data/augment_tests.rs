@@ -23,10 +23,10 @@ fn oriented(orientation: Orientation) -> Augment {
     Augment { orientation, ..Augment::default() }
 }
 
-/// What the numbers that tell say, read by their description and not by the code that writes them.
-fn understood(augment: &Augment, told: &[f64]) -> Variation {
+/// The variation that the numbers encode, read by their description and not by the code that writes them.
+fn decoded(augment: &Augment, encoded: &[f64]) -> Variation {
     let s = augment.shift;
-    let (offsets, element) = told.split_at(4 * s);
+    let (offsets, element) = encoded.split_at(4 * s);
     let (down, right) = offsets.split_at(2 * s);
     let place = |one_hot: &[f64]| {
         assert!(one_hot.iter().all(|&x| x == 0.0 || x == 1.0) && one_hot.iter().sum::<f64>() <= 1.0, "{one_hot:?}");
@@ -99,7 +99,7 @@ fn the_orientations_are_those_of_a_square() {
 }
 
 #[test]
-fn what_is_told_undoes_what_was_done() {
+fn the_encoding_undoes_the_augmentation() {
     // Two channels of 4 × 4 pixels, all different, in a margin as wide as the shift, so that nothing is lost.
     let (shift, side) = (2, 8);
     let image: Vec<f64> = (0..2 * side * side)
@@ -113,15 +113,19 @@ fn what_is_told_undoes_what_was_done() {
         let augment = Augment { shift, orientation, condition: true, ..Augment::default() };
         let (shape, draw) = ([2, side, side], Draw::train(Seed(8)));
         let vary = Step::Augment { augment, shape };
-        let tell = Step::Tell { augment, varied: true };
-        assert_eq!(tell.width(3), 3 + 4 * shift + orientation.elements() - 1);
+        let encode = Step::Encode { augment, varied: true };
+        assert_eq!(encode.width(3), 3 + 4 * shift + orientation.elements() - 1);
         let mut seen = BTreeMap::new();
         for (epoch, row) in (0..4).flat_map(|epoch| (0..1000).map(move |row| (epoch, row))) {
-            let (mut varied, mut told) = (image.clone(), vec![0.5, 7.0]);
+            let (mut varied, mut encoded) = (image.clone(), vec![0.5, 7.0]);
             vary.apply(&mut varied, 0, row, vary.stream(&draw, epoch).as_ref());
-            tell.apply(&mut told, 1, row, tell.stream(&draw, epoch).as_ref());
-            assert_eq!((told[0], told[1], told.len()), (0.5, 7.0, tell.width(2)), "what comes before is as it was");
-            let Variation { by: [down, right], element } = understood(&augment, &told[2..]);
+            encode.apply(&mut encoded, 1, row, encode.stream(&draw, epoch).as_ref());
+            assert_eq!(
+                (encoded[0], encoded[1], encoded.len()),
+                (0.5, 7.0, encode.width(2)),
+                "what comes before is as it was"
+            );
+            let Variation { by: [down, right], element } = decoded(&augment, &encoded[2..]);
             // Moved back, then by the element that undoes this one.
             augment.vary(&mut varied, shape, Variation { by: [-down, -right], element: 0 });
             let (mirrored, turns) = orientation.element(element);
@@ -140,7 +144,7 @@ fn every_variation_is_as_probable_as_another() {
         let mut counts = BTreeMap::<_, u32>::new();
         let mut stream = Seed(1).stream("augment", 0);
         for _ in 0..n {
-            let Variation { by: [down, right], element } = augment.draw(&mut stream);
+            let Variation { by: [down, right], element } = augment.sample(&mut stream);
             *counts.entry((down, right, element)).or_default() += 1;
         }
         counts
@@ -181,16 +185,19 @@ fn only_training_images_are_augmented() {
 }
 
 #[test]
-fn a_model_that_is_told_sees_the_same_images_and_zeros_where_nothing_is_done() {
-    let told = Augment { shift: 1, orientation: Orientation::Dihedral, unvaried: 0.25, condition: true };
-    let untold = Augment { condition: false, ..told };
+fn conditioning_keeps_images_and_marks_unchanged_ones_zero() {
+    let with = Augment { shift: 1, orientation: Orientation::Dihedral, unvaried: 0.25, condition: true };
+    let without = Augment { condition: false, ..with };
     for condition in [Condition::None, Condition::Label] {
-        let (data, other) = (digits(told, condition), digits(untold, condition));
+        let (data, other) = (digits(with, condition), digits(without, condition));
         let classes = if condition == Condition::Label { 10 } else { 0 };
         let spec = data.spec.condition.as_ref().unwrap();
-        assert_eq!((spec.told, spec.width(), spec.classes), (11, classes + 11, (classes > 0).then_some(classes)));
+        assert_eq!(
+            (spec.augmentation, spec.width(), spec.classes),
+            (11, classes + 11, (classes > 0).then_some(classes))
+        );
         assert_eq!(data.spec.check(), Ok(()));
-        // To be told changes no draw.
+        // As an input it changes no image.
         for epoch in [0, 3] {
             let read = |data: &Dataset| data.train.target.read_all(epoch).unwrap();
             assert_eq!(read(&data), read(&other));
@@ -205,9 +212,9 @@ fn a_model_that_is_told_sees_the_same_images_and_zeros_where_nothing_is_done() {
             if let Some(labels) = &plain.train.condition {
                 assert_eq!(label, all(labels).row(row));
             }
-            // What is told makes the image that is seen from the one in the file, whatever else is read with it.
+            // What is encoded makes the image that is seen from the one in the file, whatever else is read with it.
             let mut image = originals.row(row).to_vec();
-            told.vary(&mut image, [1, 8, 8], understood(&told, numbers));
+            with.vary(&mut image, [1, 8, 8], decoded(&with, numbers));
             assert_eq!(image, targets.row(i));
         }
         assert_eq!(conditions.row(1), conditions.row(3));
@@ -220,8 +227,8 @@ fn a_model_that_is_told_sees_the_same_images_and_zeros_where_nothing_is_done() {
             data.transforms,
             [
                 "training images shifted by up to 1 pixel and turned by quarter turns or mirrored at random (left as they are \
-              with probability 0.25); validation and test are not; the model was told how: the figures are of the images as \
-              they are, given that nothing was done to them"
+              with probability 0.25); validation and test are not; the augmentation is an input of the model: results \
+              are for unaugmented images"
             ]
         );
     }
@@ -237,16 +244,19 @@ fn what_does_not_fit_is_refused() {
     for unvaried in [-0.1, 1.0, f64::NAN] {
         assert_eq!(invalid(Augment { unvaried, ..varied }), Err("augment.unvaried"));
     }
-    // Nothing to leave as it is, and nothing to tell of.
+    // Nothing to leave as it is, and nothing to encode.
     assert_eq!(invalid(Augment { unvaried: 0.5, ..Augment::default() }), Err("augment.unvaried"));
     assert_eq!(invalid(Augment { condition: true, ..Augment::default() }), Err("augment.condition"));
-    let told = Augment { condition: true, ..varied };
+    let with = Augment { condition: true, ..varied };
     let config =
-        DigitsConfig { target: Target::Label, condition: Condition::Image, augment: told, ..Default::default() };
+        DigitsConfig { target: Target::Label, condition: Condition::Image, augment: with, ..Default::default() };
     let refused = config.validate().unwrap_err();
     assert_eq!(refused.key, "augment.condition");
-    assert_eq!(refused.expected, "false: the images are the condition, and a model is told of its target only");
-    assert_eq!(told.validate(false, false).unwrap_err().key, "augment");
+    assert_eq!(
+        refused.expected,
+        "false: the images are the condition, and only the augmentation of a target can be an input"
+    );
+    assert_eq!(with.validate(false, false).unwrap_err().key, "augment");
     let config = DigitsConfig { augment: Augment { shift: 8, ..Augment::default() }, ..Default::default() };
     let message = load(&DataConfig::Digits(config), Seed(0)).unwrap_err().to_string();
     assert_eq!(

@@ -5,7 +5,7 @@ use std::fmt;
 use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::file::Source;
+use super::file::FileReader;
 use crate::error::{Error, Result};
 
 /// Encoding of a text, by any name that browsers know it by, such as `"windows-1252"`, `"latin1"` or `"shift_jis"`.
@@ -155,7 +155,7 @@ impl Decoder {
 
 /// A source as a text, part by part.
 pub(super) struct Text<'s, 'a> {
-    source: &'s mut Source<'a>,
+    source: &'s mut FileReader<'a>,
     decoder: Decoder,
     /// Bytes that were read to recognise the encoding.
     start: Vec<u8>,
@@ -170,7 +170,7 @@ impl<'s, 'a> Text<'s, 'a> {
     /// # Errors
     ///
     /// A file that cannot be read or is no text.
-    pub(super) fn new(source: &'s mut Source<'a>, choice: Choice) -> Result<Self> {
+    pub(super) fn new(source: &'s mut FileReader<'a>, choice: Choice) -> Result<Self> {
         let start = source.read(PART)?;
         let decoder = Decoder::new(source.name(), &start, choice)?;
         Ok(Self { source, decoder, start, passed: 0 })
@@ -298,7 +298,7 @@ fn other_kind(start: &[u8]) -> Option<&'static str> {
     })
 }
 
-impl Source<'_> {
+impl FileReader<'_> {
     /// The file as text in UTF-8, without a byte order mark; UTF-16 is recognised.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ fn swapped(bytes: &[u8]) -> Vec<u8> {
 fn read(bytes: &[u8], choice: Choice) -> Result<String> {
     let whole = decode("t.txt", bytes.to_vec(), choice);
     let stream = |bytes: &[u8]| {
-        let mut source = Source::from_bytes("t.txt", bytes);
+        let mut source = FileReader::from_bytes("t.txt", bytes);
         let mut text = Text::new(&mut source, choice)?;
         let mut all = String::new();
         while text.read(&mut all)? {}

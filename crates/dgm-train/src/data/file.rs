@@ -12,7 +12,7 @@ use super::store::STREAM_ABOVE;
 use crate::error::{Error, Result};
 
 /// A file that is being read, decompressed on the way.
-pub struct Source<'a> {
+pub struct FileReader<'a> {
     reader: Box<dyn Read + 'a>,
     name: String,
     /// The length of the content, where it is known: not for a compressed file.
@@ -44,7 +44,7 @@ impl Container {
     }
 }
 
-impl<'a> Source<'a> {
+impl<'a> FileReader<'a> {
     /// The content of a file from memory, named `name` in messages.
     pub fn from_bytes(name: &str, bytes: &'a [u8]) -> Self {
         let name = name.to_owned();
@@ -148,7 +148,7 @@ impl<'a> Source<'a> {
 /// Bytes of a file that are looked at at once.
 const CHUNK: u64 = 1 << 20;
 
-impl Source<'_> {
+impl FileReader<'_> {
     /// Up to `limit` more bytes, in memory or only passed through, each part of them shown to `look` with its place.
     /// Returns what is kept and how many bytes there were.
     pub(super) fn pass(
@@ -178,7 +178,7 @@ impl Source<'_> {
 /// # Errors
 ///
 /// A compressed file that is wanted on disk: its rows cannot be found without unpacking all before them.
-pub(super) fn stays_on_disk(source: &Source<'_>, wanted: bool, total: u64) -> Result<bool> {
+pub(super) fn stays_on_disk(source: &FileReader<'_>, wanted: bool, total: u64) -> Result<bool> {
     match source.length() {
         Some(_) => Ok(wanted || total > STREAM_ABOVE),
         None if wanted => Err(Error::input(format!(
@@ -225,7 +225,7 @@ mod tests {
         encoder.write_all(&content).unwrap();
         let packed = encoder.finish().unwrap();
         for (bytes, inside) in [(&content[..], "; expected"), (&packed, " when it is unpacked; expected")] {
-            let read = |most| Source::from_bytes("a.txt", bytes).read_within(most);
+            let read = |most| FileReader::from_bytes("a.txt", bytes).read_within(most);
             assert_eq!(read(1000).unwrap(), content);
             assert_eq!(read(5000).unwrap(), content);
             let message = read(999).unwrap_err().to_string();
@@ -239,7 +239,7 @@ mod tests {
         let path = folder.path().join("long.txt");
         // No byte of it is on the disk.
         File::create(&path).unwrap().set_len(STREAM_ABOVE + 1).unwrap();
-        let mut source = Source::open(&path, "path", "a text").unwrap();
+        let mut source = FileReader::open(&path, "path", "a text").unwrap();
         assert!(source.read_text().unwrap_err().to_string().contains("long.txt: holds more than 2 GiB; expected"));
     }
 }

@@ -381,7 +381,7 @@ impl Notes {
         let mut counted = vec![
             (self.turned, "turned as their EXIF orientation says".to_owned()),
             (self.inked, "from CMYK to colour: (255 − C) (255 − K) / 255, without colour profiles".to_owned()),
-            (self.narrowed, "of 16 bits a channel: the upper 8 are kept".to_owned()),
+            (self.narrowed, "of 16 bits per channel: the upper 8 are kept".to_owned()),
             (self.composited, "with alpha put on black".to_owned()),
             (self.greyed, "from colour to grey: Rec. 601 luma, rounded".to_owned()),
             (self.coloured, "from grey to three equal channels".to_owned()),

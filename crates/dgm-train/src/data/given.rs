@@ -45,13 +45,13 @@ impl DataConfig {
 }
 
 impl Dataset {
-    /// Data that a program has: training, validation and test, each number in its own units as `spec` describes them.
+    /// Data that a program has: training, validation and test, each element in its own units as `spec` describes them.
     ///
     /// # Errors
     /// A description that makes no sense, a split without examples, rows of another width, values that are no levels.
     pub fn given(name: impl Into<String>, spec: DataSpec, splits: [Split; 3]) -> Result<Self> {
         let name = name.into();
-        let refuse = |what: String| Error::input(format!("{name}: {what}; mend the description, or the data"));
+        let refuse = |what: String| Error::input(format!("{name}: {what}; fix the description, or the data"));
         spec.check().map_err(&refuse)?;
         let mut fingerprint = Fingerprint::default();
         let lengths = splits.each_ref().map(Split::len);
@@ -75,7 +75,7 @@ impl Split {
         let expected = [spec.event(), spec.condition_width()];
         if widths != expected {
             return Err(format!(
-                "found targets of {} numbers and conditions of {}, expected {} and {}",
+                "found targets of {} elements and conditions of {}, expected {} and {}",
                 widths[0], widths[1], expected[0], expected[1]
             ));
         }

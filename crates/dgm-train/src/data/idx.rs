@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use dgm_core::random::Seed;
 use serde::{Deserialize, Serialize};
 
-use super::file::{Fingerprint, Source, stays_on_disk};
+use super::file::{FileReader, Fingerprint, stays_on_disk};
 use super::images::{self, ImageSet, Images};
 use super::store::{Element, FileRows, Kind, STREAM_ABOVE, Store, View};
 use super::{Dataset, VisitPath};
@@ -41,10 +41,10 @@ images::source! {
         /// Whether images stay on disk and are read row by row, as those of files above 2 GiB always do. Default: false.
         #[serde(default)]
         pub stream: bool,
-        /// At most so many training examples, from the start of the file. Default: all that validation leaves.
+        /// Maximum number of training examples, from the start of the file. Default: all that validation leaves.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub train_limit: Option<usize>,
-        /// At most so many test examples, from the start of the file. Default: all.
+        /// Maximum number of test examples, from the start of the file. Default: all.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub test_limit: Option<usize>,
     }
@@ -139,7 +139,7 @@ impl IdxConfig {
     ) -> Result<([usize; 2], Images)> {
         let what =
             format!("the IDX file with the {part} images (MNIST's {}-images-idx3-ubyte.gz, say)", file_part(part));
-        let mut source = Source::open(images, &format!("{part}_images"), &what)?;
+        let mut source = FileReader::open(images, &format!("{part}_images"), &what)?;
         let Header { sizes: [n, height, width], element, total } = read_header::<3>(&mut source, &what)?;
         let event = height * width;
         let streamed = stays_on_disk(&source, self.stream, total)?;
@@ -157,7 +157,7 @@ impl IdxConfig {
         };
         let what =
             format!("the IDX file with the {part} labels (MNIST's {}-labels-idx1-ubyte.gz, say)", file_part(part));
-        let mut source = Source::open(path, &format!("{part}_labels"), &what)?;
+        let mut source = FileReader::open(path, &format!("{part}_labels"), &what)?;
         let Header { sizes: [count], element, total } = read_header::<1>(&mut source, &what)?;
         let classes = Bound { values: self.classes, what: "label", of: "of example", key: "classes" };
         let labels = read_data(&mut source, [count], element, total, true, |first, bytes, values| {
@@ -261,7 +261,7 @@ fn element(kind: u8) -> Option<Element> {
 
 /// The sizes, none of them 0, the type, and the number of bytes of data that they stand for. `what` says in messages what
 /// should be there.
-fn read_header<const N: usize>(source: &mut Source<'_>, what: &str) -> Result<Header<N>> {
+fn read_header<const N: usize>(source: &mut FileReader<'_>, what: &str) -> Result<Header<N>> {
     let name = source.name().to_owned();
     let fail = |message: String| Error::input(format!("{name}: {message}"));
 
@@ -316,7 +316,7 @@ fn read_header<const N: usize>(source: &mut Source<'_>, what: &str) -> Result<He
 ///
 /// Sizes that a header only claims cost nothing: memory grows with what the file holds.
 fn read_data<const N: usize>(
-    source: &mut Source<'_>,
+    source: &mut FileReader<'_>,
     sizes: [usize; N],
     element: Element,
     total: u64,

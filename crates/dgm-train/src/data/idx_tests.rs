@@ -137,7 +137,7 @@ fn dynamic_binarisation_draws_every_epoch_anew() {
     assert_eq!(data.transforms, ["pixels binarised anew each epoch; validation and test drawn once with seed 0"]);
 }
 
-/// What every release draws: one number a pixel, in the order of the rows.
+/// What every release draws: one number per pixel, in the order of the rows.
 #[test]
 fn a_row_is_drawn_as_if_all_rows_were() {
     let mut files = Files::new();
@@ -259,7 +259,7 @@ fn errors_say_what_was_found_and_expected() {
 }
 
 #[test]
-fn numbers_of_other_types_are_read_where_they_are_levels_and_classes() {
+fn other_number_types_are_read_as_levels_and_classes() {
     let mut files = Files::new();
     let expected = files.load().unwrap();
     let pixels = [0u8, 10, 20, 30, 40, 50, 60, 127, 128, 200, 255, 0];

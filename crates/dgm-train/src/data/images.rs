@@ -99,7 +99,7 @@ macro_rules! source {
 }
 pub(super) use source;
 
-/// Images of one size, a row each in channel, row, column order, and their labels, one number a row.
+/// Images of one size, a row each in channel, row, column order, and their labels, one number per row.
 #[derive(Clone, Debug)]
 pub(super) struct Images {
     pub(super) pixels: View,
@@ -182,7 +182,7 @@ impl ImageSet {
         let statistics = |field: &Field| -> Result<Scale> {
             let name = &self.name;
             let scale = field.scale_of(!table, &|number| match table {
-                true => format!("{name}: number {number} of the examples"),
+                true => format!("{name}: dimension {number} of the examples"),
                 false => format!("{name}: the pixels"),
             })?;
             let repeat = |value: Vec<f64>| if table { value } else { value.repeat(field.width()) };
@@ -201,12 +201,12 @@ impl ImageSet {
         let condition = match (declared.condition, &train.condition) {
             (_, None) => None,
             (Condition::Image, Some(field)) => {
-                Some(ConditionSpec { scale: statistics(field)?, classes: None, told: 0 })
+                Some(ConditionSpec { scale: statistics(field)?, classes: None, augmentation: 0 })
             }
             (Condition::None | Condition::Label, Some(field)) => Some(ConditionSpec {
                 scale: Scale::identity(field.width()),
                 classes: (declared.condition == Condition::Label).then_some(self.classes),
-                told: augment.told_width(),
+                augmentation: augment.augmentation_width(),
             }),
         };
         let mut warnings = Vec::new();
@@ -294,7 +294,7 @@ impl ImageSet {
             Condition::Label => Some(labels()?.then(Step::OneHot { classes: self.classes })),
         };
         let condition = match augment.condition {
-            true => condition.map(|field| field.drawn_from(draw).then(Step::Tell { augment, varied: augmented })),
+            true => condition.map(|field| field.drawn_from(draw).then(Step::Encode { augment, varied: augmented })),
             false => condition,
         };
         Ok(Split::new(target, condition))

@@ -60,7 +60,7 @@ pub(crate) use split::VIEW_BITS;
 pub use split::{Field, Matrix, Split, Tokens};
 use table::Table;
 
-pub use synthetic::{Kind, SyntheticConfig};
+pub use synthetic::{SyntheticConfig, SyntheticKind};
 pub use text::{Examples, Newlines, TextConfig, Unit, Vocabulary};
 pub use transform::{Binarize, Dequantize};
 
@@ -201,13 +201,13 @@ pub struct Dataset {
     pub names: Names,
     /// The table behind the examples, where there is one.
     pub table: Option<Arc<Table>>,
-    /// What is odd about the data, so that a figure may mislead, a sentence each; named beside each figure.
+    /// What is odd about the data, so that a result may mislead, a sentence each; named beside each result.
     pub warnings: Vec<String>,
     /// The configuration with everything that was recognised written out, where there is something to recognise.
     pub resolved: Option<DataConfig>,
-    /// What was done to the examples that changes what their likelihood means, a sentence each; named beside each figure.
+    /// What was done to the examples that changes what their likelihood means, a sentence each; named beside each result.
     pub transforms: Vec<String>,
-    /// Entropy of the distribution that the examples were drawn from, in nats an example, where it is known: no model's
+    /// Entropy of the distribution that the examples were drawn from, in nats per example, where it is known: no model's
     /// mean NLL is below it, short of chance. Given a condition, the conditional entropy.
     pub entropy: Option<f64>,
     /// What the levels stand for, where they are symbols of a text.

@@ -25,10 +25,10 @@ images::source! {
         /// Examples for validation, from the end of the training file. Default: a sixth of it.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub validation: Option<usize>,
-        /// At most so many training examples, from the start of the file. Default: all that validation leaves.
+        /// Maximum number of training examples, from the start of the file. Default: all that validation leaves.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub train_limit: Option<usize>,
-        /// At most so many test examples, from the start of the file. Default: all.
+        /// Maximum number of test examples, from the start of the file. Default: all.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub test_limit: Option<usize>,
     }

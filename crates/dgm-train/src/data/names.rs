@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::table::{DateFormat, write_number};
 
-/// What the numbers of an example are called, and how they are written.
+/// What the elements of an example are called, and how they are written.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Names {
-    /// The columns of the target; empty where its numbers have no names, such as pixels.
+    /// The columns of the target; empty where its elements have no names, such as pixels.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub target: Vec<ColumnSpec>,
     /// The columns of the condition.

@@ -3,7 +3,7 @@
 //! `\x93NUMPY`, the version as two bytes, the length of the header (little-endian, 2 bytes in version 1, then 4), the header,
 //! the data. The header is a Python dictionary with the keys `descr`, `fortran_order` and `shape` (NumPy, NEP 1).
 
-use super::file::Source;
+use super::file::FileReader;
 use super::store::{Element, Kind, STREAM_ABOVE};
 use crate::error::{Error, Result};
 
@@ -92,7 +92,7 @@ impl Header {
 ///
 /// Anything else than an NPY file of numbers with one dimension at least, none of them 0, or one whose length is not what
 /// the header says.
-pub fn read_header(source: &mut Source<'_>) -> Result<Header> {
+pub fn read_header(source: &mut FileReader<'_>) -> Result<Header> {
     let name = source.name().to_owned();
     let fail = |message: String| Error::input(format!("{name}: {message}"));
     let cut = |found: usize| fail(format!("found {found} bytes; expected an NPY header: cut short; fetch it again"));
@@ -182,7 +182,7 @@ fn wrong_length(name: &str, header: &Header, found: u64) -> Error {
 ///
 /// Numbers that are not what is expected, and more or fewer of them than the header says.
 pub fn read_data(
-    source: &mut Source<'_>,
+    source: &mut FileReader<'_>,
     header: &Header,
     expected: Expected,
     keep: bool,

@@ -14,7 +14,7 @@ pub(crate) fn npy(header: &str, data: &[u8]) -> Vec<u8> {
 }
 
 fn read(bytes: &[u8], expected: Expected) -> Result<(Header, Numbers)> {
-    let mut source = Source::from_bytes("a.npy", bytes);
+    let mut source = FileReader::from_bytes("a.npy", bytes);
     let header = read_header(&mut source)?;
     let numbers = read_data(&mut source, &header, expected, true, |_| ())?;
     Ok((header, numbers))
@@ -255,7 +255,7 @@ fn binarised_mnist_is_as_numpy_reads_it() {
         ("test", 10_000, 1_038_896, [125, 126, 127, 153], [185, 186, 187, 188], 61_208),
     ] {
         let Some(path) = shared(&format!("binarized-mnist/{file}.npy")) else { return };
-        let mut source = Source::open(&path, "train", "").unwrap();
+        let mut source = FileReader::open(&path, "train", "").unwrap();
         let header = read_header(&mut source).unwrap();
         assert_eq!((&header.shape[..], header.fortran_order), (&[rows, 98][..], true));
         let expected = Expected::Below { bound: 256, key: "levels", scale: 1.0 };

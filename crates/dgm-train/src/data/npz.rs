@@ -7,7 +7,7 @@ use std::path::Path;
 use flate2::read::DeflateDecoder;
 use rawzip::{CompressionMethod, RECOMMENDED_BUFFER_SIZE, ReaderAt, ZipArchive};
 
-use super::file::Source;
+use super::file::FileReader;
 use crate::error::{Error, Result};
 
 /// Names in a message.
@@ -22,12 +22,12 @@ pub(super) fn with_member<T>(
     path: &Path,
     member: Option<&str>,
     key: &str,
-    f: impl FnOnce(&mut Source<'_>) -> Result<T>,
+    f: impl FnOnce(&mut FileReader<'_>) -> Result<T>,
 ) -> Result<T> {
     let name = path.display().to_string();
     let what = "an NPZ file (of numpy.savez)";
     // The same checks and messages as for any file.
-    Source::open(path, key, what)?;
+    FileReader::open(path, key, what)?;
     let (file, mut buffer) = (open(path)?, vec![0; RECOMMENDED_BUFFER_SIZE]);
     let archive = ZipArchive::from_file(file, &mut buffer).map_err(|error| no_archive(&name, &error))?;
     with_archive_member(&archive, &name, member, f)
@@ -65,7 +65,7 @@ pub fn with_member_of_bytes<T>(
     bytes: &[u8],
     name: &str,
     member: Option<&str>,
-    f: impl FnOnce(&mut Source<'_>) -> Result<T>,
+    f: impl FnOnce(&mut FileReader<'_>) -> Result<T>,
 ) -> Result<T> {
     let mut buffer = vec![0; RECOMMENDED_BUFFER_SIZE];
     let archive =
@@ -87,7 +87,7 @@ fn with_archive_member<R: ReaderAt, T>(
     archive: &ZipArchive<R>,
     name: &str,
     member: Option<&str>,
-    f: impl FnOnce(&mut Source<'_>) -> Result<T>,
+    f: impl FnOnce(&mut FileReader<'_>) -> Result<T>,
 ) -> Result<T> {
     let fail = |message: String| Error::input(format!("{name}: {message}"));
     let mut buffer = vec![0; RECOMMENDED_BUFFER_SIZE];
@@ -133,5 +133,5 @@ fn with_archive_member<R: ReaderAt, T>(
         }
     };
     let title = member.map_or_else(|| name.to_owned(), |member| format!("{name}:{member}"));
-    f(&mut Source::from_archive(reader, title))
+    f(&mut FileReader::from_archive(reader, title))
 }

@@ -72,7 +72,7 @@ pub(super) struct Changes {
     pub(super) turned: bool,
     /// Amounts of ink became light.
     pub(super) inked: bool,
-    /// 16 bits a channel became 8.
+    /// 16 bits per channel became 8.
     pub(super) narrowed: bool,
     /// What can be seen through was put on black.
     pub(super) composited: bool,
@@ -82,7 +82,7 @@ pub(super) struct Changes {
     pub(super) coloured: bool,
 }
 
-/// Eight bits a channel, row by row, the channels of a pixel side by side.
+/// Eight bits per channel, row by row, the channels of a pixel side by side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Picture {
     pub(super) channels: usize,
@@ -108,7 +108,7 @@ pub(super) fn decode(bytes: &[u8], channels: usize) -> Decoded {
 
 fn decode_any(bytes: &[u8]) -> Decoded {
     let file = || Cursor::new(bytes);
-    let most = |pixels_a_byte: usize| bytes.len().saturating_mul(pixels_a_byte);
+    let most = |pixels_per_byte: usize| bytes.len().saturating_mul(pixels_per_byte);
     match image::guess_format(bytes) {
         Ok(ImageFormat::Jpeg) => decode_jpeg(bytes),
         Ok(ImageFormat::Png) => {
@@ -140,7 +140,7 @@ fn check_size(width: usize, height: usize, most: usize) -> std::result::Result<(
     let pixels = width.saturating_mul(height);
     if width.max(height) > MOST_SIDE || pixels > MOST_PIXELS {
         return Err(format!(
-            "{width} × {height} pixels (columns × rows); expected at most {MOST_SIDE} a side and {MOST_PIXELS} in all"
+            "{width} × {height} pixels (columns × rows); expected at most {MOST_SIDE} per side and {MOST_PIXELS} in all"
         ));
     }
     if pixels > most {
@@ -177,7 +177,7 @@ fn read(format: &str, decoder: ImageResult<impl ImageDecoder>, most: usize) -> D
     check_size(width as usize, height as usize, most)?;
     if matches!(decoder.color_type(), ColorType::Rgb32F | ColorType::Rgba32F) {
         return Err(format!(
-            "a {format} with floating-point pixels; expected 8 or 16 bits a channel; convert it to PNG"
+            "a {format} with floating-point pixels; expected 8 or 16 bits per channel; convert it to PNG"
         ));
     }
     decoder.set_limits(limits(most)).map_err(wrong)?;
@@ -193,7 +193,7 @@ fn one_line(text: &str) -> String {
     text.replace(char::is_control, " ")
 }
 
-/// The picture as a person sees it, eight bits a channel and nothing to be seen through.
+/// The picture as a person sees it, eight bits per channel and nothing to be seen through.
 fn eight_bits(mut image: DynamicImage, orientation: Orientation, inked: bool) -> Decoded {
     image.apply_orientation(orientation);
     let (width, height) = (image.width() as usize, image.height() as usize);
@@ -214,7 +214,7 @@ fn eight_bits(mut image: DynamicImage, orientation: Orientation, inked: bool) ->
         DynamicImage::ImageRgb16(image) => upper(image.into_raw()),
         DynamicImage::ImageRgba16(image) => upper(image.into_raw()),
         other => {
-            return Err(format!("pixels of type {:?}; expected 8 or 16 bits a channel; convert it", other.color()));
+            return Err(format!("pixels of type {:?}; expected 8 or 16 bits per channel; convert it", other.color()));
         }
     };
     // A picture may have an alpha channel that hides nothing.

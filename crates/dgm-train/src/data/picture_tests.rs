@@ -177,7 +177,7 @@ fn a_damaged_file_is_an_error_or_an_image_and_never_a_panic() {
 }
 
 #[test]
-fn sizes_that_a_header_only_claims_are_refused_before_they_cost_memory() {
+fn oversized_headers_are_refused_before_allocation() {
     let resized = |[height, width]: [u32; 2]| {
         let mut file = png_file(ColorType::Grayscale, BitDepth::Eight, [1, 1], &[0]);
         file[16..20].copy_from_slice(&width.to_be_bytes());
@@ -186,7 +186,7 @@ fn sizes_that_a_header_only_claims_are_refused_before_they_cost_memory() {
         file[29..33].copy_from_slice(&crc.to_be_bytes());
         decode(&file, 1).unwrap_err()
     };
-    assert!(resized([1, 16_385]).contains("at most 16384 a side"), "{}", resized([1, 16_385]));
+    assert!(resized([1, 16_385]).contains("at most 16384 per side"), "{}", resized([1, 16_385]));
     assert!(resized([16_000, 16_000]).contains("at most"), "{}", resized([16_000, 16_000]));
     assert!(resized([8000, 8000]).contains("more than the file can hold"), "{}", resized([8000, 8000]));
     assert!(resized([1, 2]).contains("PNG"), "{}", resized([1, 2]));

@@ -38,7 +38,7 @@ pub(super) fn step_of(values: &[f64], rows: usize) -> Option<f64> {
     (steps().all(whole) && places < 2.0 * values.len() as f64).then_some(shown)
 }
 
-/// The spikes of each number of the targets, where there are such.
+/// The spikes of each dimension of the targets, where there are such.
 ///
 /// # Errors
 ///

@@ -24,16 +24,16 @@ pub struct Summary {
     pub fingerprint: String,
     /// Channels, rows and columns of a target.
     pub shape: [usize; 3],
-    /// Number of levels of each number of a target; `None`: they are real.
+    /// Number of levels of each dimension of a target; `None`: they are real.
     pub levels: Option<usize>,
-    /// Numbers in a condition; 0: there is none.
+    /// Elements of a condition; 0: there is none.
     pub condition_width: usize,
     /// Classes, where the condition is a label.
     pub condition_classes: Option<usize>,
-    /// How many of a condition's numbers tell how an example was varied.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub condition_told: usize,
-    /// What a number of a target is, where it is a token: `byte` or `character`.
+    /// How many of a condition's elements encode the augmentation.
+    #[serde(rename = "condition_told", skip_serializing_if = "is_zero")]
+    pub condition_augmentation: usize,
+    /// What an element of a target is, where it is a token: `byte` or `character`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<&'static str>,
     /// Training, validation, test.
@@ -41,12 +41,12 @@ pub struct Summary {
     /// What columns and classes are called.
     #[serde(skip_serializing_if = "Names::is_empty")]
     pub names: Names,
-    /// What is odd about the data, so that a figure may mislead.
+    /// What is odd about the data, so that a result may mislead.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
     /// What was done to the examples that changes what their likelihood means.
     pub transforms: Vec<String>,
-    /// Entropy of the distribution that the examples were drawn from, in nats an example, where it is known.
+    /// Entropy of the distribution that the examples were drawn from, in nats per example, where it is known.
     pub entropy: Option<f64>,
 }
 
@@ -64,15 +64,15 @@ pub struct SplitSummary {
     /// How many tokens are scored, where the targets are tokens; of training, in the first epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens: Option<u64>,
-    /// All numbers of the targets that are scored.
+    /// All elements of the targets that are scored.
     pub target: Range,
-    /// Each number of a target by itself, where they are real and no more than 32.
+    /// Each dimension of a target by itself, where they are real and no more than 32.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_numbers: Option<Vec<Range>>,
-    /// How many levels there is a target's number with.
+    /// Number of levels that occur in the targets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub levels_used: Option<usize>,
-    /// All numbers of the conditions.
+    /// All elements of the conditions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub condition: Option<Range>,
     /// Examples of each class, where the condition or the target is a label.
@@ -130,7 +130,7 @@ fn each_row(field: &Field, mut f: impl FnMut(usize, &[f64])) -> Result<()> {
     Ok(())
 }
 
-/// Calls `f` with each row of the targets as it is in epoch 0, and whether each of its numbers is scored.
+/// Calls `f` with each row of the targets as it is in epoch 0, and whether each of its elements is scored.
 fn each_target(split: &Split, mut f: impl FnMut(&[f64], &dyn Fn(usize) -> bool)) -> Result<()> {
     let Some(mask) = &split.mask else { return each_row(&split.target, |_, row| f(row, &|_| true)) };
     for start in (0..split.len()).step_by(CHUNK) {
@@ -165,7 +165,7 @@ impl Summary {
             },
             condition_width: spec.condition_width(),
             condition_classes: spec.condition.as_ref().and_then(|condition| condition.classes),
-            condition_told: spec.condition.as_ref().map_or(0, |condition| condition.told),
+            condition_augmentation: spec.condition.as_ref().map_or(0, |condition| condition.augmentation),
             token: dataset.tokens().map(Unit::name),
             splits: splits.map(|(name, split)| SplitSummary::of(name, split, spec)).collect::<Result<_>>()?,
             names: dataset.names.clone(),
@@ -225,12 +225,12 @@ impl Summary {
         let [channels, rows, columns] = self.shape;
         let values = self.levels.map_or("real numbers".to_owned(), |levels| format!("{levels} levels"));
         let values = values + &listed(&self.names.target);
-        let told = format!("{} numbers that tell how an example was varied", self.condition_told);
-        let condition = match (self.condition_width, self.condition_classes, self.condition_told) {
+        let augmentation = format!("{} elements that encode the augmentation", self.condition_augmentation);
+        let condition = match (self.condition_width, self.condition_classes, self.condition_augmentation) {
             (0, _, _) => "none".to_owned(),
             (_, Some(classes), 0) => format!("a label, one of {classes} classes"),
-            (_, Some(classes), _) => format!("a label, one of {classes} classes, and {told}"),
-            (width, None, of_these) if of_these == width => told,
+            (_, Some(classes), _) => format!("a label, one of {classes} classes, and {augmentation}"),
+            (width, None, of_these) if of_these == width => augmentation,
             (width, None, _) => format!("{width} numbers{}", listed(&self.names.condition)),
         };
         let mut text = format!(
@@ -332,7 +332,7 @@ pub(crate) fn short(x: f64) -> String {
 
 /// In what order examples are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum Arrangement {
     /// Their own.
     Sequence,
     /// A row for each class.
@@ -341,7 +341,7 @@ pub enum Order {
     ClassColumns,
 }
 
-impl Order {
+impl Arrangement {
     /// By class where the condition is a label with no more than `n` classes, and so that the picture is wider than high.
     pub fn of(spec: &DataSpec, n: usize) -> Self {
         match spec.condition.as_ref().and_then(|condition| condition.classes) {
@@ -358,10 +358,10 @@ impl Order {
 /// # Errors
 /// A file that cannot be read any more.
 pub fn first_examples(split: &Split, spec: &DataSpec, n: usize) -> Result<(usize, Vec<Option<Vec<f64>>>)> {
-    let order = Order::of(spec, n);
+    let order = Arrangement::of(spec, n);
     let target = |row: usize| split.target.read(&[row], 0).map(|read| read.values().to_vec());
     let classes = spec.condition.as_ref().and_then(|condition| condition.classes).unwrap_or(1);
-    let (Some(condition), true) = (&split.condition, order != Order::Sequence) else {
+    let (Some(condition), true) = (&split.condition, order != Arrangement::Sequence) else {
         // Wider than high: three of these stand one above the other.
         let columns = (2.5 * n as f64).sqrt().ceil() as usize;
         let cells = (0..split.len().min(n)).map(|row| target(row).map(Some)).collect::<Result<_>>()?;
@@ -377,10 +377,12 @@ pub fn first_examples(split: &Split, spec: &DataSpec, n: usize) -> Result<(usize
     let cell =
         |class: usize, i: usize| rows.get(class).and_then(|class| class.get(i)).map(|&row| target(row)).transpose();
     let cells = match order {
-        Order::ClassRows => (0..classes * each).map(|place| cell(place / each, place % each)).collect::<Result<_>>()?,
+        Arrangement::ClassRows => {
+            (0..classes * each).map(|place| cell(place / each, place % each)).collect::<Result<_>>()?
+        }
         _ => (0..classes * each).map(|place| cell(place % classes, place / classes)).collect::<Result<_>>()?,
     };
-    Ok((if order == Order::ClassRows { each.max(1) } else { classes }, cells))
+    Ok((if order == Arrangement::ClassRows { each.max(1) } else { classes }, cells))
 }
 
 #[cfg(test)]
@@ -416,16 +418,16 @@ mod tests {
     }
 
     #[test]
-    fn what_a_model_is_told_is_counted_apart_from_the_labels() {
+    fn the_augmentation_is_counted_apart_from_the_labels() {
         let augment = Augment { shift: 1, orientation: Orientation::Dihedral, condition: true, ..Default::default() };
         for (condition, expected) in [
-            (Condition::None, "condition    11 numbers that tell how an example was varied\n"),
-            (Condition::Label, "a label, one of 10 classes, and 11 numbers that tell how an example was varied\n"),
+            (Condition::None, "condition    11 elements that encode the augmentation\n"),
+            (Condition::Label, "a label, one of 10 classes, and 11 elements that encode the augmentation\n"),
         ] {
             let config = DigitsConfig { condition, augment, ..Default::default() };
             let data = load(&DataConfig::Digits(config), Seed(0)).unwrap();
             let summary = Summary::of(&data).unwrap();
-            assert_eq!(summary.condition_told, 11);
+            assert_eq!(summary.condition_augmentation, 11);
             assert!(summary.text().contains(expected), "{}", summary.text());
             let [train, validation, _] = &summary.splits[..] else { unreachable!() };
             let ones = |split: &SplitSummary| split.condition.unwrap().mean * summary.condition_width as f64;
@@ -448,7 +450,7 @@ mod tests {
         assert_eq!((cells[0].as_deref(), cells[1].as_deref()), (Some(first.row(0)), Some(first.row(1))));
         // Fewer than one of each class: in their order. More than ten: a row for each.
         let (_, cells) = first_examples(&data.train, &data.spec, 3).unwrap();
-        assert_eq!((cells.len(), Order::of(&data.spec, 3)), (3, Order::Sequence));
+        assert_eq!((cells.len(), Arrangement::of(&data.spec, 3)), (3, Arrangement::Sequence));
         let (columns, cells) = first_examples(&data.train, &data.spec, 120).unwrap();
         assert_eq!((columns, cells.len(), cells[12].as_deref()), (12, 120, Some(first.row(1))));
     }

@@ -16,7 +16,7 @@ use crate::error::Result;
 #[serde(deny_unknown_fields)]
 pub struct SyntheticConfig {
     /// The distribution.
-    pub kind: Kind,
+    pub kind: SyntheticKind,
     /// Rows and columns of a target. Default: [8, 8]; with kind = "conditional" [1, 1].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<[usize; 2]>,
@@ -33,13 +33,13 @@ pub struct SyntheticConfig {
     /// with standard deviation 2.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transition: Option<Vec<Vec<f64>>>,
-    /// normal: number of factors that the numbers share. Default: 4.
+    /// normal: number of factors that the dimensions share. Default: 4.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub factors: Option<usize>,
-    /// normal: standard deviation of what a number shares with none. Default: 0.5.
+    /// normal: standard deviation of the noise of each dimension. Default: 0.5.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub noise: Option<f64>,
-    /// conditional: how many numbers a condition has. Default: 2.
+    /// conditional: number of elements of a condition. Default: 2.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inputs: Option<usize>,
     /// Training examples. Default: 10000.
@@ -59,7 +59,7 @@ pub struct SyntheticConfig {
 /// A distribution of known entropy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum SyntheticKind {
     /// Independent binary pixels: H = Σ_d H(p_d).
     Bernoulli,
     /// A chain over the pixels, row by row: p(x) = π(x₁) Π_d T(x_d | x_{d-1}), H = H(π) + Σ_d Σ_i P(x_{d-1} = i) H(T_i).
@@ -67,7 +67,7 @@ pub enum Kind {
     /// x = μ + W z + σ ε with standard normal z and ε: Σ = W Wᵀ + σ² I, h = ½ log det(2πe Σ).
     Normal,
     /// y | x normal with mean 2 sin(aᵀx) and log σ = -1 + ½ bᵀx, x standard normal, |a| = |b| = 1:
-    /// h(y | x) = ½ log(2πe) + E[log σ] = ½ log(2πe) - 1 for each number of y.
+    /// h(y | x) = ½ log(2πe) + E[log σ] = ½ log(2πe) - 1 for each dimension of y.
     Conditional,
 }
 
@@ -91,7 +91,7 @@ impl SyntheticConfig {
     }
 
     fn size(&self) -> [usize; 2] {
-        self.size.unwrap_or(if self.kind == Kind::Conditional { [1, 1] } else { [8, 8] })
+        self.size.unwrap_or(if self.kind == SyntheticKind::Conditional { [1, 1] } else { [8, 8] })
     }
 
     fn event(&self) -> usize {
@@ -101,12 +101,12 @@ impl SyntheticConfig {
 
     /// Numbers of a condition.
     fn inputs(&self) -> usize {
-        if self.kind == Kind::Conditional { self.inputs.unwrap_or(2) } else { 0 }
+        if self.kind == SyntheticKind::Conditional { self.inputs.unwrap_or(2) } else { 0 }
     }
 
     pub(super) fn validate(&self) -> std::result::Result<(), Invalid> {
-        use Kind::{Bernoulli, Conditional, Markov, Normal};
-        let only = |given: bool, key, kind: Kind, name| {
+        use SyntheticKind::{Bernoulli, Conditional, Markov, Normal};
+        let only = |given: bool, key, kind: SyntheticKind, name| {
             require(!given || self.kind == kind, key, format!("no such key: it belongs to data.kind = \"{name}\""))
         };
         only(self.probabilities.is_some(), "probabilities", Bernoulli, "bernoulli")?;
@@ -126,7 +126,7 @@ impl SyntheticConfig {
         let width = event + self.inputs();
         let most = MOST_NUMBERS / width;
         for (key, n) in sizes {
-            let expected = format!("a whole number from 1 to {most}, with {width} numbers an example");
+            let expected = format!("a whole number from 1 to {most}, with {width} numbers per example");
             require((1..=most).contains(&n), key, expected)?;
         }
         // The largest of them is the one to make smaller.
@@ -158,7 +158,7 @@ impl SyntheticConfig {
         let distribution = Distribution::new(self, &mut seed.stream("synthetic.parameters", 0));
         let mut fingerprint = Fingerprint::default();
         let mut split = |n: usize, purpose: &str| {
-            let (targets, conditions) = distribution.draw(n, &mut seed.stream(purpose, 0));
+            let (targets, conditions) = distribution.sample(n, &mut seed.stream(purpose, 0));
             for numbers in [&targets, &conditions] {
                 numbers.iter().for_each(|x| fingerprint.update(&x.to_le_bytes()));
             }
@@ -178,21 +178,21 @@ impl SyntheticConfig {
         let [height, width] = self.size();
         let values = match distribution.levels() {
             Some(levels) => Values::Levels(levels),
-            None => Values::Real(train.target.scale_of(false, &|number| format!("synthetic: number {number}"))?),
+            None => Values::Real(train.target.scale_of(false, &|number| format!("synthetic: dimension {number}"))?),
         };
         let condition = match &train.condition {
             None => None,
             Some(field) => Some(ConditionSpec {
-                scale: field.scale_of(false, &|number| format!("synthetic: number {number}"))?,
+                scale: field.scale_of(false, &|number| format!("synthetic: dimension {number}"))?,
                 classes: None,
-                told: 0,
+                augmentation: 0,
             }),
         };
         let name = match self.kind {
-            Kind::Bernoulli => "synthetic/bernoulli",
-            Kind::Markov => "synthetic/markov",
-            Kind::Normal => "synthetic/normal",
-            Kind::Conditional => "synthetic/conditional",
+            SyntheticKind::Bernoulli => "synthetic/bernoulli",
+            SyntheticKind::Markov => "synthetic/markov",
+            SyntheticKind::Normal => "synthetic/normal",
+            SyntheticKind::Conditional => "synthetic/conditional",
         };
         let spec = DataSpec { shape: [1, height, width], values, condition };
         let dataset = Dataset::new(name, spec, [train, validation, test], fingerprint.finish());
@@ -215,7 +215,7 @@ enum Distribution {
         loading: Vec<Vec<f64>>,
         noise: f64,
     },
-    /// Each number of y has its own directions a and b of length 1, `[event][inputs]`.
+    /// Each dimension of y has its own directions a and b of length 1, `[event][inputs]`.
     Conditional {
         mean: Vec<Vec<f64>>,
         spread: Vec<Vec<f64>>,
@@ -223,18 +223,18 @@ enum Distribution {
 }
 
 impl Distribution {
-    fn new(config: &SyntheticConfig, stream: &mut Stream) -> Self {
+    fn new(config: &SyntheticConfig, rng: &mut Stream) -> Self {
         let event = config.event();
-        let mut normals = |n: usize| -> Vec<f64> { stream.normals(n).into_iter().map(f64::from).collect() };
+        let mut normals = |n: usize| -> Vec<f64> { rng.normals(n).into_iter().map(f64::from).collect() };
         match config.kind {
-            Kind::Bernoulli => {
+            SyntheticKind::Bernoulli => {
                 let p = config
                     .probabilities
                     .clone()
-                    .unwrap_or_else(|| stream.uniforms(event).into_iter().map(|u| 0.05 + 0.9 * f64::from(u)).collect());
+                    .unwrap_or_else(|| rng.uniforms(event).into_iter().map(|u| 0.05 + 0.9 * f64::from(u)).collect());
                 Self::Bernoulli(p.iter().cycle().take(event).map(|p| Discrete::new(&[1.0 - p, *p])).collect())
             }
-            Kind::Markov => {
+            SyntheticKind::Markov => {
                 let levels = config.levels.unwrap_or(2);
                 let softmax = |logits: Vec<f64>, scale: f64| -> Vec<f64> {
                     let most = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -250,14 +250,14 @@ impl Distribution {
                     event,
                 }
             }
-            Kind::Normal => {
+            SyntheticKind::Normal => {
                 let factors = config.factors.unwrap_or(4);
                 let scale = 1.0 / (factors as f64).sqrt();
                 let mean = normals(event);
                 let loading = (0..event).map(|_| normals(factors).into_iter().map(|w| scale * w).collect()).collect();
                 Self::Normal { mean, loading, noise: config.noise.unwrap_or(0.5) }
             }
-            Kind::Conditional => {
+            SyntheticKind::Conditional => {
                 let inputs = config.inputs();
                 let mut directions = || -> Vec<Vec<f64>> {
                     let unit = |direction: Vec<f64>| -> Vec<f64> {
@@ -312,29 +312,29 @@ impl Distribution {
     }
 
     /// `n` targets, and the conditions of those that have some, row by row.
-    fn draw(&self, n: usize, stream: &mut Stream) -> (Vec<f32>, Vec<f32>) {
+    fn sample(&self, n: usize, rng: &mut Stream) -> (Vec<f32>, Vec<f32>) {
         let (mut targets, mut conditions) = (Vec::new(), Vec::new());
         for _ in 0..n {
             match self {
-                Self::Bernoulli(pixels) => targets.extend(pixels.iter().map(|pixel| pixel.draw(stream) as f32)),
+                Self::Bernoulli(pixels) => targets.extend(pixels.iter().map(|pixel| pixel.sample(rng) as f32)),
                 Self::Markov { initial, transition, event } => {
-                    let mut level = initial.draw(stream);
+                    let mut level = initial.sample(rng);
                     for _ in 0..*event {
                         targets.push(level as f32);
-                        level = transition.get(level).map_or(0, |row| row.draw(stream));
+                        level = transition.get(level).map_or(0, |row| row.sample(rng));
                     }
                 }
                 Self::Normal { mean, loading, noise } => {
-                    let factors: Vec<f64> = to_f64(stream.normals(loading.first().map_or(0, Vec::len)));
-                    let own = to_f64(stream.normals(mean.len()));
+                    let factors: Vec<f64> = to_f64(rng.normals(loading.first().map_or(0, Vec::len)));
+                    let own = to_f64(rng.normals(mean.len()));
                     for ((mean, row), own) in mean.iter().zip(loading).zip(own) {
                         targets.push((mean + dot(row, &factors) + noise * own) as f32);
                     }
                 }
                 Self::Conditional { mean, spread } => {
-                    let inputs = stream.normals(mean.first().map_or(0, Vec::len));
+                    let inputs = rng.normals(mean.first().map_or(0, Vec::len));
                     let x = to_f64(inputs.clone());
-                    let own = to_f64(stream.normals(mean.len()));
+                    let own = to_f64(rng.normals(mean.len()));
                     for ((a, b), own) in mean.iter().zip(spread).zip(own) {
                         let deviation = (LOG_SPREAD + 0.5 * dot(b, &x)).exp();
                         targets.push((2.0 * dot(a, &x).sin() + deviation * own) as f32);
@@ -415,8 +415,8 @@ impl Discrete {
         self.probabilities().into_iter().filter(|p| *p > 0.0).map(|p| -p * p.ln()).sum()
     }
 
-    fn draw(&self, stream: &mut Stream) -> usize {
-        let place = (f64::from(stream.uniform()) * ONE) as u32;
+    fn sample(&self, rng: &mut Stream) -> usize {
+        let place = (f64::from(rng.uniform()) * ONE) as u32;
         self.cumulative.partition_point(|end| *end <= place)
     }
 }

@@ -116,7 +116,7 @@ fn the_determinant_by_hand() {
 
 /// The mean of -log p over draws is the entropy, within four standard errors.
 #[test]
-fn draws_are_from_the_distribution() {
+fn samples_are_from_the_distribution() {
     for keys in [
         "kind = \"bernoulli\"",
         "kind = \"markov\"\nlevels = 5",
@@ -154,7 +154,7 @@ fn the_shapes_and_values_are_as_the_keys_say() {
 }
 
 #[test]
-fn the_run_s_seed_changes_nothing_and_the_data_s_seed_everything() {
+fn only_the_data_seed_changes_the_data() {
     let mut config = config("kind = \"markov\"");
     let load = |config: &SyntheticConfig, seed| load(&DataConfig::Synthetic(config.clone()), Seed(seed)).unwrap();
     let (first, second) = (load(&config, 0), load(&config, 1));
@@ -175,7 +175,7 @@ fn a_gigabyte_in_all_is_the_most() {
         toml::from_str::<SyntheticConfig>(&keys).unwrap().validate().map_err(|invalid| invalid.key)
     };
     let (plain, conditional) = ("kind = \"bernoulli\"", "kind = \"conditional\"\nsize = [1, 3]\ninputs = 5");
-    // 64 and 8 numbers an example.
+    // 64 and 8 numbers per example.
     for (keys, most) in [(plain, 1 << 22), (conditional, 1 << 25)] {
         assert_eq!(sizes(keys, [most - 2, 1, 1]), Ok(()), "{keys}");
         assert_eq!(sizes(keys, [most - 2, 2, 1]), Err("train"), "{keys}");

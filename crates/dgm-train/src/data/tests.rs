@@ -94,7 +94,7 @@ fn a_constant_has_a_deviation_of_one() {
 }
 
 #[test]
-fn an_offset_changes_neither_the_deviation_nor_a_standardised_number() {
+fn deviation_and_standardised_values_ignore_an_offset() {
     let small: Vec<f64> = (0..50u32).map(|i| f64::from(i * i * 31 % 97) / 64.0).collect();
     let reference = table(1, &small).scale_of(false, &|_| "x".into()).unwrap();
     let standardised = reference.standardize(&small);

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use self::newlines::{Changed, text_to_lf, to_lf};
 use self::passages::{Cut, Lines, Masks, Passages, Symbols, Targets};
 use super::encoding::{Choice, TextEncoding};
-use super::file::{Fingerprint, Source};
+use super::file::{FileReader, Fingerprint};
 use super::fraction::{part, tenth};
 use super::{Dataset, Field, Split, Tokens, VisitPath};
 use crate::check::{Invalid, require};
@@ -93,10 +93,10 @@ impl Unit {
 pub enum Examples {
     /// Windows, which follow each other.
     ///
-    /// In validation and test each symbol is scored exactly once: `length` of them a window, given up to `context` symbols
+    /// In validation and test each symbol is scored exactly once: `length` of them per window, given up to `context` symbols
     /// before them: those of the test's first window are the end of training; validation begins the text, and before its
     /// first window there is nothing. The last window of a part is padded. Training is cut into windows of context + length symbols, all of which are scored, given those before them
-    /// in the window: each symbol once an epoch.
+    /// in the window: each symbol once per epoch.
     #[default]
     Windows,
     /// Lines, each ended by its newline, which is scored as its end: so the probabilities of all texts of a line add up to
@@ -208,7 +208,7 @@ impl TextConfig {
     }
 
     fn read(&self) -> Result<Text> {
-        let mut source = Source::open(&self.path, "path", "a text")?;
+        let mut source = FileReader::open(&self.path, "path", "a text")?;
         let mut fingerprint = Fingerprint::default();
         // The last line may end without a newline.
         let lines = self.examples == Examples::Lines;
@@ -374,7 +374,7 @@ impl TextConfig {
                 let cut = parts.map(Passages::cut_short);
                 if cut.iter().sum::<usize>() > 0 {
                     sentences.push(format!(
-                        "{} of {all} lines ({} of the test's {}) are cut at {length} {units}: what follows is in no figure",
+                        "{} of {all} lines ({} of the test's {}) are cut at {length} {units}: what follows is in no result",
                         cut.iter().sum::<usize>(),
                         cut[2],
                         parts[2].rows()

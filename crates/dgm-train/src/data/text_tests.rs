@@ -224,7 +224,7 @@ fn a_line_ends_with_its_newline() {
         let newline = vocabulary_of(&config).end().unwrap();
         assert_eq!(newline, if unit == Unit::Bytes { 10 } else { 0 });
         let cut =
-            format!("2 of 6 lines (0 of the test's 1) are cut at 6 {}s: what follows is in no figure", unit.name());
+            format!("2 of 6 lines (0 of the test's 1) are cut at 6 {}s: what follows is in no result", unit.name());
         let whole =
             "each line is an example, scored up to and including the newline that ends it; empty lines are left out";
         assert_eq!(set.transforms, [whole, &cut]);
@@ -312,7 +312,7 @@ fn text_becomes_levels_and_comes_back() {
     let (_folder, config) = file("bλa\nbλabλa".as_bytes(), Unit::Characters, 1);
     let vocabulary = vocabulary_of(&config);
     let message = vocabulary.encode("abc").unwrap_err().to_string();
-    assert!(message.starts_with("the character 'c' is in no place of the text for training"), "{message}");
+    assert!(message.starts_with("the character 'c' does not occur in the training text"), "{message}");
     assert!(message.contains("expected one of its 4 characters"), "{message}");
     let (_folder, config) = file(&[0xff; 30], Unit::Bytes, 1);
     let vocabulary = vocabulary_of(&config);
@@ -321,7 +321,7 @@ fn text_becomes_levels_and_comes_back() {
 }
 
 #[test]
-fn characters_come_from_the_training_part_and_the_others_are_unknown() {
+fn characters_outside_the_training_part_are_unknown() {
     // One, eight and one characters; λ has two bytes.
     let (_folder, config) = file("bλa\nbλabλz".as_bytes(), Unit::Characters, 1);
     let set = data(&config).unwrap();
@@ -454,7 +454,7 @@ fn a_text_is_the_same_whatever_system_wrote_it() {
 }
 
 #[test]
-fn windows_of_bytes_are_the_file_as_it_is_and_newlines_are_kept_where_that_is_said() {
+fn windows_are_the_file_s_bytes_and_newlines_can_be_kept() {
     let bytes = b"ab\r\n".repeat(40);
     let levels = |config: &TextConfig, row: usize| example(&data(config).unwrap().train, row, 0).1;
     let (_folder, raw) = file(&bytes, Unit::Bytes, 4);

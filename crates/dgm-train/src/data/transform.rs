@@ -74,7 +74,7 @@ impl Transforms {
         if self.dequantize == Dequantize::Uniform {
             sentences.push(format!(
                 "pixels dequantised: the density is that of x + u, u uniform on [0, 1), x one of {levels} levels; \
-                 u anew each epoch, for validation and test drawn once with seed 0; in nats of x, which the figure \
+                 u anew each epoch, for validation and test drawn once with seed 0; in nats of x, which the result \
                  bounds from above"
             ));
         }
@@ -128,7 +128,7 @@ impl Draw {
 /// One step from what is stored to what a model sees, for one row.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Step {
-    /// Pixels whose channels lie side by side → one plane a channel.
+    /// Pixels whose channels lie side by side → one plane per channel.
     Planes {
         /// Number of channels.
         channels: usize,
@@ -154,8 +154,8 @@ pub(super) enum Step {
         /// Channels, rows and columns.
         shape: [usize; 3],
     },
-    /// What [`Augment`] did to the image of the same row is appended; zeros where the images of the split are as they are.
-    Tell {
+    /// Appends the encoding of what [`Augment`] did to the image of the same row; zeros where the images of the split are unaugmented.
+    Encode {
         /// What is done.
         augment: Augment,
         /// Whether it is done in this split.
@@ -168,7 +168,7 @@ impl Step {
     pub(super) fn width(&self, width: usize) -> usize {
         match self {
             Self::OneHot { classes } => *classes,
-            Self::Tell { augment, .. } => width + augment.told_width(),
+            Self::Encode { augment, .. } => width + augment.augmentation_width(),
             _ => width,
         }
     }
@@ -179,8 +179,8 @@ impl Step {
             Self::Planes { .. } | Self::OneHot { .. } | Self::Threshold(_) => None,
             Self::Binarize { .. } => Some(draw.stream("binarize", epoch)),
             Self::Dequantize => Some(draw.stream("dequantize", epoch)),
-            // What is told is what was done: both draw the same numbers.
-            Self::Augment { .. } | Self::Tell { .. } => Some(draw.stream("augment", epoch)),
+            // The encoding is of what was done: both take the same numbers.
+            Self::Augment { .. } | Self::Encode { .. } => Some(draw.stream("augment", epoch)),
         }
     }
 
@@ -221,12 +221,12 @@ impl Step {
                 }
             }
             Self::Augment { augment, shape } => {
-                let variation = augment.draw(&mut from(WORDS));
+                let variation = augment.sample(&mut from(WORDS));
                 augment.vary(&mut numbers[start..], *shape, variation);
             }
-            Self::Tell { augment, varied } => {
-                let variation = if *varied { augment.draw(&mut from(WORDS)) } else { Variation::default() };
-                augment.tell(variation, numbers);
+            Self::Encode { augment, varied } => {
+                let variation = if *varied { augment.sample(&mut from(WORDS)) } else { Variation::default() };
+                augment.encode(variation, numbers);
             }
         }
     }

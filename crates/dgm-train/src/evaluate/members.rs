@@ -36,7 +36,7 @@ impl Members {
     /// From the results that the folders of an ensemble's members hold.
     ///
     /// # Errors
-    /// A result that is not there, or that somebody changed.
+    /// A result that is not there, or that was changed.
     pub fn read(ensemble: &RunFolder, count: usize) -> Result<Self> {
         let read = |index: usize| Results::read(&ensemble.member(index).path().join("result.json"));
         let all: Vec<Results> = (0..count).map(read).collect::<Result<_>>()?;
@@ -88,7 +88,7 @@ impl Results {
         // Whether the models say their factors does not depend on the example.
         let by_number = density.log_prob_elementwise(&test.batch(&[0], 0, device)?).is_some();
         let mixed = match (by_number, density.estimator().is_exact()) {
-            (true, _) => format!("mixture of {count} models, number by number"),
+            (true, _) => format!("mixture of {count} models, dimension by dimension"),
             (false, true) => format!("mixture of {count} models"),
             (false, false) => format!("bound of the mixture of {count} models"),
         };

@@ -1,4 +1,4 @@
-//! The results of a run: every number that there is to say of it, as a list that programs read and a table for people.
+//! The results of a run: every metric of it, as a list that programs read and a table for people.
 
 mod members;
 
@@ -73,10 +73,9 @@ impl Results {
     /// The results in a file that a run wrote.
     ///
     /// # Errors
-    /// A file that cannot be read, or that somebody changed.
+    /// A file that cannot be read, or that was changed.
     pub fn read(path: &Path) -> Result<Self> {
-        let refuse =
-            |what: String| Error::input(format!("{}: {what}; put it back as the run wrote it", path.display()));
+        let refuse = |what: String| Error::input(format!("{}: {what}; restore it as the run wrote it", path.display()));
         let text = std::fs::read_to_string(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
         serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))
     }
@@ -120,11 +119,11 @@ impl Results {
         }
         if let Some(entropy) = self.entropy {
             text.push_str(&format!(
-                "entropy of the data's distribution {entropy:.4} nats/example, the least NLL there is\n"
+                "entropy of the data's distribution {entropy:.4} nats/example: no NLL is lower on average\n"
             ));
         }
         if self.metrics.is_empty() {
-            text.push_str("nothing to measure: the model is no density\n");
+            text.push_str("nothing to measure: the model has no density\n");
         }
         for sentence in &self.warnings {
             text.push_str(&format!("warning: {sentence}\n"));

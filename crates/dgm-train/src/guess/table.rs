@@ -5,7 +5,7 @@ use std::path::Path;
 use super::given::Given;
 use super::{Proposal, Rename, Wishes, checked, path_line, quoted};
 use crate::data::csv::{ColumnRef, Conditions};
-use crate::data::table::{Column, Kind, Options, Table};
+use crate::data::table::{CellKind, Column, Options, Table};
 use crate::data::{DataConfig, Fingerprint};
 use crate::error::{Error, Result};
 
@@ -266,6 +266,6 @@ fn nothing_to_model(table: &Table) -> Error {
 fn classes(column: &Column, rows: usize) -> Option<usize> {
     let levels = column.levels().len();
     let whole = || (0..rows).filter_map(|row| column.number(row)).all(|value| value.fract() == 0.0);
-    let may_be = matches!(column.kind, Kind::Integer | Kind::Number) && (2..=MOST_CLASSES).contains(&levels);
+    let may_be = matches!(column.kind, CellKind::Integer | CellKind::Number) && (2..=MOST_CLASSES).contains(&levels);
     (may_be && rows - column.missing.min(rows) >= ROWS_EACH * levels && whole()).then_some(levels)
 }

@@ -80,7 +80,7 @@ fn a_column_of_many_numbers_is_used() {
 }
 
 #[test]
-fn words_among_numbers_are_missing_values_or_leave_the_column_out() {
+fn words_among_numbers_are_missing_or_drop_the_column() {
     // Of 400 numbers each: 2 different words, and 12.
     let cell = |i: u32, words: u32| match i % 32 {
         5 => format!("w{}", (i / 32) % words),
@@ -162,7 +162,7 @@ fn numbers_given_words_are_one_density() {
 }
 
 #[test]
-fn only_keys_of_data_are_given_and_messages_name_no_file_that_is_not_there() {
+fn only_data_keys_are_accepted_and_refusals_name_real_files() {
     let (_folder, path) = file("t.csv", "x,y\n".to_owned() + &rows(30, |i| format!("{}.5,{}.25", i % 7, i * i % 11)));
     let name = path.display().to_string();
     for (set, expected) in [
@@ -184,7 +184,7 @@ fn only_keys_of_data_are_given_and_messages_name_no_file_that_is_not_there() {
 }
 
 #[test]
-fn pictures_are_listed_as_they_are_read_and_sets_found_under_their_names() {
+fn picture_folders_and_named_sets_are_found() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, content: &[u8]| {
         let path = folder.path().join(name);

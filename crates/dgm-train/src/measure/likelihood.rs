@@ -31,7 +31,7 @@ fn of_split(subject: &Subject<'_>, density: &dyn Density, (name, split): (&str, 
         // log P(x) ≥ E log p(x + u): the noise is a latent variable whose posterior is uniform.
         (Estimator::Exact, true) => ("-ELBO", format!("{DEQUANTIZED}, log p(x + u) exact")),
         (Estimator::LowerBound { computed }, dequantized) => {
-            ("-ELBO", with_noise(format!("{samples} posterior samples an example, {computed}"), dequantized))
+            ("-ELBO", with_noise(format!("{samples} posterior samples per example, {computed}"), dequantized))
         }
     };
     Metric::of_nats("likelihood", (name, split), quantity, subject.given_label(estimator), &nats)

@@ -29,9 +29,9 @@ const MEASURES: &[Measure] = &[likelihood::measure, importance::measure, labels:
 const AT_ONCE: usize = 256;
 
 /// What every metric on dequantised data is computed on: the noise is drawn once, not averaged over.
-const DEQUANTIZED: &str = "one dequantised x + u an example";
+const DEQUANTIZED: &str = "one dequantised x + u per example";
 
-/// One reported number.
+/// One reported metric.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
     /// What measured it: `likelihood`, `importance_weighted`, `label_mixture`, `label_accuracy`, `accuracy`.
@@ -52,7 +52,7 @@ pub struct Metric {
     pub examples: usize,
     /// How it was computed.
     pub estimator: String,
-    /// Of nats: the mean over the numbers of a target that are scored, in bits.
+    /// Of nats: the mean over the elements of a target that are scored, in bits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bits_per_dim: Option<f64>,
     /// Of nats: the same for each token, where the targets are tokens of a text.
@@ -131,7 +131,7 @@ impl<'a> Subject<'a> {
         ("validation", &self.dataset.validation)
     }
 
-    /// An estimator of a model that is conditioned on a label: its number is not that of the target alone.
+    /// An estimator of a model that is conditioned on a label: its value is not that of the target alone.
     fn given_label(&self, estimator: String) -> String {
         let classes = labels::classes(self.model.spec());
         if classes.is_some() { format!("{estimator}, given the label") } else { estimator }

@@ -74,19 +74,19 @@ pub(crate) fn table(rows: &[Metric]) -> String {
         format!("{token}s"),
         "estimator"
     );
-    for (row, figures) in rows {
+    for (row, metrics) in rows {
         text.push_str(&format!(
             "{:<11} {:<8} {:>14.4} {:>9.4} {:>14.4} {:>9.4} {:>10.4} {:>9.4} {:>10}  {}\n",
             row.split,
             row.quantity,
-            figures.nats_per_token,
-            figures.standard_error,
-            figures.bits_per_token,
-            figures.bits_standard_error,
-            figures.perplexity,
-            figures.perplexity_standard_error,
-            figures.tokens,
-            figures.estimator
+            metrics.nats_per_token,
+            metrics.standard_error,
+            metrics.bits_per_token,
+            metrics.bits_standard_error,
+            metrics.perplexity,
+            metrics.perplexity_standard_error,
+            metrics.tokens,
+            metrics.estimator
         ));
     }
     text
@@ -137,22 +137,22 @@ mod tests {
 
     /// Whatever is given and whatever is padding: the logarithm of the number of levels for each token, without an error.
     #[test]
-    fn a_uniform_model_has_the_logarithm_of_its_levels_for_each_token() {
+    fn a_uniform_model_scores_log_levels_per_token() {
         // 300 lines of "ab:" and one to four "c": six symbols with the newline.
         let lines: String = (0..300).map(|i| format!("ab:{}d\n", "c".repeat(1 + i % 4))).collect();
         let check = |results: &Results, levels: f64, tokens: [u64; 2]| {
             let rows = ["validation", "test"].map(|split| results.metric("likelihood", split).unwrap());
             for (row, tokens) in rows.into_iter().zip(tokens) {
-                let figures = row.per_token.as_ref().unwrap();
+                let metrics = row.per_token.as_ref().unwrap();
                 // The sum over an example's tokens, and a few operations for each of them.
                 let nats = tolerance(LONGEST + 8, levels.ln());
                 let bits = nats / std::f64::consts::LN_2;
-                assert!((figures.nats_per_token - levels.ln()).abs() <= nats, "{row:?}");
+                assert!((metrics.nats_per_token - levels.ln()).abs() <= nats, "{row:?}");
                 assert!((row.bits_per_dim.unwrap() - levels.log2()).abs() <= bits, "{row:?}");
-                assert!((figures.bits_per_token - levels.log2()).abs() <= bits, "{row:?}");
-                assert!((figures.perplexity / levels - 1.0).abs() <= 2.0 * nats, "{row:?}");
-                assert!(figures.standard_error <= nats, "{row:?}");
-                assert_eq!(figures.tokens, tokens);
+                assert!((metrics.bits_per_token - levels.log2()).abs() <= bits, "{row:?}");
+                assert!((metrics.perplexity / levels - 1.0).abs() <= 2.0 * nats, "{row:?}");
+                assert!(metrics.standard_error <= nats, "{row:?}");
+                assert_eq!(metrics.tokens, tokens);
                 // Nats of an example are those of its tokens.
                 let sum = row.value * row.examples as f64;
                 assert!((sum - levels.ln() * tokens as f64).abs() <= nats * tokens as f64, "{row:?}");

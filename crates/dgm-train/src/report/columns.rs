@@ -1,4 +1,4 @@
-//! The columns of a table, one a line, for a terminal.
+//! The columns of a table, one per line, for a terminal.
 
 use std::fmt::Write;
 

@@ -44,7 +44,7 @@ impl Band {
 /// # Errors
 /// Targets that are not images, or a file that cannot be written.
 pub fn write_png(path: &Path, images: &[Vec<f64>], spec: &DataSpec) -> Result<()> {
-    // Classes take turns, so a column a class where there are classes.
+    // Classes take turns, so a column per class where there are classes.
     let square = (images.len() as f64).sqrt().ceil() as usize;
     let classes = spec.condition.as_ref().and_then(|condition| condition.classes);
     let columns = classes.unwrap_or(square).min(images.len());
@@ -60,7 +60,7 @@ pub fn write_png(path: &Path, images: &[Vec<f64>], spec: &DataSpec) -> Result<()
 /// Targets that are not images, or a file that cannot be written.
 pub fn write_bands(path: &Path, bands: &[Band], spec: &DataSpec) -> Result<()> {
     let Some(levels) = spec.sample_levels() else {
-        return Err(Error::input("the target is not an image: its numbers are real; write a .csv instead"));
+        return Err(Error::input("the target is not an image: its values are real numbers; write a .csv instead"));
     };
     if !is_image(spec) || bands.iter().all(|band| band.cells.is_empty()) {
         return Err(Error::input(format!("targets of shape {:?} are not images; write a .csv instead", spec.shape)));

@@ -1,21 +1,21 @@
-//! Draws as a CSV file: names above, every number as the table has it.
+//! Samples as a CSV file: names above, every number as the table has it.
 
 use crate::data::{Names, Split};
 use crate::error::{Error, Result};
 
-/// A CSV of draws `[n][event]`, each row led by the condition that it was drawn with, where there is one: example `i` of
-/// `conditions` for draw `i`, again and again. Without names it is the numbers alone, with no header.
+/// A CSV of samples `[n][event]`, each row led by the condition that it was sampled with, where there is one: example `i` of
+/// `conditions` for sample `i`, again and again. Without names it is the numbers alone, with no header.
 ///
 /// # Errors
 /// Conditions that cannot be read any more.
-pub fn csv(drawn: &[Vec<f64>], names: &Names, conditions: &Split) -> Result<Vec<u8>> {
+pub fn csv(samples: &[Vec<f64>], names: &Names, conditions: &Split) -> Result<Vec<u8>> {
     let cannot = |error: ::csv::Error| Error::run(format!("the samples cannot be written as CSV: {error}"));
     let mut writer = ::csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
     let Names { target, condition, classes } = names;
     if !target.is_empty() {
         writer.write_record(Names::header(&[condition, target])).map_err(cannot)?;
     }
-    for (i, x) in drawn.iter().enumerate() {
+    for (i, x) in samples.iter().enumerate() {
         let mut cells = match &conditions.condition {
             Some(field) if !condition.is_empty() => {
                 let row = field.read(&[i % field.len().max(1)], 0)?;

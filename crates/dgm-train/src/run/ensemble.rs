@@ -1,6 +1,6 @@
 //! Training an ensemble: its members one after the other, each an ordinary run in a folder of its own, then their mixture.
 
-use super::go_on::where_it_stands;
+use super::extend::where_it_stands;
 use super::learnt::changed;
 use super::{Run, Watch};
 use crate::config::{Config, listed};
@@ -87,7 +87,7 @@ fn check<C: ModelFactory>(ensemble: &RunFolder, members: &[Config<C>]) -> Result
         let other = changed(config, &folder.config()?);
         if !other.is_empty() {
             return Err(Error::input(format!(
-                "{}: its config.toml is not that of a member of the ensemble any more, in {}; put it back, there or in the \
+                "{}: its config.toml no longer matches the ensemble's, in {}; restore it, there or in the \
                  ensemble's config.toml, or begin a new run",
                 folder.path().display(),
                 listed(&other)

@@ -74,15 +74,15 @@ fn other_data(theirs: &Provenance, ours: &Dataset) -> Option<String> {
     };
     let condition = |condition: &Option<ConditionSpec>| match condition {
         None => "no condition".into(),
-        Some(ConditionSpec { classes: Some(classes), told, .. }) if *told > 0 => {
-            format!("a label of {classes} classes and {told} numbers of augmentation as condition")
+        Some(ConditionSpec { classes: Some(classes), augmentation, .. }) if *augmentation > 0 => {
+            format!("a label of {classes} classes and {augmentation} elements of augmentation as condition")
         }
         Some(ConditionSpec { classes: Some(classes), .. }) => format!("a label of {classes} classes as condition"),
-        Some(condition) => format!("a condition of {} numbers", condition.width()),
+        Some(condition) => format!("a condition of {} elements", condition.width()),
     };
     let form = |spec: &DataSpec| {
         let [channels, rows, columns] = spec.shape;
-        format!("targets of {channels} × {rows} × {columns} numbers, {}, {}", values(spec), condition(&spec.condition))
+        format!("targets of {channels} × {rows} × {columns} elements, {}, {}", values(spec), condition(&spec.condition))
     };
     let (theirs_form, ours_form) = (form(one), form(other));
     if theirs_form != ours_form {

@@ -1,6 +1,6 @@
 //! What a run has learnt: its best weights and its newest checkpoint, from its folder alone.
 
-use super::go_on::{GOES_ON, continued};
+use super::extend::{EXTENDABLE, continued};
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, is_within, listed};
 use crate::error::{Error, Result};
@@ -36,7 +36,7 @@ impl RunFolder {
             let own: Config<C> = member.config()?;
             if (own.seed, &own.model) != (config.seed, &config.model) {
                 return Err(Error::input(format!(
-                    "{}: found a run of another seed or model than this member of the ensemble has; put the member back, or take \
+                    "{}: found a run of another seed or model than this member of the ensemble has; restore the member, or take \
                      the folder away and train it again with dgm-train --resume {}",
                     member.path().display(),
                     self.path().display()
@@ -60,7 +60,7 @@ impl RunFolder {
             _ => return Ok(()),
         };
         Err(Error::input(format!(
-            "{}: found {found}; put config.toml back, or begin a new run with --config and --out",
+            "{}: found {found}; restore config.toml, or begin a new run with --config and --out",
             self.path().display()
         )))
     }
@@ -80,7 +80,7 @@ impl RunFolder {
             return Ok(());
         }
         Err(Error::input(format!(
-            "{}: config.toml is not that of the run's checkpoints any more, in {}; put it back, or begin a new run",
+            "{}: config.toml no longer matches the run's checkpoints, in {}; restore it, or begin a new run",
             self.path().display(),
             listed(&changed)
         )))
@@ -115,7 +115,7 @@ impl RunFolder {
     ) -> Result<C::Model> {
         let path = self.checkpoints().best();
         let run = self.path().display();
-        let again = format!("put it back, or take {run}/checkpoint away and train again with dgm-train --resume {run}");
+        let again = format!("restore it, or take {run}/checkpoint away and train again with dgm-train --resume {run}");
         if !path.is_file() {
             return Err(Error::input(match self.path().join("result.json").is_file() {
                 true => format!("{}: the best checkpoint of the run is gone; {again}", path.display()),
@@ -124,7 +124,7 @@ impl RunFolder {
         }
         let checkpoint = Checkpoint::read_or(&path, || again.clone())?;
         if checkpoint.sections.iter().any(|(name, _)| name.starts_with("optimizer")) {
-            let what = "a checkpoint to go on from, not the best one: its weights are not those that were evaluated";
+            let what = "a checkpoint to resume from, not the best one: its weights are not those that were evaluated";
             return Err(Error::input(format!("{}: found {what}; {again}", path.display())));
         }
         // Another split of the same data, say, would be evaluated on what was trained on.
@@ -134,11 +134,11 @@ impl RunFolder {
     }
 }
 
-/// The keys that differ and may not: what a run may be given anew changes no weights that it has, only how far it goes on. Data may
+/// The keys that differ and may not: what a run may be given anew changes no weights that it has, only how long it trains. Data may
 /// move: their fingerprint says whether they are the same.
 pub(crate) fn changed<C: ModelFactory>(config: &Config<C>, other: &Config<C>) -> Vec<String> {
     const MAY: [&str; 3] = ["training.checkpoint_every", "training.keep_checkpoints", "evaluation"];
     let paths = config.path_keys();
-    let may = |key: &String| paths.contains(key) || MAY.into_iter().chain(GOES_ON).any(|may| is_within(key, may));
+    let may = |key: &String| paths.contains(key) || MAY.into_iter().chain(EXTENDABLE).any(|may| is_within(key, may));
     config.differences(other).into_iter().filter(|key| !may(key)).collect()
 }

@@ -18,8 +18,8 @@
 //! ```
 
 mod ensemble;
+mod extend;
 mod fine_tune;
-mod go_on;
 mod learnt;
 mod resume;
 
@@ -27,12 +27,12 @@ use crate::backend::Backend;
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, ModelConfig};
 use crate::data::{self, Dataset};
-use crate::draw::{Wanted, draw};
 use crate::error::{Error, Result};
 use crate::evaluate::{self, Members, Results};
 use crate::report::grid;
 use crate::report::progress::Report;
 use crate::run_folder::{Lock, RunFolder};
+use crate::sampling::{Wanted, sample};
 use crate::train::{Ending, Trainer, check, initial_model, restore};
 use crate::weights::bytes_of;
 use burn::module::Module;
@@ -54,7 +54,7 @@ pub struct Run<C = ModelConfig> {
     _lock: Lock,
 }
 
-/// Who looks on while a run trains; `()` does so in silence.
+/// Observes a run while it trains; `()` ignores everything.
 pub trait Watch {
     /// The report of the training that begins in this folder: the run's, or that of a member of an ensemble.
     fn report(&mut self, folder: &RunFolder) -> Box<dyn Report>;
@@ -62,10 +62,10 @@ pub trait Watch {
     /// Training begins (`true`), or has ended: in between an interruption waits for the end of a step.
     fn training(&mut self, _: bool) {}
 
-    /// What is worth a warning.
+    /// A warning.
     fn warn(&mut self, _: &str) {}
 
-    /// What is worth a line.
+    /// A note.
     fn tell(&mut self, _: &str) {}
 }
 
@@ -199,7 +199,7 @@ impl<C: ModelFactory> Run<C> {
         let ending = trainer.run(from.as_ref(), report.as_mut());
         watch.training(false);
         let ending = ending?;
-        // Trained again, it goes on from here.
+        // Trained again, it resumes from here.
         self.from = self.folder.checkpoints().newest()?;
         // A signal that came with the last step is heard too: what is left can be done by resuming.
         if ending == Ending::Interrupted || stop.load(Ordering::SeqCst) {
@@ -219,8 +219,8 @@ impl<C: ModelFactory> Run<C> {
         if grid::is_image(&dataset.spec) && model.generator().is_some() {
             let path = folder.path().join("samples.png");
             let wanted = Wanted::plain(config.evaluation.samples, seed);
-            let drawn = draw(&model, &dataset.test, &wanted, device, &mut |_| {})?;
-            grid::write_png(&path, &drawn, &dataset.spec)?;
+            let samples = sample(&model, &dataset.test, &wanted, device, &mut |_| {})?;
+            grid::write_png(&path, &samples, &dataset.spec)?;
         }
         Ok(results)
     }

@@ -1,6 +1,6 @@
-//! Resuming a run: what it may be given anew, and from which checkpoint it goes on.
+//! Resuming a run: what it may be given anew, and from which checkpoint it resumes.
 
-use super::go_on::{GOES_ON, where_it_stands};
+use super::extend::{EXTENDABLE, where_it_stands};
 use super::{Run, Watch, ensemble};
 use crate::backend::{Backend, cpu_kind};
 use crate::config::{Config, ConfigFile, Missing, is_within, listed};
@@ -59,7 +59,7 @@ fn resumed<C: ModelFactory>(
     let backend = Backend::open_or(changed.backend, &provenance.backend)?;
     if changed.backend.is_none() && backend.name != provenance.backend {
         watch.warn(&format!(
-            "{}: the run was trained on {}, which this build has not: it resumes on {}, equal to rounding",
+            "{}: the run was trained on {}, which is not in this build: it resumes on {}, equal to rounding",
             run.display(),
             provenance.backend,
             backend.name
@@ -93,7 +93,7 @@ fn resumed<C: ModelFactory>(
     Ok(Run { config, dataset, backend, folder, from, _lock: lock })
 }
 
-/// The configuration that a run goes on with: its own, with a later end or with data that have moved.
+/// The configuration that a run resumes with: its own, with a later end or with data that have moved.
 fn given_anew<C: ModelFactory>(args: ChangedAt<'_>, folder: &RunFolder, own: &Config<C>) -> Result<Config<C>> {
     let run = folder.path().display();
     let config = match &args.config {
@@ -106,20 +106,20 @@ fn given_anew<C: ModelFactory>(args: ChangedAt<'_>, folder: &RunFolder, own: &Co
         None => folder.config_file()?.config(args.overrides, Missing::Refused)?,
     };
     let paths = own.path_keys();
-    let may = |key: &String| paths.contains(key) || GOES_ON.into_iter().any(|may| is_within(key, may));
+    let may = |key: &String| paths.contains(key) || EXTENDABLE.into_iter().any(|may| is_within(key, may));
     let other: Vec<String> = config.differences(own).into_iter().filter(|key| !may(key)).collect();
     if !other.is_empty() {
         return Err(Error::input(match &args.config {
             Some(path) => format!(
-                "{run}: the run began with another configuration than {}, in {}; leave out --config to go on as it began, or \
+                "{run}: the run began with another configuration than {}, in {}; leave out --config to resume it unchanged, or \
                  begin a new run with --out",
                 path.display(),
                 listed(&other)
             ),
             None => format!(
-                "{run}: a run goes on with the configuration that it began with; --set may change {}; found {}; leave that out, or \
+                "{run}: a run resumes with the configuration that it began with; --set may change {}; found {}; leave that out, or \
                  begin a new run with --config and --out (with --from {run} at this run's weights)",
-                GOES_ON.into_iter().chain(paths.iter().map(String::as_str)).collect::<Vec<_>>().join(", "),
+                EXTENDABLE.into_iter().chain(paths.iter().map(String::as_str)).collect::<Vec<_>>().join(", "),
                 listed(&other)
             ),
         }));

@@ -26,7 +26,7 @@ pub fn check<C: ModelFactory>(
     if let Some(micro) = micro.filter(|_| !objective.kind.is_additive(model)) {
         return Err(Error::input(format!(
             "{}training.micro_batch_size is {micro}, below training.batch_size = {}: the objective \"{}\", as it is configured, compares the examples of a batch \
-             with each other, and so is another on its parts; leave micro_batch_size out, or lower batch_size",
+             with each other, and so differs on parts of it; leave micro_batch_size out, or lower batch_size",
             place(&["training", "micro_batch_size"]),
             training.batch_size,
             objective.kind.name()

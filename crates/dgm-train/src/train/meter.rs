@@ -1,6 +1,6 @@
 //! Means of the loss and its terms over a window of steps, summed on the device: no read-back a step.
 
-use crate::checkpoint::Window;
+use crate::checkpoint::WindowSums;
 use burn::tensor::{Device, Tensor};
 use dgm_core::objective::Objective;
 use std::time::Instant;
@@ -48,7 +48,7 @@ impl Sums {
 pub(crate) struct Meter {
     sums: Option<Sums>,
     /// Of a window that began before training was interrupted: what the first step's sums are added to.
-    before: Window,
+    before: WindowSums,
     clock: Option<Instant>,
     /// Examples since the clock began.
     timed: usize,
@@ -56,7 +56,7 @@ pub(crate) struct Meter {
 
 impl Meter {
     /// The meter of a window that was interrupted.
-    pub(crate) fn resumed(before: Window) -> Self {
+    pub(crate) fn resumed(before: WindowSums) -> Self {
         Self { before, ..Self::default() }
     }
 
@@ -89,20 +89,20 @@ impl Meter {
     }
 
     /// The window as it stands, for a checkpoint; or the first sum that is not finite. Reads from the device.
-    pub(crate) fn window(&self) -> Result<Window, (&'static str, f32)> {
+    pub(crate) fn window(&self) -> Result<WindowSums, (&'static str, f32)> {
         let Some(sums) = &self.sums else { return Ok(self.before.clone()) };
         if let Some(found) = sums.nonfinite() {
             return Err(found);
         }
         let bits = sums.values.iter().map(|(_, sum)| read(sum).to_bits()).collect();
         let names = sums.values.iter().map(|(name, _)| (*name).to_owned()).collect();
-        Ok(Window { examples: sums.examples, names, sums: bits })
+        Ok(WindowSums { examples: sums.examples, names, sums: bits })
     }
 
-    /// The mean of the loss and of each term an example, in nats; `None` when nothing was added.
+    /// The mean of the loss and of each term per example, in nats; `None` when nothing was added.
     pub(crate) fn means(&self) -> Option<Vec<(String, f64)>> {
         // Also of a window that was interrupted and had no further step.
-        let Window { examples, names, sums } = self.window().ok().filter(|window| window.examples > 0)?;
+        let WindowSums { examples, names, sums } = self.window().ok().filter(|window| window.examples > 0)?;
         let means = names.into_iter().zip(sums).filter(|(name, _)| name != GRADIENT);
         Some(means.map(|(name, bits)| (name, f64::from(f32::from_bits(bits)) / examples as f64)).collect())
     }

@@ -1,4 +1,4 @@
-//! The training loop: its state is one value, its randomness is named by the step, so it can stop and go on anywhere.
+//! The training loop: its state is one value, its randomness is named by the step, so it can stop and resume anywhere.
 
 mod check;
 mod gradients;
@@ -13,7 +13,7 @@ mod state;
 mod step;
 mod window;
 
-use crate::checkpoint::{Best, Checkpoint, Progress};
+use crate::checkpoint::{Best, Checkpoint, TrainingProgress};
 use crate::config::{Config, LearningRateSchedule, ModelConfig};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -27,7 +27,7 @@ use burn::tensor::Device;
 use dgm_core::random::Seed;
 use dgm_models::{Model, ModelFactory};
 use nonfinite::Fault;
-use plan::{Due, Order, Plan};
+use plan::{Due, EpochOrder, Plan};
 use state::{PlayerState, State, TrainingExamples};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -39,22 +39,22 @@ pub use state::initial_model;
 /// How training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// All epochs, early stopping, or its time is up.
+    /// All epochs are done, early stopping ended it, or `max_minutes` is reached.
     Complete,
-    /// Somebody asked it to stop; the last checkpoint is where it stopped.
+    /// Stopped on request; the last checkpoint is where it stopped.
     Interrupted,
 }
 
 /// Everything that one run of training needs.
 pub struct Trainer<'a, C = ModelConfig> {
-    /// What to do.
+    /// Run configuration.
     pub config: &'a Config<C>,
-    /// With what.
+    /// Data set.
     pub dataset: &'a Dataset,
-    /// Where, without autodiff.
+    /// Device, without autodiff.
     pub device: Device,
-    /// Whether that device computes at once, so that a number can be read back at no cost: then every step is checked before
-    /// it changes the weights. Otherwise steps are checked a window at a time, and a window with a NaN is gone through again
+    /// Whether that device computes synchronously, so that reading a value back is free: then every step is checked before
+    /// it changes the weights. Otherwise steps are checked a window at a time, and a window with a NaN is replayed
     /// with every step checked.
     pub eager: bool,
     /// Where results go.
@@ -64,7 +64,7 @@ pub struct Trainer<'a, C = ModelConfig> {
 }
 
 impl<C: ModelFactory> Trainer<'_, C> {
-    /// Trains to the end, or until somebody stops it. `from`: the checkpoint to go on from.
+    /// Trains to the end, or until it is stopped. `from`: the checkpoint to resume from.
     ///
     /// # Errors
     /// A configuration that does not fit the model, a loss that is not finite, data that can no longer be read, or a folder that cannot be
@@ -87,7 +87,7 @@ impl<C: ModelFactory> Trainer<'_, C> {
         }
         let (began, before) = (Instant::now(), state.progress.seconds);
         let mut saved = Instant::now();
-        let mut order = Order::default();
+        let mut order = EpochOrder::default();
         // Where steps are not checked one by one: the state when the window began, and up to where they are all the same.
         let (mut sound, mut check_until) = (None, 0);
 
@@ -133,7 +133,7 @@ impl<C: ModelFactory> Trainer<'_, C> {
                 state = self.after_nonfinite(state, &Fault::at(&plan, step, "a sum of weights", value, &[]), report)?;
                 continue;
             }
-            // What only the end asks for is taken back where a run goes on beyond it.
+            // What only the end asks for is taken back where a run is extended beyond it.
             let open_windows = if due.extra_window { Some(state.progress_now()?.windows) } else { None };
             if due.window {
                 self.close_window(&mut state, &plan, due.extra_window, report)?;
@@ -152,14 +152,15 @@ impl<C: ModelFactory> Trainer<'_, C> {
             state.progress.complete = due.last || due.time_is_up || early;
             if state.progress.complete {
                 if let Some(windows) = open_windows {
-                    before_end = Some(Progress { windows, ..before_end.unwrap_or_else(|| state.progress.clone()) });
+                    before_end =
+                        Some(TrainingProgress { windows, ..before_end.unwrap_or_else(|| state.progress.clone()) });
                 }
                 state.progress.before_end = before_end.map(Box::new);
                 self.save(&state)?;
                 report.end(match (due.last, early) {
                     (true, _) => "done",
                     (_, true) => "stopped early: validation no longer improves",
-                    _ => "stopped: the time of training.max_minutes is up",
+                    _ => "stopped: training.max_minutes is reached",
                 });
             } else if due.interrupt {
                 self.save(&state)?;
@@ -188,13 +189,13 @@ impl<C: ModelFactory> Trainer<'_, C> {
         }
         if let Some(value) = gradients::nonfinite_weight(&state.model) {
             return Err(Error::run(format!(
-                "the fit of the model is of no use: a sum of its parameters is {value}; look at the data with dgm-train data inspect"
+                "the fitted model is unusable: a sum of its parameters is {value}; look at the data with dgm-train data inspect"
             )));
         }
         let loss = self.validate(&mut state, plan, false, report)?;
         if let Some(loss) = loss.filter(|loss| !loss.is_finite()) {
             return Err(Error::run(format!(
-                "the fit of the model is of no use: its validation loss is {loss}; look at the data with dgm-train data inspect"
+                "the fitted model is unusable: its validation loss is {loss}; look at the data with dgm-train data inspect"
             )));
         }
         state.progress.complete = true;
@@ -297,7 +298,7 @@ impl<C: ModelFactory> Trainer<'_, C> {
         let mut sections = vec![("config".to_owned(), self.config.to_toml()?.into_bytes())];
         sections.extend(state.sections()?);
         let checkpoint = Checkpoint { progress: state.progress_now()?, sections };
-        // Whoever goes on from the checkpoint relies on the lines before it.
+        // Whoever resumes from the checkpoint relies on the lines before it.
         let synced = self.folder.sync_metrics();
         let write = || self.folder.checkpoints().write(&checkpoint, self.config.training.keep_checkpoints);
         self.written(synced.and_then(|()| write()), step)
@@ -313,7 +314,7 @@ impl<C: ModelFactory> Trainer<'_, C> {
         outcome.map_err(|error| {
             let kept = match self.kept() {
                 Some(step) => format!(
-                    "the checkpoint of step {step} is whole: fix the problem, then resume with dgm-train --resume {}",
+                    "the checkpoint of step {step} is intact: fix the problem, then resume with dgm-train --resume {}",
                     self.folder.path().display()
                 ),
                 None => "there is no checkpoint yet".into(),

@@ -175,7 +175,7 @@ fn every_key_of_every_optimiser_has_an_effect() {
 }
 
 #[test]
-fn the_state_of_every_optimiser_goes_through_bytes_and_on_bit_for_bit() {
+fn every_optimiser_state_resumes_from_bytes_bit_for_bit() {
     let more =
         [("adam", "amsgrad = true"), ("adamw", "amsgrad = true"), ("rmsprop", "momentum = 0.5\ncentered = true")];
     let groups = "[[optimizer.groups]]\nmatch = \"*layers.0.*\"\nlearning_rate_factor = 0.5\nweight_decay = 0.1";
@@ -213,7 +213,7 @@ fn one_step(groups: &str) -> Vec<(String, [Vec<f32>; 3])> {
 }
 
 #[test]
-fn a_group_scales_its_learning_rate_and_the_last_that_matches_counts() {
+fn the_last_matching_group_scales_the_learning_rate() {
     let group = |pattern: &str, factor: f64| {
         format!("[[optimizer.groups]]\nmatch = \"{pattern}\"\nlearning_rate_factor = {factor}\n")
     };
@@ -239,7 +239,7 @@ fn a_group_scales_its_learning_rate_and_the_last_that_matches_counts() {
 }
 
 #[test]
-fn a_group_s_weight_decay_reaches_its_weights_and_not_its_biases() {
+fn a_group_s_weight_decay_spares_biases() {
     let groups = "[[optimizer.groups]]\nmatch = \"*coder*\"\nweight_decay = 0.0\n";
     for (name, [start, plain, grouped]) in one_step(groups) {
         let decayed = name.contains("coder") && name.ends_with(".weight");
@@ -266,7 +266,7 @@ fn a_group_s_weight_decay_reaches_its_weights_and_not_its_biases() {
 }
 
 #[test]
-fn frozen_parameters_have_no_gradient_and_do_not_count_when_it_is_clipped() {
+fn frozen_parameters_do_not_count_in_gradient_clipping() {
     struct Count<'a> {
         gradients: &'a GradientsParams,
         with: usize,

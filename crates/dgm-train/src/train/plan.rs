@@ -1,6 +1,6 @@
 //! Which rows each step takes, and what is due after it.
 
-use crate::checkpoint::Progress;
+use crate::checkpoint::TrainingProgress;
 use crate::config::TrainingConfig;
 use dgm_core::random::Seed;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,31 +10,31 @@ use std::time::Duration;
 pub(crate) struct Plan {
     examples: usize,
     batch_size: usize,
-    steps_an_epoch: u64,
+    steps_per_epoch: u64,
     pub(crate) steps: u64,
 }
 
 impl Plan {
     pub(crate) fn of(training: &TrainingConfig, examples: usize) -> Self {
-        let steps_an_epoch = examples.div_ceil(training.batch_size).max(1) as u64;
-        let steps = steps_an_epoch.saturating_mul(training.epochs as u64);
-        Self { examples, batch_size: training.batch_size, steps_an_epoch, steps }
+        let steps_per_epoch = examples.div_ceil(training.batch_size).max(1) as u64;
+        let steps = steps_per_epoch.saturating_mul(training.epochs as u64);
+        Self { examples, batch_size: training.batch_size, steps_per_epoch, steps }
     }
 
     /// The epoch that `step` belongs to, both from 0 on.
     pub(crate) fn epoch(&self, step: u64) -> u64 {
-        step / self.steps_an_epoch
+        step / self.steps_per_epoch
     }
 }
 
 /// The order of the examples in an epoch.
 #[derive(Default)]
-pub(super) struct Order {
+pub(super) struct EpochOrder {
     epoch: Option<u64>,
     rows: Vec<usize>,
 }
 
-impl Order {
+impl EpochOrder {
     /// The rows of `step`, a function of the seed and the step alone.
     pub(super) fn rows(&mut self, plan: &Plan, step: u64, seed: Seed) -> &[usize] {
         let epoch = plan.epoch(step);
@@ -42,7 +42,7 @@ impl Order {
             self.rows = seed.stream("shuffle", epoch).permutation(plan.examples);
             self.epoch = Some(epoch);
         }
-        let batch = (step % plan.steps_an_epoch) as usize;
+        let batch = (step % plan.steps_per_epoch) as usize;
         self.rows.chunks(plan.batch_size).nth(batch).unwrap_or_default()
     }
 }
@@ -63,24 +63,24 @@ pub(super) struct Due {
 impl Due {
     /// `since_saved`: since the last checkpoint.
     pub(super) fn after(
-        progress: &Progress,
+        progress: &TrainingProgress,
         plan: &Plan,
         training: &TrainingConfig,
         stop: &AtomicBool,
         since_saved: Duration,
     ) -> Self {
-        let (step, an_epoch) = (progress.step, plan.steps_an_epoch);
+        let (step, per_epoch) = (progress.step, plan.steps_per_epoch);
         let last = step >= plan.steps;
         let time_is_up = training.max_minutes.is_some_and(|minutes| progress.seconds >= 60.0 * minutes);
         let ends = last || time_is_up;
-        let window = step.is_multiple_of(training.report_every) || step.is_multiple_of(an_epoch);
-        let evaluation = training.evaluate_every.is_due(step, an_epoch);
+        let window = step.is_multiple_of(training.report_every) || step.is_multiple_of(per_epoch);
+        let evaluation = training.evaluate_every.is_due(step, per_epoch);
         Self {
             window: ends || window,
             evaluation: ends || evaluation,
             extra_window: ends && !window,
             extra_evaluation: ends && !evaluation,
-            checkpoint: training.checkpoint_every.is_due(step, an_epoch, since_saved.as_secs_f64()),
+            checkpoint: training.checkpoint_every.is_due(step, per_epoch, since_saved.as_secs_f64()),
             interrupt: stop.load(Ordering::Relaxed),
             time_is_up,
             last,
@@ -107,8 +107,8 @@ mod tests {
     fn an_epoch_takes_every_row_once_and_the_next_in_another_order() {
         let training = TrainingConfig { batch_size: 4, epochs: 3, ..TrainingConfig::default() };
         let plan = Plan::of(&training, 10);
-        assert_eq!((plan.steps_an_epoch, plan.steps), (3, 9));
-        let mut order = Order::default();
+        assert_eq!((plan.steps_per_epoch, plan.steps), (3, 9));
+        let mut order = EpochOrder::default();
         let mut epoch = |first: u64| -> Vec<Vec<usize>> {
             (first..first + 3).map(|step| order.rows(&plan, step, Seed(1)).to_vec()).collect()
         };

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plateau_in_the_warm_up_and_one_that_starts_below_its_minimum() {
+    fn plateaus_in_warm_up_and_below_the_minimum() {
         let plateau = |minimum| LearningRateSchedule::Plateau { factor: 0.1, patience: 1, threshold: 0.0, minimum };
         let mut state = PlateauState::default();
         let config = with(plateau(0.0), 4);

@@ -23,7 +23,7 @@ const RANK: &str = ".__rank";
 pub fn weights<M: Module + Model>(model: M, bytes: &[u8]) -> Result<M> {
     let foreign = |what: String| {
         Error::input(format!(
-            "the checkpoint does not fit the model of its config.toml: {what}; put both back as the run wrote them"
+            "the checkpoint does not fit the model of its config.toml: {what}; restore both as the run wrote them"
         ))
     };
     let bytes = Bytes::from_bytes_vec(bytes.to_vec());
@@ -92,7 +92,7 @@ fn of_shapes<M: Module>(model: M, bytes: &Bytes) -> std::result::Result<M, Strin
 /// Bytes that are no weights.
 pub(crate) fn other_shape<M: Module>(model: &M, bytes: &[u8]) -> Result<Option<String>> {
     let foreign = |what: String| {
-        Error::input(format!("the weights cannot be read: {what}; put the checkpoint back as the run wrote it"))
+        Error::input(format!("the weights cannot be read: {what}; restore the checkpoint as the run wrote it"))
     };
     let own = model.clone().into_record().into_bytes().map_err(|error| foreign(error.to_string()))?;
     let (own, other) = (shapes(own).map_err(foreign)?, shapes(Bytes::from_bytes_vec(bytes.to_vec())).map_err(foreign)?);
@@ -111,8 +111,8 @@ pub(crate) fn other_shape<M: Module>(model: &M, bytes: &[u8]) -> Result<Option<S
 pub fn optimizer(optimizer: ModuleOptimizer, bytes: &[u8], model: &impl Module) -> Result<ModuleOptimizer> {
     let foreign = |what: String| {
         Error::input(format!(
-            "the checkpoint's optimiser state does not fit the [optimizer] of its config.toml: {what}; put both back \
-             as the run wrote them"
+            "the checkpoint's optimiser state does not fit the [optimizer] of its config.toml: {what}; restore both as \
+             the run wrote them"
         ))
     };
     let bytes = Bytes::from_bytes_vec(bytes.to_vec());

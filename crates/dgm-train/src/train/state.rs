@@ -3,7 +3,7 @@
 
 use super::meter::Meter;
 use super::{optimizer, restore};
-use crate::checkpoint::{Checkpoint, PlateauState, Progress};
+use crate::checkpoint::{Checkpoint, PlateauState, TrainingProgress};
 use crate::config::{Config, OptimizerConfig};
 use crate::data::Split;
 use crate::error::{Error, Result};
@@ -21,7 +21,7 @@ pub(super) struct State<M> {
     /// The moving average of the weights, without autodiff.
     pub(super) average: Option<M>,
     pub(super) players: Vec<PlayerState>,
-    pub(super) progress: Progress,
+    pub(super) progress: TrainingProgress,
     /// The parameters of the configuration's penalty.
     pub(super) penalised: Option<ParamGroup>,
 }
@@ -103,7 +103,7 @@ impl<M: Module + Model> State<M> {
             average: config.training.ema_decay.map(|_| plain.clone()),
             model: optimizer::freeze(&config.optimizer, plain).train(),
             players,
-            progress: Progress { plateaus, ..Progress::default() },
+            progress: TrainingProgress { plateaus, ..TrainingProgress::default() },
         }
     }
 
@@ -130,11 +130,11 @@ impl<M: Module + Model> State<M> {
     }
 
     /// Where training stands, with the windows that are not reported yet.
-    pub(super) fn progress_now(&self) -> Result<Progress> {
+    pub(super) fn progress_now(&self) -> Result<TrainingProgress> {
         let windows = self.players.iter().map(|player| player.meter.window());
         let windows = windows.collect::<std::result::Result<_, _>>();
         let windows = windows.map_err(|(what, value)| Error::run(format!("{what} is {value}")))?;
-        Ok(Progress { windows, ..self.progress.clone() })
+        Ok(TrainingProgress { windows, ..self.progress.clone() })
     }
 
     /// The first sum of the windows that is not finite. Reads from the device.
@@ -142,7 +142,7 @@ impl<M: Module + Model> State<M> {
         self.players.iter().find_map(|player| player.meter.window().err())
     }
 
-    /// Everything that is needed to go on from here, but for the configuration.
+    /// Everything that is needed to resume from here, but for the configuration.
     pub(super) fn sections(&self) -> Result<Vec<(String, Vec<u8>)>> {
         let mut sections = vec![("model".to_owned(), bytes_of(&self.model)?)];
         if let Some(average) = &self.average {

@@ -3,7 +3,7 @@
 use super::meter::{GRADIENT, Sums};
 use super::state::State;
 use super::{Trainer, gradients, optimizer, rate};
-use crate::checkpoint::Progress;
+use crate::checkpoint::TrainingProgress;
 use crate::config::OptimizerConfig;
 use crate::data::VIEW_BITS;
 use crate::error::{Error, Result};
@@ -151,7 +151,7 @@ impl<C: ModelFactory> Trainer<'_, C> {
         index: usize,
         steps: u64,
     ) -> f64 {
-        let Progress { plateaus, rate_factor, .. } = &state.progress;
+        let TrainingProgress { plateaus, rate_factor, .. } = &state.progress;
         let config: &OptimizerConfig =
             state.players.get(index).map_or(&self.config.optimizer, |player| player.config(&self.config.optimizer));
         let plateau = plateaus.get(index).copied().unwrap_or_default();

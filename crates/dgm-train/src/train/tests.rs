@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::data::{Field, Matrix, Split};
-use crate::report::progress::Window;
+use crate::report::progress::WindowMeans;
 use crate::rounding::{Moves, largest, rounding, tolerance};
 use burn::tensor::{Tensor, TensorData};
 use dgm_models::{ConditionSpec, DataSpec, Scale, Values};
@@ -32,7 +32,7 @@ fn moved_dataset(bad: &[usize], moves: &mut Moves) -> Dataset {
     let spec = DataSpec {
         shape: [1, 1, 1],
         values: Values::Real(Scale::identity(1)),
-        condition: Some(ConditionSpec { scale: Scale::identity(1), classes: None, told: 0 }),
+        condition: Some(ConditionSpec { scale: Scale::identity(1), classes: None, augmentation: 0 }),
     };
     Dataset::new("sine", spec, [split(ROWS, bad), split(32, &[]), split(32, &[])], String::new())
 }
@@ -54,7 +54,7 @@ struct Told {
 
 impl Report for Told {
     fn begin(&mut self, _: &Beginning<'_>) {}
-    fn train(&mut self, window: &Window<'_>) {
+    fn train(&mut self, window: &WindowMeans<'_>) {
         self.windows.push((window.step, window.nats.unwrap()));
     }
     fn validation(&mut self, _: u64, _: Option<f64>, _: bool) {}
@@ -119,12 +119,12 @@ fn a_nan_stops_training_and_names_step_term_and_rows() {
 }
 
 #[test]
-fn a_skipped_step_changes_nothing_and_both_ways_of_checking_agree() {
+fn skipped_steps_change_nothing_in_either_check() {
     let config = config("nonfinite = \"skip\"");
     let [one, other] = [true, false].map(|eager| run(&config, &dataset(&[5]), eager));
     for run in [&one, &other] {
         assert_eq!(run.ending, Ok(Ending::Complete));
-        assert_eq!(run.told.warnings.len(), 20, "one an epoch");
+        assert_eq!(run.told.warnings.len(), 20, "one per epoch");
         assert_eq!(run.metrics("nonfinite").len(), 20);
         assert!(run.told.windows.iter().all(|(_, nats)| nats.is_finite()));
         let curve = run.metrics("validation");
@@ -146,7 +146,7 @@ fn too_many_skips_in_a_row_stop_training() {
 }
 
 #[test]
-fn going_back_lowers_the_learning_rate_a_bounded_number_of_times() {
+fn rollbacks_lower_the_learning_rate_a_bounded_number_of_times() {
     // A step that no learning rate mends: the row is NaN.
     let more =
         "checkpoint_every = { steps = 1 }\nnonfinite = { policy = \"lower_lr_and_restore\", limit = 2, factor = 0.1 }";
@@ -225,7 +225,7 @@ fn parts_of_a_batch_add_up_to_the_batch() {
 fn a_window_that_is_interrupted_is_reported_whole() {
     let (config, dataset) = (config("checkpoint_every = { steps = 3 }"), dataset(&[]));
     let whole = run(&config, &dataset, true);
-    // Every checkpoint of another run, gone on from: the first window after it is the whole run's.
+    // Every checkpoint of another run, resumed from: the first window after it is the whole run's.
     let folder = tempfile::tempdir().unwrap();
     let folder = RunFolder::create(&folder.path().join("run")).unwrap();
     let stop = AtomicBool::new(true);

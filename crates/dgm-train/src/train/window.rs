@@ -5,7 +5,7 @@ use super::plan::Plan;
 use super::state::State;
 use crate::error::Result;
 use crate::metrics::{Line, TrainLine};
-use crate::report::progress::{Report, Window};
+use crate::report::progress::{Report, WindowMeans};
 use dgm_models::ModelFactory;
 
 /// The keys of a line that are no terms.
@@ -74,7 +74,7 @@ impl<C: ModelFactory> Trainer<'_, C> {
             terms: terms.iter().cloned().collect(),
         };
         self.written(self.folder.append_metrics(&Line::Train(line)), step)?;
-        report.train(&Window { step, loss, nats, terms: &terms, learning_rate, examples_per_second });
+        report.train(&WindowMeans { step, loss, nats, terms: &terms, learning_rate, examples_per_second });
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! An HTTP server of one thread a connection, which gives the answers it is told, good and bad.
+//! An HTTP server of one thread per connection, which gives the answers it is told, good and bad.
 
 #![allow(unreachable_pub)]
 
@@ -148,7 +148,7 @@ impl Answer {
 }
 
 /// Where answers come from.
-enum Source {
+enum Answers {
     InTurn(Mutex<VecDeque<Answer>>),
     Folder(PathBuf),
 }
@@ -164,15 +164,15 @@ pub struct Server {
 impl Server {
     /// Gives these answers in turn, then 410.
     pub fn new(answers: Vec<Answer>) -> Self {
-        Self::start(Source::InTurn(Mutex::new(answers.into())))
+        Self::start(Answers::InTurn(Mutex::new(answers.into())))
     }
 
     /// Gives the files of a folder.
     pub fn of_folder(folder: &Path) -> Self {
-        Self::start(Source::Folder(folder.into()))
+        Self::start(Answers::Folder(folder.into()))
     }
 
-    fn start(source: Source) -> Self {
+    fn start(source: Answers) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (requests, stop) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
@@ -188,8 +188,8 @@ impl Server {
                     let Some(request) = read_request(&stream) else { return };
                     log.lock().unwrap().push(request.clone());
                     let answer = match &*source {
-                        Source::InTurn(answers) => answers.lock().unwrap().pop_front(),
-                        Source::Folder(folder) => std::fs::read(folder.join(request.path.trim_start_matches('/')))
+                        Answers::InTurn(answers) => answers.lock().unwrap().pop_front(),
+                        Answers::Folder(folder) => std::fs::read(folder.join(request.path.trim_start_matches('/')))
                             .ok()
                             .map(|bytes| Answer::file(&bytes)),
                     };

@@ -128,7 +128,7 @@ fn the_state_goes_through_bytes_and_on_bit_for_bit() {
 }
 
 #[test]
-fn a_gradient_of_zero_moves_nothing_and_an_extreme_one_moves_by_the_rate() {
+fn zero_gradients_do_not_move_and_extreme_ones_move_by_the_rate() {
     let device = Device::flex();
     let step = |gradient: [f32; 4]| {
         let start = Tensor::<1>::zeros([4], &device);

@@ -6,7 +6,7 @@ use super::Missing;
 use super::select::Parts;
 use crate::data::names::{ColumnKind, ColumnSpec};
 use crate::data::store::ReadRow;
-use crate::data::table::{Column, Kind, Table};
+use crate::data::table::{CellKind, Column, Table};
 use crate::error::{Error, Result};
 
 /// Digits behind the point that a column of decimals may have; of more, all are written.
@@ -55,7 +55,7 @@ impl Feature {
     /// A column of the condition. What is known of its cells is what the training rows hold.
     pub(super) fn of_condition(table: &Table, column: &Column, impute: bool, train: &[usize]) -> Self {
         let has_missing = impute && column.missing > 0;
-        if column.kind != Kind::Category {
+        if column.kind != CellKind::Category {
             let name = name_of(column);
             let values = || train.iter().filter_map(|&row| column.number(row));
             // From the first, so that a mean of large numbers keeps its digits.
@@ -125,9 +125,9 @@ pub(super) fn name_of(column: &Column) -> String {
 
 fn kind_of(table: &Table, column: &Column) -> ColumnKind {
     match column.kind {
-        Kind::Date(format) | Kind::DateTime(format) | Kind::Time(format) => ColumnKind::Time { format },
-        Kind::Integer => ColumnKind::Integer,
-        Kind::Boolean => {
+        CellKind::Date(format) | CellKind::DateTime(format) | CellKind::Time(format) => ColumnKind::Time { format },
+        CellKind::Integer => ColumnKind::Integer,
+        CellKind::Boolean => {
             let word = |value: f64| {
                 let level = (0..table.rows()).find(|&row| column.number(row) == Some(value));
                 level.and_then(|row| column.word(row)).unwrap_or_default().to_owned()

@@ -19,7 +19,7 @@ use super::file::Fingerprint;
 use super::fraction::tenth;
 use super::names::Names;
 use super::store::{Store, View};
-use super::table::{Auto, Column, Comment, Decimal, Delimiter, Dialect, Kind, Options, Table, Thousands};
+use super::table::{Auto, CellKind, Column, Comment, Decimal, Delimiter, Dialect, Options, Table, Thousands};
 use super::{DataConfig, Dataset, Field, Split, VisitPath};
 use crate::check::{Invalid, require};
 use crate::data::encoding::TextEncoding;
@@ -212,7 +212,7 @@ impl CsvConfig {
             None => None,
             Some(field) => {
                 let scale = field.scale_of(false, &|number| name(&names.condition, number))?;
-                Some(ConditionSpec { scale: with_units(scale, &has_units), classes: None, told: 0 })
+                Some(ConditionSpec { scale: with_units(scale, &has_units), classes: None, augmentation: 0 })
             }
         };
         let spec = DataSpec { shape: [1, 1, event], values, condition };
@@ -277,7 +277,7 @@ impl CsvConfig {
     fn target(&self, table: &Table, parts: &Parts) -> Result<(Vec<Feature>, Classes)> {
         let columns: Vec<&Column> = parts.target.iter().filter_map(|&index| table.columns().get(index)).collect();
         if let (Some(classes), [column]) = (self.target_classes, &columns[..]) {
-            if matches!(column.kind, Kind::Category | Kind::Boolean) {
+            if matches!(column.kind, CellKind::Category | CellKind::Boolean) {
                 let found = column.levels().len();
                 return Err(Error::input(format!(
                     "data.target_classes: {} of {} holds {found} different words; expected whole numbers from 0 to {}; leave \
@@ -290,7 +290,7 @@ impl CsvConfig {
             check_labels(table, column, classes)?;
             return Ok((vec![Feature::of_labels(column)], Classes::Numbered(classes)));
         }
-        let is_word = |column: &&&Column| matches!(column.kind, Kind::Category | Kind::Boolean);
+        let is_word = |column: &&&Column| matches!(column.kind, CellKind::Category | CellKind::Boolean);
         match (columns.iter().find(is_word), &columns[..]) {
             (None, _) => {
                 Ok((columns.into_iter().map(|column| Feature::of_target(table, column)).collect(), Classes::Real))

@@ -1,4 +1,4 @@
-//! What is odd about a table, so that a figure may mislead.
+//! What is odd about a table, so that a result may mislead.
 
 use super::name_of;
 use super::select::Parts;

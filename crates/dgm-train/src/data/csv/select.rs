@@ -4,7 +4,7 @@ use serde::de::value::SeqAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::CsvConfig;
-use crate::data::table::{Column, Kind, Table};
+use crate::data::table::{CellKind, Column, Table};
 use crate::error::{Error, Result, did_you_mean};
 
 /// Different words beyond which a column is not a part of the condition by itself: as many numbers of an example.
@@ -195,9 +195,9 @@ impl CsvConfig {
 fn why_not(column: &Column) -> Option<String> {
     match column.kind {
         _ if column.identifier => Some("it numbers the rows".into()),
-        Kind::Text => Some("it holds free text, with another in almost every row".into()),
-        Kind::Empty => Some("it has no value in any row".into()),
-        Kind::Category if column.levels().len() > MOST_LEVELS => {
+        CellKind::Text => Some("it holds free text, with another in almost every row".into()),
+        CellKind::Empty => Some("it has no value in any row".into()),
+        CellKind::Category if column.levels().len() > MOST_LEVELS => {
             Some(format!("it has {} different words", column.levels().len()))
         }
         _ => None,

@@ -5,9 +5,9 @@ use std::path::Path;
 use dgm_core::random::Seed;
 
 use super::{CsvConfig, select};
-use crate::data::file::{Fingerprint, Source};
+use crate::data::file::{FileReader, Fingerprint};
 use crate::data::fraction::part;
-use crate::data::table::{Column, Kind, Table};
+use crate::data::table::{CellKind, Column, Table};
 use crate::error::{Error, Result};
 
 impl CsvConfig {
@@ -78,10 +78,10 @@ impl CsvConfig {
             });
         }
         let problem = match next {
-            _ if column.kind == Kind::Text && column.levels().is_empty() => {
+            _ if column.kind == CellKind::Text && column.levels().is_empty() => {
                 "more words, or longer ones, than are kept; expected at most 65536 different ones".to_owned()
             }
-            0..=2 => format!("{next} groups; expected 3 at least, one a split"),
+            0..=2 => format!("{next} groups; expected 3 at least, one per split"),
             _ => return Ok(Some(groups)),
         };
         Err(Error::input(format!(
@@ -150,7 +150,7 @@ fn by_column(table: &Table, column: &Column) -> Result<[Vec<usize>; 3]> {
 
 /// A file's rows: indices, each new, marked as `mark` in `taken`.
 fn read_rows(path: &Path, key: &str, mark: u8, taken: &mut [u8], fingerprint: &mut Fingerprint) -> Result<Vec<usize>> {
-    let mut source = Source::open(path, key, "a file of row indices")?;
+    let mut source = FileReader::open(path, key, "a file of row indices")?;
     let text = source.read_text()?;
     // With its length: a row that moves from one file to the other is another split.
     fingerprint.update(&(text.len() as u64).to_le_bytes());

@@ -196,7 +196,7 @@ fn names_quotes_and_delimiters() {
 const CATS: &str = "kind,size,tame,y\ncat,1.5,yes,1.25\ndog,2.5,no,2\ncat,3.5,yes,3\nemu,4.5,no,4\n";
 
 #[test]
-fn words_are_categories_with_a_place_for_those_that_training_never_saw() {
+fn words_are_categories_with_one_for_unseen_words() {
     let data = read(CATS, |config| {
         config.target = vec![name("y")];
         config.train_rows = Some("first three".into());

@@ -3,7 +3,7 @@
 //! Every column starts with a code for each different text. One of numbers or dates that has more than [`FEW`] of them
 //! keeps values from then on; of one that has too many words only the number of missing cells is kept.
 
-use super::column::{Cells, Column, Kind, Levels, NONE, Odd};
+use super::column::{CellKind, Cells, Column, Levels, NONE, Odd};
 use super::date::{DateFormat, Stamp};
 use super::lines::Lines;
 use super::missing::Missing;
@@ -57,9 +57,9 @@ impl Padded {
     }
 
     /// The cell, of a column of whole numbers that are written without a point.
-    fn code(self, kind: Kind) -> Option<Box<str>> {
+    fn code(self, kind: CellKind) -> Option<Box<str>> {
         let digits = |cell: &str| cell.bytes().all(|byte| byte.is_ascii_digit());
-        self.cell.filter(|cell| kind == Kind::Integer && !self.uneven && digits(cell))
+        self.cell.filter(|cell| kind == CellKind::Integer && !self.uneven && digits(cell))
     }
 }
 
@@ -189,14 +189,14 @@ impl Builder {
         let mut odd = self.odd;
         let (mut open, mut day_first) = (false, None);
         let (kind, cells, missing) = match self.cells {
-            Building::Bare(n) => (Kind::Empty, Cells::None, n),
-            Building::Text(missing) => (Kind::Text, Cells::None, missing),
+            Building::Bare(n) => (CellKind::Empty, Cells::None, n),
+            Building::Text(missing) => (CellKind::Text, Cells::None, missing),
             Building::Values(values) => {
                 let Values { mut values, format, open: undecided, wrong } = *values;
                 values.shrink_to_fit();
                 let kind = kind_of(&values, format);
                 open = undecided;
-                day_first = format.filter(|_| wrong).map(|format| format.order() != Some(super::Order::DayFirst));
+                day_first = format.filter(|_| wrong).map(|format| format.order() != Some(super::DateOrder::DayFirst));
                 let without = values.iter().filter(|value| value.is_nan()).count();
                 let odd = odd.as_ref().map_or(0, |odd| odd.count);
                 (kind, Cells::Values(values), without - odd.min(without))
@@ -220,15 +220,15 @@ impl Builder {
 }
 
 /// The type of a column of these numbers; NaN: none.
-fn kind_of(values: &[f64], format: Option<DateFormat>) -> Kind {
+fn kind_of(values: &[f64], format: Option<DateFormat>) -> CellKind {
     match format {
         None if values.iter().all(|value| value.is_nan() || (value.fract() == 0.0 && value.abs() < EXACT)) => {
-            Kind::Integer
+            CellKind::Integer
         }
-        None => Kind::Number,
-        Some(format) if !format.has_date() => Kind::Time(format),
-        Some(format) if format.has_time() => Kind::DateTime(format),
-        Some(format) => Kind::Date(format),
+        None => CellKind::Number,
+        Some(format) if !format.has_date() => CellKind::Time(format),
+        Some(format) if format.has_time() => CellKind::DateTime(format),
+        Some(format) => CellKind::Date(format),
     }
 }
 
@@ -297,7 +297,7 @@ impl Coded {
     }
 
     /// As [`finish`](Self::finish), with every text a level: numbers in their order if there are only numbers.
-    fn finish_words(self, reading: &Reading<'_>) -> (Kind, Option<Levels>, usize, bool) {
+    fn finish_words(self, reading: &Reading<'_>) -> (CellKind, Option<Levels>, usize, bool) {
         let missing = self.missing(reading);
         let Self { words, mut codes } = self;
         let mut order: Vec<(Option<f64>, &str, u32)> = (0..words.len() as u32)
@@ -320,8 +320,8 @@ impl Coded {
         codes.shrink_to_fit();
         let missing = codes.iter().filter(|&&code| code == NONE).count();
         match names.is_empty() {
-            true => (Kind::Empty, None, missing, false),
-            false => (Kind::Category, Some(Levels { codes, names, values: Vec::new() }), missing, false),
+            true => (CellKind::Empty, None, missing, false),
+            false => (CellKind::Category, Some(Levels { codes, names, values: Vec::new() }), missing, false),
         }
     }
 
@@ -332,12 +332,12 @@ impl Coded {
         day_first: Option<bool>,
         lines: &Lines,
         odd: &mut Option<Box<Odd>>,
-    ) -> (Kind, Option<Levels>, usize, bool) {
+    ) -> (CellKind, Option<Levels>, usize, bool) {
         let mut codes = std::mem::take(&mut self.codes);
         let missing = self.missing(reading);
         let without = codes.iter().filter(|&&code| missing.get(code as usize) == Some(&true)).count();
         if without == codes.len() {
-            return (Kind::Empty, None, without, false);
+            return (CellKind::Empty, None, without, false);
         }
         self.codes = codes;
         let typed = self.typed(reading, day_first);
@@ -382,7 +382,7 @@ impl Coded {
                         (**word).clone_into(name);
                     }
                 }
-                (Kind::Boolean, false)
+                (CellKind::Boolean, false)
             } else {
                 order.sort_by(|&a, &b| self.words.get(a).cmp(self.words.get(b)));
                 for (level, &code) in order.iter().enumerate() {
@@ -390,7 +390,7 @@ impl Coded {
                 }
                 names = order.iter().map(|&code| self.words.get(code).to_owned()).collect();
                 let many = names.len() > FEW || (names.len() >= 20 && 2 * names.len() > codes.len() - without);
-                (if many { Kind::Text } else { Kind::Category }, false)
+                (if many { CellKind::Text } else { CellKind::Category }, false)
             }
         };
         for code in &mut codes {

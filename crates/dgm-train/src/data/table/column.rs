@@ -6,7 +6,7 @@ use crate::data::spikes::step_of;
 
 /// What the cells of a column are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum CellKind {
     /// Whole numbers, of which 64-bit floats keep every digit (up to 2^53).
     Integer,
     /// Real numbers.
@@ -27,7 +27,7 @@ pub enum Kind {
     Empty,
 }
 
-impl Kind {
+impl CellKind {
     /// In messages and tables.
     pub fn name(self) -> &'static str {
         match self {
@@ -99,7 +99,7 @@ pub struct Column {
     /// Its index, from 0 on.
     pub index: usize,
     /// The type of its cells.
-    pub kind: Kind,
+    pub kind: CellKind,
     /// Number of cells without a value.
     pub missing: usize,
     /// Cells that are neither missing nor of its type, where there are such.
@@ -191,16 +191,16 @@ impl Column {
             return String::new();
         }
         match self.kind {
-            Kind::Integer => number::write(value.round() + 0.0),
-            Kind::Number => number::write(value),
-            Kind::Date(format) | Kind::DateTime(format) | Kind::Time(format) => format.write(value),
+            CellKind::Integer => number::write(value.round() + 0.0),
+            CellKind::Number => number::write(value),
+            CellKind::Date(format) | CellKind::DateTime(format) | CellKind::Time(format) => format.write(value),
             // A cast of what is below 0 gives 0.
-            Kind::Boolean | Kind::Category | Kind::Text => {
+            CellKind::Boolean | CellKind::Category | CellKind::Text => {
                 let levels = self.levels();
                 let level = (value.round() as usize).min(levels.len().saturating_sub(1));
                 levels.get(level).cloned().unwrap_or_default()
             }
-            Kind::Empty => String::new(),
+            CellKind::Empty => String::new(),
         }
     }
 
@@ -223,7 +223,8 @@ impl Column {
             }
             Cells::None => false,
         };
-        self.identifier = self.kind == Kind::Integer && self.missing == 0 && self.odd.is_none() && self.numbers_rows();
+        self.identifier =
+            self.kind == CellKind::Integer && self.missing == 0 && self.odd.is_none() && self.numbers_rows();
     }
 
     fn numbers_rows(&self) -> bool {
@@ -248,6 +249,6 @@ impl Column {
     pub fn grid(&self) -> Option<f64> {
         let Cells::Levels(levels) = &self.cells else { return None };
         let present = levels.codes.iter().filter(|&&code| code != NONE).count();
-        matches!(self.kind, Kind::Integer | Kind::Number).then(|| step_of(&levels.values, present)).flatten()
+        matches!(self.kind, CellKind::Integer | CellKind::Number).then(|| step_of(&levels.values, present)).flatten()
     }
 }

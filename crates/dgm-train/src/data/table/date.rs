@@ -19,7 +19,7 @@ const DAY: f64 = 86_400.0;
 /// Which part of a date comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Order {
+pub enum DateOrder {
     /// `2024-12-31`
     YearFirst,
     /// `31.12.2024`
@@ -48,7 +48,7 @@ pub struct DateFormat {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct DateStyle {
-    order: Order,
+    order: DateOrder,
     separator: char,
     padded: bool,
     short: bool,
@@ -102,8 +102,8 @@ impl DateFormat {
     pub(super) fn of(stamps: &[Stamp], day_first: Option<bool>) -> Option<(Self, bool)> {
         let mut orders = Orders { day_first: true, month_first: true };
         for date in stamps.iter().filter_map(|stamp| stamp.date.as_ref()) {
-            orders.day_first &= date.days(Order::DayFirst).is_some();
-            orders.month_first &= date.days(Order::MonthFirst).is_some();
+            orders.day_first &= date.days(DateOrder::DayFirst).is_some();
+            orders.month_first &= date.days(DateOrder::MonthFirst).is_some();
         }
         let first = stamps.first()?;
         let guess = first.date.is_some_and(|date| date.separator != '/');
@@ -115,7 +115,7 @@ impl DateFormat {
                     (day, _) => day,
                 };
                 let open = orders.day_first && orders.month_first && first.date.is_some();
-                (if day { Order::DayFirst } else { Order::MonthFirst }, open && day_first.is_none())
+                (if day { DateOrder::DayFirst } else { DateOrder::MonthFirst }, open && day_first.is_none())
             }
         };
         // Years with the end of the next one are seasons.
@@ -130,7 +130,7 @@ impl DateFormat {
         stamps.iter().all(|stamp| format.value(stamp).is_some()).then_some((format, open))
     }
 
-    fn like(stamp: &Stamp, order: Order) -> Self {
+    fn like(stamp: &Stamp, order: DateOrder) -> Self {
         Self {
             date: stamp.date.map(|date| DateStyle {
                 order,
@@ -220,15 +220,15 @@ impl DateFormat {
     pub(super) fn other_order(&self, stamp: &Stamp) -> bool {
         let Some(style) = self.date else { return false };
         let order = match style.order {
-            Order::YearFirst => return false,
-            Order::DayFirst => Order::MonthFirst,
-            Order::MonthFirst => Order::DayFirst,
+            DateOrder::YearFirst => return false,
+            DateOrder::DayFirst => DateOrder::MonthFirst,
+            DateOrder::MonthFirst => DateOrder::DayFirst,
         };
         Self { date: Some(DateStyle { order, ..style }), ..*self }.value(stamp).is_some()
     }
 
     /// Which part of a date comes first, where there is a date.
-    pub fn order(&self) -> Option<Order> {
+    pub fn order(&self) -> Option<DateOrder> {
         self.date.map(|date| date.order)
     }
 
@@ -335,9 +335,9 @@ impl DateStyle {
             day.push(',');
         }
         let parts = match self.order {
-            Order::YearFirst => [year, month, day],
-            Order::DayFirst => [day, month, year],
-            Order::MonthFirst => [month, day, year],
+            DateOrder::YearFirst => [year, month, day],
+            DateOrder::DayFirst => [day, month, year],
+            DateOrder::MonthFirst => [month, day, year],
         };
         let parts = parts.get(..if self.no_day { 2 } else { 3 }).unwrap_or_default();
         text.push_str(&parts.join(self.separator.encode_utf8(&mut [0; 4])));

@@ -1,6 +1,6 @@
 //! Tables as people bring them: delimiters, headers, decimal commas and types are recognised or given; columns come out.
 //!
-//! `Table::open` reads a file in one pass: decode → split into records → [`Column`]s, 8 bytes a number and 4 bytes a
+//! `Table::open` reads a file in one pass: decode → split into records → [`Column`]s, 8 bytes per number and 4 bytes per
 //! word. [`Options`] say what is not to be recognised, [`Table::notes`] what was.
 
 mod build;
@@ -18,12 +18,12 @@ mod words;
 
 use std::path::Path;
 
-use super::file::{Fingerprint, Source};
+use super::file::{FileReader, Fingerprint};
 use crate::error::{Error, Result};
 use lines::Lines;
 
-pub use column::{Column, Kind, Odd};
-pub use date::{DateFormat, Order};
+pub use column::{CellKind, Column, Odd};
+pub use date::{DateFormat, DateOrder};
 pub use dialect::{Auto, Comment, Decimal, Delimiter, Dialect, Options, Thousands};
 pub(crate) use number::write as write_number;
 pub use profile::{Profile, profile, profile_numbers};
@@ -57,7 +57,7 @@ impl Table {
         words: &IsWords<'_>,
         fingerprint: &mut Fingerprint,
     ) -> Result<Self> {
-        let open = || Source::open(path, key, "a table");
+        let open = || FileReader::open(path, key, "a table");
         read::read(open, options, words, &mut |text| fingerprint.update(text.as_bytes()))
     }
 
@@ -76,7 +76,7 @@ impl Table {
     ///
     /// As for a file.
     pub fn from_bytes_with(name: &str, bytes: &[u8], options: &Options, words: &IsWords<'_>) -> Result<Self> {
-        read::read(|| Ok(Source::from_bytes(name, bytes)), options, words, &mut |_| ())
+        read::read(|| Ok(FileReader::from_bytes(name, bytes)), options, words, &mut |_| ())
     }
 
     /// The file's name in messages.
@@ -129,7 +129,7 @@ impl Table {
                 "{name}:{line}: {title}: found {text:?}{more}; expected {}, as in nearly all rows; fix the cell, set \
                  data.missing_values = [{}] if it stands for a missing value, or {advice}",
                 match column.kind {
-                    Kind::Integer | Kind::Number => "a finite number",
+                    CellKind::Integer | CellKind::Number => "a finite number",
                     _ => "a date or time written as the others are",
                 },
                 texts.join(", ")
@@ -137,10 +137,10 @@ impl Table {
         }
         let first = self.line(0);
         match column.kind {
-            Kind::Empty => Some(Error::input(format!(
+            CellKind::Empty => Some(Error::input(format!(
                 "{name}:{first}: {title}: found no value in any row; expected values; {advice}"
             ))),
-            Kind::Text => {
+            CellKind::Text => {
                 let words = match column.levels().len() {
                     0 => "too many different words".to_owned(),
                     words => format!("{words} different words in {} rows", self.rows()),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::build::EXACT;
-use super::column::{Column, Kind};
+use super::column::{CellKind, Column};
 use super::date::{MONTHS, Stamp};
 use super::{Table, number};
 use crate::data::spikes::step_of;
@@ -99,7 +99,7 @@ fn profile_column(table: &Table, column: &Column) -> Profile {
     }
     let distinct = match (sorted.is_empty(), counts.len()) {
         (false, _) => Some(different(&sorted)),
-        (true, 0) if column.kind == Kind::Text => None,
+        (true, 0) if column.kind == CellKind::Text => None,
         (true, levels) => Some(levels),
     };
     let mut top: Vec<_> = column.levels().iter().cloned().zip(counts.iter().copied()).collect();
@@ -112,7 +112,7 @@ fn profile_column(table: &Table, column: &Column) -> Profile {
     if let Some(name) = column.name.as_ref().filter(|name| same > 1 && !name.is_empty()) {
         wrong.push(format!("{same} columns have the name `{name}`: give their indices instead"));
     }
-    if column.kind == Kind::Empty {
+    if column.kind == CellKind::Empty {
         wrong.push("no cell has a value".to_owned());
     }
     if let Some(odd) = &column.odd {
@@ -137,7 +137,7 @@ fn profile_column(table: &Table, column: &Column) -> Profile {
         wrong.extend(wrong_numbers(&sorted, numbers, column.kind, column.grid()));
     }
     // What is declared to be words is not looked at for numbers and dates.
-    let words = matches!(column.kind, Kind::Category | Kind::Text) && !column.as_words;
+    let words = matches!(column.kind, CellKind::Category | CellKind::Text) && !column.as_words;
     if words && present > 0 && !column.levels().is_empty() {
         let part = |test: &dyn Fn(&str) -> bool| column.levels().iter().filter(|word| test(word)).count();
         let levels = column.levels().len();
@@ -182,22 +182,22 @@ fn different(sorted: &[f64]) -> usize {
 }
 
 /// What looks wrong with numbers in ascending order that are not all the same.
-fn wrong_numbers(sorted: &[f64], numbers: &Numbers, kind: Kind, grid: Option<f64>) -> Vec<String> {
+fn wrong_numbers(sorted: &[f64], numbers: &Numbers, kind: CellKind, grid: Option<f64>) -> Vec<String> {
     let mut wrong = Vec::new();
     if numbers.std < 1e-12 * numbers.mean.abs() {
         wrong.push("the values differ by less than their digits can tell: subtract an offset from them".to_owned());
     }
-    if let Some(step) = grid.filter(|_| kind == Kind::Number) {
+    if let Some(step) = grid.filter(|_| kind == CellKind::Number) {
         let values = different(sorted);
         let step = number::write(step);
         wrong.push(format!("{values} different values, {step} apart: a grid rather than a continuous quantity"));
     }
-    if kind == Kind::Integer && sorted.iter().all(|&value| is_compact_date(value)) {
+    if kind == CellKind::Integer && sorted.iter().all(|&value| is_compact_date(value)) {
         wrong.push("dates as whole numbers, whose distances are no days: write them as 2024-12-31".to_owned());
     }
     let largest = numbers.max.max(-numbers.min);
     let whole = || sorted.iter().all(|value| value.fract() == 0.0);
-    if kind == Kind::Number && (EXACT..1e20).contains(&largest) && whole() {
+    if kind == CellKind::Number && (EXACT..1e20).contains(&largest) && whole() {
         wrong.push("whole numbers above 2^53 are rounded to 64-bit floats".to_owned());
     }
     wrong
@@ -208,7 +208,7 @@ pub fn profile_numbers(index: usize, mut values: Vec<f64>) -> Profile {
     values.sort_unstable_by(f64::total_cmp);
     let (numbers, distinct) = (Numbers::of(&values), different(&values));
     let exact = values.iter().all(|value| value.fract() == 0.0 && value.abs() < EXACT);
-    let kind = if exact { Kind::Integer } else { Kind::Number };
+    let kind = if exact { CellKind::Integer } else { CellKind::Number };
     let looks_wrong = match numbers {
         _ if distinct == 1 => vec![CONSTANT.to_owned()],
         Some(numbers) => {

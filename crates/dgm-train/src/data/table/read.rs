@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 
 use super::build::{Builder, Reading};
-use super::column::{Column, Kind};
+use super::column::{CellKind, Column};
 use super::dialect::{Auto, Comment, Decimal, Dialect, Options, Thousands};
 use super::lexer::{Lexer, Step};
 use super::lines::Lines;
 use super::missing::Missing;
 use super::number::Style;
-use super::sniff::{Evidence, Plan, sniff};
-use super::{IsWords, Order, Table};
+use super::sniff::{Evidence, TableLayout, sniff};
+use super::{DateOrder, IsWords, Table};
 use crate::data::encoding::{Choice, Text, TextEncoding};
-use crate::data::file::Source;
+use crate::data::file::FileReader;
 use crate::error::{Error, Result};
 
 /// Bytes from which the dialect is recognised, if they hold some lines.
@@ -35,7 +35,7 @@ struct Hints {
 
 /// Reads a table from what `open` opens, perhaps more than once; all of its text is shown to `look` once.
 pub(super) fn read<'a>(
-    open: impl Fn() -> Result<Source<'a>>,
+    open: impl Fn() -> Result<FileReader<'a>>,
     options: &Options,
     words: &IsWords<'_>,
     look: &mut dyn FnMut(&str),
@@ -89,7 +89,7 @@ impl Input<'_, '_, '_> {
 
 /// `None`: the hints say more now, and another pass is needed.
 fn pass(
-    source: &mut Source<'_>,
+    source: &mut FileReader<'_>,
     options: &Options,
     words: &IsWords<'_>,
     hints: &mut Hints,
@@ -109,18 +109,18 @@ fn pass(
     }
     not_a_table(&name, &input.buffer)?;
     let sample = (input.buffer.clone(), input.whole);
-    let plan = sniff(&sample.0, sample.1, options, &hints.evidence);
+    let layout = sniff(&sample.0, sample.1, options, &hints.evidence);
 
-    let reading = Reading { style: plan.style, missing: Missing::new(&options.missing_values) };
-    let name_of = |index: usize| plan.names.as_ref().and_then(|names| names.get(index)).map(String::as_str);
-    let mut builders: Vec<Builder> = (0..plan.width)
+    let reading = Reading { style: layout.style, missing: Missing::new(&options.missing_values) };
+    let name_of = |index: usize| layout.names.as_ref().and_then(|names| names.get(index)).map(String::as_str);
+    let mut builders: Vec<Builder> = (0..layout.width)
         .map(|index| Builder::new(hints.day_first.get(&index).copied(), words(index, name_of(index))))
         .collect();
-    let mut lexer = Lexer::new(plan.delimiter, plan.comment.start());
-    if plan.skip > 0 {
+    let mut lexer = Lexer::new(layout.delimiter, layout.comment.start());
+    if layout.skip > 0 {
         lexer.pass_line();
     }
-    let (mut at, mut header) = (plan.skip, plan.first_row);
+    let (mut at, mut header) = (layout.skip, layout.first_row);
     let mut lines = Lines::default();
     // The first line that repeats the header, and how many do.
     let mut repeated: Option<(usize, usize)> = None;
@@ -134,13 +134,16 @@ fn pass(
                 let first = std::mem::take(&mut header);
                 // Files that were put together have their header again and again.
                 let again = !first
-                    && plan.repeats
-                    && plan.names.as_ref().is_some_and(|names| record.cells(rest).eq(names.iter().map(String::as_str)));
+                    && layout.repeats
+                    && layout
+                        .names
+                        .as_ref()
+                        .is_some_and(|names| record.cells(rest).eq(names.iter().map(String::as_str)));
                 if again {
                     repeated.get_or_insert((record.line, 0)).1 += 1;
                 } else if !first {
-                    if record.len() != plan.width {
-                        return Err(fail(record.line, ragged(record.len(), record.line, &plan)));
+                    if record.len() != layout.width {
+                        return Err(fail(record.line, ragged(record.len(), record.line, &layout)));
                     }
                     let rows = lines.rows();
                     if rows >= room {
@@ -182,16 +185,16 @@ fn pass(
     }
     let rows = lines.rows();
     if rows == 0 {
-        let found = if plan.first_row { "a header and no row below it" } else { "no row" };
+        let found = if layout.first_row { "a header and no row below it" } else { "no row" };
         return Err(Error::input(format!(
             "{name}: found {found}; expected a table, one row for each example; name another file, or put rows there"
         )));
     }
 
-    let mut names = plan.names.clone();
-    let mut notes = vec![format!("delimiter {}", plan.delimiter.name())];
-    notes.extend(plan.notes.iter().cloned());
-    let mut doubts = plan.doubts.clone();
+    let mut names = layout.names.clone();
+    let mut notes = vec![format!("delimiter {}", layout.delimiter.name())];
+    notes.extend(layout.notes.iter().cloned());
+    let mut doubts = layout.doubts.clone();
     let named =
         |names: &Option<Vec<String>>| names.as_ref().and_then(|names| names.last()).is_some_and(|n| !n.is_empty());
     let mut left_out = 0;
@@ -210,14 +213,14 @@ fn pass(
             hints.day_first.insert(index, day_first);
             again = true;
         }
-        if let (Kind::Integer | Kind::Number, Some(odd)) = (column.kind, &column.odd) {
+        if let (CellKind::Integer | CellKind::Number, Some(odd)) = (column.kind, &column.odd) {
             evidence.insert(index, odd.texts.clone());
         }
         if let Some(century) = two_digit_years(&column) {
             doubts.push(century);
         }
         if built.open {
-            let how = if order(column.kind) == Some(Order::MonthFirst) { "month" } else { "day" };
+            let how = if order(column.kind) == Some(DateOrder::MonthFirst) { "month" } else { "day" };
             doubts.push(format!(
                 "{}: no date tells day from month: read with the {how} first; write dates as 2024-12-31 if not",
                 column.title()
@@ -229,7 +232,7 @@ fn pass(
     // Later numbers may show what stands between thousands.
     if !evidence.is_empty()
         && hints.evidence.is_empty()
-        && sniff(&sample.0, sample.1, options, &evidence).style != plan.style
+        && sniff(&sample.0, sample.1, options, &evidence).style != layout.style
     {
         hints.evidence = evidence;
         again = true;
@@ -238,18 +241,18 @@ fn pass(
         return Ok(None);
     }
     let encoding = input.text.encoding();
-    if plan.style.decimal == Decimal::Comma {
+    if layout.style.decimal == Decimal::Comma {
         notes.push("decimal comma".into());
     }
-    if plan.style.thousands != Thousands::None {
-        notes.push(format!("{} between thousands", plan.style.thousands.name()));
+    if layout.style.thousands != Thousands::None {
+        notes.push(format!("{} between thousands", layout.style.thousands.name()));
     }
     if encoding != "UTF-8" {
         notes.push(encoding.into());
     }
     if lexer.comments > 0 {
         let lines = if lexer.comments == 1 { "line" } else { "lines" };
-        notes.push(format!("{} comment {lines} (`{}`) skipped", lexer.comments, plan.comment.start()));
+        notes.push(format!("{} comment {lines} (`{}`) skipped", lexer.comments, layout.comment.start()));
     }
     match repeated {
         None => {}
@@ -262,24 +265,24 @@ fn pass(
         n => notes.push(format!("{n} empty last columns left out: every row ends with delimiters")),
     }
     notes.extend(doubts.iter().cloned());
-    let Style { decimal, thousands } = plan.style;
-    let comment: Comment = plan.comment.clone();
+    let Style { decimal, thousands } = layout.style;
+    let comment: Comment = layout.comment.clone();
     let encoding = TextEncoding::named(encoding).unwrap_or(TextEncoding::UTF_8);
     let dialect =
-        Dialect { delimiter: plan.delimiter, header: plan.names.is_some(), decimal, thousands, comment, encoding };
+        Dialect { delimiter: layout.delimiter, header: layout.names.is_some(), decimal, thousands, comment, encoding };
     Ok(Some(Table { name, columns, lines, dialect, notes, doubts }))
 }
 
-fn order(kind: Kind) -> Option<Order> {
+fn order(kind: CellKind) -> Option<DateOrder> {
     match kind {
-        Kind::Date(format) | Kind::DateTime(format) => format.order(),
+        CellKind::Date(format) | CellKind::DateTime(format) => format.order(),
         _ => None,
     }
 }
 
 /// A sentence about years of two digits that are read as ones after 2040.
 fn two_digit_years(column: &Column) -> Option<String> {
-    let (Kind::Date(format) | Kind::DateTime(format)) = column.kind else { return None };
+    let (CellKind::Date(format) | CellKind::DateTime(format)) = column.kind else { return None };
     // 2040-01-01.
     let future = if format.has_time() { 25_567.0 * 86_400.0 } else { 25_567.0 };
     let mut values = (0..column.rows()).filter_map(|row| column.number(row));
@@ -321,17 +324,17 @@ fn total_row(columns: &[Column], lines: &Lines) -> Option<String> {
 }
 
 /// What to say of a row with another number of cells.
-fn ragged(found: usize, line: usize, plan: &Plan) -> String {
+fn ragged(found: usize, line: usize, layout: &TableLayout) -> String {
     let cells = if found == 1 { "cell" } else { "cells" };
-    let (expected, delimiter) = (plan.width, plan.delimiter.name());
-    let advice = match line < plan.width_line {
+    let (expected, delimiter) = (layout.width, layout.delimiter.name());
+    let advice = match line < layout.width_line {
         true => "take the lines above the table out, or start each with # and set data.comment = \"#\"",
         false => "fix the line (a cell that holds the delimiter needs quotes)",
     };
     format!(
         "found {found} {cells}; expected {expected} as in line {}; {advice}, or set data.delimiter to what stands between the \
          cells, if not {delimiter}",
-        plan.width_line
+        layout.width_line
     )
 }
 

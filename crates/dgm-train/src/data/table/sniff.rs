@@ -23,7 +23,7 @@ use super::number::Style;
 use header::{names_above, names_of, recognise_header};
 
 /// How a table is to be read.
-pub(super) struct Plan {
+pub(super) struct TableLayout {
     pub(super) delimiter: Delimiter,
     pub(super) comment: Comment,
     pub(super) style: Style,
@@ -172,7 +172,7 @@ fn type_of_any_style(cell: &str) -> f64 {
 }
 
 /// Recognises what the options leave open. `whole`: the sample is all of the text.
-pub(super) fn sniff(text: &str, whole: bool, options: &Options, evidence: &Evidence) -> Plan {
+pub(super) fn sniff(text: &str, whole: bool, options: &Options, evidence: &Evidence) -> TableLayout {
     let (skip, given) = separator_line(text);
     let text = text.get(skip..).unwrap_or_default();
     let comment = match &options.comment {
@@ -242,7 +242,7 @@ pub(super) fn sniff(text: &str, whole: bool, options: &Options, evidence: &Evide
     let width_line = sample.rows.iter().find(|row| row.cells.len() == sample.width).map_or(1, |row| row.line);
     let (delimiter, width) = (sample.delimiter, sample.width);
     let repeats = first_row && found.is_header && sample.may_repeat_header(style);
-    Plan { delimiter, comment, style, width, width_line, names, first_row, repeats, skip, notes, doubts }
+    TableLayout { delimiter, comment, style, width, width_line, names, first_row, repeats, skip, notes, doubts }
 }
 
 /// Excel's first line `sep=;`: its length with its line end, and what it says.

@@ -247,7 +247,7 @@ fn labels_are_words() {
     let column = &table.columns()[2];
     assert_eq!(
         (table.rows(), column.kind, column.levels()),
-        (3, Kind::Category, &["Iris-setosa".into(), "Iris-virginica".into()][..])
+        (3, CellKind::Category, &["Iris-setosa".into(), "Iris-virginica".into()][..])
     );
     assert_eq!((0..3).map(|row| column.level(row)).collect::<Vec<_>>(), [Some(0), Some(1), Some(0)]);
     assert_eq!(

@@ -35,7 +35,7 @@ fn infinities_are_named() {
         let text = format!("a,b\n{}", cells.iter().map(|cell| cell.replace("inf", word) + ",0\n").collect::<String>());
         let table = read(&text);
         let column = &table.columns()[0];
-        assert_eq!((column.kind, column.missing, column.number(30)), (Kind::Number, 0, None));
+        assert_eq!((column.kind, column.missing, column.number(30)), (CellKind::Number, 0, None));
         let message = table.problem(column, false).unwrap().to_string();
         let expected = format!(
             "t.csv:32: column 0 (`a`): found {word:?}; expected a finite number, as in nearly all rows; fix the cell, set \
@@ -49,15 +49,15 @@ fn infinities_are_named() {
 fn missing_cells() {
     let table = read("a;b\n1;x\n?;\nNA;y\nn/a;NULL\n;nan\n2;x\n#N/A;-\n");
     let [a, b] = table.columns() else { panic!("two columns") };
-    assert_eq!((a.kind, a.missing, b.kind, b.missing), (Kind::Integer, 5, Kind::Category, 4));
+    assert_eq!((a.kind, a.missing, b.kind, b.missing), (CellKind::Integer, 5, CellKind::Category, 4));
     assert_eq!(values(a), [Some(1.0), None, None, None, None, Some(2.0), None]);
     assert_eq!((b.word(0), b.word(1), b.level(2), b.level(3)), (Some("x"), None, Some(1), None));
     let table = read_with(b"a\n1\n-999\n3\nbad\n", "missing_values = [\"-999\", \"bad\"]");
-    assert_eq!((table.columns()[0].missing, table.columns()[0].kind), (2, Kind::Integer));
+    assert_eq!((table.columns()[0].missing, table.columns()[0].kind), (2, CellKind::Integer));
     // UCI's classes.
     let column = column(&["+", "-", "-", "?"]);
     assert_eq!((column.levels(), column.missing), (&["+".into(), "-".into()][..], 1));
-    assert_eq!(self::column(&["", "NA", "?"]).kind, Kind::Empty);
+    assert_eq!(self::column(&["", "NA", "?"]).kind, CellKind::Empty);
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn words_among_numbers() {
     let odd = column(&refs).odd.unwrap();
     assert_eq!((odd.line, &odd.text[..], odd.count, odd.texts), (9, "bad", 4, vec!["bad".into()]));
     let few = column(&["12", "?bad", "12", "13"]);
-    assert_eq!((few.kind, few.odd.is_none(), few.levels().len()), (Kind::Category, true, 3));
+    assert_eq!((few.kind, few.odd.is_none(), few.levels().len()), (CellKind::Category, true, 3));
 }
 
 #[test]
@@ -83,13 +83,13 @@ fn declared_words_stay_as_they_are() {
     let [zip, code, v] = table.columns() else { panic!("three columns") };
     assert_eq!(
         (zip.kind, zip.levels(), zip.missing),
-        (Kind::Category, &["0010", "0102", "102"].map(String::from)[..], 1)
+        (CellKind::Category, &["0010", "0102", "102"].map(String::from)[..], 1)
     );
     assert_eq!((zip.word(0), zip.level(2), zip.level(3), zip.number(0)), (Some("0102"), Some(2), None, None));
-    assert_eq!((code.kind, code.levels()), (Kind::Category, &["12", "7", "A12"].map(String::from)[..]));
+    assert_eq!((code.kind, code.levels()), (CellKind::Category, &["12", "7", "A12"].map(String::from)[..]));
     assert_eq!(
         (v.kind, profile(&table)[0].looks_wrong.is_empty(), zip.write(1.0)),
-        (Kind::Integer, true, "0102".into())
+        (CellKind::Integer, true, "0102".into())
     );
     assert!(table.columns().iter().all(|column| table.problem(column, false).is_none() && !column.identifier));
     // In the order of numbers where there are only numbers; dates, booleans and signs are words.
@@ -105,10 +105,10 @@ fn declared_words_stay_as_they_are() {
     let many = |n: usize| (0..n).fold("v,w\n".to_owned(), |text, i| text + &format!("1.5,{i:040}\n"));
     let table = declared(many(5000).as_bytes());
     let column = &table.columns()[1];
-    assert_eq!((column.kind, column.levels().len(), column.level(4999)), (Kind::Category, 5000, Some(4999)));
+    assert_eq!((column.kind, column.levels().len(), column.level(4999)), (CellKind::Category, 5000, Some(4999)));
     let table = declared(many(70_000).as_bytes());
     let column = &table.columns()[1];
-    assert_eq!((column.kind, column.levels().len()), (Kind::Text, 0));
+    assert_eq!((column.kind, column.levels().len()), (CellKind::Text, 0));
 }
 
 #[test]
@@ -139,14 +139,18 @@ fn booleans() {
         [["true", "false", "true"], ["yes", "no", "yes"], ["T", "F", "t"], ["Y", "n", "y"], ["TRUE", "FALSE", "True"]]
     {
         let column = column(&cells);
-        assert_eq!((column.kind, values(&column)), (Kind::Boolean, [1.0, 0.0, 1.0].map(Some).to_vec()), "{cells:?}");
+        assert_eq!(
+            (column.kind, values(&column)),
+            (CellKind::Boolean, [1.0, 0.0, 1.0].map(Some).to_vec()),
+            "{cells:?}"
+        );
         assert_eq!(
             (column.write(1.0), column.write(0.2), column.levels().len()),
             (cells[0].into(), cells[1].into(), 2)
         );
     }
-    assert_eq!((column(&["true", "true"]).kind, column(&["y", "y"]).kind), (Kind::Boolean, Kind::Category));
-    assert_eq!(column(&["0", "1"]).kind, Kind::Integer);
+    assert_eq!((column(&["true", "true"]).kind, column(&["y", "y"]).kind), (CellKind::Boolean, CellKind::Category));
+    assert_eq!(column(&["0", "1"]).kind, CellKind::Integer);
 }
 
 /// What Python says: `(date(y, m, d) - date(1970, 1, 1)).days`, `datetime(…, tzinfo=utc).timestamp()`.
@@ -231,10 +235,10 @@ fn dates_and_times() {
         ["30 Feb 2024", "1 Feb 2024"],
         ["Mayor 1, 2024", "May 1, 2024"],
     ] {
-        assert_eq!(self::column(&cells).kind, Kind::Category, "{cells:?}");
+        assert_eq!(self::column(&cells).kind, CellKind::Category, "{cells:?}");
     }
     // Seasons are no months, and a May alone says nothing of the others' length.
-    assert_eq!(self::column(&["2000-01", "2001-02", "2011-12"]).kind, Kind::Category);
+    assert_eq!(self::column(&["2000-01", "2001-02", "2011-12"]).kind, CellKind::Category);
     assert_eq!(self::column(&["02 May 2023", "03 May 2023"]).write(19_511.0), "03 Jun 2023");
     let said = |text: &str| read(text).notes().iter().any(|note| note.contains("no date tells day from month"));
     assert!(said("a,b\n01/02/2024,1\n02/03/2024,2\n") && !said("a,b\n01/02/2024,1\n13/03/2024,2\n"));

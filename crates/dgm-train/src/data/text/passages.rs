@@ -53,7 +53,7 @@ pub(super) struct Passage {
 /// How the part of a text is cut into examples.
 #[derive(Clone, Debug)]
 pub(super) enum Cut {
-    /// Each symbol is scored once, `length` of them an example, given up to `context` that stand before them, in the part
+    /// Each symbol is scored once, `length` of them per example, given up to `context` that stand before them, in the part
     /// or before it. The last example has what is left.
     Scored { context: usize, length: usize },
     /// Examples of `length` symbols one after the other, all of them scored. With a seed they begin at another place each

@@ -123,7 +123,7 @@ impl Vocabulary {
         let level = |character: char| match self.number(character) {
             level if level < self.len() => Ok(level as f32),
             _ => Err(Error::input(format!(
-                "the character {character:?} is in no place of the text for training, so it has no level; expected one of \
+                "the character {character:?} does not occur in the training text, so it has no level; expected one of \
                  its {} characters; leave it out or replace it",
                 self.len()
             ))),

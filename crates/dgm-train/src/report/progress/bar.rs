@@ -1,6 +1,6 @@
 //! Bars on a terminal: the epoch, the run, and what is known of the losses.
 
-use super::{Beginning, Course, Report, Window, duration_text, headline, loss_text, rate_text, terms_text};
+use super::{Beginning, Course, Report, WindowMeans, duration_text, headline, loss_text, rate_text, terms_text};
 use crate::report::tell;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use std::fmt::Write;
@@ -28,7 +28,7 @@ pub(super) struct Text {
 }
 
 impl Text {
-    pub(super) fn train(&mut self, window: &Window<'_>, course: &Course) {
+    pub(super) fn train(&mut self, window: &WindowMeans<'_>, course: &Course) {
         self.train = loss_text(window, course.bits);
         self.terms = terms_text(window.terms);
         let (rate, speed) = (rate_text(window.learning_rate), window.examples_per_second);
@@ -67,7 +67,7 @@ impl Text {
     }
 }
 
-/// Steps an epoch from which it has a bar of its own: shorter ones end with the window that they are reported in, and
+/// Steps per epoch from which it has a bar of its own: shorter ones end with the window that they are reported in, and
 /// a bar that is always full tells nothing.
 const LONG_EPOCH: u64 = 100;
 
@@ -76,7 +76,7 @@ const CELLS: u64 = 24;
 
 /// The bar of the epoch, out of the position in the run: "██████░░░░░░ step 50/100 of the epoch".
 fn epoch_bar(course: &Course, step: u64) -> String {
-    let all = course.steps_an_epoch();
+    let all = course.steps_per_epoch();
     let done = course.step_in_epoch(step).min(all);
     let filled = (done * CELLS / all) as usize;
     format!("{}{} step {done}/{all} of the epoch", "█".repeat(filled), "░".repeat(CELLS as usize - filled))
@@ -99,7 +99,7 @@ impl Report for Bar {
         let (course, step, steps) = (Course::new(begun), begun.step, begun.steps);
         let run =
             format!("run        {{bar:{CELLS}.cyan}} epoch {{epoch}}, step {{pos}}/{{len}}, {{elapsed}}\n{{msg}}");
-        let template = match course.steps_an_epoch() {
+        let template = match course.steps_per_epoch() {
             0..LONG_EPOCH => run,
             _ => format!("epoch      {{epoch_bar:.cyan}}\n{run}"),
         };
@@ -118,7 +118,7 @@ impl Report for Bar {
         (self.bar, self.course) = (Some(bar), Some(course));
     }
 
-    fn train(&mut self, window: &Window<'_>) {
+    fn train(&mut self, window: &WindowMeans<'_>) {
         let Some(course) = self.course else { return };
         self.text.train(window, &course);
         if let Some(bar) = &self.bar {

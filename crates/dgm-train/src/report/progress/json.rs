@@ -1,6 +1,6 @@
-//! One JSON object a line, for programs. Losses have the names that they have in `metrics.jsonl`.
+//! One JSON object per line, for programs. Losses have the names that they have in `metrics.jsonl`.
 
-use super::{Beginning, Course, Report, Window};
+use super::{Beginning, Course, Report, WindowMeans};
 use crate::error::Error;
 use dgm_core::estimate::bits_per_dim;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ pub fn warning_line(text: &str) -> String {
     json!({ "kind": "warning", "message": text }).to_string()
 }
 
-/// The keys of a likelihood of so many numbers, where there is one.
+/// The keys of a likelihood of so many elements, where there is one.
 fn likelihood(nats: Option<f64>, numbers: f64, tokens: bool) -> impl Iterator<Item = (String, Value)> {
     let keys = nats.into_iter().flat_map(move |nats| {
         let of_token = tokens.then(|| ("nats_per_token", nats / numbers));
@@ -73,8 +73,8 @@ impl<W: Write> Report for Json<W> {
         }));
     }
 
-    fn train(&mut self, window: &Window<'_>) {
-        let &Window { step, loss, nats, terms, learning_rate, examples_per_second } = window;
+    fn train(&mut self, window: &WindowMeans<'_>) {
+        let &WindowMeans { step, loss, nats, terms, learning_rate, examples_per_second } = window;
         let Some(course) = self.course else { return };
         let mut line = json!({
             "kind": "train",

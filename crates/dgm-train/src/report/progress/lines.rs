@@ -1,6 +1,6 @@
 //! Plain lines, for logs and pipes.
 
-use super::{Beginning, Course, Report, Window, duration_text, headline, loss_text, rate_text, terms_text};
+use super::{Beginning, Course, Report, WindowMeans, duration_text, headline, loss_text, rate_text, terms_text};
 use std::io::Write;
 use std::time::Instant;
 
@@ -38,8 +38,8 @@ impl<W: Write> Report for Lines<W> {
         self.line(&headline(run));
     }
 
-    fn train(&mut self, window: &Window<'_>) {
-        let &Window { step, terms, learning_rate, examples_per_second, .. } = window;
+    fn train(&mut self, window: &WindowMeans<'_>) {
+        let &WindowMeans { step, terms, learning_rate, examples_per_second, .. } = window;
         let Some(course) = self.course else { return };
         // The first window at once, and the last; in between every few seconds.
         if step < course.steps && self.last.is_some_and(|last| last.elapsed().as_secs() < SECONDS) {

@@ -17,15 +17,15 @@ use quiet::Quiet;
 use std::io::IsTerminal;
 use std::time::Instant;
 
-/// What training tells about itself.
+/// Receives the events of training.
 pub trait Report {
     /// Training begins.
     fn begin(&mut self, run: &Beginning<'_>);
     /// A window of steps ended.
-    fn train(&mut self, window: &Window<'_>);
+    fn train(&mut self, window: &WindowMeans<'_>);
     /// The model was validated after this many epochs: the loss, where it has a criterion, and whether it is the best so far.
     fn validation(&mut self, epoch: u64, loss: Option<f64>, best: bool);
-    /// Something that is worth a line: a step that was skipped, a learning rate that was lowered.
+    /// A warning: a step was skipped, the learning rate was lowered.
     fn warn(&mut self, text: &str);
     /// Training ended, and why.
     fn end(&mut self, why: &str);
@@ -40,7 +40,7 @@ pub struct Beginning<'a> {
     pub dataset: &'a Dataset,
     /// Number of parameters.
     pub parameters: usize,
-    /// How long it is.
+    /// Its length in epochs.
     pub epochs: u64,
     /// The same in steps; 0 where the model is fitted in closed form.
     pub steps: u64,
@@ -52,14 +52,14 @@ pub struct Beginning<'a> {
 
 /// The steps since the last report.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Window<'a> {
+pub struct WindowMeans<'a> {
     /// Steps taken, from the beginning of the run.
     pub step: u64,
     /// Mean of what is minimised, where there is one player.
     pub loss: Option<f64>,
-    /// Mean of −log p or a bound of it, whatever the weights of the loss, in nats an example; `None`: the loss says nothing of it.
+    /// Mean of −log p or a bound of it, whatever the weights of the loss, in nats per example; `None`: the loss says nothing of it.
     pub nats: Option<f64>,
-    /// Mean of each term, in nats an example.
+    /// Mean of each term, in nats per example.
     pub terms: &'a [(String, f64)],
     /// The learning rate of the last step.
     pub learning_rate: f64,
@@ -71,12 +71,12 @@ pub struct Window<'a> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum LogFormat {
-    /// A bar on a terminal, plain lines elsewhere
+    /// Progress bars on a terminal, plain lines elsewhere
     #[default]
     Auto,
     /// Plain lines
     Plain,
-    /// One JSON object a line, errors too; the results as JSON on standard output
+    /// One JSON object per line, errors included; results as JSON on standard output
     Json,
 }
 
@@ -90,14 +90,14 @@ pub fn to_stderr(format: LogFormat, quiet: bool, folder: &str, backend: &str) ->
     }
 }
 
-/// A bar on standard error for work of `total` steps, such as drawing; nothing where that is no terminal.
+/// A bar on standard error for work of `total` steps, such as sampling; nothing where that is no terminal.
 pub fn counter(total: u64, what: &'static str) -> ProgressBar {
     let template = format!("{{bar:40}} {{pos}} of {{len}} {what}, {{eta}} left");
     let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(total).with_style(style)
 }
 
-/// Numbers of an example that are scored, in the mean over training and over validation, and what one is called.
+/// Elements of an example that are scored, in the mean over training and over validation, and what one is called.
 #[derive(Clone, Copy, Debug)]
 struct Bits {
     train: f64,
@@ -124,7 +124,7 @@ impl Bits {
 struct Course {
     steps: u64,
     epochs: u64,
-    /// What bits are counted for: the numbers of an example that are scored.
+    /// What bits are counted for: the elements of an example that are scored.
     bits: Bits,
     /// Whether losses are nats of a likelihood.
     likelihood: bool,
@@ -137,18 +137,18 @@ impl Course {
         Self { steps, epochs, bits: Bits::of(dataset), likelihood, began: (Instant::now(), step) }
     }
 
-    fn steps_an_epoch(&self) -> u64 {
+    fn steps_per_epoch(&self) -> u64 {
         (self.steps / self.epochs.max(1)).max(1)
     }
 
     /// The epoch to which a step that was taken belongs, from 1 on.
     fn epoch(&self, step: u64) -> u64 {
-        step.div_ceil(self.steps_an_epoch()).clamp(1, self.epochs.max(1))
+        step.div_ceil(self.steps_per_epoch()).clamp(1, self.epochs.max(1))
     }
 
     /// Steps of that epoch that were taken.
     fn step_in_epoch(&self, step: u64) -> u64 {
-        step.saturating_sub((self.epoch(step) - 1) * self.steps_an_epoch())
+        step.saturating_sub((self.epoch(step) - 1) * self.steps_per_epoch())
     }
 
     /// Seconds to the last step at the mean pace of this process, validations included.
@@ -170,7 +170,7 @@ fn headline(&Beginning { model, dataset, parameters, .. }: &Beginning<'_>) -> St
 }
 
 /// "85.123 nats (1.9188 bits/dim)", of training; "loss 0.693" of a loss that is no likelihood.
-fn loss_text(window: &Window<'_>, bits: Bits) -> String {
+fn loss_text(window: &WindowMeans<'_>, bits: Bits) -> String {
     match (window.nats, window.loss) {
         (Some(nats), _) => format!("{nats:.3} nats ({:.4} bits/{})", bits_per_dim(nats, bits.train), bits.name),
         (None, Some(loss)) => format!("loss {loss:.3}"),

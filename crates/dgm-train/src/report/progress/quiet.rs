@@ -1,6 +1,6 @@
 //! No progress, only warnings; or nothing at all.
 
-use super::{Beginning, Report, Window};
+use super::{Beginning, Report, WindowMeans};
 use crate::report::tell;
 
 /// Tells nothing but warnings.
@@ -8,7 +8,7 @@ pub(super) struct Quiet;
 
 impl Report for Quiet {
     fn begin(&mut self, _: &Beginning<'_>) {}
-    fn train(&mut self, _: &Window<'_>) {}
+    fn train(&mut self, _: &WindowMeans<'_>) {}
     fn validation(&mut self, _: u64, _: Option<f64>, _: bool) {}
     fn warn(&mut self, text: &str) {
         tell(format_args!("warning: {text}"));
@@ -19,7 +19,7 @@ impl Report for Quiet {
 /// Silence.
 impl Report for () {
     fn begin(&mut self, _: &Beginning<'_>) {}
-    fn train(&mut self, _: &Window<'_>) {}
+    fn train(&mut self, _: &WindowMeans<'_>) {}
     fn validation(&mut self, _: u64, _: Option<f64>, _: bool) {}
     fn warn(&mut self, _: &str) {}
     fn end(&mut self, _: &str) {}

@@ -18,13 +18,13 @@ fn beginning(dataset: &Dataset, step: u64) -> Beginning<'_> {
     Beginning { model: "vae", dataset, parameters: 123, epochs: 10, steps: 160, step, likelihood: true }
 }
 
-/// 10 epochs of 16 steps, going on from step 16: a window in the third epoch, its end, and what comes after.
+/// 10 epochs of 16 steps, resumed at step 16: a window in the third epoch, its end, and what comes after.
 fn told(report: &mut dyn Report) {
     report.begin(&beginning(&dataset(), 16));
-    // 64 values, 64 ln 2 nats: one bit a value.
+    // 64 values, 64 ln 2 nats: one bit per value.
     let nats = 64.0 * std::f64::consts::LN_2;
     let terms = terms();
-    let window = Window {
+    let window = WindowMeans {
         step: 40,
         loss: Some(1.5),
         nats: Some(nats),
@@ -36,7 +36,7 @@ fn told(report: &mut dyn Report) {
     report.validation(3, Some(5.0), true);
     report.validation(4, Some(6.5), false);
     report.warn("a step was skipped\nand another");
-    report.train(&Window { step: 160, learning_rate: 0.001, ..window });
+    report.train(&WindowMeans { step: 160, learning_rate: 0.001, ..window });
     report.end("done");
 }
 
@@ -56,7 +56,7 @@ fn plain_lines_have_position_losses_pace_and_time_left() {
 }
 
 #[test]
-fn json_has_one_object_a_line() {
+fn json_has_one_object_per_line() {
     let mut log = Json::new(Vec::new(), "runs/a", "flex");
     told(&mut log);
     let text = String::from_utf8(log.into_inner()).unwrap();
@@ -90,7 +90,7 @@ fn a_loss_that_is_not_a_number_is_still_json() {
     let mut log = Json::new(Vec::new(), "", "");
     log.begin(&beginning(&dataset(), 0));
     let (loss, nats) = (None, Some(f64::NAN));
-    log.train(&Window { step: 1, loss, nats, terms: &[], learning_rate: 1.0, examples_per_second: f64::INFINITY });
+    log.train(&WindowMeans { step: 1, loss, nats, terms: &[], learning_rate: 1.0, examples_per_second: f64::INFINITY });
     let text = String::from_utf8(log.into_inner()).unwrap();
     let line: Value = serde_json::from_str(text.lines().nth(1).unwrap()).unwrap();
     assert!(line["nats_per_example"].is_null() && line["examples_per_second"].is_null(), "{line}");
@@ -101,7 +101,7 @@ fn the_bar_s_lines_fit_a_terminal_of_80_columns() {
     let course = Course::new(&beginning(&dataset(), 0));
     let mut text = bar::Text::default();
     let terms = terms();
-    let window = Window {
+    let window = WindowMeans {
         step: 40,
         loss: None,
         nats: Some(40.0),
@@ -119,7 +119,7 @@ fn the_bar_s_lines_fit_a_terminal_of_80_columns() {
          pace       1234 examples/s, learning rate 0.001, about 0 s left"
     );
     let terms: Vec<(String, f64)> = (0..9).map(|_| ("divergence".into(), 123456.0)).collect();
-    text.train(&Window { nats: Some(1e12), terms: &terms, ..window }, &course);
+    text.train(&WindowMeans { nats: Some(1e12), terms: &terms, ..window }, &course);
     text.validation(123_456, 1e12, " nats", false);
     assert!(text.lines().lines().all(|line| line.chars().count() <= 78), "{}", text.lines());
     assert!(text.lines().contains('…'));
@@ -145,8 +145,14 @@ fn a_loss_that_is_no_likelihood_is_called_a_loss() {
     let dataset = dataset();
     let game = Beginning { model: "toy", likelihood: false, ..beginning(&dataset, 0) };
     let terms = [("critic.loss".to_owned(), 1.25), ("generator.loss".to_owned(), 0.75)];
-    let window =
-        Window { step: 160, loss: None, nats: None, terms: &terms, learning_rate: 0.001, examples_per_second: 10.0 };
+    let window = WindowMeans {
+        step: 160,
+        loss: None,
+        nats: None,
+        terms: &terms,
+        learning_rate: 0.001,
+        examples_per_second: 10.0,
+    };
     let mut lines = Lines::new(Vec::new());
     lines.begin(&game);
     lines.train(&window);
@@ -157,7 +163,7 @@ fn a_loss_that_is_no_likelihood_is_called_a_loss() {
     assert!(text.contains("train  critic.loss 1.25  generator.loss 0.75  rate 0.001"), "{text}");
     let mut log = Json::new(Vec::new(), "", "");
     log.begin(&game);
-    log.train(&Window { loss: Some(0.5), terms: &[], ..window });
+    log.train(&WindowMeans { loss: Some(0.5), terms: &[], ..window });
     log.validation(10, Some(0.5), true);
     log.validation(11, None, true);
     let text = String::from_utf8(log.into_inner()).unwrap();

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::{EPOCH, Half, MonthName, Order, Zone};
+use super::{DateOrder, EPOCH, Half, MonthName, Zone};
 
 /// The names of the months; the first three letters are the short ones.
 pub(in crate::data::table) const MONTHS: [&str; 12] = [
@@ -23,7 +23,7 @@ pub(in crate::data::table) const MONTHS: [&str; 12] = [
 /// The date of a cell: a year, a month and a day, in an order that the column decides where the cell does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::data::table) struct Date {
-    pub(super) order: Option<Order>,
+    pub(super) order: Option<DateOrder>,
     pub(in crate::data::table) separator: char,
     /// Day and month have two digits each.
     pub(super) padded: bool,
@@ -134,8 +134,9 @@ impl Date {
             _ => return None,
         };
         // It has to be a date in one of the orders.
-        let valid =
-            [Order::YearFirst, Order::DayFirst, Order::MonthFirst].iter().any(|&order| date.days(order).is_some());
+        let valid = [DateOrder::YearFirst, DateOrder::DayFirst, DateOrder::MonthFirst]
+            .iter()
+            .any(|&order| date.days(order).is_some());
         (valid && date.year > 0).then_some((date, rest))
     }
 
@@ -149,8 +150,8 @@ impl Date {
             let (month, name, rest) = month(rest)?;
             let (third, third_digits, rest) = number(rest.strip_prefix(separator)?)?;
             let (order, [year, day], [year_digits, day_digits], parts) = match year_first {
-                true => (Order::YearFirst, [first, third], [first_digits, third_digits], [month, third]),
-                false => (Order::DayFirst, [third, first], [third_digits, first_digits], [first, month]),
+                true => (DateOrder::YearFirst, [first, third], [first_digits, third_digits], [month, third]),
+                false => (DateOrder::DayFirst, [third, first], [third_digits, first_digits], [first, month]),
             };
             let short = year_digits == 2;
             let padded = day_digits == 2;
@@ -173,7 +174,7 @@ impl Date {
         let Some(after) = rest.strip_prefix(separator) else {
             // A month alone; other numbers with a sign between them are codes.
             let alone = year_first && second_digits == 2 && separator != '.' && (1500..2200).contains(&first);
-            let order = Some(Order::YearFirst);
+            let order = Some(DateOrder::YearFirst);
             let (year, parts) = (i32::try_from(first).ok()?, [second, 1]);
             let date = Self { order, separator, padded: true, short: false, name: None, no_day: true, year, parts };
             return (alone && rest.is_empty()).then_some((date, rest));
@@ -189,7 +190,7 @@ impl Date {
         if !digits.into_iter().all(small) || !(year_digits == 4 || short) || parts.contains(&0) {
             return None;
         }
-        let order = year_first.then_some(Order::YearFirst);
+        let order = year_first.then_some(DateOrder::YearFirst);
         let year = year_of(year, short)?;
         Some((Self { order, separator, padded, short, name: None, no_day: false, year, parts }, rest))
     }
@@ -203,7 +204,7 @@ impl Date {
         let rest = rest.strip_prefix(',').unwrap_or(rest).strip_prefix(separator)?;
         let (year, year_digits, rest) = number(rest)?;
         let date = Self {
-            order: Some(Order::MonthFirst),
+            order: Some(DateOrder::MonthFirst),
             separator,
             padded: day_digits == 2,
             short: false,
@@ -222,12 +223,12 @@ impl Date {
     }
 
     /// Days since 1970-01-01, where its parts come in this order.
-    pub(super) fn days(&self, order: Order) -> Option<i32> {
-        if self.order.is_some_and(|known| known != order) || (self.order.is_none() && order == Order::YearFirst) {
+    pub(super) fn days(&self, order: DateOrder) -> Option<i32> {
+        if self.order.is_some_and(|known| known != order) || (self.order.is_none() && order == DateOrder::YearFirst) {
             return None;
         }
         let [first, second] = self.parts;
-        let (month, day) = if order == Order::DayFirst { (second, first) } else { (first, second) };
+        let (month, day) = if order == DateOrder::DayFirst { (second, first) } else { (first, second) };
         NaiveDate::from_ymd_opt(self.year, month, day).map(|date| chrono::Datelike::num_days_from_ce(&date) - EPOCH)
     }
 }

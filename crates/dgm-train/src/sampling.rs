@@ -1,4 +1,4 @@
-//! Draws from a model, with conditions where it has them.
+//! Samples from a model, with conditions where it has them.
 
 use crate::data::Split;
 use crate::error::{Error, Result};
@@ -8,18 +8,20 @@ use dgm_models::autoregressive::sampling::{Choice, Given, complete};
 use dgm_models::{Capability, DataSpec, Model, Values, require};
 use std::ops::{ControlFlow, Range};
 
-/// Draws at once: more cost memory and no less time.
+/// Samples per call of the model: more take memory and save no time.
 const CHUNK: usize = 256;
 
-/// Whether the conditions to draw with are examples of the data: those that are neither labels nor tell of variations.
+/// Whether the conditions to sample with are examples of the data: those that are neither labels nor augmentations.
 pub fn needs_examples(spec: &DataSpec) -> bool {
-    spec.condition.as_ref().is_some_and(|condition| condition.classes.is_none() && condition.told < condition.width())
+    spec.condition
+        .as_ref()
+        .is_some_and(|condition| condition.classes.is_none() && condition.augmentation < condition.width())
 }
 
-/// What to draw.
+/// What to sample.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-    /// How many.
+    /// Number of samples.
     pub n: usize,
     /// The class of all of them; `None`: labels as conditions take turns.
     pub label: Option<usize>,
@@ -32,32 +34,32 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// `n` draws from the model itself.
+    /// `n` samples from the model itself.
     pub fn plain(n: usize, seed: Seed) -> Self {
         Self { n, label: None, choice: Choice::default(), beginning: None, seed }
     }
 }
 
-/// Values that are known before drawing begins.
+/// Values that are known before sampling begins.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Beginning {
-    /// `[event]`; only the first `numbers` in the model's order are read.
+    /// `[event]`; only the first `count` in the model's order are read.
     pub values: Vec<f32>,
-    /// So many.
-    pub numbers: usize,
+    /// Number of given values.
+    pub count: usize,
 }
 
-/// Draws `[n][event]`, in the units of the data; `drawn` is told how many numbers were drawn since it was last called. A model that is told of
-/// variations draws the data as they are; conditions that are not labels are the first of `conditions`, again and again.
+/// Samples `[n][event]`, in the units of the data; `sampled` is told how many values were sampled since it was last called. A model with the
+/// augmentation as an input samples unaugmented data; conditions that are not labels are the first of `conditions`, again and again.
 ///
 /// # Errors
-/// A model that cannot draw, or not in this way; a label that there is not; conditions that cannot be read.
-pub fn draw(
+/// A model that cannot sample, or not in this way; a label that there is not; conditions that cannot be read.
+pub fn sample(
     model: &dyn Model,
     conditions: &Split,
     wanted: &Wanted,
     device: &Device,
-    drawn: &mut dyn FnMut(u64),
+    sampled: &mut dyn FnMut(u64),
 ) -> Result<Vec<Vec<f64>>> {
     wanted.choice.check()?;
     let spec = model.spec();
@@ -91,14 +93,14 @@ pub fn draw(
             Some(arm) => {
                 let given = wanted.beginning.as_ref().map(|beginning| given(beginning, n, device));
                 let mut each = |_: usize, _: &Tensor<2>| {
-                    drawn(n as u64);
+                    sampled(n as u64);
                     ControlFlow::Continue(())
                 };
                 complete(arm, n, condition.as_ref(), given.as_ref(), &wanted.choice, &mut noise, &mut each)
             }
             None => {
                 let values = generator.generate(n, condition, &mut noise);
-                drawn((n * spec.event()) as u64);
+                sampled((n * spec.event()) as u64);
                 values
             }
         };
@@ -112,14 +114,14 @@ pub fn draw(
     Ok(all)
 }
 
-/// The beginning once for each draw.
+/// The beginning once for each sample.
 fn given(beginning: &Beginning, n: usize, device: &Device) -> Given {
-    let Beginning { values, numbers } = beginning;
+    let Beginning { values, count } = beginning;
     let repeated = TensorData::new(values.repeat(n), [n, values.len()]);
-    Given { values: Tensor::from_data(repeated, device), numbers: *numbers }
+    Given { values: Tensor::from_data(repeated, device), count: *count }
 }
 
-/// The conditions of these draws.
+/// The conditions of these samples.
 fn condition_of(
     rows: &Range<usize>,
     classes: Option<usize>,
@@ -137,7 +139,7 @@ fn condition_of(
         let picked: Vec<usize> = rows.clone().map(|i| i % conditions.len().max(1)).collect();
         return Ok(conditions.batch(&picked, 0, device)?.condition);
     }
-    // What is told comes behind the label and is all zeros: nothing was varied.
+    // The augmentation comes behind the label and is all zeros: none.
     let width = described.width();
     let mut values = vec![0.0f32; n * width];
     for (i, row) in rows.clone().zip(values.chunks_mut(width.max(1))) {

@@ -1,4 +1,4 @@
-//! Runs that go on beyond their end, and runs that begin at another's weights, with the real binary.
+//! Runs that are extended beyond their end, and runs that begin at another's weights, with the real binary.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -24,7 +24,7 @@ fn train(folder: &Path, out: &str, more: &[&str]) {
     run_ok(folder, &[&["--config", "conditional.toml", "--out", out], &SMALL[..], more].concat());
 }
 
-/// Goes on and returns what it said.
+/// Resumes and returns what it said.
 fn resume(folder: &Path, out: &str, more: &[&str]) -> String {
     let output = run(folder, &[&["--resume", out, "--quiet"], more].concat());
     let text = String::from_utf8(output.stderr).unwrap();
@@ -40,7 +40,7 @@ fn text(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-/// Weights bit for bit, figures, curves without their times, and configurations.
+/// Weights bit for bit, results, curves without their times, and configurations.
 fn assert_same(folder: &Path, [one, other]: [&str; 2]) {
     let [one, other] = [one, other].map(|run| folder.join(run));
     assert_eq!(weights(&one), weights(&other));
@@ -80,7 +80,7 @@ fn two_epochs_and_then_two_more_are_four() {
 }
 
 #[test]
-fn a_kill_after_the_new_end_is_written_leaves_a_run_that_goes_on() {
+fn a_kill_after_extending_leaves_a_resumable_run() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let set = ["--set", "training.evaluate_every={steps=25}"];
@@ -91,7 +91,7 @@ fn a_kill_after_the_new_end_is_written_leaves_a_run_that_goes_on() {
     run_ok(folder, &["evaluate", "part"]);
     resume(folder, "part", &[]);
     assert_same(folder, ["whole", "part"]);
-    // Killed on the way to a later end, a run has no figures of the earlier one.
+    // Killed on the way to a later end, a run has no results of the earlier one.
     let later = ["--resume", "whole", "--set", "training.epochs=100000"];
     let mut child = dgm(folder).args(later).stderr(Stdio::null()).spawn().unwrap();
     let gone = || !folder.join("whole/result.json").exists();
@@ -102,7 +102,7 @@ fn a_kill_after_the_new_end_is_written_leaves_a_run_that_goes_on() {
 }
 
 #[test]
-fn a_schedule_that_depends_on_the_end_says_what_a_later_one_means() {
+fn extending_warns_where_the_schedule_depends_on_the_end() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     train(folder, "run", &["--set", "training.epochs=2", "--set", "optimizer.schedule=cosine"]);
@@ -115,7 +115,7 @@ fn a_schedule_that_depends_on_the_end_says_what_a_later_one_means() {
 }
 
 #[test]
-fn more_patience_and_more_time_go_on() {
+fn more_patience_and_more_time_extend_a_run() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     // With a learning rate of next to nothing the loss stays what it is.
@@ -242,7 +242,7 @@ fn data_of_another_form_and_another_alphabet_are_refused() {
     let line =
         run_fails(folder, &[&["--config", "a.toml", "--out", "b", "--quiet", "--from", "a"], &set[..]].concat(), 2);
     assert!(
-        line.contains("found targets of 1 × 1 × 16 numbers, 3 levels, no condition; here targets of 1 × 1 × 17"),
+        line.contains("found targets of 1 × 1 × 16 elements, 3 levels, no condition; here targets of 1 × 1 × 17"),
         "{line}"
     );
     run_ok(folder, &["--config", "a.toml", "--out", "b", "--quiet", "--from", "a"]);

@@ -1,7 +1,7 @@
-//! Going on beyond the end that a run had: with more epochs, more time or more patience than its checkpoint knew of.
+//! Extending a run beyond its end: with more epochs, more time or more patience than its checkpoint knew of.
 
 use super::Watch;
-use crate::checkpoint::{Checkpoint, PlateauState, Progress};
+use crate::checkpoint::{Checkpoint, PlateauState, TrainingProgress};
 use crate::config::{Config, LearningRateSchedule};
 use crate::error::{Error, Result};
 use crate::run_folder::RunFolder;
@@ -9,8 +9,8 @@ use crate::train::plan::Plan;
 use crate::train::rate::learning_rate;
 use dgm_models::ModelFactory;
 
-/// The keys that a run may be given anew to go on.
-pub(crate) const GOES_ON: [&str; 4] =
+/// The keys whose values may change when a run is resumed, to extend it.
+pub(crate) const EXTENDABLE: [&str; 4] =
     ["training.epochs", "training.max_minutes", "training.early_stopping", "training.ensemble"];
 
 /// A checkpoint as this configuration sees it, whose end may be another one than that of the run that wrote it, `before`; and what
@@ -50,16 +50,16 @@ pub(crate) fn continued<M: ModelFactory>(
             _ if step >= plan.steps || step == 0 => {}
             (None, None) => {
                 let seconds = progress.seconds;
-                checkpoint.progress = Progress { complete: false, seconds, before_end: None, ..before_end.clone() };
+                checkpoint.progress = TrainingProgress { complete: false, seconds, before_end: None, ..before_end.clone() };
             }
             // Nobody asked for another end.
             _ if training == &before.training => {}
             (Some(patience), _) => notes.push(format!(
-                "early stopping has ended the run: {waited} evaluations in a row without a lower validation loss; to go on, raise \
+                "early stopping has ended the run: {waited} evaluations in a row without a lower validation loss; to continue, raise \
                  training.early_stopping.patience above {waited} (it is {patience})"
             )),
             (None, Some(minutes)) => notes.push(format!(
-                "the time of the run is up after {:.2} minutes; to go on, raise training.max_minutes above that (it is {minutes})",
+                "training.max_minutes is reached after {:.2} minutes; to continue, raise it above that (it is {minutes})",
                 progress.seconds / 60.0
             )),
         }
@@ -92,7 +92,7 @@ pub(crate) fn continued<M: ModelFactory>(
     Ok((checkpoint, notes))
 }
 
-/// The checkpoint from which a run of one model goes on, after a look at whether it may, and with everything after it taken away.
+/// The checkpoint from which a run of one model resumes, after a look at whether it may, and with everything after it taken away.
 /// `None`: killed before its first checkpoint, a run starts again from its beginning.
 pub(super) fn where_it_stands<C: ModelFactory>(
     folder: &RunFolder,
@@ -110,11 +110,11 @@ pub(super) fn where_it_stands<C: ModelFactory>(
                 from.run.display()
             )));
         }
-        watch.warn(&format!("{run}: there is no checkpoint: the run begins again"));
+        watch.warn(&format!("{run}: there is no checkpoint: the run starts over"));
     }
     let (from, notes) = found.unzip();
     notes.iter().flatten().for_each(|note| watch.warn(note));
-    // Evaluated again, a run stays as it is. What goes on is first told how far: killed from here on, it is found so.
+    // Evaluated again, a run stays as it is. What resumes first writes down how far: killed from here on, it is found so.
     if !from.as_ref().is_some_and(|checkpoint| checkpoint.progress.complete) {
         folder.remove_results()?;
         if *config != folder.config()? {
@@ -146,16 +146,16 @@ mod tests {
         Config::from_toml(&text, "test.toml", &[]).unwrap()
     }
 
-    fn at(step: u64, complete: bool) -> Progress {
-        Progress { step, complete, seconds: 90.0, evaluations_since_best: 3, ..Progress::default() }
+    fn at(step: u64, complete: bool) -> TrainingProgress {
+        TrainingProgress { step, complete, seconds: 90.0, evaluations_since_best: 3, ..TrainingProgress::default() }
     }
 
-    /// 100 examples: ten steps an epoch.
-    fn go_on(
-        progress: Progress,
+    /// 100 examples: ten steps per epoch.
+    fn extend(
+        progress: TrainingProgress,
         [before, now]: [&str; 2],
         schedule: &str,
-    ) -> std::result::Result<(Progress, String), String> {
+    ) -> std::result::Result<(TrainingProgress, String), String> {
         let checkpoint = Checkpoint { progress, sections: vec![] };
         let continued = continued(checkpoint, &config(now, schedule), &config(before, schedule), 100, "run");
         continued.map(|(checkpoint, notes)| (checkpoint.progress, notes.join("|"))).map_err(|error| error.to_string())
@@ -163,52 +163,57 @@ mod tests {
 
     #[test]
     fn a_later_end_reopens_a_run_and_an_earlier_one_is_refused() {
-        let more = go_on(at(20, true), ["epochs = 2", "epochs = 4"], "constant").unwrap();
+        let more = extend(at(20, true), ["epochs = 2", "epochs = 4"], "constant").unwrap();
         assert_eq!(more, (at(20, false), String::new()));
-        assert_eq!(go_on(at(20, true), ["epochs = 2", "epochs = 2"], "cosine").unwrap(), (at(20, true), String::new()));
-        let refused = go_on(at(20, true), ["epochs = 2", "epochs = 1"], "constant").unwrap_err();
+        assert_eq!(
+            extend(at(20, true), ["epochs = 2", "epochs = 2"], "cosine").unwrap(),
+            (at(20, true), String::new())
+        );
+        let refused = extend(at(20, true), ["epochs = 2", "epochs = 1"], "constant").unwrap_err();
         assert!(refused.contains("20 steps, 2 epochs; give 2 or more"), "{refused}");
         // Interrupted in the second epoch, and right at its end.
-        assert!(go_on(at(15, false), ["epochs = 4", "epochs = 2"], "constant").is_ok());
-        let refused = go_on(at(20, false), ["epochs = 4", "epochs = 2"], "constant").unwrap_err();
+        assert!(extend(at(15, false), ["epochs = 4", "epochs = 2"], "constant").is_ok());
+        let refused = extend(at(20, false), ["epochs = 4", "epochs = 2"], "constant").unwrap_err();
         assert!(refused.contains("give 3 or more"), "{refused}");
     }
 
     #[test]
     fn what_only_the_end_asked_for_is_taken_back() {
-        let before_end = Box::new(Progress { evaluations_since_best: 2, seconds: 80.0, ..at(20, false) });
-        let ended = Progress { before_end: Some(before_end), ..at(20, true) };
+        let before_end = Box::new(TrainingProgress { evaluations_since_best: 2, seconds: 80.0, ..at(20, false) });
+        let ended = TrainingProgress { before_end: Some(before_end), ..at(20, true) };
         let (progress, _) =
-            go_on(ended, ["epochs = 2", "epochs = 4\nearly_stopping.patience = 3"], "constant").unwrap();
-        assert_eq!(progress, Progress { evaluations_since_best: 2, ..at(20, false) });
+            extend(ended, ["epochs = 2", "epochs = 4\nearly_stopping.patience = 3"], "constant").unwrap();
+        assert_eq!(progress, TrainingProgress { evaluations_since_best: 2, ..at(20, false) });
     }
 
     #[test]
     fn what_still_ends_it_is_named() {
         let early = "epochs = 9\nearly_stopping.patience = 3";
         let (progress, note) =
-            go_on(at(20, true), ["epochs = 4\nearly_stopping.patience = 3", early], "cosine").unwrap();
+            extend(at(20, true), ["epochs = 4\nearly_stopping.patience = 3", early], "cosine").unwrap();
         assert!(
             progress.complete && note.contains("3 evaluations in a row") && note.contains("patience above 3"),
             "{note}"
         );
-        assert_eq!(go_on(at(20, true), [early, early], "cosine").unwrap(), (at(20, true), String::new()));
-        assert!(!go_on(at(20, true), [early, "epochs = 9\nearly_stopping.patience = 4"], "cosine").unwrap().0.complete);
+        assert_eq!(extend(at(20, true), [early, early], "cosine").unwrap(), (at(20, true), String::new()));
+        assert!(
+            !extend(at(20, true), [early, "epochs = 9\nearly_stopping.patience = 4"], "cosine").unwrap().0.complete
+        );
         let (progress, note) =
-            go_on(at(15, true), ["epochs = 4\nmax_minutes = 1", "epochs = 5\nmax_minutes = 1.5"], "cosine").unwrap();
+            extend(at(15, true), ["epochs = 4\nmax_minutes = 1", "epochs = 5\nmax_minutes = 1.5"], "cosine").unwrap();
         assert!(progress.complete && note.contains("raise training.max_minutes above that (it is 1.5)"), "{note}");
-        assert!(!go_on(at(15, true), ["max_minutes = 1", "max_minutes = 1.6"], "constant").unwrap().0.complete);
+        assert!(!extend(at(15, true), ["max_minutes = 1", "max_minutes = 1.6"], "constant").unwrap().0.complete);
     }
 
     #[test]
-    fn a_schedule_that_depends_on_the_end_says_where_the_learning_rate_goes() {
-        let (_, note) = go_on(at(20, true), ["epochs = 2", "epochs = 4"], "cosine").unwrap();
+    fn extending_a_schedule_says_where_the_learning_rate_goes() {
+        let (_, note) = extend(at(20, true), ["epochs = 2", "epochs = 4"], "cosine").unwrap();
         // 0.01 (1 + cos(19π/20)) / 2 and 0.01 (1 + cos(π/2)) / 2.
         let expected =
             "the cosine schedule now ends at epoch 4 instead of 2: the learning rate jumps from 6.16e-5 to 5e-3; ";
         assert!(note.starts_with(expected), "{note}");
-        let (_, note) = go_on(at(15, false), ["epochs = 2", "epochs = 3"], "linear").unwrap();
+        let (_, note) = extend(at(15, false), ["epochs = 2", "epochs = 3"], "linear").unwrap();
         assert!(note.contains("jumps from 3e-3 to 5e-3"), "{note}");
-        assert_eq!(go_on(at(20, true), ["epochs = 2", "epochs = 4"], "constant").unwrap().1, "");
+        assert_eq!(extend(at(20, true), ["epochs = 2", "epochs = 4"], "constant").unwrap().1, "");
     }
 }
