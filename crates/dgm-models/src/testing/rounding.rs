@@ -98,7 +98,7 @@ pub(crate) fn assert_drawn(
 ) {
     const TRIES: u64 = 64;
     let [n, _] = drawn.dims();
-    let host = |x: &Tensor<2>| x.to_data().iter::<f64>().collect::<Vec<_>>();
+    let host = |x: &Tensor<2>| dgm_core::host(x.clone());
     if host(drawn) == host(&draw_naively(model, n, condition, choice, &mut noise.clone())) {
         return;
     }

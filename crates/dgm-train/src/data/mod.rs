@@ -6,6 +6,7 @@
 pub(crate) mod arrays;
 mod augment;
 pub mod catalogue;
+pub(crate) mod chunks;
 pub mod csv;
 mod digits;
 pub mod encoding;
