@@ -32,8 +32,6 @@ pub mod summary;
 mod synthetic;
 pub mod table;
 mod text;
-#[cfg(feature = "fetch")]
-mod transfer;
 mod transform;
 
 use std::path::PathBuf;
