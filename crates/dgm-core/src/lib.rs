@@ -8,6 +8,7 @@
 //! | [`estimate`] | what is reported? likelihoods with their errors, calibration, scores, distances of sets, information |
 //! | [`schedule`] | how does a weight of an objective change with the step? |
 //! | [`random`] | where does the noise come from? streams named by (seed, purpose, step) |
+//! | [`parameter`] | which parameters does a module have? their names, shapes and values as a list |
 //! | [`ops`] | the hot log-densities as one operation each, generic over [`burn::backend::Backend`] |
 //! | `optim` | optimisers that Burn lacks (feature `optim`) |
 //!
@@ -28,13 +29,17 @@
 pub mod density;
 pub mod divergence;
 pub mod estimate;
+mod host;
 pub mod objective;
 pub mod ops;
 #[cfg(feature = "optim")]
 pub mod optim;
+pub mod parameter;
 pub mod random;
 pub mod schedule;
 mod shape;
 mod special;
 #[cfg(all(test, feature = "flex"))]
 mod testing;
+
+pub use host::host;

@@ -4,15 +4,11 @@
 mod common;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use common::{places, tolerance};
+use common::{places, to_host, tolerance};
 use dgm_core::density::{AdaptiveCategorical, AdaptiveTail, Categorical, OutOfSupport, Support};
 use dgm_core::random::Seed;
 
 const HIDDEN: usize = 8;
-
-fn to_host<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    tensor.into_data().iter::<f64>().collect()
-}
 
 /// The tensors of a density over `frequent` and then clusters of (dimensions, size): hidden, head, then pairs.
 fn leaves(rows: usize, frequent: usize, clusters: &[(usize, usize)], scale: f32, device: &Device) -> Vec<Tensor<2>> {

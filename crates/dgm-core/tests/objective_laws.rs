@@ -7,6 +7,7 @@ mod testing;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use dgm_core::density::Categorical;
+use dgm_core::host;
 use dgm_core::objective::{ArmNll, Focal, Hinge, InfoNce, LabelSmoothing, NonSaturating, NtXent, class_weights};
 use dgm_core::random::Seed;
 use proptest::prelude::*;
@@ -23,10 +24,6 @@ fn to_tensor<const D: usize>(values: &[f64], shape: [usize; D], device: &Device)
 fn classes(values: &[usize], device: &Device) -> Tensor<1, Int> {
     let values: Vec<i32> = values.iter().map(|&value| value as i32).collect();
     Tensor::from_data(values.as_slice(), device)
-}
-
-fn to_host<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    tensor.into_data().iter::<f64>().collect()
 }
 
 fn logits() -> impl Strategy<Value = Vec<f64>> {
@@ -61,7 +58,7 @@ proptest! {
                 NonSaturating.discriminator(column(a), column(b)).loss,
                 Hinge.discriminator(column(a), column(b)).loss,
             ]
-            .map(to_host)
+            .map(host)
         };
         let straight = losses(&a, &b, &y);
         let mixed = losses(&permuted(&a, &order), &permuted(&b, &order), &permuted(&y, &order));
@@ -73,13 +70,13 @@ proptest! {
             let unit = |values: &[f64]| to_tensor(values, [ROWS, COLUMNS], &device).div_scalar(50.0);
             let scores = unit(a).matmul(unit(b).transpose());
             let nt_xent = NtXent { temperature: 0.5 }.objective(unit(a), unit(b)).loss;
-            [InfoNce.objective(scores).loss, nt_xent].map(to_host)
+            [InfoNce.objective(scores).loss, nt_xent].map(host)
         };
         let (straight, mixed) = (contrastive(&a, &b), contrastive(&permuted(&a, &order), &permuted(&b, &order)));
         // Scores are sums of products of this size at the most, and cosines over the temperature of 2. Losses are sums of their
         // exponentials over the rows (of both views), and a dozen operations more.
         let unit = |values: &[f64]| to_tensor(values, [ROWS, COLUMNS], &device).div_scalar(50.0).abs();
-        let largest = to_host(unit(&a).matmul(unit(&b).transpose())).into_iter().fold(1.0, f64::max);
+        let largest = host(unit(&a).matmul(unit(&b).transpose())).into_iter().fold(1.0, f64::max);
         for ((straight, mixed), size) in straight.iter().zip(&mixed).zip([largest, 2.0]) {
             for (straight, mixed) in permuted(straight, &order).iter().zip(mixed) {
                 let allowed = tolerance(2 * COLUMNS + 2 * ROWS + 12, size + straight.abs());
@@ -103,7 +100,7 @@ proptest! {
             let mask = mask.map(|mask| to_tensor(mask, [ROWS, width], &device));
             let objective = ArmNll.per_token(leaf.clone().mul_scalar(0.5), mask);
             let gradients = objective.mean_batch().backward();
-            (to_host(objective.loss), to_host(leaf.grad(&gradients).unwrap()))
+            (host(objective.loss), host(leaf.grad(&gradients).unwrap()))
         };
         let pad = |row: &[f64], with: f64| -> Vec<f64> {
             row.iter().copied().chain(std::iter::repeat_n(with, longer)).collect()
@@ -121,8 +118,8 @@ proptest! {
     fn info_nce_is_not_negative_and_its_bound_at_most_log_n(a in logits()) {
         let scores = to_tensor(&a[..COLUMNS * COLUMNS], [COLUMNS, COLUMNS], &Device::flex());
         let loss = InfoNce.objective(scores).loss;
-        let bound = to_host(InfoNce.mutual_information_bound(loss.clone()));
-        prop_assert!(to_host(loss).into_iter().all(|loss| loss >= 0.0));
+        let bound = host(InfoNce.mutual_information_bound(loss.clone()));
+        prop_assert!(host(loss).into_iter().all(|loss| loss >= 0.0));
         prop_assert!(bound.into_iter().all(|bound| bound <= f64::from((COLUMNS as f32).ln())));
     }
 
@@ -130,19 +127,19 @@ proptest! {
     fn label_smoothing_and_focal_lie_where_they_must(a in logits(), y in labels(), epsilon in 0.0..1.0f64) {
         let device = Device::flex();
         let logits = || to_tensor(&a, [ROWS, COLUMNS], &device);
-        let nll = to_host(Categorical::from_logits(logits()).log_prob(classes(&y, &device)).neg());
+        let nll = host(Categorical::from_logits(logits()).log_prob(classes(&y, &device)).neg());
         let none = LabelSmoothing { epsilon: 0.0 }.objective(logits(), classes(&y, &device));
-        prop_assert_eq!(&to_host(none.loss), &nll);
+        prop_assert_eq!(&host(none.loss), &nll);
         // A cross-entropy is at least the entropy of its label.
         let mixed: Vec<f64> = (0..COLUMNS)
             .map(|k| epsilon / COLUMNS as f64 + if k == 0 { 1.0 - epsilon } else { 0.0 })
             .collect();
         let entropy: f64 = mixed.iter().filter(|&&p| p > 0.0).map(|p| -p * p.ln()).sum();
-        for loss in to_host(LabelSmoothing { epsilon }.objective(logits(), classes(&y, &device)).loss) {
+        for loss in host(LabelSmoothing { epsilon }.objective(logits(), classes(&y, &device)).loss) {
             prop_assert!(loss >= entropy - tolerance(2 * COLUMNS + 12, 1.0 + entropy), "{loss} {entropy}");
         }
         // 0 ≤ (1 − p)^γ ≤ 1.
-        let focal = to_host(Focal { gamma: 2.0 }.objective(logits(), classes(&y, &device)).loss);
+        let focal = host(Focal { gamma: 2.0 }.objective(logits(), classes(&y, &device)).loss);
         for (focal, nll) in focal.iter().zip(&nll) {
             prop_assert!((0.0..=nll + tolerance(8, 1.0 + nll)).contains(focal), "{focal} {nll}");
         }

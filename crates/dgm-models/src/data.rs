@@ -2,6 +2,7 @@
 
 use crate::error::ModelError;
 use burn::tensor::Tensor;
+use dgm_core::host;
 use serde::{Deserialize, Serialize};
 
 /// One batch: a density of a target given an optional condition, p(x | c).
@@ -257,16 +258,15 @@ impl DataSpec {
         if let Some(mask) = batch.mask.as_ref().map(Tensor::dims).filter(|mask| *mask != [n, event]) {
             return refuse(format!("mask: found shape {mask:?}, expected {:?}", [n, event]));
         }
-        let host = |values: &Tensor<2>| values.clone().into_data().iter::<f64>().collect::<Vec<f64>>();
-        let shown = batch.mask.as_ref().map(host);
+        let shown = batch.mask.clone().map(host);
         let hidden = |at: usize| shown.as_ref().is_some_and(|mask| mask.get(at).is_some_and(|&one| one < 0.5));
-        for (at, value) in host(&batch.target).into_iter().enumerate().filter(|(at, _)| !hidden(*at)) {
+        for (at, value) in host(batch.target.clone()).into_iter().enumerate().filter(|(at, _)| !hidden(*at)) {
             let Some(expected) = self.expects(value) else { continue };
             return refuse(format!("target: example {}: found {value}, expected {expected}", at / event));
         }
         let Some(condition) = &batch.condition else { return Ok(()) };
         let classes = self.condition.as_ref().and_then(|condition| condition.classes).unwrap_or(0);
-        for (example, row) in host(condition).chunks(width.max(1)).enumerate() {
+        for (example, row) in host(condition.clone()).chunks(width.max(1)).enumerate() {
             if let Some(value) = row.iter().find(|value| !value.is_finite()) {
                 return refuse(format!("condition: example {example}: found {value}, expected a finite number"));
             }

@@ -56,11 +56,8 @@ mod tests {
     use crate::testing::rounding::{rounding, tolerance};
     use crate::traits::{Estimator, Model};
     use burn::tensor::{Device, TensorData};
+    use dgm_core::host;
     use dgm_core::random::Seed;
-
-    fn host(values: Tensor<1>) -> Vec<f64> {
-        values.into_data().iter::<f64>().collect()
-    }
 
     /// log p(x | y) that everybody can compute: −(y + 1) x₀, plus the augmentation.
     struct ByHand;
@@ -95,7 +92,7 @@ mod tests {
         let joint = log_joint(&ByHand, &log_prior, &Batch::new(x.clone()), &mut noise);
         assert_eq!(joint.dims(), [3, 3]);
         let expected = [0.0, 0.5, 2000.0].map(|x: f64| [0, 1, 2].map(|y| log_prior[y] - (y as f64 + 1.0) * x));
-        for (found, expected) in joint.clone().into_data().iter::<f64>().zip(expected.iter().flatten()) {
+        for (found, expected) in host(joint.clone()).into_iter().zip(expected.iter().flatten()) {
             // A logarithm, a product and a sum of numbers of one sign.
             assert!((found - expected).abs() <= tolerance(3, *expected), "{found} {expected}");
         }
@@ -147,7 +144,7 @@ mod tests {
             let prior = log_prior(&[5, 0, 2]);
             let joint =
                 |model: &AnyModel| log_joint(model.density().unwrap(), &prior, &batch, &mut Seed(0).stream("noise", 0));
-            let probabilities = |joint: Tensor<2>| joint.into_data().iter::<f64>().map(f64::exp).collect::<Vec<_>>();
+            let probabilities = |joint: Tensor<2>| host(joint).into_iter().map(f64::exp).collect::<Vec<_>>();
             // Conditionals of targets that begin alike are computed in sums of other groups, of 6 places of 8 channels and
             // more; each is normalised to its levels and a dozen operations.
             let allowed: f64 = rounding(64, |moves| probabilities(joint(&moves.weights(&model)))).into_iter().sum();
@@ -156,7 +153,7 @@ mod tests {
             let total: f64 = host(log_marginal(joint.clone())).into_iter().map(f64::exp).sum();
             assert!((total - 1.0).abs() <= allowed, "Σ p = {total} ± {allowed:e}");
             // And Σ_x p(x, y) is p(y).
-            let sums = joint.into_data().iter::<f64>().enumerate().fold([0.0; 3], |mut sums, (i, log_p)| {
+            let sums = host(joint).into_iter().enumerate().fold([0.0; 3], |mut sums, (i, log_p)| {
                 sums[i % 3] += log_p.exp();
                 sums
             });

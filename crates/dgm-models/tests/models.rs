@@ -8,6 +8,7 @@ mod rounding;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::estimate::LogMeanExp;
+use dgm_core::host;
 use dgm_core::random::Seed;
 use dgm_models::Plain;
 use dgm_models::causal_conv::CausalConvConfig;
@@ -37,10 +38,6 @@ fn tensor<const R: usize, const C: usize>(rows: [[f32; C]; R]) -> Tensor<2> {
 fn all_binary() -> Batch {
     let values: Vec<f32> = (0..16).flat_map(|i| (0..4).map(move |d| (i >> d & 1) as f32)).collect();
     Batch::new(Tensor::from_data(TensorData::new(values, [16, 4]), &device()))
-}
-
-fn host(values: Tensor<1>) -> Vec<f64> {
-    values.into_data().iter::<f64>().collect()
 }
 
 #[test]

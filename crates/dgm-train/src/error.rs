@@ -43,7 +43,7 @@ impl Error {
 
 /// The message with control characters as escapes: names out of files may hold anything, line breaks and commands to the
 /// terminal too.
-fn one_line(message: String) -> String {
+pub(crate) fn one_line(message: String) -> String {
     if !message.contains(char::is_control) {
         return message;
     }

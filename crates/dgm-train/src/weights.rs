@@ -2,23 +2,18 @@
 
 use crate::data::Fingerprint;
 use crate::error::{Error, Result};
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::Tensor;
+use burn::module::Module;
+use dgm_core::parameter::Parameter;
 
 /// SHA-256 over models' weights, one model after the other, in the order of its parameters: each one's shape and its numbers as
 /// little-endian f32.
 pub fn weights_sha256<'a, M: Module + 'a>(models: impl IntoIterator<Item = &'a M>) -> String {
-    struct Hash(Fingerprint);
-    impl ModuleVisitor for Hash {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let value = param.val();
-            value.dims().iter().for_each(|&size| self.0.update(&(size as u64).to_le_bytes()));
-            value.into_data().iter::<f32>().for_each(|number| self.0.update(&number.to_le_bytes()));
-        }
+    let mut hash = Fingerprint::default();
+    for Parameter { shape, value, .. } in models.into_iter().flat_map(Parameter::of) {
+        shape.iter().for_each(|&size| hash.update(&(size as u64).to_le_bytes()));
+        value.into_data().iter::<f32>().for_each(|number| hash.update(&number.to_le_bytes()));
     }
-    let mut hash = Hash(Fingerprint::default());
-    models.into_iter().for_each(|model| model.visit(&mut hash));
-    hash.0.finish()
+    hash.finish()
 }
 
 /// A module's weights as bytes.

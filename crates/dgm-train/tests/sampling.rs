@@ -8,6 +8,7 @@ mod rounding;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use common::{dgm, run, run_fails, run_ok};
+use dgm_core::host;
 use dgm_core::random::Seed;
 use dgm_models::autoregressive::sampling::{Choice, log_prob_stepwise, sample};
 use dgm_models::{AnyModel, Batch, Model};
@@ -28,10 +29,6 @@ const ARCHITECTURES: [(&str, &str); 4] = [
 
 /// No sum in these networks is longer: 9 places of 16 channels, the causal convolution's.
 const LONGEST: usize = 160;
-
-fn host<const D: usize>(x: Tensor<D>) -> Vec<f64> {
-    x.into_data().iter::<f64>().collect()
-}
 
 fn trained(folder: &Path, model: &str, data: &str, training: &str) {
     let config = format!(

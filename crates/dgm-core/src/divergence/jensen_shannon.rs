@@ -4,6 +4,7 @@
 
 use super::kl;
 use crate::estimate::Mean;
+use crate::host;
 use crate::shape::assert_one_shape;
 use crate::special::{attach_gradient, expm1, log_sigmoid, log1p, polynomial};
 use burn::tensor::Tensor;
@@ -99,9 +100,7 @@ fn over_middle<const D: usize>(delta: Tensor<D>) -> Tensor<D> {
 pub fn monte_carlo(p_samples: (Tensor<1>, Tensor<1>), q_samples: (Tensor<1>, Tensor<1>)) -> Mean {
     assert_one_shape("jensen_shannon::monte_carlo", ("log p at samples of p", &p_samples.0), ("log q", &p_samples.1));
     assert_one_shape("jensen_shannon::monte_carlo", ("log p at samples of q", &q_samples.0), ("log q", &q_samples.1));
-    let mean = |log_ratio: Tensor<1>| {
-        Mean::of(&log_sigmoid(log_ratio.neg()).neg().into_data().iter::<f64>().collect::<Vec<_>>())
-    };
+    let mean = |log_ratio: Tensor<1>| Mean::of(&host(log_sigmoid(log_ratio.neg()).neg()));
     let [p, q] = [mean(p_samples.1 - p_samples.0), mean(q_samples.0 - q_samples.1)];
     Mean {
         mean: std::f64::consts::LN_2 - 0.5 * (p.mean + q.mean),

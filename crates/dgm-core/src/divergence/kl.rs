@@ -2,6 +2,7 @@
 
 use crate::density::{Laplace, Normal};
 use crate::estimate::Mean;
+use crate::host;
 use crate::shape::assert_one_shape;
 use crate::special::{attach_gradient, log_sigmoid, log1p, one_minus_exp_neg};
 use burn::tensor::Tensor;
@@ -48,7 +49,7 @@ pub fn laplace_laplace<const D: usize>(q: &Laplace<D>, p: &Laplace<D>) -> Tensor
 /// If the shapes differ.
 pub fn monte_carlo(log_q: Tensor<1>, log_p: Tensor<1>) -> Mean {
     assert_one_shape("kl::monte_carlo", ("log_q", &log_q), ("log_p", &log_p));
-    Mean::of(&(log_q - log_p).into_data().iter::<f64>().collect::<Vec<_>>())
+    Mean::of(&host(log_q - log_p))
 }
 
 /// KL(Bernoulli(σ(a)) ‖ Bernoulli(σ(b))) = σ(a) log(σ(a)/σ(b)) + σ(−a) log(σ(−a)/σ(−b)) from the logits, elementwise.

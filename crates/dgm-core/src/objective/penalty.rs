@@ -1,6 +1,7 @@
 //! Penalties R(θ) on chosen parameters of a Burn module.
 
-use burn::module::{Module, ModuleVisitor, Param, ParamGroup};
+use crate::parameter::Parameter;
+use burn::module::{Module, ParamGroup};
 use burn::tensor::Tensor;
 
 /// A penalty was asked for, but no float parameter of the module is in the group: most likely a misspelt path.
@@ -20,7 +21,7 @@ pub struct NoParameterChosen {
 /// # Errors
 /// If no parameter is chosen.
 pub fn l1_penalty<M: Module>(module: &M, chosen: &ParamGroup) -> Result<Tensor<1>, NoParameterChosen> {
-    total(module, chosen, Norm::L1)
+    total(module, chosen, |value| value.abs().sum())
 }
 
 /// R(θ) = ½‖θ‖² = ½ Σ θⱼ² over the chosen parameters, `[1]`; its gradient is θ.
@@ -52,51 +53,16 @@ pub fn l1_penalty<M: Module>(module: &M, chosen: &ParamGroup) -> Result<Tensor<1
 /// # Errors
 /// If no parameter is chosen.
 pub fn l2_penalty<M: Module>(module: &M, chosen: &ParamGroup) -> Result<Tensor<1>, NoParameterChosen> {
-    total(module, chosen, Norm::HalfSquaredL2)
+    total(module, chosen, |value| value.square().sum().mul_scalar(0.5))
 }
 
-#[derive(Clone, Copy)]
-enum Norm {
-    L1,
-    HalfSquaredL2,
-}
-
-/// Adds up the chosen parameters on a walk through the module.
-struct Walk<'a> {
-    chosen: &'a ParamGroup,
-    norm: Norm,
-    path: Vec<String>,
-    seen: Vec<String>,
-    total: Option<Tensor<1>>,
-}
-
-impl ModuleVisitor for Walk<'_> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_string());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let path = self.path.join(".");
-        if self.chosen.matches(&param.id, Some(&path)) {
-            let part = match self.norm {
-                Norm::L1 => param.val().abs().sum(),
-                Norm::HalfSquaredL2 => param.val().square().sum().mul_scalar(0.5),
-            };
-            self.total = Some(match self.total.take() {
-                Some(total) => total + part,
-                None => part,
-            });
-        }
-        self.seen.push(path);
-    }
-}
-
-fn total<M: Module>(module: &M, chosen: &ParamGroup, norm: Norm) -> Result<Tensor<1>, NoParameterChosen> {
-    let mut walk = Walk { chosen, norm, path: Vec::new(), seen: Vec::new(), total: None };
-    module.visit(&mut walk);
-    walk.total.ok_or(NoParameterChosen { parameters: walk.seen })
+fn total<M: Module>(
+    module: &M,
+    chosen: &ParamGroup,
+    norm: impl Fn(Tensor<1>) -> Tensor<1>,
+) -> Result<Tensor<1>, NoParameterChosen> {
+    let all = Parameter::of(module);
+    let parts = all.iter().filter(|parameter| chosen.matches(&parameter.id, Some(&parameter.path)));
+    let total = parts.map(|parameter| norm(parameter.value.clone())).reduce(|total, part| total + part);
+    total.ok_or_else(|| NoParameterChosen { parameters: all.into_iter().map(|parameter| parameter.path).collect() })
 }

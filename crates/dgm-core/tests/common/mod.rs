@@ -67,9 +67,7 @@ pub(crate) fn to_tensor<const D: usize>(values: &[f64], shape: [usize; D], devic
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
-pub(crate) fn to_host<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    tensor.into_data().iter::<f64>().collect()
-}
+pub(crate) use dgm_core::host as to_host;
 
 /// A different weight for every value, so that a lost or misplaced factor shows.
 pub(crate) fn weights(n: usize) -> Vec<f64> {

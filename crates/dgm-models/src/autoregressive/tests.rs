@@ -12,6 +12,7 @@ use crate::registry::{AnyModel, ModelConfig};
 use crate::testing::likelihood_of;
 use crate::testing::rounding::{assert_sampled, largest, rounding, tolerance};
 use burn::tensor::TensorData;
+use dgm_core::host;
 use dgm_core::random::Seed;
 use std::ops::ControlFlow;
 
@@ -80,10 +81,6 @@ fn levels(n: usize, event: usize, levels: usize, device: &Device) -> Tensor<2> {
     Tensor::from_data(TensorData::new(all, [n, event]), device)
 }
 
-fn host<const D: usize>(x: Tensor<D>) -> Vec<f32> {
-    x.into_data().iter::<f32>().collect()
-}
-
 /// No sum in the models of these tests is longer: 12 places of a transformer's tokens with 3 × 5 + 1 features each.
 const LONGEST: usize = 192;
 
@@ -94,11 +91,11 @@ fn assert_stepwise(model: &AnyModel, x: &Tensor<2>, condition: Option<&Tensor<2>
         let Some(all) = model.density().and_then(|density| density.log_prob_elementwise(&batch)) else {
             unreachable!()
         };
-        all.into_data().iter::<f64>().collect::<Vec<_>>()
+        host(all)
     };
     let allowed = rounding(LONGEST, |moves| at_once(&moves.weights(model)));
     let stepwise = log_prob_stepwise(arm(model), x, condition);
-    for (i, (a, b)) in stepwise.into_data().iter::<f64>().zip(at_once(model)).enumerate() {
+    for (i, (a, b)) in host(stepwise).into_iter().zip(at_once(model)).enumerate() {
         // The density itself is a dozen operations more.
         let allowed = allowed[i] + tolerance(12, b.abs().max(1.0));
         assert!((a - b).abs() <= allowed, "{what}: number {i}: {a} {b}, allowed {allowed:e}");
@@ -111,7 +108,7 @@ fn assert_samples(model: &AnyModel, n: usize, condition: Option<&Tensor<2>>, cho
     let samples = sample(arm(model), n, condition, choice, &mut noise.clone());
     let allowed = rounding(LONGEST, |moves| {
         let moved = moves.weights(model);
-        arm(&moved).parameters(samples.clone(), condition).into_data().iter::<f64>().collect()
+        host(arm(&moved).parameters(samples.clone(), condition))
     });
     assert_sampled(arm(model), &samples, condition, choice, &noise, largest(&allowed), what);
 }
@@ -196,9 +193,10 @@ fn conditionals_ignore_their_own_and_later_values() {
             let model = built(&config, &spec, &Device::flex());
             let model = arm(&model);
             let base = host(levels(1, 24, 4, &Device::flex()));
-            let run = |values: &[f32]| {
-                let x = Tensor::from_data(TensorData::new(values.to_vec(), [1, 24]), &Device::flex());
-                host(model.parameters(x, None)).chunks(6).map(<[f32]>::to_vec).collect::<Vec<_>>()
+            let run = |values: &[f64]| {
+                let values: Vec<f32> = values.iter().map(|&value| value as f32).collect();
+                let x = Tensor::from_data(TensorData::new(values, [1, 24]), &Device::flex());
+                host(model.parameters(x, None)).chunks(6).map(<[f64]>::to_vec).collect::<Vec<_>>()
             };
             let before = run(&base);
             let order = model.order();
@@ -335,7 +333,7 @@ fn a_condition_of_numbers_is_seen() {
         let all = host(arm(&model).parameters(x.clone(), Some(&numbers)));
         assert_stepwise(&model, &x, Some(&numbers), &format!("{config:?}"));
         // One standard deviation of either number changes the first conditional, which depends on nothing else.
-        let firsts: Vec<&[f32]> = all.chunks(6 * 4).map(|row| &row[..4]).collect();
+        let firsts: Vec<&[f64]> = all.chunks(6 * 4).map(|row| &row[..4]).collect();
         assert!(firsts[0] != firsts[1] && firsts[0] != firsts[2], "{config:?} does not see the condition");
     }
 }
@@ -391,7 +389,7 @@ fn a_completion_keeps_what_is_given_and_is_told_as_it_comes() {
         let values = host(given.values.clone());
         assert_eq!(told.len(), 21);
         for (rank, &place) in model.order().iter().enumerate() {
-            let column = |all: &[f32]| (0..3).map(|row| all[row * 24 + place]).collect::<Vec<_>>();
+            let column = |all: &[f64]| (0..3).map(|row| all[row * 24 + place]).collect::<Vec<_>>();
             if rank < 10 {
                 assert_eq!(column(&samples), column(&values), "rank {rank}");
             }

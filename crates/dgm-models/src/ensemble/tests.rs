@@ -6,6 +6,7 @@ use crate::data::{ConditionSpec, Scale, Values};
 use crate::registry::ModelConfig;
 use crate::testing::rounding::{assert_sampled, largest, rounding, tolerance};
 use burn::tensor::{Device, TensorData};
+use dgm_core::host;
 use dgm_core::random::Seed;
 
 fn device() -> Device {
@@ -69,10 +70,6 @@ fn all(spec: &DataSpec, class: usize) -> Batch {
     let one_hot: Vec<f32> = (0..count * width).map(|i| f32::from(u8::from(i % width.max(1) == class))).collect();
     let condition = (width > 0).then(|| Tensor::from_data(TensorData::new(one_hot, [count, width]), &device()));
     Batch { condition, ..Batch::new(Tensor::from_data(TensorData::new(values, [count, event]), &device())) }
-}
-
-fn host<const D: usize>(values: Tensor<D>) -> Vec<f64> {
-    values.into_data().iter::<f64>().collect()
 }
 
 fn noise() -> Stream {

@@ -6,6 +6,7 @@ use super::*;
 use crate::testing::devices;
 use crate::testing::rounding::{Moves, largest, rounding, tolerance};
 use burn::tensor::Device;
+use dgm_core::host;
 use dgm_core::random::Seed;
 
 /// Two sizes: one group of images, and several groups with a rest.
@@ -19,10 +20,6 @@ fn inputs([b, c, h, w, o]: [usize; 5], taps: &[Tap], device: &Device) -> (Tensor
         noise.normal_tensor([o, c, taps.len()], device),
         noise.normal_tensor([o], device),
     )
-}
-
-fn host<const D: usize>(x: Tensor<D>) -> Vec<f64> {
-    x.into_data().iter::<f64>().collect()
 }
 
 #[test]

@@ -98,7 +98,7 @@ pub(crate) fn assert_sampled(
 ) {
     const TRIES: u64 = 64;
     let [n, _] = samples.dims();
-    let host = |x: &Tensor<2>| x.to_data().iter::<f64>().collect::<Vec<_>>();
+    let host = |x: &Tensor<2>| dgm_core::host(x.clone());
     if host(samples) == host(&sample_naively(model, n, condition, choice, &mut noise.clone())) {
         return;
     }

@@ -23,9 +23,6 @@ const WINDOWS: usize = 3;
 const MOST_COLUMNS: usize = 64;
 const MOST_NUMBERS: usize = 50_000_000;
 
-/// Examples that are read at once.
-const CHUNK: usize = 256;
-
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Inspection {
@@ -161,13 +158,8 @@ fn array_columns(dataset: &Dataset) -> Result<Vec<Profile>> {
     }
     let mut columns = vec![Vec::with_capacity(examples); width];
     for split in splits {
-        let all: Vec<usize> = (0..split.len()).collect();
-        for rows in all.chunks(CHUNK) {
-            let read = split.target.read(rows, 0)?;
-            for row in 0..rows.len() {
-                columns.iter_mut().zip(read.row(row)).for_each(|(column, &value)| column.push(value));
-            }
-        }
+        let mut push = |row: &[f64]| columns.iter_mut().zip(row).for_each(|(column, &value)| column.push(value));
+        split.target.each_row(|_, row| push(row))?;
     }
     Ok(columns.into_iter().enumerate().map(|(index, values)| profile_numbers(index, values)).collect())
 }

@@ -73,9 +73,8 @@ impl Stop {
     fn listen(&self) -> nix::Result<()> {
         use nix::sys::signal::{SigSet, Signal};
         // What whoever started the program has it ignore stays ignored, as under nohup: blocked signals would arrive.
-        let ignored = ignored_signals();
         let all = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter();
-        let signals = SigSet::from_iter(all.filter(|&signal| ignored & (1 << (signal as i32 - 1)) == 0));
+        let signals = SigSet::from_iter(all.filter(|&signal| !is_ignored(signal)));
         signals.thread_block()?;
         let stop = self.clone();
         std::thread::spawn(move || {
@@ -93,10 +92,14 @@ impl Stop {
     }
 }
 
-/// The signals that this process ignores, signal n at bit n − 1. Other systems than Linux do not queue them when blocked.
+/// Whether this process ignores a signal.
 #[cfg(unix)]
-fn ignored_signals() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+fn is_ignored(signal: nix::sys::signal::Signal) -> bool {
+    use nix::libc;
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: without a new action the call changes nothing, and it fills in the present one where it returns 0.
+    unsafe {
+        libc::sigaction(signal as libc::c_int, std::ptr::null(), action.as_mut_ptr()) == 0
+            && action.assume_init().sa_sigaction == libc::SIG_IGN
+    }
 }

@@ -1,7 +1,7 @@
 //! `source = "given"`: data that a program has given to a run of its own; the configuration only names them.
 
+use super::chunks::{CHUNK, chunks};
 use super::file::Fingerprint;
-use super::split::CHUNK;
 use super::{DataConfig, Dataset, Field, Matrix, Split, VisitPath};
 use crate::check::Invalid;
 use crate::error::{Error, Result};
@@ -79,9 +79,8 @@ impl Split {
                 widths[0], widths[1], expected[0], expected[1]
             ));
         }
-        let rows: Vec<usize> = (0..self.len()).collect();
-        for rows in rows.chunks(CHUNK) {
-            let read = |field: &Field| field.read(rows, 0).map_err(|error| error.to_string());
+        for rows in chunks(self.len(), CHUNK) {
+            let read = |field: &Field| field.read(&rows, 0).map_err(|error| error.to_string());
             let target = read(&self.target)?;
             let found = |(at, &value): (usize, &f64)| Some((at, value, spec.expects(value)?));
             if let Some((at, value, expected)) = target.values().iter().enumerate().find_map(found) {

@@ -6,6 +6,7 @@
 pub(crate) mod arrays;
 mod augment;
 pub mod catalogue;
+pub(crate) mod chunks;
 pub mod csv;
 mod digits;
 pub mod encoding;
@@ -31,8 +32,6 @@ pub mod summary;
 mod synthetic;
 pub mod table;
 mod text;
-#[cfg(feature = "fetch")]
-mod transfer;
 mod transform;
 
 use std::path::PathBuf;

@@ -6,11 +6,8 @@ use dgm_models::{DataSpec, Values};
 use serde::Serialize;
 
 use super::names::{class_name, column_of};
-use super::{ColumnSpec, Dataset, Field, Names, Split, Unit};
+use super::{ColumnSpec, Dataset, Names, Split, Unit};
 use crate::error::Result;
-
-/// Rows read at once.
-const CHUNK: usize = 256;
 
 /// Numbers of an example and classes that are shown one by one; of more there is a range.
 const MOST_SHOWN: usize = 32;
@@ -120,23 +117,12 @@ impl Running {
     }
 }
 
-/// Calls `f` with each row of a field as it is in epoch 0.
-fn each_row(field: &Field, mut f: impl FnMut(usize, &[f64])) -> Result<()> {
-    for start in (0..field.len()).step_by(CHUNK) {
-        let rows: Vec<usize> = (start..field.len().min(start + CHUNK)).collect();
-        let part = field.read(&rows, 0)?;
-        rows.iter().enumerate().for_each(|(i, &row)| f(row, part.row(i)));
-    }
-    Ok(())
-}
-
 /// Calls `f` with each row of the targets as it is in epoch 0, and whether each of its elements is scored.
 fn each_target(split: &Split, mut f: impl FnMut(&[f64], &dyn Fn(usize) -> bool)) -> Result<()> {
-    let Some(mask) = &split.mask else { return each_row(&split.target, |_, row| f(row, &|_| true)) };
-    for start in (0..split.len()).step_by(CHUNK) {
-        let rows: Vec<usize> = (start..split.len().min(start + CHUNK)).collect();
-        let (part, mask) = (split.target.read(&rows, 0)?, mask.read(&rows, 0)?);
-        (0..rows.len()).for_each(|i| f(part.row(i), &|place| mask.row(i).get(place).is_some_and(|&one| one > 0.5)));
+    let Some(mask) = &split.mask else { return split.target.each_row(|_, row| f(row, &|_| true)) };
+    for (part, mask) in split.target.chunks().zip(mask.chunks()) {
+        let (part, mask) = (part?, mask?);
+        part.iter().zip(mask.iter()).for_each(|(row, mask)| f(row, &|at| mask.get(at).is_some_and(|&one| one > 0.5)));
     }
     Ok(())
 }
@@ -199,7 +185,7 @@ impl SplitSummary {
         let mut counts = classes.map(|classes| vec![0usize; classes]);
         let mut conditions = Running::NONE;
         if let Some(field) = &split.condition {
-            each_row(field, |_, row| {
+            field.each_row(|_, row| {
                 let counted = counts.as_mut().zip(class_of(row)).and_then(|(counts, class)| counts.get_mut(class));
                 counted.into_iter().for_each(|count| *count += 1);
                 row.iter().for_each(|&x| conditions.add(x));
@@ -369,7 +355,7 @@ pub fn first_examples(split: &Split, spec: &DataSpec, n: usize) -> Result<(usize
     };
     let each = n / classes.max(1);
     let mut rows: Vec<Vec<usize>> = vec![Vec::new(); classes];
-    each_row(condition, |row, one_hot| {
+    condition.each_row(|row, one_hot| {
         let class = class_of(one_hot).and_then(|class| rows.get_mut(class));
         class.into_iter().filter(|class| class.len() < each).for_each(|class| class.push(row));
     })?;

@@ -7,9 +7,6 @@ use crate::error::Result;
 use dgm_models::mixture::{log_joint, log_marginal, log_prior};
 use dgm_models::{Batch, DataSpec, Density};
 
-/// Rows whose labels are read at once.
-const ROWS: usize = 1024;
-
 /// Of a model that has a label as its condition and whose density is exact: the likelihood of both splits without the label, and the
 /// accuracy of argmax_y p(y) p(x | y) on the test split, the model as a generative classifier.
 ///
@@ -35,12 +32,10 @@ pub(super) fn classes(spec: &DataSpec) -> Option<usize> {
 fn counts(split: &Split, classes: usize) -> Result<Vec<usize>> {
     let mut counts = vec![0; classes];
     let Some(field) = &split.condition else { return Ok(counts) };
-    for start in (0..field.len()).step_by(ROWS) {
-        let rows: Vec<usize> = (start..field.len().min(start + ROWS)).collect();
-        let read = field.read(&rows, 0)?;
-        let labels = (0..read.rows()).filter_map(|i| read.row(i).iter().take(classes).position(|&one| one == 1.0));
-        labels.for_each(|label| counts[label] += 1);
-    }
+    field.each_row(|_, row| {
+        let label = row.iter().take(classes).position(|&one| one == 1.0);
+        label.into_iter().for_each(|label| counts[label] += 1);
+    })?;
     Ok(counts)
 }
 
@@ -63,8 +58,8 @@ fn mixture(
         let unlabelled = Batch { condition: part(classes..width), ..batch.clone() };
         let joint = log_joint(density, log_prior, &unlabelled, &mut on.seed.stream("evaluation", index as u64));
         nats.extend(host(log_marginal(joint.clone())).into_iter().map(|log_p| -log_p));
-        let labels: Vec<f64> = part(0..classes).map(|one_hot| one_hot.into_data().iter().collect()).unwrap_or_default();
-        let scores: Vec<f64> = joint.into_data().iter().collect();
+        let labels = part(0..classes).map(host).unwrap_or_default();
+        let scores = host(joint);
         let most = |values: &[f64]| (0..values.len()).max_by(|&a, &b| values[a].total_cmp(&values[b]));
         let pairs = scores.chunks(classes).zip(labels.chunks(classes));
         right += pairs.filter(|(scores, one_hot)| most(scores) == most(one_hot)).count();

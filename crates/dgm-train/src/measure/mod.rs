@@ -8,10 +8,12 @@ mod likelihood;
 mod tokens;
 
 use crate::config::{Config, EvaluationConfig};
+use crate::data::chunks::chunks;
 use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use dgm_core::estimate::Mean;
+use dgm_core::host;
 use dgm_core::random::Seed;
 use dgm_models::{Batch, Model};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -196,13 +198,6 @@ fn with_noise(text: String, dequantized: bool) -> String {
 
 /// The split in batches, each with its index.
 fn batches<'a>(split: &'a Split, on: Scoring<'a>) -> impl Iterator<Item = (usize, Result<Batch>)> + 'a {
-    let starts = (0..split.len()).step_by(on.at_once).enumerate();
-    starts.map(move |(index, start)| {
-        let rows: Vec<usize> = (start..split.len().min(start + on.at_once)).collect();
-        (index, split.batch(&rows, 0, on.device))
-    })
-}
-
-fn host(values: Tensor<1>) -> Vec<f64> {
-    values.into_data().iter::<f64>().collect()
+    let all = chunks(split.len(), on.at_once).enumerate();
+    all.map(move |(index, rows)| (index, split.batch(&rows, 0, on.device)))
 }

@@ -4,6 +4,8 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
+use dgm_core::host;
+use dgm_core::parameter::Parameter;
 
 /// ‖g‖ = √(Σ g²) over all parameters together, `[1]`; `None` without a gradient.
 ///
@@ -32,19 +34,8 @@ pub(crate) fn global_norm<M: Module>(module: &M, grads: &GradientsParams) -> Opt
 
 /// The sum of all weights where that is not finite: some weight is lost. Reads from the device.
 pub(crate) fn nonfinite_weight<M: Module>(module: &M) -> Option<f64> {
-    struct Sum(Option<Tensor<1>>);
-    impl ModuleVisitor for Sum {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let part = param.val().without_autodiff().sum();
-            self.0 = Some(match self.0.take() {
-                Some(sum) => sum + part,
-                None => part,
-            });
-        }
-    }
-    let mut sum = Sum(None);
-    module.visit(&mut sum);
-    let sum = sum.0?.into_data().iter::<f64>().next()?;
+    let sums = Parameter::of(module).into_iter().map(|parameter| parameter.value.without_autodiff().sum());
+    let sum = host(sums.reduce(|sum, part| sum + part)?).first().copied()?;
     (!sum.is_finite()).then_some(sum)
 }
 
@@ -77,16 +68,8 @@ pub(super) mod tests {
     use burn::tensor::Device;
 
     /// Every parameter of a module, one after the other.
-    pub(in crate::train) fn parameters<M: Module>(module: &M) -> Vec<f32> {
-        struct Collect(Vec<f32>);
-        impl ModuleVisitor for Collect {
-            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-                self.0.extend(param.val().into_data().iter::<f32>());
-            }
-        }
-        let mut collect = Collect(Vec::new());
-        module.visit(&mut collect);
-        collect.0
+    pub(in crate::train) fn parameters<M: Module>(module: &M) -> Vec<f64> {
+        Parameter::of(module).into_iter().flat_map(|parameter| host(parameter.value)).collect()
     }
 
     /// y = w·x + b with the gradients 3 for w and 4 for b.

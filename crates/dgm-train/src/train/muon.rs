@@ -57,11 +57,8 @@ mod tests {
     use super::*;
     use crate::rounding::{Moves, largest, rounding};
     use burn::optim::{AdjustLrFn, MuonConfig};
+    use dgm_core::host;
     use dgm_core::random::Seed;
-
-    fn host(x: Tensor<2>) -> Vec<f64> {
-        x.into_data().iter::<f64>().collect()
-    }
 
     /// Steps of ours on a weight are those of Burn's on the matrix, for both ways to adjust the learning rate.
     #[test]

@@ -5,87 +5,18 @@ use super::muon::Muon;
 use crate::config::optimizer::matches;
 use crate::config::{GroupConfig, MuonAdjustment, OptimizerConfig, OptimizerKind};
 use crate::error::{Error, Result, did_you_mean};
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamGroup, ParamId};
+use burn::module::{Module, ModuleMapper, Param, ParamGroup, ParamId};
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{self, AdjustLrFn, LearningRate, ModuleOptimizer, Optimizer};
 use burn::tensor::{Device, Tensor};
 use dgm_core::optim::AdamaxConfig;
+use dgm_core::parameter::Parameter;
 use dgm_models::{Model, Player};
 
-/// Where a walk through a module stands: the names of the modules that hold a parameter.
-#[derive(Default)]
-struct Path {
-    /// Each with whether it is that of a kind, of a model or of a part of it, which a configuration does not write.
-    names: Vec<(String, bool)>,
-}
-
-impl Path {
-    fn enter(&mut self, name: &str, container: &str) {
-        self.names.push((name.to_owned(), container.starts_with("Enum:")));
-    }
-
-    fn exit(&mut self) {
-        self.names.pop();
-    }
-
-    /// As Burn names it.
-    fn whole(&self) -> String {
-        self.joined(|_| true)
-    }
-
-    /// As a configuration names it.
-    fn within_model(&self) -> String {
-        self.joined(|is_kind| !is_kind)
-    }
-
-    fn joined(&self, shown: impl Fn(bool) -> bool) -> String {
-        let names = self.names.iter().filter(|(_, is_kind)| shown(*is_kind)).map(|(name, _)| name.as_str());
-        names.collect::<Vec<_>>().join(".")
-    }
-}
-
-/// A parameter of a model.
-struct Parameter {
-    id: ParamId,
-    /// Where Burn meets it: the names of the modules that hold it, joined by dots.
-    path: String,
-    /// The path inside the model, as a configuration names it.
-    name: String,
-    rank: usize,
-}
-
-impl Parameter {
-    /// All float parameters of a module.
-    fn of<M: Module>(module: &M) -> Vec<Self> {
-        #[derive(Default)]
-        struct Collect {
-            path: Path,
-            found: Vec<Parameter>,
-        }
-        impl ModuleVisitor for Collect {
-            fn enter_module(&mut self, name: &str, container: &str) {
-                self.path.enter(name, container);
-            }
-
-            fn exit_module(&mut self, _name: &str, _container: &str) {
-                self.path.exit();
-            }
-
-            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-                let (path, name) = (self.path.whole(), self.path.within_model());
-                self.found.push(Parameter { id: param.id, path, name, rank: D });
-            }
-        }
-        let mut collect = Collect::default();
-        module.visit(&mut collect);
-        collect.found
-    }
-
-    /// Whether weight decay reaches it: weights only, not biases, offsets and positions.
-    fn is_weight(&self) -> bool {
-        self.path.rsplit('.').next() == Some("weight")
-    }
+/// Whether weight decay reaches a parameter: weights only, not biases, offsets and positions.
+fn is_weight(parameter: &Parameter) -> bool {
+    parameter.path.rsplit('.').next() == Some("weight")
 }
 
 /// The names of all parameters of a model, as a configuration names them.
@@ -159,40 +90,29 @@ pub(crate) fn check<M: Module + Model>(
 
 /// Whether Muon is for it: see [`Muon`].
 fn has_matrix(parameter: &Parameter) -> bool {
-    parameter.is_weight() && parameter.rank >= 2
+    is_weight(parameter) && parameter.shape.len() >= 2
 }
 
 /// The model with the parameters of learning rate 0 out of the graph: they cost no gradient and do not count when
 /// gradients are clipped.
 pub(crate) fn freeze<M: Module + Model>(config: &OptimizerConfig, model: M) -> M {
-    struct Freeze<'a> {
-        config: &'a OptimizerConfig,
-        players: Vec<Player>,
-        path: Path,
-    }
-    impl ModuleMapper for Freeze<'_> {
-        fn enter_module(&mut self, name: &str, container: &str) {
-            self.path.enter(name, container);
-        }
-
-        fn exit_module(&mut self, _name: &str, _container: &str) {
-            self.path.exit();
-        }
-
+    struct Freeze(Vec<ParamId>);
+    impl ModuleMapper for Freeze {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            let name = self.path.within_model();
-            let owns = |player: &&Player| player.parameters.iter().any(|pattern| matches(pattern, &name));
-            let mut owners = self.players.iter().filter(owns).peekable();
-            let frozen =
-                owners.peek().is_some() && owners.all(|player| is_frozen(self.config.of_player(player.name), &name));
-            if frozen { param.set_require_grad(false) } else { param }
+            if self.0.contains(&param.id) { param.set_require_grad(false) } else { param }
         }
     }
     if config.players.values().chain([config]).all(|config| config.groups.is_empty()) {
         return model;
     }
     let players = model.training().players();
-    model.map(&mut Freeze { config, players, path: Path::default() })
+    let frozen = |Parameter { name, .. }: &Parameter| {
+        let owns = |player: &&Player| player.parameters.iter().any(|pattern| matches(pattern, name));
+        let mut owners = players.iter().filter(owns).peekable();
+        owners.peek().is_some() && owners.all(|player| is_frozen(config.of_player(player.name), name))
+    };
+    let frozen = Parameter::of(&model).into_iter().filter(frozen).map(|parameter| parameter.id).collect();
+    model.map(&mut Freeze(frozen))
 }
 
 /// An optimiser of all parameters of the model: each has the rule with its weight decay, at its group's learning rate.
@@ -302,7 +222,7 @@ impl Build<'_> {
             let group = group_of(self.config, &parameter.name);
             let factor = group.map_or(1.0, |group| group.learning_rate_factor);
             let decay = group.and_then(|group| group.weight_decay).unwrap_or(self.config.weight_decay);
-            let decay = if parameter.is_weight() { decay } else { 0.0 };
+            let decay = if is_weight(parameter) { decay } else { 0.0 };
             match alike.iter_mut().find(|(f, d, _)| (*f, *d) == (factor, decay)) {
                 Some((_, _, paths)) => paths.push(parameter.path.clone()),
                 None => alike.push((factor, decay, vec![parameter.path.clone()])),
@@ -341,21 +261,6 @@ impl<O: Optimizer> Optimizer for Scaled<O> {
     }
 }
 
-/// The parameters of a module as rows, in the order in which visitors meet them.
-fn flat_parameters<M: Module>(module: &M) -> Vec<Tensor<1>> {
-    struct Collect(Vec<Tensor<1>>);
-    impl ModuleVisitor for Collect {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let value = param.val().without_autodiff();
-            let n: usize = value.dims().iter().product();
-            self.0.push(value.reshape([n]));
-        }
-    }
-    let mut collect = Collect(Vec::new());
-    module.visit(&mut collect);
-    collect.0
-}
-
 /// average ← d·average + (1 − d)·weights, with d = min(`decay`, (1 + t) / (10 + t)) so that the start is forgotten.
 pub(crate) fn update_average<M: Module>(average: M, module: &M, decay: f64, step: u64) -> M {
     struct Blend {
@@ -373,7 +278,9 @@ pub(crate) fn update_average<M: Module>(average: M, module: &M, decay: f64, step
         }
     }
     let decay = decay.min((1.0 + step as f64) / (10.0 + step as f64));
-    average.map(&mut Blend { weights: flat_parameters(module).into_iter(), decay })
+    let weights: Vec<_> =
+        Parameter::of(module).into_iter().map(|parameter| parameter.value.without_autodiff()).collect();
+    average.map(&mut Blend { weights: weights.into_iter(), decay })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use super::*;
 use crate::config::Config;
 use crate::train::{initial_model, restore};
+use burn::module::ModuleVisitor;
 use burn::optim::GradientsParams;
 use burn::tensor::TensorData;
 use dgm_core::random::Seed;
@@ -74,16 +75,8 @@ impl Run {
 
     /// Every parameter by its name.
     fn weights(&self) -> Vec<(String, TensorData)> {
-        struct Collect(Vec<TensorData>);
-        impl ModuleVisitor for Collect {
-            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-                self.0.push(param.val().into_data());
-            }
-        }
-        let mut collect = Collect(Vec::new());
-        self.model.visit(&mut collect);
-        let names = Parameter::of(&self.model).into_iter().map(|parameter| parameter.name);
-        names.zip(collect.0).collect()
+        let all = Parameter::of(&self.model).into_iter();
+        all.map(|parameter| (parameter.name, parameter.value.into_data())).collect()
     }
 }
 

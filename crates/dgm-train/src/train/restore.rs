@@ -5,11 +5,12 @@
 //! first.
 
 use crate::error::{Error, Result};
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::ModuleOptimizer;
 use burn::store::ModuleRecord;
 use burn::store::burn_pack::{Reader, Scalar};
 use burn::tensor::{Bytes, DType, Tensor};
+use dgm_core::parameter::Parameter;
 use dgm_models::{Model, Training};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -117,7 +118,8 @@ pub fn optimizer(optimizer: ModuleOptimizer, bytes: &[u8], model: &impl Module) 
     };
     let bytes = Bytes::from_bytes_vec(bytes.to_vec());
     let reader = Reader::from_bytes(bytes.clone()).map_err(|error| foreign(error.to_string()))?;
-    let ranks = ranks(model);
+    let ranks: HashMap<u64, usize> =
+        Parameter::of(model).into_iter().map(|parameter| (parameter.id.val(), parameter.shape.len())).collect();
     for (name, value) in reader.scalars() {
         let Some(id) = name.strip_suffix(RANK) else { continue };
         let known = id.parse().ok().and_then(|id: u64| ranks.get(&id));
@@ -144,19 +146,6 @@ pub fn optimizer(optimizer: ModuleOptimizer, bytes: &[u8], model: &impl Module) 
         return Err(foreign(format!("{kept} of its {states} tensors are of use to this optimiser")));
     }
     Ok(restored)
-}
-
-/// The rank of each parameter, by its id.
-fn ranks(model: &impl Module) -> HashMap<u64, usize> {
-    struct Ranks(HashMap<u64, usize>);
-    impl ModuleVisitor for Ranks {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.0.insert(param.id.val(), D);
-        }
-    }
-    let mut ranks = Ranks(HashMap::new());
-    model.visit(&mut ranks);
-    ranks.0
 }
 
 #[cfg(test)]
@@ -238,18 +227,8 @@ mod tests {
     fn a_state_that_is_not_the_optimizer_s_is_refused() {
         let model = model(2).train();
         let adam = || ModuleOptimizer::from(AdamConfig::new().build());
-        let loss = {
-            struct Sum(Option<Tensor<1>>);
-            impl ModuleVisitor for Sum {
-                fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-                    let sum = param.val().sum();
-                    self.0 = Some(self.0.take().map_or(sum.clone(), |before| before + sum));
-                }
-            }
-            let mut sum = Sum(None);
-            model.visit(&mut sum);
-            sum.0.unwrap()
-        };
+        let sums = Parameter::of(&model).into_iter().map(|parameter| parameter.value.sum());
+        let loss = sums.reduce(|loss, sum| loss + sum).unwrap();
         let mut trained = adam();
         let model = trained.step(0.1, model.clone(), GradientsParams::from_grads(loss.backward(), &model));
         let own = trained.into_bytes().unwrap().to_vec();

@@ -7,6 +7,7 @@ use crate::data::{Field, Matrix, Split};
 use crate::report::progress::WindowMeans;
 use crate::rounding::{Moves, largest, rounding, tolerance};
 use burn::tensor::{Tensor, TensorData};
+use dgm_core::host;
 use dgm_models::{ConditionSpec, DataSpec, Scale, Values};
 
 const ROWS: usize = 64;
@@ -20,8 +21,7 @@ fn dataset(bad: &[usize]) -> Dataset {
 fn moved_dataset(bad: &[usize], moves: &mut Moves) -> Dataset {
     let mut moved = |values: Vec<f32>| -> Vec<f64> {
         let n = values.len();
-        let moved = moves.tensor(Tensor::<1>::from_data(TensorData::new(values, [n]), &Device::flex()));
-        moved.into_data().iter().collect()
+        host(moves.tensor(Tensor::<1>::from_data(TensorData::new(values, [n]), &Device::flex())))
     };
     let mut split = |n: usize, bad: &[usize]| {
         let x: Vec<f32> = (0..n).map(|i| (i * 37 % n) as f32 / n as f32 * 6.0 - 3.0).collect();
@@ -93,11 +93,11 @@ impl Run {
 }
 
 /// The weights of the model that all these tests train, as they are.
-fn weights(checkpoint: &Checkpoint) -> Vec<f32> {
+fn weights(checkpoint: &Checkpoint) -> Vec<f64> {
     weights_in(checkpoint, "model")
 }
 
-fn weights_in(checkpoint: &Checkpoint, section: &str) -> Vec<f32> {
+fn weights_in(checkpoint: &Checkpoint, section: &str) -> Vec<f64> {
     let model = initial_model(&config(""), &dataset(&[]).spec, &Device::flex()).unwrap();
     gradients::tests::parameters(&restore::weights(model, checkpoint.section(section).unwrap()).unwrap())
 }

@@ -77,18 +77,10 @@ pub(crate) fn json(path: &Path) -> serde_json::Value {
 
 /// Every weight of a run's best checkpoint, bit for bit, in the order of the model's parameters.
 pub(crate) fn weights(run: &Path) -> Vec<Vec<u32>> {
-    use burn::module::{Module, ModuleVisitor, Param};
-    use burn::tensor::{Device, Tensor};
-    struct Collect(Vec<Vec<u32>>);
-    impl ModuleVisitor for Collect {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.0.push(param.val().into_data().iter::<f32>().map(f32::to_bits).collect());
-        }
-    }
     let folder = dgm_train::run_folder::RunFolder::open(run).unwrap();
     let config: dgm_train::config::Config = folder.config().unwrap();
     let spec = folder.provenance().unwrap().spec;
-    let mut collect = Collect(Vec::new());
-    folder.best_model(&config, &spec, &Device::flex()).unwrap().visit(&mut collect);
-    collect.0
+    let model = folder.best_model(&config, &spec, &burn::tensor::Device::flex()).unwrap();
+    let values = dgm_core::parameter::Parameter::of(&model).into_iter().map(|parameter| parameter.value.into_data());
+    values.map(|value| value.iter::<f32>().map(f32::to_bits).collect()).collect()
 }

@@ -8,9 +8,10 @@ mod quiet;
 pub use json::{error_line, warning_line};
 
 use crate::data::{Dataset, Unit};
+use crate::report::tell;
 use bar::Bar;
 use dgm_core::estimate::bits_per_dim;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{DecimalBytes, ProgressBar, ProgressFinish, ProgressStyle};
 use json::Json;
 use lines::Lines;
 use quiet::Quiet;
@@ -92,8 +93,28 @@ pub fn to_stderr(format: LogFormat, quiet: bool, folder: &str, backend: &str) ->
 
 /// A bar on standard error for work of `total` steps, such as sampling; nothing where that is no terminal.
 pub fn counter(total: u64, what: &'static str) -> ProgressBar {
-    let template = format!("{{bar:40}} {{pos}} of {{len}} {what}, {{eta}} left");
-    let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    bar(total, &format!("{{bar:40}} {{pos}} of {{len}} {what}, {{eta}} left"))
+}
+
+/// A bar on standard error for a file of so many bytes that is being received, the first `here` of which are there; a line
+/// where that is no terminal.
+pub fn download(name: &str, bytes: u64, here: u64) -> ProgressBar {
+    let bar = bar(
+        bytes,
+        "{msg}  {bar:32.cyan/blue} {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}, {eta} left",
+    );
+    if bar.is_hidden() {
+        let rest = if here > 0 { format!(", resumed after {}", DecimalBytes(here)) } else { String::new() };
+        tell(format_args!("{name}: {}{rest}", DecimalBytes(bytes)));
+    }
+    let bar = bar.with_message(name.to_owned()).with_position(here).with_finish(ProgressFinish::Abandon);
+    // What is there already is not part of the rate.
+    bar.reset_eta();
+    bar
+}
+
+fn bar(total: u64, template: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(total).with_style(style)
 }
 
