@@ -11,9 +11,6 @@ const MOST: usize = 100;
 /// Targets that have a sentence each; of more there is one for all.
 const FEW: usize = 3;
 
-/// Rows that are read at once.
-const CHUNK: usize = 256;
-
 /// Why the density of a target can be as high as one likes.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Spikes {
@@ -46,13 +43,9 @@ pub(super) fn step_of(values: &[f64], rows: usize) -> Option<f64> {
 pub(super) fn of_field(field: &Field) -> Result<Vec<Option<Spikes>>> {
     // The bits of the values, ascending as these are; nothing once there are too many.
     let mut known: Vec<Option<BTreeSet<i64>>> = vec![Some(BTreeSet::new()); field.width()];
-    for start in (0..field.len()).step_by(CHUNK) {
-        if known.iter().all(Option::is_none) {
-            break;
-        }
-        let rows: Vec<usize> = (start..field.len().min(start + CHUNK)).collect();
-        let part = field.read(&rows, 0)?;
-        for row in 0..rows.len() {
+    for part in field.chunks() {
+        let (_, part) = part?;
+        for row in 0..part.rows() {
             for (values, &value) in known.iter_mut().zip(part.row(row)) {
                 if let Some(set) = values {
                     set.insert(ascending(value + 0.0));
@@ -61,6 +54,9 @@ pub(super) fn of_field(field: &Field) -> Result<Vec<Option<Spikes>>> {
                     }
                 }
             }
+        }
+        if known.iter().all(Option::is_none) {
+            break;
         }
     }
     let spikes = |values: Option<BTreeSet<i64>>| {

@@ -9,9 +9,6 @@ use super::names::{class_name, column_of};
 use super::{ColumnSpec, Dataset, Field, Names, Split, Unit};
 use crate::error::Result;
 
-/// Rows read at once.
-const CHUNK: usize = 256;
-
 /// Numbers of an example and classes that are shown one by one; of more there is a range.
 const MOST_SHOWN: usize = 32;
 
@@ -122,10 +119,9 @@ impl Running {
 
 /// Calls `f` with each row of a field as it is in epoch 0.
 fn each_row(field: &Field, mut f: impl FnMut(usize, &[f64])) -> Result<()> {
-    for start in (0..field.len()).step_by(CHUNK) {
-        let rows: Vec<usize> = (start..field.len().min(start + CHUNK)).collect();
-        let part = field.read(&rows, 0)?;
-        rows.iter().enumerate().for_each(|(i, &row)| f(row, part.row(i)));
+    for part in field.chunks() {
+        let (start, part) = part?;
+        (0..part.rows()).for_each(|i| f(start + i, part.row(i)));
     }
     Ok(())
 }
@@ -133,10 +129,9 @@ fn each_row(field: &Field, mut f: impl FnMut(usize, &[f64])) -> Result<()> {
 /// Calls `f` with each row of the targets as it is in epoch 0, and whether each of its numbers is scored.
 fn each_target(split: &Split, mut f: impl FnMut(&[f64], &dyn Fn(usize) -> bool)) -> Result<()> {
     let Some(mask) = &split.mask else { return each_row(&split.target, |_, row| f(row, &|_| true)) };
-    for start in (0..split.len()).step_by(CHUNK) {
-        let rows: Vec<usize> = (start..split.len().min(start + CHUNK)).collect();
-        let (part, mask) = (split.target.read(&rows, 0)?, mask.read(&rows, 0)?);
-        (0..rows.len()).for_each(|i| f(part.row(i), &|place| mask.row(i).get(place).is_some_and(|&one| one > 0.5)));
+    for (part, mask) in split.target.chunks().zip(mask.chunks()) {
+        let ((_, part), (_, mask)) = (part?, mask?);
+        (0..part.rows()).for_each(|i| f(part.row(i), &|place| mask.row(i).get(place).is_some_and(|&one| one > 0.5)));
     }
     Ok(())
 }

@@ -7,9 +7,6 @@ use crate::error::Result;
 use dgm_models::mixture::{log_joint, log_marginal, log_prior};
 use dgm_models::{Batch, DataSpec, Density};
 
-/// Rows whose labels are read at once.
-const ROWS: usize = 1024;
-
 /// Of a model that has a label as its condition and whose density is exact: the likelihood of both splits without the label, and the
 /// accuracy of argmax_y p(y) p(x | y) on the test split, the model as a generative classifier.
 ///
@@ -35,9 +32,8 @@ pub(super) fn classes(spec: &DataSpec) -> Option<usize> {
 fn counts(split: &Split, classes: usize) -> Result<Vec<usize>> {
     let mut counts = vec![0; classes];
     let Some(field) = &split.condition else { return Ok(counts) };
-    for start in (0..field.len()).step_by(ROWS) {
-        let rows: Vec<usize> = (start..field.len().min(start + ROWS)).collect();
-        let read = field.read(&rows, 0)?;
+    for part in field.chunks() {
+        let (_, read) = part?;
         let labels = (0..read.rows()).filter_map(|i| read.row(i).iter().take(classes).position(|&one| one == 1.0));
         labels.for_each(|label| counts[label] += 1);
     }
