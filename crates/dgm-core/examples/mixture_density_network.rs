@@ -72,7 +72,7 @@ fn main() {
         let (x, y) = examples(256, &mut seed.stream("examples", step));
         let y = column(y, &train).squeeze_dim(1);
         let log_prob = network.forward(column(x, &train)).log_prob(y);
-        let loss = Nll.objective(log_prob.unsqueeze_dim(1)).mean_batch();
+        let loss = Nll.objective(log_prob.unsqueeze_dim(1), None).mean_batch();
         let gradients = GradientsParams::from_grads(loss.backward(), &network);
         let rate = 3e-3 * 0.5 * (1.0 + (std::f64::consts::PI * step as f64 / steps as f64).cos());
         network = adam.step(rate, network, gradients);

@@ -10,7 +10,7 @@ use common::*;
 use dgm_core::density::{Bernoulli, Laplace, Normal};
 use dgm_core::divergence::{jensen_shannon, kl};
 use dgm_core::estimate::log_mean_exp;
-use dgm_core::objective::{ArmNll, Elbo, FreeBits, Iwae, Nll};
+use dgm_core::objective::{Elbo, FreeBits, Iwae, Nll};
 use dgm_core::random::Seed;
 use proptest::prelude::*;
 
@@ -143,8 +143,8 @@ proptest! {
             let mask = tensor(a).greater_elem(0.0).float();
             [
                 elbo.loss,
-                Nll.objective(log_prob.clone()).loss,
-                ArmNll.objective(log_prob, Some(mask)).loss,
+                Nll.objective(log_prob.clone(), None).loss,
+                Nll.objective(log_prob, Some(mask)).loss,
                 kl::categorical(tensor(a), tensor(b)),
                 log_mean_exp(tensor(a)),
             ]
@@ -170,7 +170,7 @@ proptest! {
             let leaf = to_tensor(values, [ROWS, COLUMNS], &device).require_grad();
             let mask = to_tensor(&mask, [ROWS, COLUMNS], &device);
             // A network between the data and the log-density, so that a NaN could travel.
-            let objective = ArmNll.objective(leaf.clone().mul_scalar(0.5), Some(mask));
+            let objective = Nll.objective(leaf.clone().mul_scalar(0.5), Some(mask));
             let gradients = objective.mean_batch().backward();
             (to_host(objective.loss), to_host(leaf.grad(&gradients).unwrap()))
         };

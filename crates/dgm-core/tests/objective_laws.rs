@@ -8,7 +8,7 @@ mod testing;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use dgm_core::density::Categorical;
 use dgm_core::host;
-use dgm_core::objective::{ArmNll, Focal, Hinge, InfoNce, LabelSmoothing, NonSaturating, NtXent, class_weights};
+use dgm_core::objective::{Focal, Hinge, InfoNce, LabelSmoothing, Nll, NonSaturating, NtXent, class_weights};
 use dgm_core::random::Seed;
 use proptest::prelude::*;
 use testing::tolerance;
@@ -54,7 +54,7 @@ proptest! {
             [
                 LabelSmoothing { epsilon: 0.1 }.objective(matrix(a), class()).loss,
                 Focal { gamma: 2.0 }.objective(matrix(a), class()).weight_examples(weights).loss,
-                ArmNll.per_token(matrix(a), Some(mask)).loss,
+                Nll.per_token(matrix(a), Some(mask)).loss,
                 NonSaturating.discriminator(column(a), column(b)).loss,
                 Hinge.discriminator(column(a), column(b)).loss,
             ]
@@ -98,7 +98,7 @@ proptest! {
         let run = |values: &[f64], mask: Option<&[f64]>, width: usize| {
             let leaf = to_tensor(values, [ROWS, width], &device).require_grad();
             let mask = mask.map(|mask| to_tensor(mask, [ROWS, width], &device));
-            let objective = ArmNll.per_token(leaf.clone().mul_scalar(0.5), mask);
+            let objective = Nll.per_token(leaf.clone().mul_scalar(0.5), mask);
             let gradients = objective.mean_batch().backward();
             (host(objective.loss), host(leaf.grad(&gradients).unwrap()))
         };

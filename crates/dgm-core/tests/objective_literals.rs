@@ -67,7 +67,7 @@ fn run_matrices(case: &Case) -> Found {
         "class_weights" => {
             let weight = weights.insert(case.leaf::<1>("weights")).clone();
             let log_prob = Categorical::from_logits(get("logits")).log_prob(classes(case));
-            let nll = Nll.objective(log_prob.unsqueeze_dim(1));
+            let nll = Nll.objective(log_prob.unsqueeze_dim(1), None);
             loss_of(nll.weight_examples(class_weights(weight, classes(case))), &["nll"])
         }
         "adaptive" => {

@@ -10,8 +10,8 @@ use common::{Place, places, to_host, to_tensor, tolerance};
 use dgm_core::density::Categorical;
 use dgm_core::estimate::Mean;
 use dgm_core::objective::{
-    ArmNll, Focal, Hinge, InfoNce, LabelSmoothing, Nll, NonSaturating, NtXent, Objective, class_weights,
-    cosine_similarity, l1_penalty, l2_penalty,
+    Focal, Hinge, InfoNce, LabelSmoothing, Nll, NonSaturating, NtXent, Objective, class_weights, cosine_similarity,
+    l1_penalty, l2_penalty,
 };
 use dgm_core::random::Seed;
 
@@ -44,7 +44,7 @@ fn of_logits(logits: &[f64], k: usize, device: &Device, f: impl Fn(Tensor<2>) ->
 }
 
 fn nll_of(logits: Tensor<2>, class: Tensor<1, Int>) -> Objective {
-    Nll.objective(Categorical::from_logits(logits).log_prob(class).unsqueeze_dim(1))
+    Nll.objective(Categorical::from_logits(logits).log_prob(class).unsqueeze_dim(1), None)
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_penalty_joins_an_objective() {
         let penalty = l2_penalty(&network, &ParamGroup::from_path("encoder.bias")).unwrap();
         // Its own network's output as the log-probability: both gradients meet in one parameter.
         let log_prob = network.encoder.bias.val().unsqueeze_dim(1);
-        let objective = Nll.objective(log_prob).add_penalty("l2", 0.25, penalty);
+        let objective = Nll.objective(log_prob, None).add_penalty("l2", 0.25, penalty);
         assert_eq!(to_host(objective.loss.clone()), [1.0 + 1.25, -3.0 + 1.25]);
         let gradients = objective.mean_batch().backward();
         let gradient = to_host(network.encoder.bias.val().grad(&gradients).unwrap());
@@ -170,7 +170,7 @@ fn a_token_mean_is_no_mean_of_means() {
     for place in places() {
         let device = place.device.clone().autodiff();
         let leaf = to_tensor(&log_prob, [3, 3], &device).require_grad();
-        let objective = ArmNll.per_token(leaf.clone(), Some(to_tensor(&mask, [3, 3], &device)));
+        let objective = Nll.per_token(leaf.clone(), Some(to_tensor(&mask, [3, 3], &device)));
         // 16 nats in 4 tokens; the mean of the examples' means would be (2 + 10) / 2.
         assert_close(&to_host(objective.mean_batch()), &[4.0], &place);
         assert_close(&to_host(objective.loss.clone()), &[4.5, 7.5, 0.0], &place);
@@ -179,14 +179,14 @@ fn a_token_mean_is_no_mean_of_means() {
         let gradient = to_host(leaf.grad(&gradients).unwrap());
         assert_close(&gradient, &mask.map(|mask| -0.25 * mask), &place);
 
-        let nothing = ArmNll.per_token(leaf.clone(), Some(Tensor::zeros([3, 3], &device)));
+        let nothing = Nll.per_token(leaf.clone(), Some(Tensor::zeros([3, 3], &device)));
         assert_close(&to_host(nothing.loss.clone()), &[0.0; 3], &place);
         let gradient = to_host(leaf.grad(&nothing.mean_batch().backward()).unwrap());
         assert_close(&gradient, &[0.0; 9], &place);
 
         let whole = to_tensor(&log_prob[..4], [2, 2], &device);
         for mask in [None, Some(Tensor::ones([2, 2], &device))] {
-            let objective = ArmNll.per_token(whole.clone(), mask);
+            let objective = Nll.per_token(whole.clone(), mask);
             assert_close(&to_host(objective.mean_batch()), &[4.0], &place);
             assert_close(&to_host(objective.loss), &[1.5, 6.5], &place);
         }
@@ -322,7 +322,7 @@ fn wrong_shapes_are_named() {
     let row = |n: usize| Tensor::<1>::zeros([n], &device);
     let matrix = |n: usize, k: usize| Tensor::<2>::zeros([n, k], &device);
     let labels = |n: usize| classes(&vec![0; n], &device);
-    let objective = || Nll.objective(matrix(4, 1));
+    let objective = || Nll.objective(matrix(4, 1), None);
     for (message, parts) in [
         (
             panic_message(|| LabelSmoothing { epsilon: 0.1 }.objective(matrix(2, 3), labels(4))),
@@ -352,7 +352,7 @@ fn wrong_shapes_are_named() {
         ),
         (panic_message(|| Hinge.discriminator(row(2), row(3))), ["Hinge", "real", "[2]", "fake", "[3]"]),
         (
-            panic_message(|| ArmNll.per_token(matrix(2, 3), Some(matrix(2, 4)))),
+            panic_message(|| Nll.per_token(matrix(2, 3), Some(matrix(2, 4)))),
             ["fill_padding", "log_prob", "mask", "[2, 3]", "[2, 4]"],
         ),
     ] {

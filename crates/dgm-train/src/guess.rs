@@ -12,7 +12,7 @@ use crate::data::DataConfig;
 use crate::data::arrays::file_and_member;
 use crate::data::file::FileReader;
 use crate::data::listing::Listing;
-use crate::data::store::{FileRows, ReadRow};
+use crate::data::store::{FileRows, Store};
 use crate::data::table::{Options, Table};
 use crate::data::{named, npy};
 use crate::error::{Error, Result};
@@ -340,7 +340,7 @@ fn pixels(path: &Path, header: &npy::Header) -> Vec<String> {
     let width = header.count() / header.shape.first().copied().unwrap_or(1).max(1);
     let mut numbers = Vec::new();
     let read = FileRows::open(path, header.offset, width, header.element)
-        .and_then(|rows| (0..examples).try_for_each(|row| rows.append(row, &mut numbers)));
+        .and_then(|rows| (0..examples).try_for_each(|row| rows.append(row, 0, &mut numbers)));
     // A packed array is not looked into.
     if read.is_err() || numbers.iter().any(|number| !(0.0..=255.0).contains(number)) {
         return Vec::new();

@@ -1,7 +1,6 @@
 //! Objectives: what training minimises, in nats for each example, with the terms it is made of.
 
 mod adversarial;
-mod arm;
 mod classification;
 mod combine;
 mod contrastive;
@@ -14,7 +13,6 @@ mod penalty;
 use burn::tensor::Tensor;
 
 pub use adversarial::{Hinge, NonSaturating};
-pub use arm::ArmNll;
 pub use classification::{Focal, LabelSmoothing};
 pub use combine::class_weights;
 pub use contrastive::{InfoNce, NtXent, cosine_similarity};

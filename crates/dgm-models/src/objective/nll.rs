@@ -5,7 +5,7 @@ use crate::data::Batch;
 use crate::layers::Mode;
 use crate::training::{TrainLikelihood, Training};
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use dgm_core::objective::{ArmNll, Focal, LabelSmoothing, Objective, class_weights, fill_padding, sum_event};
+use dgm_core::objective::{Focal, LabelSmoothing, Nll, Objective, class_weights, fill_padding, sum_event};
 use serde::{Deserialize, Serialize};
 
 /// L = −log p(x | c), summed over the dimensions of the target.
@@ -121,7 +121,7 @@ impl Rule for NllConfig {
                 let log_prob = likelihood.train_log_prob(batch, &mut mode);
                 // Of a whole target there is nothing to hide.
                 let mask = batch.mask.clone().filter(|mask| mask.dims() == log_prob.dims());
-                Some(ArmNll.objective(log_prob, mask))
+                Some(Nll.objective(log_prob, mask))
             }
         }
     }

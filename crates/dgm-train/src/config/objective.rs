@@ -82,7 +82,11 @@ mod tests {
             ("kind = \"elob\"", "vae.toml:6: objective.kind: there is no `elob`; did you mean `elbo`?"),
             (
                 "kind = \"iwae\"\nbeta = 0.5",
-                "vae.toml:7: unknown key `beta` in [objective] with kind = \"iwae\" (allowed: samples)",
+                "vae.toml:7: unknown key `beta` in [objective] with kind = \"iwae\" (allowed: kind, penalty, samples)",
+            ),
+            (
+                "penalti = { l2 = 1.0 }",
+                "vae.toml:6: unknown key `penalti` in [objective] with kind = \"elbo\"; did you mean `penalty`? (allowed: kind, penalty, ",
             ),
             (
                 "kind = \"iwae\"\nsamples = 0",

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use serde::Deserialize;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue, ValueDeserializer};
+use toml::de::{DeString, DeTable, DeValue, ValueDeserializer};
 
-use super::{Config, ObjectiveConfig, OptimizerConfig, OptimizerKind, PenaltyConfig};
+use super::{Config, ObjectiveConfig, OptimizerConfig, OptimizerKind};
 use crate::check::Invalid;
 use crate::data::DataConfig;
 use crate::error::{Error, Result, did_you_mean};
@@ -35,13 +35,7 @@ const RENAMED: [(&str, Option<&str>, &str); 5] = [
 
 /// See [`Config::from_toml`].
 pub(super) fn parse<M: ModelFactory>(text: &str, origin: &str, overrides: &[String]) -> Result<Config<M>> {
-    let origin = Origin { text, name: origin, overrides };
-    let mut root = DeTable::parse(text).map_err(|error| origin.syntax_error(&error))?.into_inner();
-    for (index, assignment) in overrides.iter().enumerate() {
-        apply(&mut root, assignment, origin.mark(index))?;
-    }
-    let source = Source { origin, root };
-
+    let source = Source::read(text, origin, overrides)?;
     for (key, _) in &source.root {
         let name = key.get_ref();
         if !SEEDS.contains(&name.as_ref()) && !TABLES.contains(&name.as_ref()) {
@@ -60,16 +54,10 @@ pub(super) fn parse<M: ModelFactory>(text: &str, origin: &str, overrides: &[Stri
             return Err(source.error(value.span(), &message));
         }
     }
-    let seed = |key: &str| match source.root.get(key) {
-        Some(value) => {
-            source.deserialize("the file", u64::deserialize(ValueDeserializer::from(value.clone()))).map(Some)
-        }
-        None => Ok(None),
-    };
-    let [run_seed, data_seed] = SEEDS.map(seed);
+    let [run_seed, data_seed] = SEEDS.map(|key| source.value::<u64>(key, "the file"));
     let (seed, data_seed) = (run_seed?.unwrap_or(0), data_seed?);
-    let data = source.tagged("data", "source", None, DataConfig::SOURCES, DataConfig::deserialize_source)?;
-    let model: M = source.tagged("model", "kind", None, M::KINDS, M::deserialize_kind)?;
+    let data = source.tagged("data", "source", &[], None, DataConfig::SOURCES, DataConfig::deserialize_source)?;
+    let model: M = source.tagged("model", "kind", &[], None, M::KINDS, M::deserialize_kind)?;
     let config = Config {
         objective: source.objective(model.objective())?,
         seed,
@@ -94,57 +82,55 @@ pub(super) fn parse<M: ModelFactory>(text: &str, origin: &str, overrides: &[Stri
 /// Where the value of the key `path` stands, as the beginning of a message: `file.toml:LINE: `, `--set …: `, or nothing
 /// where it is a default.
 pub fn place_of(text: &str, origin: &str, overrides: &[String], path: &[&str; 2]) -> String {
-    // Of a key that stands deeper the table that it stands in.
     let [table, key] = *path;
-    let key = key.split('.').next().unwrap_or(key);
-    let assigned = |assignment: &&String| {
-        assignment.split_once('=').is_some_and(|(left, _)| left.trim() == format!("{table}.{key}"))
-    };
-    if let Some(assignment) = overrides.iter().rev().find(assigned) {
-        return format!("--set {assignment}: ");
-    }
-    let root = DeTable::parse(text).ok().map(Spanned::into_inner);
-    let inner = root.as_ref().and_then(|root| root.get(table)).and_then(|inner| inner.get_ref().as_table());
-    let start = inner.and_then(|inner| inner.get_key_value(key)).map(|(key, _)| key.span().start);
-    start.map_or(String::new(), |start| {
-        let line = Origin { text, name: origin, overrides }.line(start);
-        format!("{origin}:{line}: ")
-    })
+    let Ok(source) = Source::read(text, origin, overrides) else { return String::new() };
+    // Of a key that stands deeper the table that it stands in.
+    let value = source.find(&format!("{table}.{}", key.split('.').next().unwrap_or(key)));
+    value.map_or_else(String::new, |value| source.origin.place(&value.span()) + ": ")
 }
 
-/// Writes the value of `key.path=value` into the table, everything of it at the position `mark`.
-fn apply<'a>(root: &mut DeTable<'a>, assignment: &'a str, mark: Range<usize>) -> Result<()> {
+/// Writes the value of `key.path=value` into the table; `start`: the position of the assignment.
+fn apply<'a>(root: &mut DeTable<'a>, assignment: &'a str, start: usize) -> Result<()> {
     let advice = "write key=value, such as training.epochs=5";
     let Some((path, value)) = assignment.split_once('=') else {
         return Err(Error::input(format!("--set {assignment}: no `=` in it; {advice}")));
     };
-    let keys: Vec<&str> = path.split('.').map(str::trim).collect();
-    let plain = |key: &&str| !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-    let (true, Some((last, tables))) = (keys.iter().all(plain), keys.split_last()) else {
+    // Each key with its position: from the beginning to the key's end, so that no two are the same.
+    let mut end = start;
+    let keys: Vec<(&str, Range<usize>)> = path
+        .split('.')
+        .map(|key| {
+            end += key.len() + usize::from(end > start);
+            (key.trim(), start..end)
+        })
+        .collect();
+    let plain = |key: &str| !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    let (true, Some(((last, at), tables))) = (keys.iter().all(|(key, _)| plain(key)), keys.split_last()) else {
         return Err(Error::input(format!("--set {assignment}: `{path}` is not a key; {advice}")));
     };
     if keys.len() > MAX_KEYS {
         let message = format!("--set {assignment}: found a key of {} parts, more than any has; {advice}", keys.len());
         return Err(Error::input(message));
     }
+    let begins = at.end + 1 + value.len() - value.trim_start().len();
     let value = value.trim();
     // What is not TOML is a string, so that a path or a name needs no quotes within the shell's own.
     let value = match DeValue::parse(value) {
-        Ok(value) => value.into_inner(),
+        Ok(value) => value,
         // Who writes quotes means them as TOML does.
         Err(error) if value.len() > 1 && value.starts_with('"') && value.ends_with('"') => {
             let advice = hint(value, &error).unwrap_or("leave out the quotes");
             let message = error.message().replace('\n', " ");
             return Err(Error::input(format!("--set {assignment}: not valid TOML: {message}; {advice}")));
         }
-        Err(_) => DeValue::String(value.into()),
+        Err(_) => Spanned::new(0..value.len(), DeValue::String(value.into())),
     };
 
     let mut table = root;
-    for key in tables {
+    for (key, at) in tables {
         if !table.contains_key(*key) {
-            let empty = DeValue::Table(DeTable::new());
-            table.insert(Spanned::new(mark.clone(), (*key).into()), Spanned::new(mark.clone(), empty));
+            let empty = Spanned::new(at.clone(), DeValue::Table(DeTable::new()));
+            table.insert(Spanned::new(at.clone(), (*key).into()), empty);
         }
         table = match table.get_mut(*key).map(Spanned::get_mut) {
             Some(DeValue::Table(inner)) => inner,
@@ -157,56 +143,62 @@ fn apply<'a>(root: &mut DeTable<'a>, assignment: &'a str, mark: Range<usize>) ->
     }
     // Removed first: an insert would keep the old key and with it the old position.
     table.remove(*last);
-    table.insert(Spanned::new(mark.clone(), (*last).into()), marked(value, &mark));
+    table.insert(Spanned::new(at.clone(), (*last).into()), moved(value, begins));
     Ok(())
 }
 
-/// The value with the position `mark` on everything in it.
-fn marked<'a>(value: DeValue<'a>, mark: &Range<usize>) -> Spanned<DeValue<'a>> {
-    let value = match value {
-        DeValue::Array(items) => {
-            DeValue::Array(items.into_iter().map(|item| marked(item.into_inner(), mark)).collect())
+/// The value with every position in it `by` further on.
+fn moved<'a>(value: Spanned<DeValue<'a>>, by: usize) -> Spanned<DeValue<'a>> {
+    let further = |span: Range<usize>| span.start + by..span.end + by;
+    let span = further(value.span());
+    let value = match value.into_inner() {
+        DeValue::Array(items) => DeValue::Array(items.into_iter().map(|item| moved(item, by)).collect()),
+        DeValue::Table(table) => {
+            let key = |key: Spanned<DeString<'a>>| Spanned::new(further(key.span()), key.into_inner());
+            DeValue::Table(table.into_iter().map(|(name, item)| (key(name), moved(item, by))).collect())
         }
-        DeValue::Table(table) => DeValue::Table(
-            table
-                .into_iter()
-                .map(|(key, item)| (Spanned::new(mark.clone(), key.into_inner()), marked(item.into_inner(), mark)))
-                .collect(),
-        ),
         other => other,
     };
-    Spanned::new(mark.clone(), value)
+    Spanned::new(span, value)
 }
 
-/// Where positions point: into the file's text, or past its end to an override.
+/// Where positions point: into the file's text, and past its end into the overrides, one after the other.
 struct Origin<'a> {
     text: &'a str,
     name: &'a str,
     overrides: &'a [String],
 }
 
-impl Origin<'_> {
-    /// The position that stands for override `index`: past the end of the text.
-    fn mark(&self, index: usize) -> Range<usize> {
-        let start = self.text.len() + 1 + index;
-        start..start
+impl<'a> Origin<'a> {
+    /// The overrides, each with the position where it begins.
+    fn overrides(&self) -> impl Iterator<Item = (usize, &'a String)> {
+        self.overrides.iter().scan(self.text.len() + 1, |next, assignment| {
+            let start = *next;
+            *next += assignment.len() + 1;
+            Some((start, assignment))
+        })
     }
 
-    /// The override that a position stands for.
-    fn override_at(&self, span: &Range<usize>) -> Option<&str> {
-        let index = span.start.checked_sub(self.text.len() + 1)?;
-        self.overrides.get(index).map(String::as_str)
-    }
-
-    fn line(&self, position: usize) -> usize {
-        1 + self.text.bytes().take(position).filter(|&byte| byte == b'\n').count()
+    /// The line of the file, or the override, that a position is in.
+    fn place(&self, span: &Range<usize>) -> String {
+        let mut overrides = self.overrides();
+        match overrides.find(|(start, assignment)| (*start..=start + assignment.len()).contains(&span.start)) {
+            Some((_, assignment)) => format!("--set {assignment}"),
+            // The root of the document has no position of its own.
+            None if *span == (0..0) => self.name.to_owned(),
+            None => {
+                let lines = self.text.bytes().take(span.start).filter(|&byte| byte == b'\n').count();
+                format!("{}:{}", self.name, 1 + lines)
+            }
+        }
     }
 
     fn syntax_error(&self, error: &toml::de::Error) -> Error {
-        let line = error.span().map_or(1, |span| self.line(span.start));
+        let start = error.span().map_or(0, |span| span.start);
+        let place = self.place(&(start..start + 1));
         let message = error.message().replace('\n', " ");
         let advice = hint(self.text, error).unwrap_or("fix the line");
-        Error::input(format!("{}:{line}: not valid TOML: {message}; {advice}", self.name))
+        Error::input(format!("{place}: not valid TOML: {message}; {advice}"))
     }
 }
 
@@ -219,21 +211,24 @@ fn hint(text: &str, error: &toml::de::Error) -> Option<&'static str> {
     (escape && line.contains('"') && line.contains('\\')).then_some(super::BACKSLASHES)
 }
 
-/// The table, and where it comes from.
+/// The table with its overrides, and where it comes from.
 struct Source<'a> {
     origin: Origin<'a>,
     root: DeTable<'a>,
 }
 
 impl<'a> Source<'a> {
+    /// Parses the file and the overrides.
+    fn read(text: &'a str, name: &'a str, overrides: &'a [String]) -> Result<Self> {
+        let origin = Origin { text, name, overrides };
+        let mut root = DeTable::parse(text).map_err(|error| origin.syntax_error(&error))?.into_inner();
+        origin.overrides().try_for_each(|(start, assignment)| apply(&mut root, assignment, start))?;
+        Ok(Self { origin, root })
+    }
+
     /// An error at a position, which names the line of the file or the override.
     fn error(&self, span: Range<usize>, message: &str) -> Error {
-        match self.origin.override_at(&span) {
-            Some(assignment) => Error::input(format!("--set {assignment}: {message}")),
-            // The root of the document has no position of its own.
-            None if span == (0..0) => Error::input(format!("{}: {message}", self.origin.name)),
-            None => Error::input(format!("{}:{}: {message}", self.origin.name, self.origin.line(span.start))),
-        }
+        Error::input(format!("{}: {message}", self.origin.place(&span)))
     }
 
     /// The value found at a path such as `training.epochs`.
@@ -243,51 +238,45 @@ impl<'a> Source<'a> {
         keys.try_fold(first, |value, key| value.get_ref().as_table()?.get(key))
     }
 
-    /// `[name]`; empty where the file has none.
-    fn section(&self, name: &str) -> Result<Spanned<DeValue<'a>>> {
-        match self.find(name) {
-            None => Ok(Spanned::new(0..0, DeValue::Table(DeTable::new()))),
-            Some(value) if value.get_ref().is_table() => Ok(value.clone()),
-            Some(value) => {
-                let found = value.get_ref().type_str();
-                Err(self.error(
-                    value.span(),
-                    &format!("`{name}` is a table, [{name}]; found: {found}; write [{name}] and below it its keys"),
-                ))
-            }
-        }
+    /// `[name]` and its position; empty where the file has none.
+    fn section(&self, name: &str) -> Result<(Range<usize>, DeTable<'a>)> {
+        let Some(value) = self.find(name) else { return Ok((0..0, DeTable::new())) };
+        let DeValue::Table(table) = value.get_ref() else {
+            let found = value.get_ref().type_str();
+            let message =
+                format!("`{name}` is a table, [{name}]; found: {found}; write [{name}] and below it its keys");
+            return Err(self.error(value.span(), &message));
+        };
+        Ok((value.span(), table.clone()))
+    }
+
+    /// The value at a path as a `T`, where there is one; `label` names the table that it is, or is in.
+    fn value<T: Deserialize<'a>>(&self, path: &str, label: &str) -> Result<Option<T>> {
+        let read = |value: &Spanned<DeValue<'a>>| {
+            self.explained(label, &[], T::deserialize(ValueDeserializer::from(value.clone())))
+        };
+        self.find(path).map(read).transpose()
     }
 
     /// `[name]` as a `T`.
-    fn table<T: Deserialize<'a>>(&self, name: &'static str) -> Result<T> {
-        self.deserialize(&format!("[{name}]"), T::deserialize(ValueDeserializer::from(self.section(name)?)))
+    fn table<T: Deserialize<'a>>(&self, name: &str) -> Result<T> {
+        let (span, table) = self.section(name)?;
+        let table = ValueDeserializer::from(Spanned::new(span, DeValue::Table(table)));
+        self.explained(&format!("[{name}]"), &[], T::deserialize(table))
     }
 
     /// `[objective]`, which without a `kind` is `default`.
     fn objective(&self, default: &'static str) -> Result<ObjectiveConfig> {
-        let known = ObjectiveKind::KINDS;
+        let (known, read) = (ObjectiveKind::KINDS, ObjectiveKind::deserialize_kind);
         Ok(ObjectiveConfig {
-            kind: self.tagged_without(
-                "penalty",
-                "objective",
-                "kind",
-                Some(default),
-                known,
-                ObjectiveKind::deserialize_kind,
-            )?,
-            penalty: match self.find("objective.penalty") {
-                Some(value) => {
-                    let table = ValueDeserializer::from(value.clone());
-                    Some(self.deserialize("[objective.penalty]", PenaltyConfig::deserialize(table))?)
-                }
-                None => None,
-            },
+            kind: self.tagged("objective", "kind", &["penalty"], Some(default), known, read)?,
+            penalty: self.value("objective.penalty", "objective.penalty")?,
         })
     }
 
     /// `[optimizer]`, with a table for each player that has one.
     fn optimizer(&self) -> Result<OptimizerConfig> {
-        let mut optimizer = self.optimizer_at("optimizer")?;
+        let mut optimizer = self.optimizer_at("optimizer", &["players"])?;
         let Some(players) = self.find("optimizer.players") else { return Ok(optimizer) };
         let Some(tables) = players.get_ref().as_table() else {
             let message = "optimizer.players: expected a table for each player, [optimizer.players.NAME]; write it so";
@@ -300,14 +289,14 @@ impl<'a> Source<'a> {
                     format!("optimizer.players.{name}.players: a player has no players of its own; take it out");
                 return Err(self.error(table.span(), &message));
             }
-            let own = self.optimizer_at(&format!("optimizer.players.{name}"))?;
+            let own = self.optimizer_at(&format!("optimizer.players.{name}"), &[])?;
             optimizer.players.insert(name.to_string(), own);
         }
         Ok(optimizer)
     }
 
-    /// The optimiser in the table of this path.
-    fn optimizer_at(&self, path: &str) -> Result<OptimizerConfig> {
+    /// The optimiser in the table of this path, but for the keys `apart`.
+    fn optimizer_at(&self, path: &str, apart: &[&str]) -> Result<OptimizerConfig> {
         if let Some(value) = self.find(&format!("{path}.final_fraction")) {
             let message = format!(
                 "{path}.final_fraction: it is a key of the schedule; write schedule = {{ kind = \"cosine\", \
@@ -317,38 +306,22 @@ impl<'a> Source<'a> {
             return Err(self.error(value.span(), &message));
         }
         let default = OptimizerKind::default().name();
-        let known = OptimizerKind::KINDS;
-        self.tagged_without("players", path, "kind", Some(default), known, OptimizerConfig::deserialize_kind)
+        self.tagged(path, "kind", apart, Some(default), OptimizerKind::KINDS, OptimizerConfig::deserialize_kind)
     }
 
-    /// `[name]` as the variant that its key `tag` picks out of `known`; without the key it is `default`.
+    /// `[name]` as the variant that its key `tag` picks out of `known`; without the key it is `default`. The keys `apart` are read by
+    /// themselves.
     fn tagged<T>(
         &self,
         name: &str,
         tag: &'static str,
+        apart: &[&str],
         default: Option<&'static str>,
         known: &[&str],
         read: impl FnOnce(&str, ValueDeserializer<'a>) -> Option<std::result::Result<T, toml::de::Error>>,
     ) -> Result<T> {
-        self.tagged_without("", name, tag, default, known, read)
-    }
-
-    /// The same of a table whose key `apart` is read by itself.
-    fn tagged_without<T>(
-        &self,
-        apart: &str,
-        name: &str,
-        tag: &'static str,
-        default: Option<&'static str>,
-        known: &[&str],
-        read: impl FnOnce(&str, ValueDeserializer<'a>) -> Option<std::result::Result<T, toml::de::Error>>,
-    ) -> Result<T> {
-        let section = self.section(name)?;
-        let span = section.span();
-        let DeValue::Table(mut table) = section.into_inner() else {
-            return Err(self.error(span, &format!("`{name}` is a table; write [{name}] and below it its keys")));
-        };
-        table.remove(apart);
+        let (span, mut table) = self.section(name)?;
+        apart.iter().for_each(|key| drop(table.remove(*key)));
         let choices = known.join(", ");
         let default = default.map(|default| Spanned::new(span.clone(), DeValue::String(default.into())));
         let Some(choice) = table.remove(tag).or(default) else {
@@ -360,23 +333,21 @@ impl<'a> Source<'a> {
             let message = format!("{name}.{tag}: expected a string, found: {found}; set it to one of: {choices}");
             return Err(self.error(choice.span(), &message));
         };
-        match read(variant, ValueDeserializer::from(Spanned::new(span, DeValue::Table(table)))) {
-            Some(result) => self.deserialize(&format!("[{name}] with {tag} = \"{variant}\""), result),
-            None => {
-                let near = did_you_mean(variant, known.iter().copied());
-                let message =
-                    format!("{name}.{tag}: there is no `{variant}`{near} (known: {choices}); name one of them");
-                Err(self.error(choice.span(), &message))
-            }
-        }
+        let Some(result) = read(variant, ValueDeserializer::from(Spanned::new(span, DeValue::Table(table)))) else {
+            let near = did_you_mean(variant, known.iter().copied());
+            let message = format!("{name}.{tag}: there is no `{variant}`{near} (known: {choices}); name one of them");
+            return Err(self.error(choice.span(), &message));
+        };
+        let label = format!("[{name}] with {tag} = \"{variant}\"");
+        self.explained(&label, &[&[tag], apart].concat(), result)
     }
 
-    /// Turns the error of a deserialised value into one line; `label` names the table that was read.
-    fn deserialize<T>(&self, label: &str, result: std::result::Result<T, toml::de::Error>) -> Result<T> {
+    /// Turns the error of a deserialised value into one line; `label` names the table that was read, which has the keys `more` besides.
+    fn explained<T>(&self, label: &str, more: &[&str], result: std::result::Result<T, toml::de::Error>) -> Result<T> {
         result.map_err(|error| {
             let span = error.span().unwrap_or(0..0);
             let path = self.path_of(&span);
-            self.error(span, &explain(error.message(), path.as_deref(), label))
+            self.error(span, &explain(error.message(), path.as_deref(), label, more))
         })
     }
 
@@ -435,12 +406,14 @@ fn show(value: &DeValue<'_>) -> String {
     }
 }
 
-/// serde's message in this program's words. `path` is the dotted path of what it is about, `label` names the table.
-fn explain(message: &str, path: Option<&str>, label: &str) -> String {
+/// serde's message in this program's words: of an error TOML keeps its text and its position, and no kind. `path` is the dotted path of
+/// what it is about, `label` names the table, which has the keys `more` besides those that serde knows.
+fn explain(message: &str, path: Option<&str>, label: &str, more: &[&str]) -> String {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let at = path.map_or_else(String::new, |path| format!("{path}: "));
-    // A table inside a table is named by its path.
-    let inner = |path: &str| if path.contains('.') { path.to_owned() } else { label.to_owned() };
+    // A table inside the one that was read is named by its path.
+    let is_read = |path: &str| !path.contains('.') || label.starts_with(&format!("[{path}]"));
+    let inner = |path: &str| if is_read(path) { label.to_owned() } else { path.to_owned() };
     match quoted.split_first() {
         Some((unknown, known)) if message.starts_with("unknown field") => {
             let table = match path.and_then(|path| path.rsplit_once('.')) {
@@ -448,6 +421,7 @@ fn explain(message: &str, path: Option<&str>, label: &str) -> String {
                 Some((_, _)) => path.map_or_else(String::new, inner),
                 None => label.to_owned(),
             };
+            let known = if table == label { [more, known].concat() } else { known.to_vec() };
             let near = did_you_mean(unknown, known.iter().copied());
             let allowed = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
             format!("unknown key `{unknown}` in {table}{near} (allowed: {allowed}); rename it or take it out")

@@ -226,10 +226,53 @@ fn errors_of_an_override_name_the_override() {
             "a.b.c.d.e.f.g.h.i=1",
             "--set a.b.c.d.e.f.g.h.i=1: found a key of 9 parts, more than any has; write key=value",
         ),
+        (
+            "model.prior={kind=\"mixtur\"}",
+            "--set model.prior={kind=\"mixtur\"}: model.prior.kind: there is no `mixtur`; did you mean `mixture`?",
+        ),
+        (
+            "training.nonfinite={limit=3, policy=\"skp\"}",
+            "--set training.nonfinite={limit=3, policy=\"skp\"}: training.nonfinite.policy: there is no `skp`; did you mean `skip`?",
+        ),
+        (
+            "optimizer.groups=[{match=\"*\", weight_decay=1}, {match=\"a\", weightdecay=1}]",
+            "--set optimizer.groups=[{match=\"*\", weight_decay=1}, {match=\"a\", weightdecay=1}]: unknown key `weightdecay` in \
+             optimizer.groups; did you mean `weight_decay`?",
+        ),
+        (
+            "optimizer.schedule.kind=step",
+            "--set optimizer.schedule.kind=step: optimizer.schedule needs the key `every`; set it",
+        ),
+        (
+            "optimizer.players.critic={knd=1}",
+            "--set optimizer.players.critic={knd=1}: unknown key `knd` in [optimizer.players.critic] with kind = \"adam\"; did you mean \
+             `kind`? (allowed: kind, ",
+        ),
         ("seed=x", "--set seed=x: seed: found string \"x\"; expected a whole number of at least 0"),
     ] {
         let message = error("[training]\nbatch_size = 3\n", &[assignment]);
         assert!(message.starts_with(expected), "\n   found: {message}\nexpected: {expected}");
+    }
+}
+
+#[test]
+fn errors_name_the_override_that_they_are_of() {
+    let wrong = "evaluation = { samples = 0 }";
+    for sets in
+        [[wrong, "seed=3", "training.epochs=5"], ["seed=3", wrong, "training.epochs=5"], ["seed=3", "seed=4", wrong]]
+    {
+        let message = error("", &sets);
+        assert!(message.starts_with(&format!("--set {wrong}: evaluation.samples is 0; ")), "{sets:?}: {message}");
+    }
+    let sets = ["model.prior={kind='vamp'}".to_owned(), " optimizer . learning_rate = 1.0".to_owned()];
+    for (key, expected) in [
+        (["model", "prior"], "--set model.prior={kind='vamp'}: "),
+        (["model", "prior.kind"], "--set model.prior={kind='vamp'}: "),
+        (["optimizer", "learning_rate"], "--set  optimizer . learning_rate = 1.0: "),
+        (["data", "source"], "vae.toml:2: "),
+        (["training", "epochs"], ""),
+    ] {
+        assert_eq!(place_of(SMALL, "vae.toml", &sets, &key), expected, "{key:?}");
     }
 }
 
@@ -343,8 +386,8 @@ fn errors_of_the_optimiser_name_the_keys_that_there_are() {
     for (more, expected) in [
         (
             "kind = \"sgd\"\nbeta_1 = 0.9\n",
-            "vae.toml:7: unknown key `beta_1` in [optimizer] with kind = \"sgd\" (allowed: learning_rate, weight_decay, \
-             momentum, dampening, nesterov, gradient_clip_norm, warmup_steps, schedule, groups)",
+            "vae.toml:7: unknown key `beta_1` in [optimizer] with kind = \"sgd\" (allowed: kind, players, learning_rate, \
+             weight_decay, momentum, dampening, nesterov, gradient_clip_norm, warmup_steps, schedule, groups)",
         ),
         ("beta_3 = 0.9\n", "vae.toml:6: unknown key `beta_3` in [optimizer] with kind = \"adam\"; did you mean `beta_"),
         (

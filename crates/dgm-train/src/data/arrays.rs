@@ -10,7 +10,7 @@ use super::fraction::{part as part_of, tenth};
 use super::images::{self, ImageSet, Images};
 use super::npy::{self, Expected, Header, Numbers};
 use super::npz;
-use super::store::{FileRows, ReadRow, Store, View};
+use super::store::{FileRows, View};
 use super::transform::{Binarize, Dequantize};
 use super::{Dataset, VisitPath};
 use crate::check::{Invalid, require};
@@ -276,17 +276,12 @@ impl NpyConfig {
             let on_disk = streamed.then(|| FileRows::open(path, header.offset, width, header.element)).transpose()?;
             fingerprint.update(format!("{} {:?}", header.dimensions(), header.element).as_bytes());
             let numbers = npy::read_data(source, &header, expected, !streamed, |bytes| fingerprint.update(bytes))?;
-            let store = match (on_disk, numbers) {
-                (Some(rows_on_disk), _) => {
-                    Store::elsewhere(rows, width, Scaled { rows: rows_on_disk, scale: self.scale() })
-                }
-                (None, Numbers::Bytes(numbers)) if self.packed => Store::bits(shape.iter().product(), width, numbers),
-                (None, Numbers::Bytes(numbers)) => Store::bytes(width, numbers),
-                (None, Numbers::Words(numbers)) => Store::words(width, numbers),
-                (None, Numbers::Floats(numbers)) => Store::floats(width, numbers).of(header.element),
-                (None, Numbers::Doubles(numbers)) => Store::doubles(width, numbers),
+            let pixels = match (on_disk, numbers) {
+                (Some(on_disk), _) => View::new(rows, width, on_disk.times(self.scale())).rounded_to(header.element),
+                (None, Numbers::Bytes(bytes)) if self.packed => View::of_bits(shape.iter().product(), width, bytes),
+                (None, numbers) => numbers.into_view(width, header.element),
             };
-            Ok((View::new(store), shape, levels))
+            Ok((pixels, shape, levels))
         })?;
         let labels = if labels.is_empty() { None } else { Some(self.read_labels(labels, labels_key, fingerprint)?) };
         if let Some(found) = labels.as_ref().map(View::len).filter(|&found| found != pixels.len()) {
@@ -368,12 +363,7 @@ impl NpyConfig {
             let expected = Expected::Below { bound: self.classes, key: "classes", scale: 1.0 };
             fingerprint.update(format!("{} {:?}", header.dimensions(), header.element).as_bytes());
             let numbers = npy::read_data(source, &header, expected, true, |bytes| fingerprint.update(bytes))?;
-            Ok(View::new(match numbers {
-                Numbers::Bytes(numbers) => Store::bytes(1, numbers),
-                Numbers::Words(numbers) => Store::words(1, numbers),
-                Numbers::Floats(numbers) => Store::floats(1, numbers).of(header.element),
-                Numbers::Doubles(numbers) => Store::doubles(1, numbers),
-            }))
+            Ok(numbers.into_view(1, header.element))
         })
     }
 }
@@ -395,28 +385,6 @@ pub(crate) fn file_and_member(array: &str) -> (&str, Option<&str>) {
     const ARCHIVE: &str = ".npz";
     let colon = array.find(".npz:").map(|dot| dot + ARCHIVE.len());
     colon.and_then(|colon| array.split_at_checked(colon)).map_or((array, None), |(file, rest)| (file, rest.get(1..)))
-}
-
-/// Rows of a file whose numbers times `scale` are levels but for rounding, which was checked; 1 leaves them as they are.
-#[derive(Debug)]
-struct Scaled {
-    rows: FileRows,
-    scale: f64,
-}
-
-impl ReadRow for Scaled {
-    fn epsilon(&self) -> f64 {
-        self.rows.epsilon()
-    }
-
-    fn append(&self, row: usize, numbers: &mut Vec<f64>) -> Result<()> {
-        let before = numbers.len();
-        self.rows.append(row, numbers)?;
-        if self.scale != 1.0 {
-            numbers.iter_mut().skip(before).for_each(|number| *number = (*number * self.scale).round());
-        }
-        Ok(())
-    }
 }
 
 /// Calls `f` with the content of an array and the file that it is in.

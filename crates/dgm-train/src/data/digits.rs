@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file::Fingerprint;
 use super::images::{self, ImageSet, Images};
-use super::store::{Store, View};
+use super::store::View;
 use super::{Dataset, VisitPath};
 use crate::check::Invalid;
 use crate::error::{Error, Result};
@@ -54,10 +54,7 @@ impl DigitsConfig {
         }
         let mut fingerprint = Fingerprint::default();
         fingerprint.update(text.as_bytes());
-        let all = Images {
-            pixels: View::new(Store::bytes(PIXELS, images)),
-            labels: Some(View::new(Store::bytes(1, classes))),
-        };
+        let all = Images { pixels: View::of(PIXELS, images), labels: Some(View::of(1, classes)) };
         let set = ImageSet {
             name: "digits".into(),
             shape: [1, 8, 8],

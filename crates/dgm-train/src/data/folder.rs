@@ -16,7 +16,7 @@ use super::images::{self, ImageSet, Images};
 use super::listing::{Files, Listing};
 pub use super::picture::Resize;
 use super::picture::{self, Changes, Picture};
-use super::store::{FileState, ReadRow, STREAM_ABOVE, Store, View};
+use super::store::{FileState, STREAM_ABOVE, Store, View};
 use super::{Dataset, VisitPath};
 use crate::check::{Invalid, require};
 use crate::error::{Error, Result};
@@ -214,18 +214,18 @@ impl FolderConfig {
         let labels = (!files.classes.is_empty()).then(|| {
             let labels = files.paths.iter().map(|(class, _)| *class);
             match files.classes.len() {
-                ..=256 => Store::bytes(1, labels.map(|class| class as u8).collect()),
-                _ => Store::words(1, labels.collect()),
+                ..=256 => View::of(1, labels.map(|class| class as u8).collect()),
+                _ => View::of(1, labels.collect()),
             }
         });
         if let Some(labels) = &labels {
-            (0..labels.rows()).for_each(|row| fingerprint.update(&files.paths[row].0.to_le_bytes()));
+            (0..labels.len()).for_each(|row| fingerprint.update(&files.paths[row].0.to_le_bytes()));
         }
         let pixels = match streamed {
-            true => Store::elsewhere(states.len(), event, ImageRows { config: self.clone(), size, files: states }),
-            false => Store::bytes(event, pixels),
+            true => View::new(states.len(), event, ImageRows { config: self.clone(), size, files: states }),
+            false => View::of(event, pixels),
         };
-        Ok(Images { pixels: View::new(pixels), labels: labels.map(View::new) })
+        Ok(Images { pixels, labels })
     }
 
     /// A file's bytes and what they show, in the size that it has.
@@ -266,8 +266,8 @@ struct ImageRows {
     files: Vec<(PathBuf, FileState)>,
 }
 
-impl ReadRow for ImageRows {
-    fn append(&self, row: usize, numbers: &mut Vec<f64>) -> Result<()> {
+impl Store for ImageRows {
+    fn append(&self, row: usize, _: u64, numbers: &mut Vec<f64>) -> Result<()> {
         let (path, state) = &self.files[row];
         let cannot = |what: String| Error::run(format!("{}: cannot be read any more: {what}", path.display()));
         state.check(&path.display().to_string(), FileState::of(path).map_err(|error| cannot(error.to_string()))?)?;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file::{FileReader, Fingerprint, stays_on_disk};
 use super::images::{self, ImageSet, Images};
-use super::store::{Element, FileRows, Kind, STREAM_ABOVE, Store, View};
+use super::store::{Element, FileRows, Kind, STREAM_ABOVE, View};
 use super::{Dataset, VisitPath};
 use crate::check::{Invalid, require};
 use crate::error::{Error, Result};
@@ -150,8 +150,7 @@ impl IdxConfig {
             fingerprint.update(bytes);
             levels.check(images, element, first, event as u64, bytes, values)
         })?;
-        let pixels =
-            View::new(rows.map_or_else(|| Store::bytes(event, pixels), |rows| Store::elsewhere(n, event, rows)));
+        let pixels = rows.map_or_else(|| View::of(event, pixels), |rows| View::new(n, event, rows).rounded_to(element));
         let Some(path) = labels else {
             return Ok(([height, width], Images { pixels, labels: None }));
         };
@@ -171,7 +170,7 @@ impl IdxConfig {
                 images.display()
             )));
         }
-        Ok(([height, width], Images { pixels, labels: Some(View::new(Store::bytes(1, labels))) }))
+        Ok(([height, width], Images { pixels, labels: Some(View::of(1, labels)) }))
     }
 }
 

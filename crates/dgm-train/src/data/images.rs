@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::names::class_name;
 use super::spikes;
-use super::store::{ReadRow, Store, View};
+use super::store::View;
 use super::transform::{Binarize, Dequantize, Draw, Step, Transforms};
 use super::{Dataset, Field, Names, Split};
 use crate::check::{Invalid, require};
@@ -286,9 +286,8 @@ impl ImageSet {
             Target::Label => labels()?,
         };
         let condition = match declared.condition {
-            Condition::None if augment.condition => {
-                Some(Field::new(View::new(Store::elsewhere(images.len(), 0, NoNumbers))))
-            }
+            // Nothing but what was done to the images.
+            Condition::None if augment.condition => Some(Field::new(View::empty(images.len()))),
             Condition::None => None,
             Condition::Image => Some(pixels()),
             Condition::Label => Some(labels()?.then(Step::OneHot { classes: self.classes })),
@@ -298,15 +297,5 @@ impl ImageSet {
             false => condition,
         };
         Ok(Split::new(target, condition))
-    }
-}
-
-/// Rows of nothing, for conditions that only tell what was done to the images.
-#[derive(Debug)]
-struct NoNumbers;
-
-impl ReadRow for NoNumbers {
-    fn append(&self, _: usize, _: &mut Vec<f64>) -> Result<()> {
-        Ok(())
     }
 }

@@ -4,7 +4,7 @@
 //! the data. The header is a Python dictionary with the keys `descr`, `fortran_order` and `shape` (NumPy, NEP 1).
 
 use super::file::FileReader;
-use super::store::{Element, Kind, STREAM_ABOVE};
+use super::store::{Element, Kind, STREAM_ABOVE, View};
 use crate::error::{Error, Result};
 
 /// Longer headers are no headers: NumPy's own are 128 bytes for plain numbers.
@@ -67,6 +67,18 @@ pub enum Numbers {
     Floats(Vec<f32>),
     /// Numbers of 64 bits, and whole ones that 32 bits would round.
     Doubles(Vec<f64>),
+}
+
+impl Numbers {
+    /// Rows of `width` numbers, which were such in the file.
+    pub(super) fn into_view(self, width: usize, element: Element) -> View {
+        match self {
+            Self::Bytes(numbers) => View::of(width, numbers),
+            Self::Words(numbers) => View::of(width, numbers),
+            Self::Floats(numbers) => View::of(width, numbers).rounded_to(element),
+            Self::Doubles(numbers) => View::of(width, numbers),
+        }
+    }
 }
 
 impl Header {

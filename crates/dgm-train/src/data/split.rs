@@ -8,14 +8,14 @@ use dgm_core::random::Seed;
 use dgm_models::{Batch, ConditionSpec, DataSpec, Scale, Values};
 
 use super::Unit;
-use super::store::{ReadEpochRow, Store, View};
+use super::store::View;
 use super::transform::{Draw, Step};
 use crate::error::{Error, Result};
 
-/// Rows read at once where all are needed.
 /// Bits of an epoch's number that say in which view of an example its random steps are: the highest ones.
 pub(crate) const VIEW_BITS: u32 = 16;
 
+/// Rows read at once where all are needed.
 pub(super) const CHUNK: usize = 256;
 
 /// Steps between neighbouring numbers that a standard deviation is at least. Below it a likelihood would see their rounding: in
@@ -85,52 +85,11 @@ impl Matrix {
     }
 }
 
-/// Where the rows of a field come from.
-#[derive(Clone, Debug)]
-enum Rows {
-    /// The same in every epoch.
-    Stored(View),
-    /// Others in each epoch.
-    OfEpoch(Arc<dyn ReadEpochRow>),
-}
-
-impl Rows {
-    fn len(&self) -> usize {
-        match self {
-            Self::Stored(view) => view.len(),
-            Self::OfEpoch(reader) => reader.rows(),
-        }
-    }
-
-    fn width(&self) -> usize {
-        match self {
-            Self::Stored(view) => view.width(),
-            Self::OfEpoch(reader) => reader.width(),
-        }
-    }
-
-    /// How far two numbers around 1 are apart at least.
-    fn epsilon(&self) -> f64 {
-        match self {
-            Self::Stored(view) => view.epsilon(),
-            Self::OfEpoch(_) => f64::EPSILON,
-        }
-    }
-
-    fn append(&self, row: usize, epoch: u64, numbers: &mut Vec<f64>) -> Result<()> {
-        match self {
-            Self::Stored(view) => view.append(row, numbers)?,
-            Self::OfEpoch(reader) => reader.append(row, epoch, numbers),
-        }
-        Ok(())
-    }
-}
-
 /// One part of the examples (the target, the condition or the mask): rows of a store, and the steps from what is stored
 /// to what a model sees.
 #[derive(Clone, Debug)]
 pub struct Field {
-    rows: Rows,
+    stored: View,
     steps: Vec<Step>,
     draw: Draw,
     /// The units of real numbers, which travel to a model without them.
@@ -140,30 +99,21 @@ pub struct Field {
 impl Default for Field {
     /// No example.
     fn default() -> Self {
-        Self::new(View::new(Store::bytes(0, Vec::new())))
+        Self::new(View::empty(0))
     }
 }
 
 impl From<Matrix> for Field {
     /// Numbers in memory, as they are: the way in for data that no source reads.
     fn from(matrix: Matrix) -> Self {
-        Self::new(View::new(Store::doubles(matrix.width, matrix.values)))
+        Self::new(View::of(matrix.width, matrix.values))
     }
 }
 
 impl Field {
     /// The rows as they are stored.
-    pub(super) fn new(view: View) -> Self {
-        Self::of(Rows::Stored(view))
-    }
-
-    /// Rows that may be others in each epoch.
-    pub(super) fn of_epoch(reader: impl ReadEpochRow + 'static) -> Self {
-        Self::of(Rows::OfEpoch(Arc::new(reader)))
-    }
-
-    fn of(rows: Rows) -> Self {
-        Self { rows, steps: Vec::new(), draw: Draw::default(), scale: None }
+    pub(super) fn new(stored: View) -> Self {
+        Self { stored, steps: Vec::new(), draw: Draw::default(), scale: None }
     }
 
     /// One more step, after those that are there.
@@ -180,7 +130,7 @@ impl Field {
 
     /// Number of rows.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.stored.len()
     }
 
     /// Whether there is no row.
@@ -190,7 +140,7 @@ impl Field {
 
     /// Numbers in a row.
     pub fn width(&self) -> usize {
-        self.steps.iter().fold(self.rows.width(), |width, step| step.width(width))
+        self.steps.iter().fold(self.stored.width(), |width, step| step.width(width))
     }
 
     /// Whether real noise was added to whole numbers.
@@ -212,11 +162,11 @@ impl Field {
     /// When a row does not exist.
     pub fn read(&self, rows: &[usize], epoch: u64) -> Result<Matrix> {
         let width = self.width();
-        let mut values = Vec::with_capacity(rows.len() * width.max(self.rows.width()));
+        let mut values = Vec::with_capacity(rows.len() * width.max(self.stored.width()));
         let streams: Vec<_> = self.steps.iter().map(|step| step.stream(&self.draw, epoch)).collect();
         for &row in rows {
             let start = values.len();
-            self.rows.append(row, epoch, &mut values)?;
+            self.stored.append(row, epoch, &mut values)?;
             for (step, stream) in self.steps.iter().zip(&streams) {
                 step.apply(&mut values, start, row, stream.as_ref());
             }
@@ -288,7 +238,7 @@ impl Field {
                 false => 1.0,
             };
             let mean = origin + offset;
-            let epsilon = self.rows.epsilon();
+            let epsilon = self.stored.epsilon();
             if varies[group] && (std < least_steps(epsilon) * epsilon * mean.abs() || std < f64::MIN_POSITIVE) {
                 return Err(lost(&name(group), mean, std, epsilon));
             }
@@ -314,9 +264,8 @@ impl Field {
 
     /// Calls `f` with every number and its group: its place in the row, modulo `groups`.
     fn each(&self, mut f: impl FnMut(usize, f64), groups: usize) -> Result<()> {
-        for start in (0..self.len()).step_by(CHUNK) {
-            let rows: Vec<usize> = (start..self.len().min(start + CHUNK)).collect();
-            let part = self.read(&rows, 0)?;
+        for part in self.chunks() {
+            let part = part?;
             for row in part.values.chunks_exact(part.width.max(1)) {
                 row.iter().enumerate().for_each(|(place, &value)| f(place % groups, value));
             }
@@ -396,10 +345,8 @@ impl Split {
     pub fn scored(&self) -> Result<Vec<usize>> {
         let Some(mask) = &self.mask else { return Ok(vec![self.target.width(); self.len()]) };
         let mut scored = Vec::with_capacity(self.len());
-        for start in (0..self.len()).step_by(CHUNK) {
-            let rows: Vec<usize> = (start..self.len().min(start + CHUNK)).collect();
-            let part = mask.read(&rows, 0)?;
-            scored.extend((0..rows.len()).map(|row| part.row(row).iter().filter(|&&one| one > 0.5).count()));
+        for part in mask.chunks() {
+            scored.extend(part?.iter().map(|row| row.iter().filter(|&&one| one > 0.5).count()));
         }
         Ok(scored)
     }
@@ -431,9 +378,7 @@ impl Split {
         let fields = [Some(&mut self.target), self.condition.as_mut(), self.mask.as_mut()];
         for field in fields.into_iter().flatten() {
             field.draw = field.draw.by(seed);
-            if let Rows::OfEpoch(reader) = &mut field.rows {
-                *reader = reader.drawn_by(seed);
-            }
+            field.stored.redraw(seed);
         }
     }
 

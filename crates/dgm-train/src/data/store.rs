@@ -1,5 +1,4 @@
-//! Where the numbers of examples are kept: in memory, a byte each where a byte holds them, or in a file that is read row
-//! by row.
+//! Where the numbers of examples are kept: in memory, as small as they may be, or in a file that is read row by row.
 
 use std::fmt::Debug;
 use std::fs::{self, File, Metadata};
@@ -15,168 +14,63 @@ use crate::error::{Error, Result};
 /// Files with more bytes of data than this stay on disk and are read row by row: 2 GiB.
 pub(super) const STREAM_ABOVE: u64 = 2 << 30;
 
-/// Rows that are read when they are asked for.
-pub(crate) trait ReadRow: Debug + Send + Sync {
-    /// Appends the numbers of row `row`.
+/// Rows of numbers, read when they are asked for.
+pub(crate) trait Store: Debug + Send + Sync {
+    /// Appends the numbers of row `row` as it is in this epoch.
     ///
     /// # Errors
     ///
     /// A row that cannot be read (any more).
-    fn append(&self, row: usize, numbers: &mut Vec<f64>) -> Result<()>;
-
-    /// How far two numbers around 1 are apart at least.
-    fn epsilon(&self) -> f64 {
-        f64::EPSILON
-    }
-}
-
-/// Rows that may be others in each epoch.
-pub(super) trait ReadEpochRow: Debug + Send + Sync {
-    /// Number of rows, the same in every epoch.
-    fn rows(&self) -> usize;
-
-    /// Numbers in a row.
-    fn width(&self) -> usize;
-
-    /// Appends the numbers of row `row` as it is in this epoch.
     ///
     /// # Panics
     ///
     /// When there is no such row.
-    fn append(&self, row: usize, epoch: u64, numbers: &mut Vec<f64>);
+    fn append(&self, row: usize, epoch: u64, numbers: &mut Vec<f64>) -> Result<()>;
 
-    /// The same with what is drawn anew every epoch drawn by this seed.
-    fn drawn_by(&self, seed: Seed) -> Arc<dyn ReadEpochRow>;
+    /// The same with what is drawn anew every epoch drawn by this seed; `None`: every epoch has the same rows.
+    fn drawn_by(&self, _: Seed) -> Option<Arc<dyn Store>> {
+        None
+    }
 }
 
-/// Rows of `width` numbers. A clone shares them.
-#[derive(Clone, Debug)]
-pub(super) struct Store {
-    numbers: Numbers,
-    rows: usize,
+/// Rows of `width` numbers, one after the other in memory.
+#[derive(Debug)]
+struct Memory<T> {
     width: usize,
-    /// Numbers from the beginning of one row to that of the next.
-    stride: usize,
-    /// How far two numbers around 1 are apart at least.
-    epsilon: f64,
+    numbers: Vec<T>,
 }
 
-#[derive(Clone, Debug)]
-enum Numbers {
-    Bytes(Arc<Vec<u8>>),
-    Words(Arc<Vec<u16>>),
-    Floats(Arc<Vec<f32>>),
-    Doubles(Arc<Vec<f64>>),
-    /// Eight numbers a byte, the first in its highest bit; a row begins with a byte.
-    Bits(Arc<Vec<u8>>),
-    Elsewhere(Arc<dyn ReadRow>),
-}
-
-impl Store {
-    /// Rows of whole numbers from 0 to 255, one row after the other; what is left over at the end is no row.
-    pub(super) fn bytes(width: usize, numbers: Vec<u8>) -> Self {
-        Self {
-            rows: numbers.len() / width.max(1),
-            width,
-            stride: width,
-            numbers: Numbers::Bytes(Arc::new(numbers)),
-            epsilon: f64::EPSILON,
-        }
-    }
-
-    /// Rows of whole numbers from 0 to 65535.
-    pub(super) fn words(width: usize, numbers: Vec<u16>) -> Self {
-        Self {
-            rows: numbers.len() / width.max(1),
-            width,
-            stride: width,
-            numbers: Numbers::Words(Arc::new(numbers)),
-            epsilon: f64::EPSILON,
-        }
-    }
-
-    /// Rows of any numbers of 64 bits.
-    pub(super) fn doubles(width: usize, numbers: Vec<f64>) -> Self {
-        Self {
-            rows: numbers.len() / width.max(1),
-            width,
-            stride: width,
-            numbers: Numbers::Doubles(Arc::new(numbers)),
-            epsilon: f64::EPSILON,
-        }
-    }
-
-    /// Rows of any numbers of 32 bits.
-    pub(super) fn floats(width: usize, numbers: Vec<f32>) -> Self {
-        Self {
-            rows: numbers.len() / width.max(1),
-            width,
-            stride: width,
-            numbers: Numbers::Floats(Arc::new(numbers)),
-            epsilon: f64::EPSILON,
-        }
-    }
-
-    /// Rows of `width` zeros and ones in `bytes` bytes each, the first in the highest bit of the first byte.
-    ///
-    /// # Panics
-    ///
-    /// When the bytes do not hold so many.
-    pub(super) fn bits(width: usize, bytes: usize, numbers: Vec<u8>) -> Self {
-        assert!(width.div_ceil(8) <= bytes, "Store::bits: {width} numbers in {bytes} bytes");
-        Self {
-            rows: numbers.len() / bytes.max(1),
-            width,
-            stride: bytes,
-            numbers: Numbers::Bits(Arc::new(numbers)),
-            epsilon: f64::EPSILON,
-        }
-    }
-
-    /// `rows` rows that are read when they are asked for.
-    pub(super) fn elsewhere(rows: usize, width: usize, reader: impl ReadRow + 'static) -> Self {
-        Self { rows, width, stride: width, numbers: Numbers::Elsewhere(Arc::new(reader)), epsilon: f64::EPSILON }
-    }
-
-    /// The same, whose numbers were such in the file: what its rounding took, they have lost.
-    pub(super) fn of(self, element: Element) -> Self {
-        Self { epsilon: element.epsilon(), ..self }
-    }
-
-    /// Number of rows.
-    pub(super) fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// Appends the numbers of row `row`.
-    ///
-    /// # Panics
-    ///
-    /// When there is no such row.
-    pub(super) fn append(&self, row: usize, out: &mut Vec<f64>) -> Result<()> {
-        assert!(row < self.rows, "Store::append: row {row} of {}", self.rows);
-        let place = row * self.stride..row * self.stride + self.width;
-        match &self.numbers {
-            Numbers::Bytes(numbers) => out.extend(numbers[place].iter().map(|&byte| f64::from(byte))),
-            Numbers::Words(numbers) => out.extend(numbers[place].iter().map(|&word| f64::from(word))),
-            Numbers::Floats(numbers) => out.extend(numbers[place].iter().map(|&number| f64::from(number))),
-            Numbers::Doubles(numbers) => out.extend_from_slice(&numbers[place]),
-            Numbers::Bits(numbers) => {
-                let bytes = &numbers[row * self.stride..][..self.width.div_ceil(8)];
-                let bits = bytes.iter().flat_map(|&byte| (0..8).rev().map(move |bit| f64::from(byte >> bit & 1)));
-                out.extend(bits.take(self.width));
-            }
-            Numbers::Elsewhere(reader) => reader.append(row, out)?,
-        }
+impl<T: Copy + Into<f64> + Debug + Send + Sync> Store for Memory<T> {
+    fn append(&self, row: usize, _: u64, out: &mut Vec<f64>) -> Result<()> {
+        out.extend(self.numbers[row * self.width..][..self.width].iter().map(|&number| number.into()));
         Ok(())
     }
 }
 
-/// Some rows of a store, in some order.
+/// Rows of `width` zeros and ones in `bytes` bytes each, the first in the highest bit of the first byte.
+#[derive(Debug)]
+struct Bits {
+    width: usize,
+    bytes: usize,
+    packed: Vec<u8>,
+}
+
+impl Store for Bits {
+    fn append(&self, row: usize, _: u64, out: &mut Vec<f64>) -> Result<()> {
+        let bytes = &self.packed[row * self.bytes..][..self.width.div_ceil(8)];
+        let bits = bytes.iter().flat_map(|&byte| (0..8).rev().map(move |bit| f64::from(byte >> bit & 1)));
+        out.extend(bits.take(self.width));
+        Ok(())
+    }
+}
+
+/// Some rows of a store, in some order. A clone shares the store.
 #[derive(Clone, Debug)]
 pub(super) struct View {
-    store: Store,
+    store: Arc<dyn Store>,
     rows: Rows,
+    width: usize,
+    epsilon: f64,
 }
 
 #[derive(Clone, Debug)]
@@ -186,9 +80,34 @@ enum Rows {
 }
 
 impl View {
-    /// All rows, in their order.
-    pub(super) fn new(store: Store) -> Self {
-        Self { rows: Rows::Range { start: 0, length: store.rows }, store }
+    /// The `rows` rows of `width` numbers that a store has, in their order.
+    pub(super) fn new(rows: usize, width: usize, store: impl Store + 'static) -> Self {
+        Self { store: Arc::new(store), rows: Rows::Range { start: 0, length: rows }, width, epsilon: f64::EPSILON }
+    }
+
+    /// Rows in memory, one after the other, in the type that they have; what is left over at the end is no row.
+    pub(super) fn of<T: Copy + Into<f64> + Debug + Send + Sync + 'static>(width: usize, numbers: Vec<T>) -> Self {
+        Self::new(numbers.len() / width.max(1), width, Memory { width, numbers })
+    }
+
+    /// Rows of `width` zeros and ones in memory, in `bytes` bytes each, the first in the highest bit of the first byte.
+    ///
+    /// # Panics
+    ///
+    /// When the bytes do not hold so many.
+    pub(super) fn of_bits(width: usize, bytes: usize, packed: Vec<u8>) -> Self {
+        assert!(width.div_ceil(8) <= bytes, "View::of_bits: {width} numbers in {bytes} bytes");
+        Self::new(packed.len() / bytes.max(1), width, Bits { width, bytes, packed })
+    }
+
+    /// Rows without a number.
+    pub(super) fn empty(rows: usize) -> Self {
+        Self::new(rows, 0, Memory { width: 0, numbers: Vec::<u8>::new() })
+    }
+
+    /// The same, whose numbers were such in the file: what its rounding took, they have lost.
+    pub(super) fn rounded_to(self, element: Element) -> Self {
+        Self { epsilon: element.epsilon(), ..self }
     }
 
     /// Number of rows.
@@ -201,7 +120,12 @@ impl View {
 
     /// Numbers in a row.
     pub(super) fn width(&self) -> usize {
-        self.store.width
+        self.width
+    }
+
+    /// How far two numbers around 1 are apart at least.
+    pub(super) fn epsilon(&self) -> f64 {
+        self.epsilon
     }
 
     /// The rows of this view from `first` on, `length` of them or as many as there are.
@@ -212,7 +136,7 @@ impl View {
             Rows::Range { start, .. } => Rows::Range { start: start + first, length },
             Rows::List(rows) => Rows::List(rows[first..first + length].into()),
         };
-        Self { store: self.store.clone(), rows }
+        Self { rows, ..self.clone() }
     }
 
     /// These rows of this view, in this order.
@@ -222,7 +146,14 @@ impl View {
     /// When one of them does not exist.
     pub(super) fn select(&self, rows: &[usize]) -> Self {
         let rows = rows.iter().map(|&row| self.place(row)).collect();
-        Self { store: self.store.clone(), rows: Rows::List(rows) }
+        Self { rows: Rows::List(rows), ..self.clone() }
+    }
+
+    /// What is drawn anew every epoch is drawn by this seed from now on.
+    pub(super) fn redraw(&mut self, seed: Seed) {
+        if let Some(store) = self.store.drawn_by(seed) {
+            self.store = store;
+        }
     }
 
     /// The row of the store behind row `row` of this view.
@@ -236,21 +167,17 @@ impl View {
         }
     }
 
-    /// How far two numbers around 1 are apart at least.
-    pub(super) fn epsilon(&self) -> f64 {
-        match &self.store.numbers {
-            Numbers::Elsewhere(reader) => reader.epsilon(),
-            _ => self.store.epsilon,
-        }
-    }
-
-    /// Appends the numbers of row `row`.
+    /// Appends the numbers of row `row` as it is in this epoch.
+    ///
+    /// # Errors
+    ///
+    /// A row that cannot be read (any more).
     ///
     /// # Panics
     ///
     /// When there is no such row.
-    pub(super) fn append(&self, row: usize, out: &mut Vec<f64>) -> Result<()> {
-        self.store.append(self.place(row), out)
+    pub(super) fn append(&self, row: usize, epoch: u64, out: &mut Vec<f64>) -> Result<()> {
+        self.store.append(self.place(row), epoch, out)
     }
 }
 
@@ -324,6 +251,8 @@ pub(crate) struct FileRows {
     offset: u64,
     width: usize,
     element: Element,
+    /// What numbers are multiplied by.
+    scale: f64,
 }
 
 impl FileRows {
@@ -337,7 +266,12 @@ impl FileRows {
         let fail = |error: io::Error| Error::input(format!("{name}: cannot be opened: {error}; make it readable"));
         let file = File::open(path).map_err(fail)?;
         let state = FileState::from(&file.metadata().map_err(fail)?);
-        Ok(Self { file, name, state, offset, width, element })
+        Ok(Self { file, name, state, offset, width, element, scale: 1.0 })
+    }
+
+    /// The same of numbers that times `scale` are levels but for rounding, which was checked; 1 leaves them as they are.
+    pub(super) fn times(self, scale: f64) -> Self {
+        Self { scale, ..self }
     }
 }
 
@@ -373,12 +307,8 @@ impl FileState {
     }
 }
 
-impl ReadRow for FileRows {
-    fn epsilon(&self) -> f64 {
-        self.element.epsilon()
-    }
-
-    fn append(&self, row: usize, numbers: &mut Vec<f64>) -> Result<()> {
+impl Store for FileRows {
+    fn append(&self, row: usize, _: u64, numbers: &mut Vec<f64>) -> Result<()> {
         let cannot = |error: io::Error| Error::run(format!("{}: cannot be read any more: {error}", self.name));
         // Asked each time: a file that is written anew would be read half old, half new.
         self.state.check(&self.name, FileState::from(&self.file.metadata().map_err(cannot)?))?;
@@ -386,6 +316,9 @@ impl ReadRow for FileRows {
         let mut bytes = vec![0; size];
         read_at(&self.file, &mut bytes, self.offset + row as u64 * size as u64).map_err(cannot)?;
         match self.element {
+            _ if self.scale != 1.0 => {
+                self.element.decode(&bytes, |number| numbers.push((number * self.scale).round()));
+            }
             Element { kind: Kind::Unsigned, size: 1, .. } => numbers.extend(bytes.iter().map(|&byte| f64::from(byte))),
             element => element.decode(&bytes, |number| numbers.push(number)),
         }

@@ -6,7 +6,7 @@ use dgm_models::{ConditionSpec, DataSpec, Values};
 use serde::{Deserialize, Serialize};
 
 use super::file::Fingerprint;
-use super::store::{Store, View};
+use super::store::View;
 use super::{Dataset, Field, Split, VisitPath};
 use crate::check::{Invalid, require};
 use crate::error::Result;
@@ -163,13 +163,13 @@ impl SyntheticConfig {
                 numbers.iter().for_each(|x| fingerprint.update(&x.to_le_bytes()));
             }
             let inputs = conditions.len() / n.max(1);
-            let condition = (inputs > 0).then(|| Field::new(View::new(Store::floats(inputs, conditions))));
+            let condition = (inputs > 0).then(|| Field::new(View::of(inputs, conditions)));
             let targets = match distribution.levels() {
                 // Levels fit in a byte: there are 256 at most.
-                Some(_) => Store::bytes(self.event(), targets.into_iter().map(|level| level as u8).collect()),
-                None => Store::floats(self.event(), targets),
+                Some(_) => View::of(self.event(), targets.into_iter().map(|level| level as u8).collect()),
+                None => View::of(self.event(), targets),
             };
-            Split::new(Field::new(View::new(targets)), condition)
+            Split::new(Field::new(targets), condition)
         };
         let train = split(self.train, "synthetic.train");
         let validation = split(self.validation, "synthetic.validation");

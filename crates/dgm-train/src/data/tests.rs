@@ -27,7 +27,7 @@ pub(super) fn all(field: &Field) -> Matrix {
 
 /// Numbers in memory as a field.
 fn table(width: usize, numbers: &[f64]) -> Field {
-    Field::new(store::View::new(store::Store::doubles(width, numbers.to_vec())))
+    Field::new(store::View::of(width, numbers.to_vec()))
 }
 
 fn digits(target: Target, condition: Condition) -> Dataset {

@@ -17,6 +17,7 @@ use self::passages::{Cut, Lines, Masks, Passages, Symbols, Targets};
 use super::encoding::{Choice, TextEncoding};
 use super::file::{FileReader, Fingerprint};
 use super::fraction::{part, tenth};
+use super::store::View;
 use super::{Dataset, Field, Split, Tokens, VisitPath};
 use crate::check::{Invalid, require};
 use crate::error::{Error, Result};
@@ -348,8 +349,9 @@ impl TextConfig {
 
     fn split(&self, passages: Arc<Passages>) -> Split {
         let tokens = Tokens { unit: self.unit, scored: passages.scored(0) as u64 };
-        let mask = passages.is_masked().then(|| Field::of_epoch(Masks(passages.clone())));
-        Split::new(Field::of_epoch(Targets(passages)), None).with_tokens(tokens, mask)
+        let (rows, width) = (passages.rows(), passages.width);
+        let mask = passages.is_masked().then(|| Field::new(View::new(rows, width, Masks(passages.clone()))));
+        Split::new(Field::new(View::new(rows, width, Targets(passages))), None).with_tokens(tokens, mask)
     }
 
     /// What changes the meaning of a likelihood, in words.

@@ -73,15 +73,7 @@ impl<C: ModelFactory> Trainer<'_, C> {
         let plan = Plan::of(&self.config.training, self.dataset.train.len());
         let mut state = self.start(from)?;
         check(self.config, &state.model, |_| String::new())?;
-        report.begin(&Beginning {
-            model: self.config.model.kind(),
-            dataset: self.dataset,
-            parameters: state.model.num_params(),
-            epochs: self.config.training.epochs as u64,
-            steps: if state.players.is_empty() { 0 } else { plan.steps },
-            step: state.progress.step,
-            likelihood: state.model.criterion_is_likelihood(),
-        });
+        self.announce(&state, &plan, report);
         if state.players.is_empty() {
             return self.finish_fit(state, &plan, report);
         }
@@ -114,64 +106,89 @@ impl<C: ModelFactory> Trainer<'_, C> {
             if !due.any() {
                 continue;
             }
-            match (state.nonfinite(), sound.take()) {
-                (None, _) => {}
+            let fault = match (state.nonfinite(), sound.take()) {
                 (Some(_), Some(start)) => {
                     check_until = state.progress.step;
                     state = start;
                     continue;
                 }
-                (Some((what, value)), None) => {
-                    // Every step was finite, and their sum is not.
-                    state = self.after_nonfinite(state, &Fault::at(&plan, step, what, value.into(), &[]), report)?;
-                    continue;
-                }
-            }
-            // A finite gradient may still have thrown the weights too far: such weights are neither kept nor validated.
-            let lost = if due.window_only() { None } else { gradients::nonfinite_weight(&state.model) };
-            if let Some(value) = lost {
-                state = self.after_nonfinite(state, &Fault::at(&plan, step, "a sum of weights", value, &[]), report)?;
+                // Every step was finite, and their sum is not.
+                (Some((what, value)), None) => Some((what, value.into())),
+                (None, _) => self.look(&mut state, &plan, &due, report)?,
+            };
+            if let Some((what, value)) = fault {
+                state = self.after_nonfinite(state, &Fault::at(&plan, step, what, value, &[]), report)?;
                 continue;
             }
-            // What only the end asks for is taken back where a run is extended beyond it.
-            let open_windows = if due.extra_window { Some(state.progress_now()?.windows) } else { None };
-            if due.window {
-                self.close_window(&mut state, &plan, due.extra_window, report)?;
-            }
-            let mut before_end = if due.extra_evaluation { Some(state.progress_now()?) } else { None };
-            if due.evaluation {
-                let loss = self.validate(&mut state, &plan, due.extra_evaluation, report)?;
-                if let Some(loss) = loss.filter(|loss| !loss.is_finite()) {
-                    let fault = Fault::at(&plan, step, "the validation loss", loss, &[]);
-                    state = self.after_nonfinite(state, &fault, report)?;
-                    continue;
-                }
-            }
-            let stopping = self.config.training.early_stopping;
-            let early = stopping.is_some_and(|stopping| state.progress.evaluations_since_best >= stopping.patience);
-            state.progress.complete = due.last || due.time_is_up || early;
-            if state.progress.complete {
-                if let Some(windows) = open_windows {
-                    before_end =
-                        Some(TrainingProgress { windows, ..before_end.unwrap_or_else(|| state.progress.clone()) });
-                }
-                state.progress.before_end = before_end.map(Box::new);
-                self.save(&state)?;
-                report.end(match (due.last, early) {
-                    (true, _) => "done",
-                    (_, true) => "stopped early: validation no longer improves",
-                    _ => "stopped: training.max_minutes is reached",
-                });
-            } else if due.interrupt {
-                self.save(&state)?;
-                report.end("interrupted");
-                return Ok(Ending::Interrupted);
-            } else if due.checkpoint {
+            let end = self.end(&state.progress, &due);
+            state.progress.complete = end.is_some();
+            if end.is_some() || due.interrupt || due.checkpoint {
                 self.save(&state)?;
                 saved = Instant::now();
             }
+            if let Some(why) = end.or(due.interrupt.then_some("interrupted")) {
+                report.end(why);
+                return Ok(if end.is_some() { Ending::Complete } else { Ending::Interrupted });
+            }
         }
         Ok(Ending::Complete)
+    }
+
+    /// Tells the report what begins.
+    fn announce(&self, state: &State<C::Model>, plan: &Plan, report: &mut dyn Report) {
+        report.begin(&Beginning {
+            model: self.config.model.kind(),
+            dataset: self.dataset,
+            parameters: state.model.num_params(),
+            epochs: self.config.training.epochs as u64,
+            steps: if state.players.is_empty() { 0 } else { plan.steps },
+            step: state.progress.step,
+            likelihood: state.model.criterion_is_likelihood(),
+        });
+    }
+
+    /// Closes the window and validates, where that is due. `Some`: what is not finite, and its value.
+    fn look(
+        &self,
+        state: &mut State<C::Model>,
+        plan: &Plan,
+        due: &Due,
+        report: &mut dyn Report,
+    ) -> Result<Option<(&'static str, f64)>> {
+        // A finite gradient may still have thrown the weights too far: such weights are neither kept nor validated.
+        let lost = if due.window_only() { None } else { gradients::nonfinite_weight(&state.model) };
+        if let Some(value) = lost {
+            return Ok(Some(("a sum of weights", value)));
+        }
+        // What only the end asks for is taken back where a run is extended beyond it.
+        let open_windows = if due.extra_window { Some(state.progress_now()?.windows) } else { None };
+        if due.window {
+            self.close_window(state, plan, due.extra_window, report)?;
+        }
+        let mut before_end = if due.extra_evaluation { Some(state.progress_now()?) } else { None };
+        if due.evaluation {
+            let loss = self.validate(state, plan, due.extra_evaluation, report)?;
+            if let Some(loss) = loss.filter(|loss| !loss.is_finite()) {
+                return Ok(Some(("the validation loss", loss)));
+            }
+        }
+        if let Some(windows) = open_windows {
+            before_end = Some(TrainingProgress { windows, ..before_end.unwrap_or_else(|| state.progress.clone()) });
+        }
+        state.progress.before_end = before_end.map(Box::new);
+        Ok(None)
+    }
+
+    /// Why training ends after this step; `None`: it goes on.
+    fn end(&self, progress: &TrainingProgress, due: &Due) -> Option<&'static str> {
+        let stopping = self.config.training.early_stopping;
+        let early = stopping.is_some_and(|stopping| progress.evaluations_since_best >= stopping.patience);
+        match (due.last, early, due.time_is_up) {
+            (true, _, _) => Some("done"),
+            (_, true, _) => Some("stopped early: validation no longer improves"),
+            (_, _, true) => Some("stopped: training.max_minutes is reached"),
+            _ => None,
+        }
     }
 
     /// The first checkpoint of a run that begins at these weights: before its first step.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Missing;
 use super::select::Parts;
 use crate::data::names::{ColumnKind, ColumnSpec};
-use crate::data::store::ReadRow;
+use crate::data::store::Store;
 use crate::data::table::{CellKind, Column, Table};
 use crate::error::{Error, Result};
 
@@ -28,8 +28,8 @@ pub(super) struct TableRows {
     pub(super) features: Vec<Feature>,
 }
 
-impl ReadRow for TableRows {
-    fn append(&self, row: usize, numbers: &mut Vec<f64>) -> Result<()> {
+impl Store for TableRows {
+    fn append(&self, row: usize, _: u64, numbers: &mut Vec<f64>) -> Result<()> {
         for feature in &self.features {
             feature.spec.append(feature.value(&self.table, row), numbers);
         }

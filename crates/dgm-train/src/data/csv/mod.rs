@@ -18,7 +18,7 @@ pub use self::select::{ColumnRef, Conditions};
 use super::file::Fingerprint;
 use super::fraction::tenth;
 use super::names::Names;
-use super::store::{Store, View};
+use super::store::View;
 use super::table::{Auto, CellKind, Column, Comment, Decimal, Delimiter, Dialect, Options, Table, Thousands};
 use super::{DataConfig, Dataset, Field, Split, VisitPath};
 use crate::check::{Invalid, require};
@@ -188,7 +188,7 @@ impl CsvConfig {
         warnings.extend(table.doubts().iter().cloned());
         let view = |features: Vec<Feature>| {
             let width = features.iter().map(|feature| feature.spec.width()).sum();
-            View::new(Store::elsewhere(table.rows(), width, TableRows { table: table.clone(), features }))
+            View::new(table.rows(), width, TableRows { table: table.clone(), features })
         };
         let event = targets.len();
         let has_units: Vec<bool> = conditions

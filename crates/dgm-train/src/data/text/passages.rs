@@ -1,12 +1,13 @@
 //! Where the examples of a text lie in it, and how they become rows: no symbol is kept twice.
 
-use crate::data::VIEW_BITS;
 use std::ops::Range;
 use std::sync::Arc;
 
 use dgm_core::random::Seed;
 
-use super::super::store::ReadEpochRow;
+use crate::data::VIEW_BITS;
+use crate::data::store::Store;
+use crate::error::Result;
 
 /// The symbols of a whole text, a byte each where a byte holds them. A clone shares them.
 #[derive(Clone, Debug)]
@@ -172,45 +173,31 @@ pub(super) struct Targets(pub(super) Arc<Passages>);
 #[derive(Debug)]
 pub(super) struct Masks(pub(super) Arc<Passages>);
 
-impl ReadEpochRow for Targets {
-    fn rows(&self) -> usize {
-        self.0.rows()
-    }
-
-    fn width(&self) -> usize {
-        self.0.width
-    }
-
-    fn append(&self, row: usize, epoch: u64, numbers: &mut Vec<f64>) {
+impl Store for Targets {
+    fn append(&self, row: usize, epoch: u64, numbers: &mut Vec<f64>) -> Result<()> {
         let end = numbers.len() + self.0.width;
         self.0.symbols.append(self.0.passage(row, epoch).symbols, numbers);
         numbers.resize(end, 0.0);
+        Ok(())
     }
 
-    fn drawn_by(&self, seed: Seed) -> Arc<dyn ReadEpochRow> {
-        Arc::new(Self(Arc::new(self.0.drawn_by(seed))))
+    fn drawn_by(&self, seed: Seed) -> Option<Arc<dyn Store>> {
+        Some(Arc::new(Self(Arc::new(self.0.drawn_by(seed)))))
     }
 }
 
-impl ReadEpochRow for Masks {
-    fn rows(&self) -> usize {
-        self.0.rows()
-    }
-
-    fn width(&self) -> usize {
-        self.0.width
-    }
-
-    fn append(&self, row: usize, epoch: u64, numbers: &mut Vec<f64>) {
+impl Store for Masks {
+    fn append(&self, row: usize, epoch: u64, numbers: &mut Vec<f64>) -> Result<()> {
         let start = numbers.len();
         let Passage { symbols, given } = self.0.passage(row, epoch);
         numbers.resize(start + given, 0.0);
         numbers.resize(start + symbols.len(), 1.0);
         numbers.resize(start + self.0.width, 0.0);
+        Ok(())
     }
 
-    fn drawn_by(&self, seed: Seed) -> Arc<dyn ReadEpochRow> {
-        Arc::new(Self(Arc::new(self.0.drawn_by(seed))))
+    fn drawn_by(&self, seed: Seed) -> Option<Arc<dyn Store>> {
+        Some(Arc::new(Self(Arc::new(self.0.drawn_by(seed)))))
     }
 }
 
