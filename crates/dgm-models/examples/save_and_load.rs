@@ -6,6 +6,7 @@ use burn::module::Module;
 use burn::store::ModuleRecord;
 use burn::tensor::{Device, Tensor};
 use dgm_core::random::Seed;
+use dgm_models::likelihood::LikelihoodConfig;
 use dgm_models::vae::VaeConfig;
 use dgm_models::{Batch, DataSpec, Density, Values};
 

@@ -239,10 +239,8 @@ fn importance_weights_are_those_of_the_integral() {
     for prior in PriorConfig::KINDS {
         let spec = DataSpec { condition: None, ..data().remove(1) };
         let config = VaeConfig {
-            latent: 1,
-            hidden: vec![6],
             prior: PriorConfig::of_kind(prior).unwrap(),
-            ..VaeConfig::default()
+            ..VaeConfig::mlp(1, &[6], LikelihoodConfig::CATEGORICAL)
         };
         let vae = config.init(&spec, &mut Seed(3).stream("weights", 0), &Device::flex()).unwrap();
         let batch = Batch::new(Tensor::from_floats([[0., 1., 2.], [2., 2., 0.]], &Device::flex()));

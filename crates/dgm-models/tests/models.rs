@@ -69,7 +69,7 @@ fn iwae_probabilities_sum_to_one_and_the_elbo_is_below() {
 
 #[test]
 fn a_vae_encodes_decodes_and_samples() {
-    let config = VaeConfig { latent: 3, hidden: vec![8], ..Default::default() };
+    let config = VaeConfig::mlp(3, &[8], LikelihoodConfig::CATEGORICAL);
     let spec = spec([1, 2, 2], Values::Levels(5));
     let vae = config.init(&spec, &mut Seed(1).stream("weights", 0), &device()).unwrap();
     let batch = Batch::new(tensor([[0., 1., 2., 4.], [4., 3., 0., 0.]]));

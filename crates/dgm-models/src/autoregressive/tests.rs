@@ -249,6 +249,7 @@ fn the_pixel_cnn_sees_a_row_more_than_it_has_layers() {
 #[test]
 fn symbols_without_an_order_enter_as_one_bit_each() {
     let weights = |inputs, likelihood, shape| {
+        let likelihood = likelihood_of(likelihood, 1);
         let config = CausalConvConfig { channels: 8, inputs, likelihood, ..Default::default() };
         built(&ModelConfig::CausalConv(config), &spec(shape, 65), &Device::flex()).num_params()
     };

@@ -15,9 +15,6 @@ use crate::error::{Error, Result};
 /// Bits of an epoch's number that say in which view of an example its random steps are: the highest ones.
 pub(crate) const VIEW_BITS: u32 = 16;
 
-/// Rows read at once where all are needed.
-pub(super) const CHUNK: usize = 256;
-
 /// Steps between neighbouring numbers that a standard deviation is at least. Below it a likelihood would see their rounding: in
 /// 64 bits that moves a standardised number by up to 1/512, and what depends on an offset is no figure. Numbers of a file in fewer bits
 /// have lost their digits already: they are taken as they are while their spread is a few steps.
