@@ -1,16 +1,25 @@
-//! Tells the program which version of Burn it is built with: `provenance.json` names it.
+//! Tells the program which version of Burn it is built with, which `provenance.json` names, and where `configs/` and `datasets/` are, which
+//! ship inside it.
 
 use std::path::Path;
 
 fn main() {
-    // The workspace's lock file, or that of the package.
     let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
-    let locks = [Path::new(&folder).join("../../Cargo.lock"), Path::new(&folder).join("Cargo.lock")];
-    let text = locks.iter().find_map(|lock| {
-        println!("cargo::rerun-if-changed={}", lock.display());
-        std::fs::read_to_string(lock).ok()
-    });
-    let version =
-        text.as_deref().and_then(|text| text.split("name = \"burn\"\nversion = \"").nth(1)?.split('"').next());
+    let (folder, above) = (Path::new(&folder), Path::new(&folder).join("../.."));
+    // The workspace's lock file, or that of the package.
+    let lock = first([&above, folder], "Cargo.lock").map(|(_, text)| text).unwrap_or_default();
+    let version = lock.split("name = \"burn\"\nversion = \"").nth(1).and_then(|rest| rest.split('"').next());
     println!("cargo::rustc-env=DGM_BURN_VERSION={}", version.unwrap_or("unknown"));
+    // A package holds them. Here two links lead to the repository's, which a checkout on Windows may not have.
+    let shipped = first([folder, &above], "configs/vae.toml").map_or(folder, |(folder, _)| folder);
+    println!("cargo::rustc-env=DGM_SHIPPED={}", shipped.display());
+}
+
+/// The first of two folders that has this file, and the file's text.
+fn first<'a>(folders: [&'a Path; 2], file: &str) -> Option<(&'a Path, String)> {
+    folders.into_iter().find_map(|folder| {
+        let path = folder.join(file);
+        println!("cargo::rerun-if-changed={}", path.display());
+        Some((folder, std::fs::read_to_string(path).ok()?))
+    })
 }

@@ -3,6 +3,8 @@
 #![cfg(feature = "flex")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "conformance/choice.rs"]
+mod choice;
 #[path = "../src/testing/rounding.rs"]
 mod rounding;
 
@@ -102,7 +104,7 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-fn host(values: Tensor<1>) -> Vec<f64> {
+fn host<const D: usize>(values: Tensor<D>) -> Vec<f64> {
     values.into_data().iter::<f64>().collect()
 }
 
@@ -251,7 +253,7 @@ fn importance_weights_are_those_of_the_integral() {
         let grid: Vec<f32> = (0..steps).map(|i| (i as f64 * h - width / 2.0) as f32).collect();
         let z = Tensor::<1>::from_floats(grid.as_slice(), &Device::flex()).reshape([1, steps, 1]).expand([2, steps, 1]);
         let joint = inference.log_likelihood(z.clone(), &mut Mode::Evaluate) + inference.log_prior(z);
-        let joint: Vec<f64> = joint.into_data().iter::<f64>().collect();
+        let joint = host(joint);
         let mut weights = vec![LogMeanExp::default(); 2];
         let mut noise = Seed(4).stream("noise", 0);
         // Each example so many times at once.

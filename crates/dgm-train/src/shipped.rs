@@ -1,19 +1,26 @@
 //! The configurations that ship inside the program, by file name.
 
+/// The text of a file in `configs/`; build.rs says where that is.
+macro_rules! text {
+    ($name:literal) => {
+        include_str!(concat!(env!("DGM_SHIPPED"), "/configs/", $name))
+    };
+}
+
 /// Name and text of each.
 pub const CONFIGS: [(&str, &str); 12] = [
-    ("vae.toml", include_str!("../../../configs/vae.toml")),
-    ("arm.toml", include_str!("../../../configs/arm.toml")),
-    ("pixelcnn.toml", include_str!("../../../configs/pixelcnn.toml")),
-    ("pixelcnn-labels.toml", include_str!("../../../configs/pixelcnn-labels.toml")),
-    ("transformer.toml", include_str!("../../../configs/transformer.toml")),
-    ("shakespeare.toml", include_str!("../../../configs/shakespeare.toml")),
-    ("conditional.toml", include_str!("../../../configs/conditional.toml")),
-    ("synthetic-arm.toml", include_str!("../../../configs/synthetic-arm.toml")),
-    ("concrete.toml", include_str!("../../../configs/concrete.toml")),
-    ("mnist-vae.toml", include_str!("../../../configs/mnist-vae.toml")),
-    ("mnist-pixelcnn.toml", include_str!("../../../configs/mnist-pixelcnn.toml")),
-    ("mnist-pixelcnn-small.toml", include_str!("../../../configs/mnist-pixelcnn-small.toml")),
+    ("vae.toml", text!("vae.toml")),
+    ("arm.toml", text!("arm.toml")),
+    ("pixelcnn.toml", text!("pixelcnn.toml")),
+    ("pixelcnn-labels.toml", text!("pixelcnn-labels.toml")),
+    ("transformer.toml", text!("transformer.toml")),
+    ("shakespeare.toml", text!("shakespeare.toml")),
+    ("conditional.toml", text!("conditional.toml")),
+    ("synthetic-arm.toml", text!("synthetic-arm.toml")),
+    ("concrete.toml", text!("concrete.toml")),
+    ("mnist-vae.toml", text!("mnist-vae.toml")),
+    ("mnist-pixelcnn.toml", text!("mnist-pixelcnn.toml")),
+    ("mnist-pixelcnn-small.toml", text!("mnist-pixelcnn-small.toml")),
 ];
 
 /// The shipped configuration of this name, with or without `.toml`.

@@ -6,9 +6,10 @@
 
 mod toys;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::random::Seed;
-use dgm_models::{DataSpec, Model, ModelFactory, Scale, Values};
+use dgm_models::autoregressive::sampling::log_prob_stepwise;
+use dgm_models::{Batch, ConditionSpec, DataSpec, Model, ModelFactory, Scale, Values};
 use dgm_train::backend::Backend;
 use dgm_train::checkpoint::Checkpoint;
 use dgm_train::config::Config;
@@ -22,6 +23,7 @@ use dgm_train::sampling::{Wanted, sample};
 use dgm_train::train::Trainer;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
+use toys::arm::ToyArmConfig;
 use toys::contrastive::ToyEncoderConfig;
 use toys::gan::ToyGanConfig;
 use toys::kde::ToyKdeConfig;
@@ -263,6 +265,67 @@ fn a_fit_in_closed_form_is_saved_evaluated_and_sampled() {
     let results = trained(&ensemble, &folder.path().join("both"));
     assert!((results.metric("likelihood", "test").unwrap().value - expected).abs() < 1e-4);
     assert_eq!(results.members.unwrap().count, 2);
+}
+
+/// Two pixels of two channels of three levels: the second channel is mostly the first, the second pixel the first plus the label.
+fn labelled_levels() -> Dataset {
+    let mut rng = Seed(7).stream("levels", 0);
+    let mut split = |n: usize| {
+        let (mut target, mut labels) = (Vec::new(), Vec::new());
+        for _ in 0..n {
+            let (label, first) = (rng.below(2), rng.below(3));
+            let mut mostly = |level: u32| if rng.below(5) == 0 { rng.below(3) } else { level % 3 };
+            let second = mostly(first + label);
+            target.extend([first, second, mostly(first), mostly(second)].map(f64::from));
+            labels.extend([f64::from(1 - label), f64::from(label)]);
+        }
+        Split::new(Matrix::new(n, 4, target).into(), Some(Matrix::new(n, 2, labels).into()))
+    };
+    let condition = Some(ConditionSpec { scale: Scale::identity(2), classes: Some(2), told: 0 });
+    let spec = DataSpec { shape: [2, 1, 2], values: Values::Levels(3), condition };
+    Dataset::given("levels", spec, [split(600), split(100), split(400)]).unwrap()
+}
+
+#[test]
+fn a_network_of_ones_own_becomes_an_autoregressive_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let config: Config<ToyArmConfig> =
+        config("toy_arm", "[optimizer]\nlearning_rate = 1e-2\n[training]\nepochs = 20\nbatch_size = 60");
+    let mut run = Run::create_with(config.clone(), labelled_levels(), flex(), &path).unwrap();
+    let results = run.train(&mut (), &GO).unwrap().unwrap();
+    // That of the source: a level and three that are 13/15 one and 1/15 each other, against four levels.
+    let (likely, other) = (13.0 / 15.0f64, 1.0 / 15.0f64);
+    let entropy = 3f64.ln() - 3.0 * (likely * likely.ln() + 2.0 * other * other.ln());
+    let found = results.metric("likelihood", "test").unwrap();
+    assert!(found.value < entropy + 0.2 && found.value > entropy - 0.2, "{found:?}, of the source {entropy}");
+
+    // Every target given a label: the density sums to one, step by step too, and samples follow it.
+    let model = RunFolder::open(&path).unwrap().model(&config, &labelled_levels().spec, &Device::flex()).unwrap();
+    let targets: Vec<f32> = (0..81usize).flat_map(|i| [1, 3, 9, 27].map(|place| (i / place % 3) as f32)).collect();
+    let host = |values: Tensor<1>| values.into_data().iter::<f64>().collect::<Vec<_>>();
+    for label in [[1.0, 0.0], [0.0, 1.0]] {
+        let given = |n: usize| Tensor::<2>::from_floats([label], &Device::flex()).expand([n, 2]);
+        let target = Tensor::from_data(TensorData::new(targets.clone(), [81, 4]), &Device::flex());
+        let batch = Batch { target: target.clone(), condition: Some(given(81)), mask: None };
+        let log_p = host(model.density().unwrap().log_prob(&batch, &mut Seed(0).stream("noise", 0)));
+        let total: f64 = log_p.iter().map(|log_p| log_p.exp()).sum();
+        assert!((total - 1.0).abs() < 1e-5, "{total}");
+        let steps = log_prob_stepwise(model.conditionals().unwrap(), &target, Some(&given(81)));
+        for (whole, steps) in log_p.iter().zip(host(steps.sum_dim(1).squeeze_dim(1))) {
+            assert!((whole - steps).abs() < 1e-5 * whole.abs().max(1.0), "{whole} {steps}");
+        }
+        let n = 4000;
+        let drawn = model.generator().unwrap().generate(n, Some(given(n)), &mut Seed(1).stream("sampling", 0));
+        let mut counts = [0.0; 81];
+        for x in drawn.into_data().iter::<f32>().collect::<Vec<_>>().chunks(4) {
+            counts[x.iter().rev().fold(0, |at, &level| at * 3 + level as usize)] += 1.0;
+        }
+        for (count, log_p) in counts.into_iter().zip(log_p) {
+            let (share, p, n): (f64, _, _) = (count / n as f64, log_p.exp(), n as f64);
+            assert!((share - p).abs() < 5.0 * (p * (1.0 - p) / n).sqrt() + 1e-3, "{share} {p}");
+        }
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::{Dataset, VisitPath};
 use crate::check::Invalid;
 use crate::error::{Error, Result};
 
-static CSV_GZ: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/digits/digits.csv.gz"));
+static CSV_GZ: &[u8] = include_bytes!(concat!(env!("DGM_SHIPPED"), "/datasets/digits/digits.csv.gz"));
 
 const PIXELS: usize = 64;
 const TRAIN: usize = 1000;

@@ -1,5 +1,6 @@
 //! Models of a stranger's, one file each: they use what the crates offer to everybody and register nothing.
 
+pub(crate) mod arm;
 pub(crate) mod contrastive;
 pub(crate) mod gan;
 pub(crate) mod kde;
