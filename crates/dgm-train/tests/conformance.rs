@@ -31,7 +31,7 @@ static STOP: AtomicBool = AtomicBool::new(true);
 
 /// Random values given one of two labels.
 fn dataset(shape: [usize; 3], values: &Values) -> Dataset {
-    let condition = Some(ConditionSpec { scale: Scale::identity(CLASSES), classes: Some(CLASSES), told: 0 });
+    let condition = Some(ConditionSpec { scale: Scale::identity(CLASSES), classes: Some(CLASSES), augmentation: 0 });
     let spec = DataSpec { shape, values: values.clone(), condition };
     let mut rng = Seed(7).stream("data", 0);
     let mut value = || match values {
@@ -54,6 +54,8 @@ fn model(kind: &str, likelihood: &str, dropout: f64) -> ModelConfig {
     for (key, value) in [
         ("dropout", json!(dropout)),
         ("hidden", json!([6])),
+        ("encoder", json!({ "kind": "mlp", "hidden": [6], "dropout": dropout })),
+        ("decoder", json!({ "kind": "mlp", "hidden": [6] })),
         ("latent", json!(2)),
         ("channels", json!(8)),
         ("layers", json!(2)),
@@ -68,9 +70,12 @@ fn model(kind: &str, likelihood: &str, dropout: f64) -> ModelConfig {
     serde_json::from_value(json).unwrap()
 }
 
+/// Makes a data set.
+type Make = fn() -> Dataset;
+
 /// Every kind on each of the data that it is for, with this dropout.
-fn cases(dropout: f64) -> Vec<(Config, fn() -> Dataset)> {
-    let data: [(&str, fn() -> Dataset); 2] = [
+fn cases(dropout: f64) -> Vec<(Config, Make)> {
+    let data: [(&str, Make); 2] = [
         ("categorical", || dataset([1, 2, 3], &Values::Levels(3))),
         ("normal", || dataset([1, 1, 2], &Values::Real(Scale::identity(2)))),
     ];

@@ -236,7 +236,10 @@ fn mnist_is_fetched_and_trained_on() {
         (output.status.code(), String::from_utf8([output.stderr, output.stdout].concat()).unwrap())
     };
     let values = ["training.epochs=1", "data.train_limit=200", "data.validation=100", "data.test_limit=100"];
-    let values = values.iter().chain(["model.encoder.hidden=[8]", "model.decoder.hidden=[8]"].iter()).flat_map(|value| ["--set", value]);
+    let values = values
+        .iter()
+        .chain(["model.encoder.hidden=[8]", "model.decoder.hidden=[8]"].iter())
+        .flat_map(|value| ["--set", value]);
     let train: Vec<&str> =
         ["--config", "mnist-vae.toml", "--out", "run", "--quiet"].into_iter().chain(values).collect();
     let (code, text) = run(&train);

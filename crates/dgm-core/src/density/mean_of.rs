@@ -36,8 +36,8 @@ impl<const D: usize> Distribution<D> for MeanOf<D> {
     /// log (1/K) Σₖ exp(log pₖ(x)).
     fn log_prob(&self, x: Tensor<D>) -> Tensor<D> {
         let (shape, numbers) = (x.dims(), x.shape().num_elements());
-        let column = |member: &Box<dyn Distribution<D>>| member.log_prob(x.clone()).reshape([numbers, 1]);
-        let all = Tensor::cat(self.members.iter().map(column).collect(), 1);
+        let columns = self.members.iter().map(|member| member.log_prob(x.clone()).reshape([numbers, 1]));
+        let all = Tensor::cat(columns.collect(), 1);
         log_sum_exp(all).sub_scalar((self.members.len() as f64).ln()).reshape(shape)
     }
 

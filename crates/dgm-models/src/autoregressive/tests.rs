@@ -114,7 +114,7 @@ fn assert_samples(model: &AnyModel, n: usize, condition: Option<&Tensor<2>>, cho
 }
 
 /// The likelihoods over some levels, with their components.
-const LIKELIHOODS: [(&'static str, usize); 3] = [("categorical", 1), ("beta_binomial", 2), ("discretized_logistic", 3)];
+const LIKELIHOODS: [(&str, usize); 3] = [("categorical", 1), ("beta_binomial", 2), ("discretized_logistic", 3)];
 
 #[test]
 fn the_probabilities_of_all_targets_sum_to_one() {

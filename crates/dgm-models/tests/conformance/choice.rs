@@ -3,8 +3,8 @@
 use super::{CLASSES, cases, host};
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::random::Seed;
-use dgm_models::autoregressive::sampling::draw;
-use dgm_models::likelihood::{Choice, Likelihood, LikelihoodKind};
+use dgm_models::autoregressive::sampling::sample;
+use dgm_models::likelihood::{Choice, Likelihood, LikelihoodConfig};
 use dgm_models::{Capability, DataSpec, Model, ModelConfig, Scale, Values};
 
 /// The probabilities that a choice leaves of levels with these log-probabilities, by its definition: p^(1/T) over its sum, then the
@@ -50,13 +50,23 @@ fn assert_follow(counts: &[usize], p: &[f64], what: &str) {
     }
 }
 
+/// The likelihood of this kind with so many components; `None`: it has one alone.
+fn with_components(kind: &str, components: usize) -> Option<LikelihoodConfig> {
+    let mut json = serde_json::json!({ "kind": kind });
+    if components > 1 {
+        json["components"] = components.into();
+    }
+    serde_json::from_value(json).ok()
+}
+
 /// Every likelihood of these values, with one component and with three where it mixes, and a mixture of the first with the last;
 /// each with the outputs of a network for two dimensions, which are not alike.
 fn likelihoods(values: &Values) -> Vec<(String, Likelihood, Vec<f32>)> {
     let spec = DataSpec { shape: [1, 1, 2], values: values.clone(), condition: None };
-    let kinds = LikelihoodKind::ALL.iter().flat_map(|kind| [(kind, 1), (kind, 3)]);
-    let mut all: Vec<(String, Likelihood)> =
-        kinds.filter_map(|(kind, n)| Some((format!("{} {n}", kind.name()), kind.build(n, &spec).ok()?))).collect();
+    let kinds = LikelihoodConfig::KINDS.iter().flat_map(|kind| [(kind, 1), (kind, 3)]);
+    let mut all: Vec<(String, Likelihood)> = kinds
+        .filter_map(|(kind, n)| Some((format!("{kind} {n}"), with_components(kind, n)?.build(&spec).ok()?)))
+        .collect();
     let ends = [all.first(), all.last()].map(|one| one.unwrap().clone());
     all.push((format!("{} + {}", ends[0].0, ends[1].0), Likelihood::mixture(ends.map(|(_, one)| one).to_vec())));
     let outputs = |likelihood: &Likelihood| {
@@ -118,14 +128,15 @@ fn every_likelihood_of_levels_is_narrowed_as_a_choice_says() {
         }
     }
     // Levels that are equally probable: all of them stay, or none.
-    let of = |kind: LikelihoodKind, levels: usize| {
-        kind.build(1, &DataSpec { shape: [1, 1, 2], values: Values::Levels(levels), condition: None }).unwrap()
+    let of = |kind: &str, levels: usize| {
+        let spec = DataSpec { shape: [1, 1, 2], values: Values::Levels(levels), condition: None };
+        with_components(kind, 1).unwrap().build(&spec).unwrap()
     };
-    follows("ties", &of(LikelihoodKind::Bernoulli, 2), &[0.0, 0.0]);
+    follows("ties", &of("bernoulli", 2), &[0.0, 0.0]);
     let ties = [0.3, 1.0, 0.3, -1.0, 0.3, /* the other dimension */ 0.7, -0.2, 0.7, -0.2, 0.1];
-    follows("ties", &of(LikelihoodKind::Categorical, 5), &ties);
+    follows("ties", &of("categorical", 5), &ties);
     // ½, ¼ and ¼ are exact, and so is the edge: ½ is enough for ½, and for a little more it takes the other two, which are equal.
-    let (categorical, log_2) = (of(LikelihoodKind::Categorical, 3), std::f32::consts::LN_2);
+    let (categorical, log_2) = (of("categorical", 3), std::f32::consts::LN_2);
     for (top_p, first) in [(0.5, 4000), (0.499, 4000), (0.501, 2000), (0.75, 2000)] {
         let choice = Choice { top_p: Some(top_p), ..Choice::default() };
         let [samples, _] = sampled(&categorical, &[-log_2, 0.0, -log_2, 0.0, 0.0, 0.0], &choice, 4000);
@@ -156,7 +167,7 @@ fn every_autoregressive_kind_samples_as_a_choice_says() {
             })
             .collect();
         let condition = targets.condition.unwrap().slice([0..1, 0..CLASSES]).expand([n, CLASSES]);
-        let samples = host(draw(conditionals, n, Some(&condition), &choice, &mut Seed(9).stream("sampling", 0)));
+        let samples = host(sample(conditionals, n, Some(&condition), &choice, &mut Seed(9).stream("sampling", 0)));
         let mut counts = vec![0; p.len()];
         for x in samples.chunks(event) {
             counts[values.chunks(event).position(|target| target == x).unwrap()] += 1;

@@ -212,10 +212,9 @@ fn parts_of_a_batch_add_up_to_the_batch() {
         let [whole, parts] = ["", "micro_batch_size = 16"].map(|more| with(more, &dataset));
         assert!(whole.len() > 60);
         // Sums over up to 64 examples, of 16 hidden numbers, and a dozen operations of the density and the step.
-        let allowed =
-            rounding(64 + 16 + 12, |moves| with("", &moved_dataset(&[], moves)).into_iter().map(f64::from).collect());
+        let allowed = rounding(64 + 16 + 12, |moves| with("", &moved_dataset(&[], moves)));
         for (a, b) in whole.iter().zip(&parts) {
-            assert!(f64::from((a - b).abs()) <= largest(&allowed), "{a} {b}, allowed {:e}", largest(&allowed));
+            assert!((a - b).abs() <= largest(&allowed), "{a} {b}, allowed {:e}", largest(&allowed));
         }
         assert_ne!(whole, parts, "the parts are computed apart");
     }
@@ -262,8 +261,8 @@ fn what_is_kept_as_the_best_is_the_moving_average() {
     for (step, decay) in [(2, 2.0 / 11.0), (3, 0.25), (4, 0.25)] {
         let blended = at(step - 1, "average").into_iter().zip(at(step, "model"));
         for ((before, new), average) in blended.zip(at(step, "average")) {
-            let error = f64::from((decay * before + (1.0 - decay) * new - average).abs());
-            assert!(error <= tolerance(4, f64::from(before.abs() + new.abs())), "after step {step}");
+            let error = (decay * before + (1.0 - decay) * new - average).abs();
+            assert!(error <= tolerance(4, before.abs() + new.abs()), "after step {step}");
         }
     }
     let best = Checkpoint::read(&kept.best()).unwrap();

@@ -51,11 +51,14 @@ impl Answer {
     }
 }
 
+/// The path and the `Range` of a request.
+type Request = (String, Option<String>);
+
 /// The server; it ends when dropped.
 pub struct Server {
     address: SocketAddr,
-    /// The path and the `Range` of each request so far.
-    requests: Arc<Mutex<Vec<(String, Option<String>)>>>,
+    /// Those so far.
+    requests: Arc<Mutex<Vec<Request>>>,
     stop: Arc<Mutex<bool>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }

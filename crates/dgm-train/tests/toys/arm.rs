@@ -6,7 +6,7 @@ use burn::tensor::activation::tanh;
 use burn::tensor::{Device, Tensor};
 use dgm_core::random::Stream;
 use dgm_models::autoregressive::{Arm, ArmBuilder, Network, Pixels};
-use dgm_models::likelihood::LikelihoodKind;
+use dgm_models::likelihood::LikelihoodConfig;
 use dgm_models::{DataSpec, Mode, ModelError, ModelFactory, linear};
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +33,7 @@ impl ModelFactory for ToyArmConfig {
     }
 
     fn init(&self, spec: &DataSpec, rng: &mut Stream, device: &Device) -> Result<Arm<Sums>, ModelError> {
-        let builder = ArmBuilder::new(None, LikelihoodKind::Categorical, 1, spec)?;
+        let builder = ArmBuilder::new(None, &LikelihoodConfig::CATEGORICAL, spec)?;
         let mut to_width = |inputs: usize| linear(inputs, self.width, rng, device);
         let network = Sums {
             last: to_width(builder.features()),
