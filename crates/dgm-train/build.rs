@@ -1,5 +1,5 @@
-//! Tells the program which version of Burn it is built with, which `provenance.json` names, and where `configs/` and `datasets/` are, which
-//! ship inside it.
+//! Tells the program which version of Burn it is built with, which `provenance.json` names, where `configs/` and `datasets/` are, which
+//! ship inside it, and which configurations there are.
 
 use std::path::Path;
 
@@ -13,6 +13,24 @@ fn main() {
     // A package holds them. Here two links lead to the repository's, which a checkout on Windows may not have.
     let shipped = first([folder, &above], "configs/vae.toml").map_or(folder, |(folder, _)| folder);
     println!("cargo::rustc-env=DGM_SHIPPED={}", shipped.display());
+    if let Err(error) = list(&shipped.join("configs")) {
+        println!("cargo::error=the configurations in {}: {error}", shipped.display());
+    }
+}
+
+/// Writes the names and texts of the files in this folder as a Rust expression.
+fn list(configs: &Path) -> std::io::Result<()> {
+    println!("cargo::rerun-if-changed={}", configs.display());
+    let mut files = std::fs::read_dir(configs)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
+    files.sort();
+    let toml = files.iter().filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    let line = |path: &std::path::PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        format!("    ({name:?}, include_str!({path:?})),\n")
+    };
+    let lines: String = toml.map(line).collect();
+    let out = std::env::var("OUT_DIR").unwrap_or_default();
+    std::fs::write(Path::new(&out).join("shipped.rs"), format!("&[\n{lines}]\n"))
 }
 
 /// The first of two folders that has this file, and the file's text.

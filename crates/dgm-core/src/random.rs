@@ -97,8 +97,8 @@ impl Stream {
         (0..n).map(|_| StandardNormal.sample(&mut self.generator)).collect()
     }
 
-    /// One draw from `distribution`.
-    pub(crate) fn draw(&mut self, distribution: &impl Distribution<f64>) -> f64 {
+    /// One sample of `distribution`.
+    pub(crate) fn sample(&mut self, distribution: &impl Distribution<f64>) -> f64 {
         distribution.sample(&mut self.generator)
     }
 

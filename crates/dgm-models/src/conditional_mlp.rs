@@ -36,7 +36,7 @@ impl Default for ConditionalMlpConfig {
 
 impl ConditionalMlpConfig {
     /// Builds the model for `spec`, with weights drawn from `noise`.
-    pub fn init(&self, spec: &DataSpec, noise: &mut Stream, device: &Device) -> Result<ConditionalMlp, ModelError> {
+    pub fn init(&self, spec: &DataSpec, rng: &mut Stream, device: &Device) -> Result<ConditionalMlp, ModelError> {
         spec.checked()?;
         ModelError::check_dropout("dropout", self.dropout)?;
         ModelError::check_hidden("hidden", &self.hidden)?;
@@ -53,8 +53,8 @@ impl ConditionalMlpConfig {
         ModelError::check_weights("hidden", format!("{:?}", self.hidden), chain(widths))?;
         let width = self.hidden.last().copied().unwrap_or(spec.condition_width());
         Ok(ConditionalMlp {
-            trunk: Mlp::new(spec.condition_width(), &self.hidden, self.dropout, noise, device),
-            head: linear(width, outputs, noise, device),
+            trunk: Mlp::new(spec.condition_width(), &self.hidden, self.dropout, rng, device),
+            head: linear(width, outputs, rng, device),
             input_noise: self.input_noise,
             likelihood,
             spec: spec.clone(),
@@ -160,8 +160,8 @@ impl Steps for Independent {
 }
 
 impl Generate for ConditionalMlp {
-    fn generate(&self, _: usize, condition: Option<Tensor<2>>, noise: &mut Stream) -> Tensor<2> {
-        self.likelihood.sample(self.head_outputs(condition.as_ref(), &mut Mode::Evaluate), noise)
+    fn generate(&self, _: usize, condition: Option<Tensor<2>>, rng: &mut Stream) -> Tensor<2> {
+        self.likelihood.sample(self.head_outputs(condition.as_ref(), &mut Mode::Evaluate), rng)
     }
 }
 

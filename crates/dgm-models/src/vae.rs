@@ -234,28 +234,28 @@ impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Density for Vae<P, Q, E, D>
     }
 
     /// One sample of the ELBO, with the KL in closed form where there is one.
-    fn log_prob(&self, batch: &Batch, noise: &mut Stream) -> Tensor<1> {
+    fn log_prob(&self, batch: &Batch, rng: &mut Stream) -> Tensor<1> {
         let inference = self.infer(batch, &mut Mode::Evaluate);
-        let z = inference.sample(1, noise);
+        let z = inference.sample(1, rng);
         let kl = sum_event(inference.kl(&z));
         inference.log_likelihood(z, &mut Mode::Evaluate).squeeze_dim::<1>(1) - kl
     }
 }
 
 impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Latent for Vae<P, Q, E, D> {
-    fn log_weight(&self, batch: &Batch, noise: &mut Stream) -> Tensor<1> {
+    fn log_weight(&self, batch: &Batch, rng: &mut Stream) -> Tensor<1> {
         let inference = self.infer(batch, &mut Mode::Evaluate);
-        let z = inference.sample(1, noise);
+        let z = inference.sample(1, rng);
         let log_posterior = |z| inference.log_posterior(z);
         log_weights(inference.as_ref(), z, log_posterior, &mut Mode::Evaluate).squeeze_dim(1)
     }
 }
 
 impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Generate for Vae<P, Q, E, D> {
-    fn generate(&self, n: usize, condition: Option<Tensor<2>>, noise: &mut Stream) -> Tensor<2> {
-        let z = self.prior.sample(n, &|x| self.encoded(x, &mut Mode::Evaluate), noise, &self.device());
+    fn generate(&self, n: usize, condition: Option<Tensor<2>>, rng: &mut Stream) -> Tensor<2> {
+        let z = self.prior.sample(n, &|x| self.encoded(x, &mut Mode::Evaluate), rng, &self.device());
         let parameters = self.likelihood_parameters(z, condition.as_ref(), &mut Mode::Evaluate);
-        self.likelihood.sample(parameters, noise)
+        self.likelihood.sample(parameters, rng)
     }
 }
 

@@ -2,6 +2,24 @@
 //!
 //! Parse → validate → run: a [`config::Config`] that exists is valid, a [`data::Dataset`] that exists is complete, and
 //! only then does [`train::Trainer`] begin and a [`run_folder::RunFolder`] appear.
+//!
+//! | module | what it is for |
+//! | --- | --- |
+//! | [`run`] | creates, resumes, trains and evaluates a run: where to start from |
+//! | [`config`], [`check`] | TOML → a valid configuration; a value out of range, and its place in the file |
+//! | [`data`] | a source → a data set: splits, names of columns and classes, fingerprint |
+//! | `fetch` | downloads of known data sets (feature `fetch`) |
+//! | [`guess`], [`recipe`] | what a bare file is, and a configuration for it: `data inspect`, `new` |
+//! | [`backend`] | the name of a backend → a device |
+//! | [`train`], [`checkpoint`] | the training loop, its state, and exact resume |
+//! | [`evaluate`], [`measure`] | the results of a model, from a registry of measures |
+//! | [`metrics`] | the lines of `metrics.jsonl` |
+//! | [`sampling`] | samples in the units and the form of the data |
+//! | [`run_folder`], [`provenance`], [`weights`], [`files`] | the files of a run, what it was made of, weights as bytes and their digest |
+//! | [`report`] | terminal output: progress, tables, pictures |
+//! | [`shipped`] | the configurations inside the program |
+//! | [`error`] | errors, and the exit code of each |
+//! | `cli` | the program's arguments (feature `cli`) |
 
 // Both panic where nobody reads: `cli::output::say` and `report::tell` do not.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
@@ -15,6 +33,8 @@ pub mod config;
 pub mod data;
 pub mod error;
 pub mod evaluate;
+#[cfg(feature = "fetch")]
+pub mod fetch;
 pub mod files;
 pub mod guess;
 pub mod measure;

@@ -7,7 +7,7 @@ mod server;
 
 use common::{dgm, run_fails};
 use dgm_train::data::catalogue::{DataSet, RemoteFile};
-use dgm_train::data::fetch::fetch;
+use dgm_train::fetch::fetch;
 use server::{Answer, Server};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};

@@ -69,9 +69,9 @@ impl<const D: usize> Bernoulli<D> {
         value.mask_fill(x.clone().lower_elem(0.0), 0.0) + (x.clone() - x)
     }
 
-    /// One draw of each coin: 1 where a uniform number falls below σ(l).
-    pub fn sample(&self, noise: &mut Stream) -> Tensor<D> {
-        let uniform = noise.uniform_tensor(self.logits.dims(), &self.logits.device());
+    /// One sample of each coin: 1 where a uniform number falls below σ(l).
+    pub fn sample(&self, rng: &mut Stream) -> Tensor<D> {
+        let uniform = rng.uniform_tensor(self.logits.dims(), &self.logits.device());
         uniform.lower(self.mean()).float()
     }
 }

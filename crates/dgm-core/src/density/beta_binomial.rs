@@ -1,4 +1,4 @@
-//! Beta-binomial mixtures: ordinal values 0 ..= n, from two shape parameters a component.
+//! Beta-binomial mixtures: ordinal values 0 ..= n, from two shape parameters per component.
 //!
 //! Neighbouring levels share probability, which a softmax has to learn level by level. Over a finite support the
 //! normalising constants are finite sums of logarithms, so no log-gamma is needed.
@@ -122,9 +122,9 @@ impl BetaBinomialMixture {
         self.to_categorical().quantile(p).float()
     }
 
-    /// One draw of each variable, `[n]`.
-    pub fn sample(&self, noise: &mut Stream) -> Tensor<1> {
-        self.to_categorical().sample(noise).float()
+    /// One sample of each variable, `[n]`.
+    pub fn sample(&self, rng: &mut Stream) -> Tensor<1> {
+        self.to_categorical().sample(rng).float()
     }
 
     /// All probabilities as a [`Categorical`] over the levels.

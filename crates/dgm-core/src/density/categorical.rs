@@ -90,11 +90,11 @@ impl Categorical {
         pick(softmax(self.logits.clone(), 1).cumsum(1), &class.clamp_min(0)).mask_fill(below, 0.0)
     }
 
-    /// One draw of each variable, `[n]`: the number of classes whose cumulative probability a uniform number reaches.
-    pub fn sample(&self, noise: &mut Stream) -> Tensor<1, Int> {
+    /// One sample of each variable, `[n]`: the number of classes whose cumulative probability a uniform number reaches.
+    pub fn sample(&self, rng: &mut Stream) -> Tensor<1, Int> {
         let [rows, classes] = self.logits.dims();
         let cumulative = softmax(self.logits.clone(), 1).cumsum(1);
-        let uniform = noise.uniform_tensor([rows, 1], &self.logits.device());
+        let uniform = rng.uniform_tensor([rows, 1], &self.logits.device());
         // Rounding may leave the last cumulative probability short of 1: scaling by it keeps the class in range.
         let last = cumulative.clone().slice([0..rows, classes - 1..classes]);
         let passed = cumulative.lower_equal(uniform * last).int().sum_dim(1);

@@ -94,8 +94,8 @@ impl<const D: usize> ContinuousBernoulli<D> {
     }
 
     /// The quantile at a uniform number: differentiable in the logits.
-    pub fn sample(&self, noise: &mut Stream) -> Tensor<D> {
-        self.quantile(noise.uniform_tensor(self.logits.dims(), &self.logits.device()))
+    pub fn sample(&self, rng: &mut Stream) -> Tensor<D> {
+        self.quantile(rng.uniform_tensor(self.logits.dims(), &self.logits.device()))
     }
 
     /// x = log(1 + u (exp(l) − 1)) / l, the inverse of the cdf at u: differentiable in the logits.

@@ -91,9 +91,9 @@ impl<const D: usize> DiscretizedLogistic<D> {
         cdf(&self.mean, &self.log_scale, x, self.levels)
     }
 
-    /// One draw of each variable: the level nearest to a logistic number, the edges taking what falls beyond.
-    pub fn sample(&self, noise: &mut Stream) -> Tensor<D> {
-        sample(self.mean.clone(), self.log_scale.clone(), self.levels, noise)
+    /// One sample of each variable: the level nearest to a logistic number, the edges taking what falls beyond.
+    pub fn sample(&self, rng: &mut Stream) -> Tensor<D> {
+        sample(self.mean.clone(), self.log_scale.clone(), self.levels, rng)
     }
 }
 
@@ -113,12 +113,12 @@ pub(super) fn sample<const D: usize>(
     mean: Tensor<D>,
     log_scale: Tensor<D>,
     levels: usize,
-    noise: &mut Stream,
+    rng: &mut Stream,
 ) -> Tensor<D> {
     let intervals = (levels - 1) as f64;
     const STEP: f64 = 1.0 / 16_777_216.0;
     // Off 0 and 1, so that the logit is finite.
-    let u = noise.uniform_tensor(mean.dims(), &mean.device()).clamp(0.5 * STEP, 1.0 - STEP);
+    let u = rng.uniform_tensor(mean.dims(), &mean.device()).clamp(0.5 * STEP, 1.0 - STEP);
     let logit = u.clone().log() - log1p(u.neg());
     let value = mean + log_scale.exp() * logit;
     value.add_scalar(1.0).mul_scalar(0.5 * intervals).round().clamp(0.0, intervals)

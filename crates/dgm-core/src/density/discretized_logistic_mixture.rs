@@ -81,11 +81,11 @@ impl DiscretizedLogisticMixture {
         self.to_categorical().quantile(p).float()
     }
 
-    /// One draw of each variable, `[n]`.
-    pub fn sample(&self, noise: &mut Stream) -> Tensor<1> {
-        let component = Categorical::from_logits(self.weight_logits.clone()).sample(noise);
+    /// One sample of each variable, `[n]`.
+    pub fn sample(&self, rng: &mut Stream) -> Tensor<1> {
+        let component = Categorical::from_logits(self.weight_logits.clone()).sample(rng);
         let [mean, log_scale] = [&self.mean, &self.log_scale].map(|all| pick(all.clone(), &component));
-        discretized_logistic::sample(mean, log_scale, self.levels, noise)
+        discretized_logistic::sample(mean, log_scale, self.levels, rng)
     }
 
     /// All probabilities as a [`Categorical`] over the levels (for means, modes and entropies): `[n, levels]` numbers, each of

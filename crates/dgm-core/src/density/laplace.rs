@@ -85,11 +85,11 @@ impl<const D: usize> Laplace<D> {
     }
 
     /// μ + b·ε with ε a standard Laplace number: differentiable in both parameters.
-    pub fn sample(&self, noise: &mut Stream) -> Tensor<D> {
+    pub fn sample(&self, rng: &mut Stream) -> Tensor<D> {
         let (shape, device) = (self.mean.dims(), self.mean.device());
         // An exponential number with a random sign.
-        let size = log1p(noise.uniform_tensor(shape, &device).neg()).neg();
-        let sign = noise.uniform_tensor(shape, &device).lower_elem(0.5).float().mul_scalar(2.0).sub_scalar(1.0);
+        let size = log1p(rng.uniform_tensor(shape, &device).neg()).neg();
+        let sign = rng.uniform_tensor(shape, &device).lower_elem(0.5).float().mul_scalar(2.0).sub_scalar(1.0);
         self.transform(size * sign)
     }
 

@@ -64,16 +64,16 @@ fn pick(all: Tensor<2>, column: &Tensor<1, Int>) -> Tensor<1> {
     all.gather(1, column.clone().unsqueeze_dim(1)).squeeze_dim(1)
 }
 
-/// One draw for each variable on the host, where rejection samplers need loops.
-fn draw_on_host<const D: usize, const N: usize>(
+/// One sample of each variable on the host, where rejection samplers need loops.
+fn sample_on_host<const D: usize, const N: usize>(
     parameters: [&Tensor<D>; N],
-    noise: &mut Stream,
-    draw: impl Fn([f64; N], &mut Stream) -> f64,
+    rng: &mut Stream,
+    sample: impl Fn([f64; N], &mut Stream) -> f64,
 ) -> Tensor<D> {
     let (shape, device) = (parameters[0].dims(), parameters[0].device());
     let columns = parameters.map(|parameter| parameter.clone().into_data().iter::<f64>().collect::<Vec<_>>());
-    let draws: Vec<f32> = (0..columns[0].len())
-        .map(|i| draw(std::array::from_fn(|parameter| columns[parameter][i]), noise) as f32)
+    let samples: Vec<f32> = (0..columns[0].len())
+        .map(|i| sample(std::array::from_fn(|parameter| columns[parameter][i]), rng) as f32)
         .collect();
-    Tensor::from_data(TensorData::new(draws, shape), &device)
+    Tensor::from_data(TensorData::new(samples, shape), &device)
 }

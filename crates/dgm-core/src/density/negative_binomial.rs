@@ -1,6 +1,6 @@
 //! Negative binomial: counts whose variance exceeds their mean, from the logarithms of mean and shape.
 
-use super::{Support, assert_one_shape, distribution, draw_on_host};
+use super::{Support, assert_one_shape, distribution, sample_on_host};
 use crate::random::Stream;
 use crate::special::{
     attach_gradient, digamma_minus_log, half_deviance, log_factorial_remainder, log1p, polynomial, stirling_remainder,
@@ -81,13 +81,13 @@ impl<const D: usize> NegativeBinomial<D> {
         mean.clone() + mean.square() * self.log_count.clone().neg().exp()
     }
 
-    /// One draw of each count, on the host: a Poisson count with a gamma rate. NaN where a parameter is not a number.
-    pub fn sample(&self, noise: &mut Stream) -> Tensor<D> {
-        draw_on_host([&self.log_mean, &self.log_count], noise, |[log_mean, log_count], noise| {
+    /// One sample of each count, on the host: a Poisson count with a gamma rate. NaN where a parameter is not a number.
+    pub fn sample(&self, rng: &mut Stream) -> Tensor<D> {
+        sample_on_host([&self.log_mean, &self.log_count], rng, |[log_mean, log_count], rng| {
             let (mean, count) = (log_mean.exp(), log_count.exp());
-            let rate = Gamma::new(count, mean / count).map_or(f64::NAN, |gamma| noise.draw(&gamma));
+            let rate = Gamma::new(count, mean / count).map_or(f64::NAN, |gamma| rng.sample(&gamma));
             // A rate that underflows is one of no counts.
-            if rate == 0.0 { 0.0 } else { Poisson::new(rate).map_or(f64::NAN, |counts| noise.draw(&counts)) }
+            if rate == 0.0 { 0.0 } else { Poisson::new(rate).map_or(f64::NAN, |counts| rng.sample(&counts)) }
         })
     }
 }

@@ -87,8 +87,8 @@ impl<const D: usize> Normal<D> {
     }
 
     /// μ + σ·ε with ε ~ N(0, 1): differentiable in both parameters (Kingma and Welling 2014, section 2.4).
-    pub fn sample(&self, noise: &mut Stream) -> Tensor<D> {
-        self.transform(noise.normal_tensor(self.mean.dims(), &self.mean.device()))
+    pub fn sample(&self, rng: &mut Stream) -> Tensor<D> {
+        self.transform(rng.normal_tensor(self.mean.dims(), &self.mean.device()))
     }
 
     /// μ + σ·ε for a given ε of the mean's shape.

@@ -69,11 +69,11 @@ impl NormalMixture {
         (self.weights() * self.components.cdf(self.for_components(x))).sum_dim(1).squeeze_dim(1)
     }
 
-    /// One draw of each variable, `[n]`; no gradient reaches the weights, through which no draw can be differentiated.
-    pub fn sample(&self, noise: &mut Stream) -> Tensor<1> {
-        let component = Categorical::from_logits(self.weight_logits.clone()).sample(noise);
+    /// One sample of each variable, `[n]`; no gradient reaches the weights, through which no sample can be differentiated.
+    pub fn sample(&self, rng: &mut Stream) -> Tensor<1> {
+        let component = Categorical::from_logits(self.weight_logits.clone()).sample(rng);
         let [mean, log_var] = [self.components.mean(), self.components.log_var()].map(|all| pick(all, &component));
-        Normal::new(mean, log_var).sample(noise)
+        Normal::new(mean, log_var).sample(rng)
     }
 
     /// The parameters `[n, m]`: logits of the weights, means and log-variances.

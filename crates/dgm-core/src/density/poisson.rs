@@ -1,6 +1,6 @@
 //! Poisson: counts, from the logarithm of their rate.
 
-use super::{Support, assert_one_shape, distribution, draw_on_host};
+use super::{Support, assert_one_shape, distribution, sample_on_host};
 use crate::random::Stream;
 use crate::special::{attach_gradient, half_deviance, log_factorial_remainder};
 use burn::tensor::Tensor;
@@ -49,14 +49,14 @@ impl<const D: usize> Poisson<D> {
         self.mean()
     }
 
-    /// One draw of each count, on the host; 0 where the rate underflows, NaN where it is none or above 1.8e19.
-    pub fn sample(&self, noise: &mut Stream) -> Tensor<D> {
-        draw_on_host([&self.log_rate], noise, |[log_rate], noise| {
+    /// One sample of each count, on the host; 0 where the rate underflows, NaN where it is none or above 1.8e19.
+    pub fn sample(&self, rng: &mut Stream) -> Tensor<D> {
+        sample_on_host([&self.log_rate], rng, |[log_rate], rng| {
             let rate = log_rate.exp();
             if rate == 0.0 {
                 0.0
             } else {
-                rand_distr::Poisson::new(rate).map_or(f64::NAN, |counts| noise.draw(&counts))
+                rand_distr::Poisson::new(rate).map_or(f64::NAN, |counts| rng.sample(&counts))
             }
         })
     }

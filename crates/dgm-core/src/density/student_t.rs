@@ -1,6 +1,6 @@
 //! Student's t with a location and a scale: regression that outliers do not bend.
 
-use super::{Support, assert_one_shape, distribution, draw_on_host};
+use super::{Support, assert_one_shape, distribution, sample_on_host};
 use crate::random::Stream;
 use crate::special::{LN_SQRT_2PI, digamma_half_step, log_gamma_half_step, log1p};
 use burn::tensor::Tensor;
@@ -85,9 +85,9 @@ impl<const D: usize> StudentT<D> {
 
     /// μ + s·ε with ε a standard Student number of ν degrees of freedom, drawn on the host: differentiable in the location and
     /// the scale, not in ν.
-    pub fn sample(&self, noise: &mut Stream) -> Tensor<D> {
-        let epsilon = draw_on_host([&self.log_dof], noise, |[log_dof], noise| {
-            Standard::new(log_dof.exp()).map_or(f64::NAN, |standard| noise.draw(&standard))
+    pub fn sample(&self, rng: &mut Stream) -> Tensor<D> {
+        let epsilon = sample_on_host([&self.log_dof], rng, |[log_dof], rng| {
+            Standard::new(log_dof.exp()).map_or(f64::NAN, |standard| rng.sample(&standard))
         });
         self.mean.clone() + self.log_scale.clone().exp() * epsilon
     }

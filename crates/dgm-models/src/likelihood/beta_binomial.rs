@@ -1,4 +1,4 @@
-//! A mixture of beta-binomials over ordinal levels: three outputs a component, weight logit, log α, log β.
+//! A mixture of beta-binomials over ordinal levels: three outputs per component, weight logit, log α, log β.
 
 use super::levels::{Table, likelihood, of_components};
 use super::{Components, Likelihood};

@@ -1,4 +1,4 @@
-//! A mixture of discretised logistics over ordinal levels: three outputs a component, weight logit, mean, log-scale.
+//! A mixture of discretised logistics over ordinal levels: three outputs per component, weight logit, mean, log-scale.
 
 use super::levels::{Table, likelihood, of_components};
 use super::real::row;

@@ -1,4 +1,4 @@
-//! A mixture of normals (Bishop 1994, "Mixture density networks"): three outputs a component, weight logit, mean and log-variance of
+//! A mixture of normals (Bishop 1994, "Mixture density networks"): three outputs per component, weight logit, mean and log-variance of
 //! the standardised number.
 
 use super::levels::of_components;

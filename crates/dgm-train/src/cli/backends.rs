@@ -3,9 +3,13 @@
 use super::output::say;
 use crate::backend::offers;
 use crate::error::Result;
+use clap::Args;
 use std::process::ExitCode;
 
-pub(super) fn run() -> Result<ExitCode> {
+#[derive(Args, Debug)]
+pub(super) struct BackendsArgs {}
+
+pub(super) fn run(_: &BackendsArgs) -> Result<ExitCode> {
     for offer in offers() {
         let state = match &offer.available {
             Ok(()) => "available".to_string(),

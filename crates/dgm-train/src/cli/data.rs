@@ -2,7 +2,7 @@
 
 #[cfg(feature = "fetch")]
 use super::data_fetch::{self, FetchArgs};
-use super::{InspectArgs, data_inspect};
+use super::data_inspect::{self, InspectArgs};
 use crate::error::Result;
 use clap::Subcommand;
 use std::process::ExitCode;

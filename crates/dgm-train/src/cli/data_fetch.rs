@@ -3,8 +3,8 @@
 use super::output::say;
 use crate::data::DataConfig;
 use crate::data::catalogue::{self, DataSet, RemoteFile, datasets_folder};
-use crate::data::fetch::{fetch, problem};
 use crate::error::{Error, Result};
+use crate::fetch::{fetch, problem};
 use clap::{Args, value_parser};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -1,6 +1,5 @@
 //! `dgm-train data inspect`: what a data set holds, as the models will see it.
 
-use super::InspectArgs;
 use super::output::say;
 use crate::config::{Config, ConfigFile, Missing, ModelConfig, at_home};
 use crate::data::summary::{Arrangement, Summary, first_examples};
@@ -11,10 +10,35 @@ use crate::guess::{self, Proposal, Wishes};
 use crate::report::columns;
 use crate::report::grid::{self, Band};
 use crate::shipped;
+use clap::{Args, value_parser};
 use serde::Serialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use toml::de::DeTable;
+
+#[derive(Args, Clone, Debug)]
+pub(super) struct InspectArgs {
+    /// Data file or folder, configuration file ([data] is enough), name of a shipped configuration, or name of a source (with
+    /// its keys as --set)
+    #[arg(value_name = "DATA_OR_CONFIG")]
+    config: PathBuf,
+    /// Set a configuration value, as in --set data.condition=label, or a key of [data] for a bare data file, as in
+    /// --set data.encoding=windows-1252; paths are relative to the current folder
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Seed of random splits, overriding the configuration's
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Write a picture of the first examples of each split (images only)
+    #[arg(long, value_name = "FILE.png")]
+    out: Option<PathBuf>,
+    /// Examples per split in the picture
+    #[arg(short, long, default_value_t = 40, value_parser = value_parser!(u16).range(1..=1000))]
+    n: u16,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
 
 /// Examples of a text that are shown.
 const WINDOWS: usize = 3;
@@ -199,8 +223,8 @@ fn config_of(args: &InspectArgs) -> Result<Config> {
         true => ConfigFile::of_text(format!("[data]\nsource = \"{name}\"\n"), name),
         false if args.config.exists() || shipped::find(&name).is_some() => ConfigFile::open(&args.config)?,
         false => {
-            let configs = shipped::CONFIGS.map(|(file, _)| file.trim_end_matches(".toml"));
-            let near = did_you_mean(&name, configs.into_iter().chain(DataConfig::SOURCES.iter().copied()));
+            let configs: Vec<&str> = shipped::names().into_iter().map(|file| file.trim_end_matches(".toml")).collect();
+            let near = did_you_mean(&name, configs.iter().chain(DataConfig::SOURCES).copied());
             return Err(Error::input(format!(
                 "{name}: no such file; name a file or folder of data, a configuration, one that ships with the program ({}), or a source ({}){near}",
                 configs.join(", "),

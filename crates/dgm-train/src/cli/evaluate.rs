@@ -1,13 +1,32 @@
 //! `dgm-train evaluate RUN`: the results again, from the run folder and the data that it names.
 
-use super::EvaluateArgs;
 use super::output::say;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::evaluate::{Members, Results, evaluate};
 use crate::run_folder::RunFolder;
+use clap::Args;
 use dgm_models::Model;
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+#[derive(Args, Debug)]
+pub(super) struct EvaluateArgs {
+    /// Run folder
+    run: PathBuf,
+    /// Backend to compute on [default: the run's, where this build has it]
+    #[arg(long)]
+    backend: Option<String>,
+    /// Importance samples per example, overriding the configuration's (latent-variable models)
+    #[arg(long, value_name = "K")]
+    importance_samples: Option<usize>,
+    /// New path of data that have moved, as in --set data.path=table.csv
+    #[arg(long = "set", value_name = "KEY=PATH")]
+    overrides: Vec<String>,
+    /// Print JSON, as in result.json
+    #[arg(long)]
+    json: bool,
+}
 
 pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
     let folder = RunFolder::open(&args.run)?;

@@ -1,6 +1,5 @@
 //! `dgm-train new --data FILE`: a complete, commented configuration for your own data.
 
-use super::NewArgs;
 use super::output::say;
 use crate::backend::Backend;
 use crate::config::{Config, ConfigFile, Missing, at_home};
@@ -9,8 +8,25 @@ use crate::files::write_atomic;
 use crate::guess::{self, Wishes};
 use crate::recipe;
 use crate::train::initial_model;
+use clap::Args;
 use std::path::{Path, PathBuf, absolute};
 use std::process::ExitCode;
+
+#[derive(Args, Debug)]
+pub(super) struct NewArgs {
+    /// A table (CSV), an array (NPY, NPZ), a text, a folder of pictures, or a folder of IDX files
+    #[arg(long, value_name = "FILE")]
+    data: PathBuf,
+    /// Column of a table to predict, by name or index; separate several by commas [default: model all numeric columns jointly]
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    target: Vec<String>,
+    /// Set a key of [data], as in --set data.encoding=windows-1252; paths are relative to the current folder
+    #[arg(long = "set", value_name = "data.KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Output file [default: the name of the data with .toml]
+    #[arg(long, value_name = "FILE.toml")]
+    out: Option<PathBuf>,
+}
 
 pub(super) fn run(args: &NewArgs) -> Result<ExitCode> {
     let data_path = at_home(&args.data)?;

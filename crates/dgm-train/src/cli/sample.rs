@@ -1,7 +1,7 @@
 //! `dgm-train sample RUN`: samples, as a picture, as numbers or as a text.
 
 use super::output::say;
-use super::{SampleArgs, sample_text};
+use super::sample_text;
 use crate::config::Config;
 use crate::data::{DataConfig, Names, Split, TextConfig, Vocabulary, picture_as};
 use crate::error::{Error, Result, did_you_mean};
@@ -11,11 +11,69 @@ use crate::report::tell;
 use crate::report::{grid, progress, rows};
 use crate::run_folder::RunFolder;
 use crate::sampling::{Beginning, Wanted, needs_examples, sample};
+use clap::{Args, value_parser};
 use dgm_core::random::Seed;
 use dgm_models::autoregressive::sampling::Choice;
 use dgm_models::{Capability, DataSpec, Model, Values, require};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+#[derive(Args, Debug)]
+pub(super) struct SampleArgs {
+    /// Run folder
+    run: PathBuf,
+    /// New path of data that have moved, as in --set data.path=table.csv
+    #[arg(long = "set", value_name = "KEY=PATH")]
+    overrides: Vec<String>,
+    /// Number of samples [default: 64; 1 text]
+    #[arg(short, long, value_parser = value_parser!(u32).range(1..=100_000))]
+    n: Option<u32>,
+    /// Output file: .png for a grid of images, .csv for numbers, .txt for texts [default: samples.png; texts go to the terminal]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Backend to compute on [default: the run's, where this build has it]
+    #[arg(long)]
+    backend: Option<String>,
+    /// Random seed, overriding the run's
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Class to sample, by name or number, for class-conditional models [default: all in turn]
+    #[arg(long, value_name = "CLASS")]
+    label: Option<String>,
+    /// Sampling temperature (this and the following options: autoregressive models)
+    #[arg(long, value_name = "T", default_value_t = 1.0, value_parser = temperature)]
+    temperature: f64,
+    /// Sample from the K most probable values (top-k)
+    #[arg(long, value_name = "K", value_parser = value_parser!(u32).range(1..))]
+    top_k: Option<u32>,
+    /// Sample from the most probable values with total probability P (nucleus sampling)
+    #[arg(long, value_name = "P", value_parser = share)]
+    top_p: Option<f64>,
+    /// Image file whose first rows are given; the rest is sampled
+    #[arg(long, value_name = "IMAGE", requires = "rows")]
+    complete: Option<PathBuf>,
+    /// Number of given rows of the image
+    #[arg(long, requires = "complete")]
+    rows: Option<usize>,
+    /// Beginning of the text
+    #[arg(long, value_name = "TEXT", conflicts_with = "complete", allow_hyphen_values = true)]
+    prompt: Option<String>,
+    /// Number of symbols to sample after the prompt [default: 500]
+    #[arg(long, value_name = "SYMBOLS", value_parser = value_parser!(u32).range(1..=10_000_000))]
+    length: Option<u32>,
+}
+
+/// A temperature: what is below a millionth is `--top-k 1`.
+fn temperature(text: &str) -> std::result::Result<f64, String> {
+    let value = text.parse().ok().filter(|value: &f64| (1e-6..=1e6).contains(value));
+    value.ok_or_else(|| "expected a number from 0.000001 to 1000000; for the most probable value --top-k 1".into())
+}
+
+/// A number above 0 and at most 1.
+fn share(text: &str) -> std::result::Result<f64, String> {
+    let value = text.parse().ok().filter(|value: &f64| *value > 0.0 && *value <= 1.0);
+    value.ok_or_else(|| "expected a number above 0 and at most 1".into())
+}
 
 /// Images or rows of numbers.
 const SAMPLES: u32 = 64;

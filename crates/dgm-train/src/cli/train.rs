@@ -1,6 +1,5 @@
 //! `dgm-train --config FILE`: checks everything, trains, evaluates the best checkpoint, samples.
 
-use super::TrainArgs;
 use super::output::say;
 use super::signals::Stop;
 use crate::backend::Backend;
@@ -11,8 +10,41 @@ use crate::report::tell;
 use crate::run::{ChangedAt, Run, Watch};
 use crate::run_folder::RunFolder;
 use chrono::Utc;
+use clap::Args;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+#[derive(Args, Debug)]
+pub(super) struct TrainArgs {
+    /// Configuration file, or the name of a shipped one (vae.toml, arm.toml, pixelcnn.toml, …)
+    #[arg(long, value_name = "FILE", required_unless_present = "resume")]
+    config: Option<PathBuf>,
+    /// flex, ndarray, wgpu, wgpu:cpu or cuda; see `dgm-train backends` [default: flex if built in; with --resume, the run's]
+    #[arg(long)]
+    backend: Option<String>,
+    /// Set a configuration value, as in --set training.epochs=5; with --resume, only what extends the run (training.epochs,
+    /// max_minutes, early_stopping, ensemble) and the paths of moved data
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Random seed, overriding the configuration's
+    #[arg(long, requires = "config")]
+    seed: Option<u64>,
+    /// Output folder [default: runs/<configuration>-<time>]
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+    /// Resume the run in this folder from its last checkpoint; extend it with --set training.epochs=400
+    #[arg(long, value_name = "RUN", conflicts_with = "out")]
+    resume: Option<PathBuf>,
+    /// Fine-tune: start a new run from the best weights of the run in this folder, which must have the same [model]
+    #[arg(long, value_name = "RUN", conflicts_with = "resume")]
+    from: Option<PathBuf>,
+    /// Print the results only, no progress
+    #[arg(long)]
+    quiet: bool,
+    /// Format of progress and errors on standard error
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(super) log_format: LogFormat,
+}
 
 /// What the terminal, or a log, is told.
 struct Terminal<'a> {

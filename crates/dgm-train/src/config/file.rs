@@ -55,9 +55,9 @@ impl ConfigFile {
             Err(error) if error.kind() == ErrorKind::NotFound => match shipped::find(&name) {
                 Some(text) => Ok(Self::of_text(text.to_string(), format!("{name} (shipped)"))),
                 None => {
-                    let names = shipped::CONFIGS.map(|(name, _)| name);
+                    let names = shipped::names();
                     let stem = path.file_stem().map_or(name.clone(), |stem| stem.to_string_lossy().into_owned());
-                    let near = did_you_mean(&format!("{stem}.toml"), names);
+                    let near = did_you_mean(&format!("{stem}.toml"), names.iter().copied());
                     Err(Error::input(format!(
                         "{name}: no such file, and no configuration of that name ships with the program; name a file that exists, or one of {}{near}",
                         names.join(", ")

@@ -35,7 +35,7 @@ const RENAMED: [(&str, Option<&str>, &str); 5] = [
 
 /// See [`Config::from_toml`].
 pub(super) fn parse<M: ModelFactory>(text: &str, origin: &str, overrides: &[String]) -> Result<Config<M>> {
-    let source = Source::read(text, origin, overrides)?;
+    let source = Document::read(text, origin, overrides)?;
     for (key, _) in &source.root {
         let name = key.get_ref();
         if !SEEDS.contains(&name.as_ref()) && !TABLES.contains(&name.as_ref()) {
@@ -83,7 +83,7 @@ pub(super) fn parse<M: ModelFactory>(text: &str, origin: &str, overrides: &[Stri
 /// where it is a default.
 pub fn place_of(text: &str, origin: &str, overrides: &[String], path: &[&str; 2]) -> String {
     let [table, key] = *path;
-    let Ok(source) = Source::read(text, origin, overrides) else { return String::new() };
+    let Ok(source) = Document::read(text, origin, overrides) else { return String::new() };
     // Of a key that stands deeper the table that it stands in.
     let value = source.find(&format!("{table}.{}", key.split('.').next().unwrap_or(key)));
     value.map_or_else(String::new, |value| source.origin.place(&value.span()) + ": ")
@@ -212,12 +212,12 @@ fn hint(text: &str, error: &toml::de::Error) -> Option<&'static str> {
 }
 
 /// The table with its overrides, and where it comes from.
-struct Source<'a> {
+struct Document<'a> {
     origin: Origin<'a>,
     root: DeTable<'a>,
 }
 
-impl<'a> Source<'a> {
+impl<'a> Document<'a> {
     /// Parses the file and the overrides.
     fn read(text: &'a str, name: &'a str, overrides: &'a [String]) -> Result<Self> {
         let origin = Origin { text, name, overrides };

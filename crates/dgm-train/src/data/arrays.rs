@@ -296,7 +296,7 @@ impl NpyConfig {
 
     /// Number of levels; `None` where the numbers are real.
     fn levels_of(&self, header: &Header, name: &str) -> Result<Option<usize>> {
-        let byte = header.element.size == 1 && header.element.kind == super::store::Kind::Unsigned;
+        let byte = header.element.size == 1 && header.element.kind == super::store::NumberKind::Unsigned;
         if self.packed {
             if byte && header.shape.len() == 2 && !self.stream {
                 return Ok(Some(2));

@@ -86,7 +86,7 @@ pub fn datasets_folder() -> Result<PathBuf> {
 }
 
 /// A path as seen from the root, so that a message is of use from any folder.
-pub(super) fn absolute(path: &Path) -> PathBuf {
+pub(crate) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.into())
 }
 
@@ -124,7 +124,7 @@ mod tests {
         }
     }
 
-    /// The bits at hand, 98 bytes an image and column by column, written out as Larochelle's text.
+    /// The bits at hand, 98 bytes per image and column by column, written out as Larochelle's text.
     #[test]
     fn the_binarised_text_is_known_to_the_byte() {
         let Some(folder) = shared("binarized-mnist") else { return };

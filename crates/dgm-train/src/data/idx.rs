@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file::{FileReader, Fingerprint, stays_on_disk};
 use super::images::{self, ImageSet, Images};
-use super::store::{Element, FileRows, Kind, STREAM_ABOVE, View};
+use super::store::{Element, FileRows, NumberKind, STREAM_ABOVE, View};
 use super::{Dataset, VisitPath};
 use crate::check::{Invalid, require};
 use crate::error::{Error, Result};
@@ -247,12 +247,12 @@ const fn header_length<const N: usize>() -> usize {
 /// How the numbers of a file lie there, by the third byte of its header.
 fn element(kind: u8) -> Option<Element> {
     let (kind, size) = match kind {
-        0x08 => (Kind::Unsigned, 1),
-        0x09 => (Kind::Signed, 1),
-        0x0b => (Kind::Signed, 2),
-        0x0c => (Kind::Signed, 4),
-        0x0d => (Kind::Float, 4),
-        0x0e => (Kind::Float, 8),
+        0x08 => (NumberKind::Unsigned, 1),
+        0x09 => (NumberKind::Signed, 1),
+        0x0b => (NumberKind::Signed, 2),
+        0x0c => (NumberKind::Signed, 4),
+        0x0d => (NumberKind::Float, 4),
+        0x0e => (NumberKind::Float, 8),
         _ => return None,
     };
     Some(Element { kind, size, big_endian: size > 1 })

@@ -10,8 +10,6 @@ pub(crate) mod chunks;
 pub mod csv;
 mod digits;
 pub mod encoding;
-#[cfg(feature = "fetch")]
-pub mod fetch;
 pub mod file;
 mod folder;
 mod fraction;

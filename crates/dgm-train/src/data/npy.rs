@@ -4,7 +4,7 @@
 //! the data. The header is a Python dictionary with the keys `descr`, `fortran_order` and `shape` (NumPy, NEP 1).
 
 use super::file::FileReader;
-use super::store::{Element, Kind, STREAM_ABOVE, View};
+use super::store::{Element, NumberKind, STREAM_ABOVE, View};
 use crate::error::{Error, Result};
 
 /// Longer headers are no headers: NumPy's own are 128 bytes for plain numbers.
@@ -51,7 +51,7 @@ fn scaled(number: f64, scale: f64, element: Element) -> f64 {
         return multiple;
     }
     // Numbers of 64 bits often come out of 32.
-    let rounding = if element.kind == Kind::Float && element.size == 2 { 2f64.powi(-10) } else { 2f64.powi(-22) };
+    let rounding = if element.kind == NumberKind::Float && element.size == 2 { 2f64.powi(-10) } else { 2f64.powi(-22) };
     let whole = multiple.round();
     if (multiple - whole).abs() <= (whole.max(1.0) * rounding).min(0.25) { whole } else { multiple }
 }
@@ -333,10 +333,10 @@ fn element(descr: &str) -> std::result::Result<(Element, bool), &'static str> {
         _ => return Err("convert it with array.astype('float32')"),
     };
     let (kind, boolean) = match (kind, size) {
-        (Some('b'), 1) => (Kind::Unsigned, true),
-        (Some('u'), 1 | 2 | 4 | 8) => (Kind::Unsigned, false),
-        (Some('i'), 1 | 2 | 4 | 8) => (Kind::Signed, false),
-        (Some('f'), 2 | 4 | 8) => (Kind::Float, false),
+        (Some('b'), 1) => (NumberKind::Unsigned, true),
+        (Some('u'), 1 | 2 | 4 | 8) => (NumberKind::Unsigned, false),
+        (Some('i'), 1 | 2 | 4 | 8) => (NumberKind::Signed, false),
+        (Some('f'), 2 | 4 | 8) => (NumberKind::Float, false),
         (Some('U' | 'S'), _) => return Err(TEXTS),
         (Some('M' | 'm'), _) => return Err("these are times; convert them with array.astype('int64')"),
         _ => return Err("convert it with array.astype('float32')"),

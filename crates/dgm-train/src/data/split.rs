@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 pub(crate) const VIEW_BITS: u32 = 16;
 
 /// Steps between neighbouring numbers that a standard deviation is at least. Below it a likelihood would see their rounding: in
-/// 64 bits that moves a standardised number by up to 1/512, and what depends on an offset is no figure. Numbers of a file in fewer bits
+/// 64 bits that moves a standardised number by up to 1/512, and what depends on an offset is no result. Numbers of a file in fewer bits
 /// have lost their digits already: they are taken as they are while their spread is a few steps.
 fn least_steps(epsilon: f64) -> f64 {
     if epsilon > f64::EPSILON { 4.0 } else { 256.0 }
@@ -274,7 +274,7 @@ impl Field {
 /// Examples that belong together.
 #[derive(Clone, Debug, Default)]
 pub struct Split {
-    /// What is modelled, one example a row.
+    /// What is modelled, one example per row.
     pub target: Field,
     /// What it is conditioned on.
     pub condition: Option<Field>,
@@ -348,14 +348,14 @@ impl Split {
         Ok(scored)
     }
 
-    /// Nats an example in the mean → nats a token: Σ nats / Σ scored; `None`: the targets are not tokens.
+    /// Nats per example in the mean → nats per token: Σ nats / Σ scored; `None`: the targets are not tokens.
     ///
     /// Exact for the mean over the whole split; for that over some examples, as if they had as many tokens as others.
     pub fn nats_per_token(&self, nats: f64) -> Option<f64> {
         self.tokens.map(|_| nats / self.mean_scored())
     }
 
-    /// Nats an example in the mean → bits for each number that is scored: Σ nats / (Σ scored · ln 2).
+    /// Nats per example in the mean → bits for each number that is scored: Σ nats / (Σ scored · ln 2).
     pub fn bits_per_dim(&self, nats: f64) -> f64 {
         bits_per_dim(nats, self.mean_scored())
     }

@@ -68,13 +68,13 @@ impl Store for Bits {
 #[derive(Clone, Debug)]
 pub(super) struct View {
     store: Arc<dyn Store>,
-    rows: Rows,
+    rows: RowSelection,
     width: usize,
     epsilon: f64,
 }
 
 #[derive(Clone, Debug)]
-enum Rows {
+enum RowSelection {
     Range { start: usize, length: usize },
     List(Arc<[usize]>),
 }
@@ -82,7 +82,12 @@ enum Rows {
 impl View {
     /// The `rows` rows of `width` numbers that a store has, in their order.
     pub(super) fn new(rows: usize, width: usize, store: impl Store + 'static) -> Self {
-        Self { store: Arc::new(store), rows: Rows::Range { start: 0, length: rows }, width, epsilon: f64::EPSILON }
+        Self {
+            store: Arc::new(store),
+            rows: RowSelection::Range { start: 0, length: rows },
+            width,
+            epsilon: f64::EPSILON,
+        }
     }
 
     /// Rows in memory, one after the other, in the type that they have; what is left over at the end is no row.
@@ -113,8 +118,8 @@ impl View {
     /// Number of rows.
     pub(super) fn len(&self) -> usize {
         match &self.rows {
-            Rows::Range { length, .. } => *length,
-            Rows::List(rows) => rows.len(),
+            RowSelection::Range { length, .. } => *length,
+            RowSelection::List(rows) => rows.len(),
         }
     }
 
@@ -133,8 +138,8 @@ impl View {
         let first = first.min(self.len());
         let length = length.min(self.len() - first);
         let rows = match &self.rows {
-            Rows::Range { start, .. } => Rows::Range { start: start + first, length },
-            Rows::List(rows) => Rows::List(rows[first..first + length].into()),
+            RowSelection::Range { start, .. } => RowSelection::Range { start: start + first, length },
+            RowSelection::List(rows) => RowSelection::List(rows[first..first + length].into()),
         };
         Self { rows, ..self.clone() }
     }
@@ -146,7 +151,7 @@ impl View {
     /// When one of them does not exist.
     pub(super) fn select(&self, rows: &[usize]) -> Self {
         let rows = rows.iter().map(|&row| self.place(row)).collect();
-        Self { rows: Rows::List(rows), ..self.clone() }
+        Self { rows: RowSelection::List(rows), ..self.clone() }
     }
 
     /// What is drawn anew every epoch is drawn by this seed from now on.
@@ -159,11 +164,11 @@ impl View {
     /// The row of the store behind row `row` of this view.
     fn place(&self, row: usize) -> usize {
         match &self.rows {
-            Rows::Range { start, length } => {
+            RowSelection::Range { start, length } => {
                 assert!(row < *length, "View: row {row} of {length}");
                 start + row
             }
-            Rows::List(rows) => rows[row],
+            RowSelection::List(rows) => rows[row],
         }
     }
 
@@ -183,7 +188,7 @@ impl View {
 
 /// How a number lies in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum NumberKind {
     /// An unsigned whole number.
     Unsigned,
     /// A signed whole number.
@@ -196,8 +201,8 @@ pub enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Element {
     /// What it is.
-    pub kind: Kind,
-    /// Number of bytes: 1, 2, 4 or 8; not 1 for a [`Kind::Float`].
+    pub kind: NumberKind,
+    /// Number of bytes: 1, 2, 4 or 8; not 1 for a [`NumberKind::Float`].
     pub size: usize,
     /// Whether the byte with the highest value is the first.
     pub big_endian: bool,
@@ -205,18 +210,18 @@ pub struct Element {
 
 impl Element {
     /// An unsigned byte.
-    pub const BYTE: Self = Self { kind: Kind::Unsigned, size: 1, big_endian: false };
+    pub const BYTE: Self = Self { kind: NumberKind::Unsigned, size: 1, big_endian: false };
 
     /// Whether 32 bits hold every such number.
     pub(super) fn fits_f32(self) -> bool {
-        self.size <= if self.kind == Kind::Float { 4 } else { 2 }
+        self.size <= if self.kind == NumberKind::Float { 4 } else { 2 }
     }
 
     /// How far two such numbers around 1 are apart at least; whole numbers are exact.
     pub(super) fn epsilon(self) -> f64 {
         match (self.kind, self.size) {
-            (Kind::Float, 2) => 2f64.powi(-10),
-            (Kind::Float, 4) => f64::from(f32::EPSILON),
+            (NumberKind::Float, 2) => 2f64.powi(-10),
+            (NumberKind::Float, 4) => f64::from(f32::EPSILON),
             _ => f64::EPSILON,
         }
     }
@@ -227,14 +232,14 @@ impl Element {
             let fold = |bits: u64, &byte: &u8| bits << 8 | u64::from(byte);
             let bits = if self.big_endian { chunk.iter().fold(0, fold) } else { chunk.iter().rev().fold(0, fold) };
             each(match self.kind {
-                Kind::Unsigned => bits as f64,
-                Kind::Signed => {
+                NumberKind::Unsigned => bits as f64,
+                NumberKind::Signed => {
                     let empty = 64 - 8 * self.size as u32;
                     (((bits << empty) as i64) >> empty) as f64
                 }
-                Kind::Float if self.size == 2 => half::f16::from_bits(bits as u16).to_f64(),
-                Kind::Float if self.size == 4 => f64::from(f32::from_bits(bits as u32)),
-                Kind::Float => f64::from_bits(bits),
+                NumberKind::Float if self.size == 2 => half::f16::from_bits(bits as u16).to_f64(),
+                NumberKind::Float if self.size == 4 => f64::from(f32::from_bits(bits as u32)),
+                NumberKind::Float => f64::from_bits(bits),
             });
         }
     }
@@ -301,7 +306,7 @@ impl FileState {
             return Ok(());
         }
         Err(Error::run(format!(
-            "{name}: the file was changed while it is in use; expected it as it was at the start; put it back and go on \
+            "{name}: the file was changed while it is in use; expected it as it was at the start; restore it and resume \
              with --resume"
         )))
     }
@@ -319,7 +324,9 @@ impl Store for FileRows {
             _ if self.scale != 1.0 => {
                 self.element.decode(&bytes, |number| numbers.push((number * self.scale).round()));
             }
-            Element { kind: Kind::Unsigned, size: 1, .. } => numbers.extend(bytes.iter().map(|&byte| f64::from(byte))),
+            Element { kind: NumberKind::Unsigned, size: 1, .. } => {
+                numbers.extend(bytes.iter().map(|&byte| f64::from(byte)))
+            }
             element => element.decode(&bytes, |number| numbers.push(number)),
         }
         Ok(())

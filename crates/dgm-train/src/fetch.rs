@@ -12,8 +12,8 @@ use std::time::Duration;
 use ureq::http::header;
 use ureq::{Agent, Timeout};
 
-use super::catalogue::{DataSet, FOLDER_VARIABLE, RemoteFile, absolute};
-use super::file::Fingerprint;
+use crate::data::Fingerprint;
+use crate::data::catalogue::{DataSet, FOLDER_VARIABLE, RemoteFile, absolute};
 use crate::error::{Error, Result, one_line};
 use crate::files::rename_synced;
 use crate::report::{progress, tell};
