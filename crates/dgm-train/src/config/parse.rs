@@ -50,7 +50,9 @@ pub(super) fn parse<M: ModelFactory>(text: &str, origin: &str, overrides: &[Stri
     let kind = source.find("model.kind").and_then(|kind| kind.get_ref().as_str());
     for (old, of_kind, new) in RENAMED {
         if let Some(value) = source.find(old).filter(|_| of_kind.is_none() || of_kind == kind) {
-            let message = format!("{old}: its place has changed; write {}", new.replace('…', &show(value.get_ref())));
+            // As it stands in the file; that of an override needs no repeating.
+            let written = source.origin.text.get(value.span()).unwrap_or("…");
+            let message = format!("{old}: its place has changed; write {}", new.replace('…', written));
             return Err(source.error(value.span(), &message));
         }
     }

@@ -81,6 +81,31 @@ fn overrides_lie_on_top() {
 }
 
 #[test]
+fn keys_of_earlier_versions_are_refused_with_the_new_ones() {
+    for (old, expected) in [
+        (
+            "components = 3",
+            "model.components: its place has changed; write likelihood = { kind = \"beta_binomial\", components = 3 }",
+        ),
+        (
+            "hidden = [8]",
+            "model.hidden: its place has changed; write encoder = { kind = \"mlp\", hidden = [8] }, and decoder with them",
+        ),
+        ("dropout = 0.5", "model.dropout: its place has changed; write encoder = { kind = \"mlp\", dropout = 0.5 }"),
+        (
+            "decoder_dropout = 0.5",
+            "model.decoder_dropout: its place has changed; write decoder = { kind = \"mlp\", dropout = 0.5 }",
+        ),
+    ] {
+        let message = error(&format!("{old}\n"), &[]);
+        assert!(message.starts_with(&format!("vae.toml:5: {expected}")), "{message}");
+    }
+    // Of another kind they are as they were.
+    let mlp = SMALL.replace("vae", "conditional_mlp") + "hidden = [8]\ndropout = 0.5\n";
+    assert!(parse(&mlp, &[]).is_ok());
+}
+
+#[test]
 fn errors_of_the_file_name_line_and_key() {
     for (more, expected) in [
         (
