@@ -60,8 +60,12 @@ fn densities() -> Vec<(&'static str, Boxed)> {
 }
 
 /// Points with the weights of a sum, or of an integral by the midpoint rule, over all but 1e-7 of the density.
-fn points(support: Support) -> Vec<(f64, f64)> {
+fn points(name: &str, support: Support) -> Vec<(f64, f64)> {
     match support {
+        // Of 3x − 1 with x from 0 to 1.
+        _ if name == "affine" => {
+            points("", Support::UnitInterval).into_iter().map(|(x, weight)| (3.0 * x - 1.0, 3.0 * weight)).collect()
+        }
         Support::Binary => vec![(0.0, 1.0), (1.0, 1.0)],
         Support::Levels(levels) => (0..levels).map(|x| (x as f64, 1.0)).collect(),
         Support::Counts => (0..120).map(|x| (f64::from(x), 1.0)).collect(),
@@ -78,7 +82,7 @@ fn log_probs(density: &Boxed, points: &[(f64, f64)]) -> Vec<f64> {
 #[test]
 fn moments_and_entropies_are_those_of_the_density() {
     for (name, density) in densities() {
-        let points = points(density.support());
+        let points = points(name, density.support());
         let log_probs = log_probs(&density, &points);
         let expect = |f: &dyn Fn(f64, f64) -> f64| -> f64 {
             points.iter().zip(&log_probs).map(|(&(x, weight), &log_p)| log_p.exp() * weight * f(x, log_p)).sum()
@@ -103,7 +107,7 @@ fn moments_and_entropies_are_those_of_the_density() {
 fn a_cdf_adds_up_the_density_and_a_quantile_inverts_it() {
     let mut checked = [0, 0];
     for (name, density) in densities() {
-        let points = points(density.support());
+        let points = points(name, density.support());
         let discrete = points.iter().all(|(_, weight)| *weight == 1.0);
         let mut below = 0.0;
         for (i, ((x, weight), log_p)) in points.iter().zip(log_probs(&density, &points)).enumerate() {

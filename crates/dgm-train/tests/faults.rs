@@ -116,7 +116,7 @@ fn a_missing_or_damaged_best_checkpoint_says_what_to_do() {
         }
     };
     std::fs::write(&best, b"").unwrap();
-    refused("best.dgm: not a checkpoint of dgm");
+    refused("best.dgm: not a dgm checkpoint");
     std::fs::copy(&newest, &best).unwrap();
     refused("best.dgm: found a checkpoint to resume from");
     std::fs::remove_file(&best).unwrap();

@@ -301,7 +301,9 @@ fn a_network_of_ones_own_becomes_an_autoregressive_model() {
     assert!(found.value < entropy + 0.2 && found.value > entropy - 0.2, "{found:?}, of the source {entropy}");
 
     // Every target given a label: the density sums to one, step by step too, and samples follow it.
-    let model = RunFolder::open(&path).unwrap().model(&config, &labelled_levels().spec, &Device::flex()).unwrap();
+    // With the data that it was given in its configuration.
+    let config: Config<ToyArmConfig> = run.folder().config().unwrap();
+    let model = run.folder().model(&config, &labelled_levels().spec, &Device::flex()).unwrap();
     let targets: Vec<f32> = (0..81usize).flat_map(|i| [1, 3, 9, 27].map(|place| (i / place % 3) as f32)).collect();
     let host = |values: Tensor<1>| values.into_data().iter::<f64>().collect::<Vec<_>>();
     for label in [[1.0, 0.0], [0.0, 1.0]] {
@@ -430,7 +432,7 @@ fn data_that_a_program_gives_are_checked() {
             vec![0.0, 0.0],
             "standard deviations above 0",
         ),
-        (Values::Real(Scale::identity(3)), vec![0.0, 0.0], "for 2 numbers"),
+        (Values::Real(Scale::identity(3)), vec![0.0, 0.0], "for 2 elements"),
         (real(), vec![], "the training split has no example"),
     ] {
         let text = given(values, train).unwrap_err().to_string();

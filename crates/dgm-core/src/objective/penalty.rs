@@ -45,7 +45,8 @@ pub fn l1_penalty<M: Module>(module: &M, chosen: &ParamGroup) -> Result<Tensor<1
 /// let line = Line { slope: parameter(3.0), offset: parameter(5.0) };
 /// // Not the offset: only paths with "slope" in them.
 /// let penalty = l2_penalty(&line, &ParamGroup::from_predicate("slope"))?;
-/// let objective = Nll.objective(Tensor::from_floats([[-1.0], [-2.0]], &device)).add_penalty("l2", 0.5, penalty);
+/// let log_prob = Tensor::from_floats([[-1.0], [-2.0]], &device);
+/// let objective = Nll.objective(log_prob, None).add_penalty("l2", 0.5, penalty);
 /// assert_eq!(objective.loss.into_data().iter::<f32>().collect::<Vec<_>>(), [1.0 + 2.25, 2.0 + 2.25]);
 /// # Ok::<(), dgm_core::objective::NoParameterChosen>(())
 /// ```

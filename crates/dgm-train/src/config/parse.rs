@@ -86,8 +86,9 @@ pub(super) fn parse<M: ModelFactory>(text: &str, origin: &str, overrides: &[Stri
 pub fn place_of(text: &str, origin: &str, overrides: &[String], path: &[&str; 2]) -> String {
     let [table, key] = *path;
     let Ok(source) = Document::read(text, origin, overrides) else { return String::new() };
-    // Of a key that stands deeper the table that it stands in.
-    let value = source.find(&format!("{table}.{}", key.split('.').next().unwrap_or(key)));
+    // Of a key that is a default the table that it stands in.
+    let within = || source.find(&format!("{table}.{}", key.split('.').next().unwrap_or(key)));
+    let value = source.find(&format!("{table}.{key}")).or_else(within);
     value.map_or_else(String::new, |value| source.origin.place(&value.span()) + ": ")
 }
 

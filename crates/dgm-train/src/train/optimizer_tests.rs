@@ -306,7 +306,7 @@ fn what_does_not_fit_the_model_is_refused() {
         error(&format!("{}{}", group("encoder.*"), group("outptu.weight"))),
         "test.toml at groups: optimizer.groups: `outptu.weight` matches no parameter of the model; did you mean \
          `output.weight`? (a `*` stands for any characters; there are: encoder.layers.0.weight, encoder.layers.0.bias, \
-         posterior.weight, posterior.bias, decoder.layers.0.weight, decoder.layers.0.bias, output.weight, output.bias); name one of them"
+         posterior.layer.weight, posterior.layer.bias, decoder.layers.0.weight, decoder.layers.0.bias, output.weight, output.bias); name one of them"
     );
     assert!(error(&group("*")).contains("freezes every parameter of the model"));
 }
