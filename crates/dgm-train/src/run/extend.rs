@@ -201,7 +201,12 @@ mod tests {
         );
         let (progress, note) =
             extend(at(15, true), ["epochs = 4\nmax_minutes = 1", "epochs = 5\nmax_minutes = 1.5"], "cosine").unwrap();
-        assert!(progress.complete && note.contains("training.max_minutes is reached") && note.contains("raise it above that (it is 1.5)"), "{note}");
+        assert!(
+            progress.complete
+                && note.contains("training.max_minutes is reached")
+                && note.contains("raise it above that (it is 1.5)"),
+            "{note}"
+        );
         assert!(!extend(at(15, true), ["max_minutes = 1", "max_minutes = 1.6"], "constant").unwrap().0.complete);
     }
 
