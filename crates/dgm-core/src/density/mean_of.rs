@@ -43,13 +43,12 @@ impl<const D: usize> Distribution<D> for MeanOf<D> {
 
     /// A sample of a member that is drawn for each variable.
     fn sample(&self, rng: &mut Stream) -> Tensor<D> {
-        let mean = self.members[0].mean();
-        let (shape, members) = (mean.dims(), self.members.len() as u32);
+        let first = self.members[0].sample(rng);
+        let (shape, members) = (first.dims(), self.members.len() as u32);
         let chosen = (0..shape.iter().product()).map(|_| rng.below(members) as i32).collect::<Vec<_>>();
-        let chosen = Tensor::<D, Int>::from_data(TensorData::new(chosen, shape), &mean.device());
-        let samples = self.members.iter().map(|member| member.sample(rng)).enumerate();
-        let take = |all: Tensor<D>, (k, one)| all.mask_where(chosen.clone().equal_elem(k as i64), one);
-        samples.fold(mean.zeros_like(), take)
+        let chosen = Tensor::<D, Int>::from_data(TensorData::new(chosen, shape), &first.device());
+        let others = self.members.iter().enumerate().skip(1);
+        others.fold(first, |all, (k, member)| all.mask_where(chosen.clone().equal_elem(k as i64), member.sample(rng)))
     }
 
     fn mean(&self) -> Tensor<D> {

@@ -130,8 +130,10 @@ impl Likelihood {
         choice: &Choice,
         rng: &mut Stream,
     ) -> Tensor<2> {
+        // A table of all levels costs more than a sample: it is made where it is narrowed.
         let narrows = choice.top_k.is_some() || choice.top_p.is_some();
-        match self.log_probs(parameters.clone()).filter(|_| narrows) {
+        let table = if narrows { self.log_probs(parameters.clone()) } else { None };
+        match table {
             Some(table) => shaped::Shaped::boxed(table, |rows| choice.narrowed(rows)).sample(rng),
             None => self.tempered(parameters, dimensions, choice.temperature).sample(rng),
         }

@@ -145,34 +145,4 @@ fn fraction(value: f64, key: &'static str) -> Result<(), Invalid> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use crate::config::tests::{SMALL, error, parse};
-
-    #[test]
-    fn a_player_has_an_optimizer_of_its_own() {
-        let text = format!(
-            "{SMALL}[optimizer]\nlearning_rate = 0.01\n[optimizer.players.critic]\nkind = \"rmsprop\"\nlearning_rate = 0.5\n"
-        );
-        let config = parse(&text, &[]).unwrap();
-        assert_eq!(config.optimizer.of_player("critic").kind.name(), "rmsprop");
-        assert_eq!(config.optimizer.of_player("generator"), &config.optimizer);
-        let written = config.to_toml().unwrap();
-        assert_eq!(parse(&written, &[]).unwrap(), config, "{written}");
-        for (keys, expected) in [
-            ("players = 3", "vae.toml:6: optimizer.players: expected a table for each player"),
-            ("[optimizer.players.critic]\nrate = 1", "vae.toml:7: unknown key `rate` in"),
-            (
-                "[optimizer.players.critic]\nlearning_rate = 0",
-                "vae.toml:7: optimizer.players.critic.learning_rate is 0; expected",
-            ),
-            (
-                "[optimizer.players.critic]\nkind = \"adma\"",
-                "vae.toml:7: optimizer.players.critic.kind: there is no `adma`; did you mean `adam`",
-            ),
-        ] {
-            let message = error(&format!("[optimizer]\n{keys}\n"), &[]);
-            assert!(message.starts_with(expected), "{message}\n{expected}");
-        }
-    }
-}
+mod tests;
