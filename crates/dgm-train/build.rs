@@ -37,7 +37,9 @@ fn list(configs: &Path) -> std::io::Result<()> {
 fn first<'a>(folders: [&'a Path; 2], file: &str) -> Option<(&'a Path, String)> {
     folders.into_iter().find_map(|folder| {
         let path = folder.join(file);
+        let text = std::fs::read_to_string(&path).ok()?;
+        // Of what is there alone: a file that is not there is always newer to Cargo.
         println!("cargo::rerun-if-changed={}", path.display());
-        Some((folder, std::fs::read_to_string(path).ok()?))
+        Some((folder, text))
     })
 }

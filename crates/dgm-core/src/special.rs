@@ -8,8 +8,8 @@ pub(crate) const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_7;
 /// `value`, with the given slope as its gradient to each parameter: for functions whose stable form has branches that
 /// autodiff would take through 0 · ∞, or whose derivative has a stable form of its own.
 ///
-/// Adds (θ − θ)·slope with the second θ and the slope held fixed, which is 0 for every finite θ; where it is not (an infinite
-/// θ or slope), the value stays and no gradient flows.
+/// Adds (θ − θ)·slope with the second θ and the slope held fixed, which is 0 for every finite θ; of an infinite θ the value stays
+/// and no gradient flows. Slopes are finite: 0 times an infinite one is NaN on the way back.
 pub(crate) fn attach_gradient<const D: usize, const N: usize>(
     value: Tensor<D>,
     slopes: [(&Tensor<D>, &dyn Fn() -> Tensor<D>); N],
@@ -135,7 +135,8 @@ pub(crate) fn normal_cdf<const D: usize>(z: Tensor<D>) -> Tensor<D> {
     attach_gradient(value, [(&z, &|| normal_pdf(fixed.clone()))])
 }
 
-/// Φ⁻¹(p) for p in (0, 1), to 1e-6 of 1 + |z| from p = 1e-30 on; −∞ at 0 and ∞ at 1. Its gradient is 1 / φ(z).
+/// Φ⁻¹(p) for p in (0, 1), to 1e-6 of 1 + |z| from p = 1e-30 on; −∞ at 0 and ∞ at 1. Its gradient is 1 / φ(z), at the
+/// two ends none.
 ///
 /// From the rational approximation of Abramowitz and Stegun 1964, 26.2.23 (error 4.5e-4), by two steps of Halley's method.
 pub(crate) fn normal_quantile<const D: usize>(p: Tensor<D>) -> Tensor<D> {
@@ -154,7 +155,8 @@ pub(crate) fn normal_quantile<const D: usize>(p: Tensor<D>) -> Tensor<D> {
     });
     let z = z.mask_fill(tail.lower_equal_elem(0.0), f64::NEG_INFINITY);
     let value = z.clone().mask_where(upper, z.neg());
-    attach_gradient(value.clone(), [(&p, &|| normal_pdf(value.clone()).recip())])
+    let ends = value.clone().is_inf();
+    attach_gradient(value.clone(), [(&p, &|| normal_pdf(value.clone()).recip().mask_fill(ends.clone(), 0.0))])
 }
 
 /// φ(z) = exp(−z²/2) / √(2π).

@@ -156,3 +156,36 @@ fn samples_have_the_mean_and_the_variance() {
         assert!((variance / expected - 1.0).abs() < 0.1, "{name}: variance {variance}, expected {expected}");
     }
 }
+
+#[test]
+fn a_cdf_of_levels_is_a_step_function_up_to_one() {
+    for (name, density) in densities() {
+        let Support::Levels(levels) = density.support() else { continue };
+        let cdf = |x: f64| density.cdf(one(x)).map(|cdf| to_host(cdf)[0]);
+        let Some(first) = cdf(0.0) else { continue };
+        let last = levels as f64 - 1.0;
+        for (x, expected) in [(-1.0, 0.0), (-0.5, 0.0), (0.5, first), (last, 1.0), (last + 0.5, 1.0), (last + 3.0, 1.0)]
+        {
+            assert!((cdf(x).unwrap() - expected).abs() < 1e-6, "{name}: P(X ≤ {x}) is {:?}, not {expected}", cdf(x));
+        }
+    }
+}
+
+#[test]
+fn an_affine_density_ends_where_its_interval_does() {
+    let density = Affine::new(Box::new(ContinuousBernoulli::from_logits(one(1.3))), one(3.0), one(-1.0));
+    let log_prob = |y: f64| to_host(density.log_prob(one(y)))[0];
+    for outside in [-100.0, -1.01, 2.01, 100.0] {
+        assert_eq!(log_prob(outside), f64::NEG_INFINITY, "{outside}");
+    }
+    assert!(log_prob(-1.0 - 1e-6).is_finite() && log_prob(2.0 + 1e-6).is_finite());
+}
+
+#[test]
+fn a_quantile_at_the_ends_has_no_gradient() {
+    let p = Tensor::<1>::from_floats([0.0, 0.5, 1.0], &Device::flex().autodiff()).require_grad();
+    let normal = Normal::new(p.zeros_like(), p.zeros_like());
+    let gradients = normal.quantile(p.clone()).sum().backward();
+    let found = to_host(p.grad(&gradients).unwrap());
+    assert!(found[0] == 0.0 && found[2] == 0.0 && (found[1] - 2.506_628_3).abs() < 1e-5, "{found:?}");
+}

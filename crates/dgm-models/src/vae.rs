@@ -110,13 +110,29 @@ impl<P: Module, Q: Module, E: Module, D: Module> Vae<P, Q, E, D> {
     }
 
     /// The same model with another encoder that gives as many features.
-    pub fn with_encoder<New: Encoder>(self, encoder: New) -> Vae<P, Q, New, D> {
+    ///
+    /// # Panics
+    /// If it gives another number of features.
+    pub fn with_encoder<New: Encoder>(self, encoder: New) -> Vae<P, Q, New, D>
+    where
+        E: Encoder,
+    {
+        let (found, need) = (encoder.features(), self.encoder.features());
+        assert_eq!(found, need, "Vae::with_encoder: the encoder gives {found} features, need {need}");
         let Self { encoder: _, posterior, decoder, output, prior, latent, likelihood, spec } = self;
         Vae { encoder, posterior, decoder, output, prior, latent, likelihood, spec }
     }
 
     /// The same model with another decoder that gives as many features.
-    pub fn with_decoder<New: Decoder>(self, decoder: New) -> Vae<P, Q, E, New> {
+    ///
+    /// # Panics
+    /// If it gives another number of features.
+    pub fn with_decoder<New: Decoder>(self, decoder: New) -> Vae<P, Q, E, New>
+    where
+        D: Decoder,
+    {
+        let (found, need) = (decoder.features(), self.decoder.features());
+        assert_eq!(found, need, "Vae::with_decoder: the decoder gives {found} features, need {need}");
         let Self { encoder, posterior, decoder: _, output, prior, latent, likelihood, spec } = self;
         Vae { encoder, posterior, decoder, output, prior, latent, likelihood, spec }
     }

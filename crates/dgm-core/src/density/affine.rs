@@ -4,6 +4,9 @@ use super::{Distribution, Support};
 use crate::random::Stream;
 use burn::tensor::Tensor;
 
+/// How far beyond an interval rounding takes a value at the most.
+const ROUNDING: f64 = 1e-5;
+
 /// y = a·x + b of variables x, with a > 0: p(y) = p_x((y − b)/a) / a, variable by variable.
 #[derive(Debug)]
 pub struct Affine<const D: usize> {
@@ -13,18 +16,25 @@ pub struct Affine<const D: usize> {
 }
 
 impl<const D: usize> Affine<D> {
-    /// Of these variables; a (`scale`) and b (`shift`) have their shape, or broadcast to it.
+    /// Of these continuous variables; a (`scale`) and b (`shift`) have their shape, or broadcast to it.
+    ///
+    /// # Panics
+    /// If the inner density is one of levels, whose masses have no Jacobian.
     pub fn new(inner: Box<dyn Distribution<D>>, scale: Tensor<D>, shift: Tensor<D>) -> Self {
+        let support = inner.support();
+        assert!(
+            !matches!(support, Support::Levels(_)),
+            "Affine: the inner density is one of levels, need a continuous one"
+        );
         Self { inner, scale, shift }
     }
 
-    fn backward(&self, y: Tensor<D>) -> Tensor<D> {
-        let x = (y - self.shift.clone()) / self.scale.clone();
-        // Rounding takes no value out of the interval.
-        if self.inner.support() == Support::UnitInterval { x.clamp(0.0, 1.0) } else { x }
+    /// (y − b) / a.
+    fn inverse(&self, y: Tensor<D>) -> Tensor<D> {
+        (y - self.shift.clone()) / self.scale.clone()
     }
 
-    fn forward(&self, x: Tensor<D>) -> Tensor<D> {
+    fn apply(&self, x: Tensor<D>) -> Tensor<D> {
         x * self.scale.clone() + self.shift.clone()
     }
 }
@@ -36,15 +46,22 @@ impl<const D: usize> Distribution<D> for Affine<D> {
     }
 
     fn log_prob(&self, y: Tensor<D>) -> Tensor<D> {
-        self.inner.log_prob(self.backward(y)) - self.scale.clone().log()
+        let (x, log_scale) = (self.inverse(y), self.scale.clone().log());
+        if self.inner.support() != Support::UnitInterval {
+            return self.inner.log_prob(x) - log_scale;
+        }
+        // Rounding takes no value out of the interval; what lies further out has no density.
+        let inside = x.clone().clamp(0.0, 1.0);
+        let outside = (x - inside.clone()).abs().greater_elem(ROUNDING);
+        (self.inner.log_prob(inside) - log_scale).mask_fill(outside, f64::NEG_INFINITY)
     }
 
     fn sample(&self, rng: &mut Stream) -> Tensor<D> {
-        self.forward(self.inner.sample(rng))
+        self.apply(self.inner.sample(rng))
     }
 
     fn mean(&self) -> Tensor<D> {
-        self.forward(self.inner.mean())
+        self.apply(self.inner.mean())
     }
 
     fn variance(&self) -> Option<Tensor<D>> {
@@ -56,10 +73,11 @@ impl<const D: usize> Distribution<D> for Affine<D> {
     }
 
     fn cdf(&self, y: Tensor<D>) -> Option<Tensor<D>> {
-        self.inner.cdf(self.backward(y))
+        let x = self.inverse(y);
+        self.inner.cdf(if self.inner.support() == Support::UnitInterval { x.clamp(0.0, 1.0) } else { x })
     }
 
     fn quantile(&self, p: Tensor<D>) -> Option<Tensor<D>> {
-        Some(self.forward(self.inner.quantile(p)?))
+        Some(self.apply(self.inner.quantile(p)?))
     }
 }

@@ -106,7 +106,7 @@ impl BetaBinomialMixture {
             shape[0], numbers[0],
             "BetaBinomialMixture::cdf: parameters of shape {shape:?} and `x` of shape {numbers:?}"
         );
-        self.to_categorical().cdf(level_indices(x.clone())) + (x.clone() - x)
+        self.to_categorical().cdf(level_indices(x.clone().floor())) + (x.clone() - x)
     }
 
     /// Var\[x\] over the levels, `[n]`.

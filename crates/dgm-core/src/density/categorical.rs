@@ -79,15 +79,18 @@ impl Categorical {
         below.int().sum_dim(1).clamp_max(classes as i64 - 1).squeeze_dim(1)
     }
 
-    /// P(X ≤ class) of ordered classes, `[n]`: the sum of their probabilities from 0 on, 0 for a negative class.
+    /// P(X ≤ class) of ordered classes, `[n]`: the sum of their probabilities from 0 on, 0 for a negative class, 1 from the
+    /// last one on.
     ///
     /// # Panics
     /// If `class` has not n numbers.
     pub fn cdf(&self, class: Tensor<1, Int>) -> Tensor<1> {
         let ([rows, classes], [numbers]) = (self.logits.dims(), class.dims());
         assert_eq!(rows, numbers, "Categorical::cdf: `logits` has shape [{rows}, {classes}] and `class` [{numbers}]");
-        let below = class.clone().lower_elem(0);
-        pick(softmax(self.logits.clone(), 1).cumsum(1), &class.clamp_min(0)).mask_fill(below, 0.0)
+        let last = classes as i64 - 1;
+        let (below, above) = (class.clone().lower_elem(0), class.clone().greater_equal_elem(last));
+        let sum = pick(softmax(self.logits.clone(), 1).cumsum(1), &class.clamp(0, last));
+        sum.mask_fill(below, 0.0).mask_fill(above, 1.0)
     }
 
     /// One sample of each variable, `[n]`: the number of classes whose cumulative probability a uniform number reaches.
@@ -129,7 +132,7 @@ impl Distribution<1> for Categorical {
     }
 
     fn cdf(&self, x: Tensor<1>) -> Option<Tensor<1>> {
-        Some(self.cdf(x.int()))
+        Some(self.cdf(x.floor().int()))
     }
 
     fn quantile(&self, p: Tensor<1>) -> Option<Tensor<1>> {

@@ -99,9 +99,10 @@ impl<const D: usize> DiscretizedLogistic<D> {
 
 distribution!(DiscretizedLogistic<D> { variance, entropy, cdf(x), quantile(p) });
 
-/// σ((v + h − μ)/s) below the last level.
+/// σ((v + h − μ)/s) of the level v = ⌊x⌋ below the last one.
 pub(super) fn cdf<const D: usize>(mean: &Tensor<D>, log_scale: &Tensor<D>, x: Tensor<D>, levels: usize) -> Tensor<D> {
     let intervals = (levels - 1) as f64;
+    let x = x.floor();
     let (below, last) = (x.clone().lower_elem(0.0), x.clone().greater_equal_elem(intervals));
     let edge = x.mul_scalar(2.0).sub_scalar(intervals - 1.0).div_scalar(intervals);
     let z = (edge - mean.clone()) * log_scale.clone().neg().exp();

@@ -15,9 +15,11 @@ impl<const D: usize> MeanOf<D> {
     /// Of these densities, of variables of one shape.
     ///
     /// # Panics
-    /// Without a density.
+    /// Without a density, or if their supports differ.
     pub fn new(members: Vec<Box<dyn Distribution<D>>>) -> Self {
         assert!(!members.is_empty(), "MeanOf: no density, need 1 or more");
+        let supports: Vec<Support> = members.iter().map(|member| member.support()).collect();
+        assert!(supports.windows(2).all(|pair| pair[0] == pair[1]), "MeanOf: supports {supports:?}, need equal ones");
         Self { members }
     }
 
@@ -52,7 +54,9 @@ impl<const D: usize> Distribution<D> for MeanOf<D> {
     }
 
     fn mean(&self) -> Tensor<D> {
-        self.average(|member| Some(member.mean())).unwrap_or_else(|| self.members[0].mean())
+        let share = 1.0 / self.members.len() as f64;
+        let others = self.members.iter().skip(1);
+        others.fold(self.members[0].mean().mul_scalar(share), |sum, member| sum + member.mean().mul_scalar(share))
     }
 
     /// (1/K) Σₖ (Varₖ + (μₖ − μ)²).

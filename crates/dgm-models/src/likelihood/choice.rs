@@ -9,7 +9,8 @@ use dgm_core::density::Categorical;
 /// narrower one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Choice {
-    /// The density is p^(1/T), normalised again; of a mixture of normals each component is, and Student's t gets √T times its scale.
+    /// The density is p^(1/T), normalised again; of a mixture of normals each component is, of an ensemble over real numbers each
+    /// member, and Student's t gets √T times its scale.
     /// Above 0; 1 is the density itself.
     pub temperature: f64,
     /// Only the so many most probable levels, and of ties at the last place all.

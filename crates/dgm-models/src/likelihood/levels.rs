@@ -1,7 +1,6 @@
 //! Families over levels: each has a table of probabilities, and may know shorter ways to some of what the table says.
 
 use super::choice::Choice;
-use super::real::row;
 use super::shaped::{Shaped, rows};
 use super::{Family, Likelihood};
 use crate::data::{DataSpec, Values};
@@ -72,16 +71,6 @@ pub(super) fn of_components(parameters: Tensor<2>, components: usize) -> [Tensor
 /// The counts 0, 1, …, levels − 1, `[1, levels]`.
 pub(super) fn counts(levels: usize, device: &Device) -> Tensor<2> {
     Tensor::<1, Int>::arange(0..levels as i64, device).float().reshape([1, levels])
-}
-
-/// log x! of these counts, `[1, levels]`, summed up in f64.
-pub(super) fn log_factorials(levels: usize, device: &Device) -> Tensor<2> {
-    let log_factorial = |sum: &mut f64, x: usize| {
-        *sum += (x.max(1) as f64).ln();
-        Some(*sum as f32)
-    };
-    let all: Vec<f32> = (0..levels).scan(0.0, log_factorial).collect();
-    row(&all, device)
 }
 
 /// The logarithm of the middle of the range: where the mean of a count starts.

@@ -33,6 +33,7 @@ use std::sync::Arc;
 
 pub use choice::Choice;
 pub(crate) use mixture::log_mean_exp;
+pub(crate) use real::LOG_VAR_BOUND;
 
 /// A density of each dimension of a target, from the outputs of a network.
 pub trait Family: Debug + Send + Sync {
@@ -130,6 +131,10 @@ impl Likelihood {
         choice: &Choice,
         rng: &mut Stream,
     ) -> Tensor<2> {
+        assert!(
+            choice.check().is_ok(),
+            "Likelihood::sample_at: found {choice:?}, need values in the ranges of Choice::check"
+        );
         // A table of all levels costs more than a sample: it is made where it is narrowed.
         let narrows = choice.top_k.is_some() || choice.top_p.is_some();
         let table = if narrows { self.log_probs(parameters.clone()) } else { None };

@@ -2,7 +2,7 @@
 //! logarithms of the mean μ over the middle of the range and of the shape r.
 
 use super::Likelihood;
-use super::levels::{Table, counts, likelihood, log_factorials, log_middle};
+use super::levels::{Table, counts, likelihood, log_middle};
 use crate::data::DataSpec;
 use crate::parts::Plain;
 use burn::tensor::Tensor;
@@ -26,8 +26,8 @@ impl Table for NegativeBinomial {
         2
     }
 
-    /// Logits Σ_{i<x} log (1 + i/r) − log x! − x log (1/μ + 1/r), which are those of a Poisson distribution for large r: without what
-    /// all levels share, which would swallow their differences.
+    /// Logits Σ_{i<x} log ((1 + i/r) / (1 + i)) − x log (1/μ + 1/r), which are those of a Poisson distribution for large r: without what
+    /// all levels share, and summed ratio by ratio, as sums of large logarithms would swallow the differences of levels.
     fn categorical(&self, parameters: Tensor<2>) -> Categorical {
         let ([rows, _], device) = (parameters.dims(), parameters.device());
         let parameters = parameters.clamp(-LOG_BOUND, LOG_BOUND);
@@ -36,8 +36,10 @@ impl Table for NegativeBinomial {
         // log (1/μ + 1/r), of the larger one and of how much smaller the other is.
         let log_sum = softplus(log_mean.clone() - log_shape.clone(), 1.0) - log_mean;
         let counts = counts(self.levels, &device);
-        let before = counts.clone().sub_scalar(1.0).clamp_min(0.0);
-        let rising = (before * log_shape.neg().exp()).add_scalar(1.0).log().cumsum(1);
-        Categorical::from_logits(rising - counts * log_sum - log_factorials(self.levels, &device))
+        let step = counts.clone().clamp_min(1.0);
+        let rise = (step.clone().sub_scalar(1.0) * log_shape.neg().exp()).add_scalar(1.0) / step;
+        // Nothing at 0, from which the sums begin.
+        let ratios = (rise.log() - log_sum) * counts.clamp_max(1.0);
+        Categorical::from_logits(ratios.cumsum(1))
     }
 }

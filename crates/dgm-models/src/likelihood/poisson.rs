@@ -1,7 +1,7 @@
 //! Counts, as levels: P(x) ∝ λˣ / x! for x < levels, one output, the logarithm of λ over the middle of the range.
 
 use super::Likelihood;
-use super::levels::{Table, counts, likelihood, log_factorials, log_middle};
+use super::levels::{Table, counts, likelihood, log_middle};
 use crate::data::DataSpec;
 use crate::parts::Plain;
 use burn::tensor::Tensor;
@@ -24,10 +24,13 @@ impl Table for Poisson {
         1
     }
 
-    /// Logits x log λ − log x!: without the −λ that all levels share, which would swallow their differences.
+    /// Logits Σ_{1≤i≤x} log (λ / i): without the −λ that all levels share, which would swallow their differences.
     fn categorical(&self, parameters: Tensor<2>) -> Categorical {
         let device = parameters.device();
         let log_rate = parameters.clamp(-LOG_BOUND, LOG_BOUND).add_scalar(log_middle(self.levels));
-        Categorical::from_logits(log_rate * counts(self.levels, &device) - log_factorials(self.levels, &device))
+        let counts = counts(self.levels, &device);
+        // Nothing at 0, from which the sums begin.
+        let ratios = (log_rate - counts.clone().clamp_min(1.0).log()) * counts.clamp_max(1.0);
+        Categorical::from_logits(ratios.cumsum(1))
     }
 }

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 /// Log-variances stay within ±15 of the data's: standard deviations from 1/1800 to 1800 times theirs. Without a floor a number that
 /// the network meets exactly is worth infinitely many nats.
-pub(super) const LOG_VAR_BOUND: f64 = 15.0;
+pub(crate) const LOG_VAR_BOUND: f64 = 15.0;
 
 /// A density of a standardised number.
 pub(super) trait Standardised: Debug + Send + Sync {

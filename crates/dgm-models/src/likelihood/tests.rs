@@ -373,3 +373,34 @@ fn what_does_not_fit_names_what_does() {
     let error = serde_json::from_value::<LikelihoodConfig>(json).unwrap_err().to_string();
     assert!(error.starts_with("unknown field `components`"), "{error}");
 }
+
+#[test]
+fn counts_of_many_levels_keep_their_differences() {
+    // Near its mode, by sums in f64: mean e^0.4 and e^-1 of the middle of the range, shape e^1.2.
+    let levels = 16_384usize;
+    let middle = (levels as f64 - 1.0) / 2.0;
+    let spec = spec(Values::Levels(levels));
+    for (kind, outputs, r) in
+        [("poisson", vec![-1.0f32], f64::INFINITY), ("negative_binomial", vec![0.4, 1.2], 1.2f64.exp())]
+    {
+        let mean = middle * f64::from(outputs[0]).exp();
+        let likelihood = LikelihoodConfig::of_kind(kind).unwrap().build(&spec).unwrap();
+        let width = outputs.len();
+        let parameters = Tensor::from_data(TensorData::new(outputs, [1, 1, width]), &Device::flex());
+        let table = host(likelihood.log_probs(parameters).unwrap());
+        let step = |x: usize| ((1.0 + (x as f64 - 1.0) / r) / x as f64).ln() - (1.0 / mean + 1.0 / r).ln();
+        let logits: Vec<f64> = (0..levels)
+            .scan(0.0, |sum, x| {
+                *sum += if x == 0 { 0.0 } else { step(x) };
+                Some(*sum)
+            })
+            .collect();
+        let most = logits.iter().copied().fold(f64::MIN, f64::max);
+        let norm = most + logits.iter().map(|logit| (logit - most).exp()).sum::<f64>().ln();
+        for (x, (found, logit)) in table.iter().zip(&logits).enumerate().filter(|(_, (_, logit))| **logit > most - 7.0)
+        {
+            let expected = logit - norm;
+            assert!((found - expected).abs() < 5e-3, "{kind}: log P({x}) = {found}, expected {expected}");
+        }
+    }
+}

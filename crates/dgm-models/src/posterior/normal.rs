@@ -3,6 +3,7 @@
 use super::{Approximation, Posterior, repeat_rows};
 use crate::error::ModelError;
 use crate::layers::linear;
+use crate::likelihood::LOG_VAR_BOUND;
 use crate::parts::Plain;
 use burn::module::Module;
 use burn::nn::Linear;
@@ -11,7 +12,7 @@ use dgm_core::density::Normal;
 use dgm_core::objective::sum_event;
 use dgm_core::random::Stream;
 
-/// q(z | x) = N(z; μ(x), σ²(x)) with a diagonal covariance (Kingma and Welling 2014).
+/// q(z | x) = N(z; μ(x), σ²(x)) with a diagonal covariance (Kingma and Welling 2014), log σ² within ±15.
 #[derive(Module, Debug)]
 pub struct NormalPosterior {
     layer: Linear,
@@ -36,7 +37,8 @@ impl Posterior for NormalPosterior {
         let [rows, columns] = outputs.dims();
         let half = columns / 2;
         let part = |i: usize| outputs.clone().slice([0..rows, i * half..(i + 1) * half]);
-        Box::new(Normal::new(part(0), part(1)))
+        // An example far from all others must not make an infinite variance of a network's output.
+        Box::new(Normal::new(part(0), part(1).clamp(-LOG_VAR_BOUND, LOG_VAR_BOUND)))
     }
 }
 

@@ -6,7 +6,7 @@ use crate::error::ModelError;
 use burn::module::{Module, Param};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
-use dgm_core::density::Normal;
+use dgm_core::density::{Categorical, Normal};
 use dgm_core::estimate::log_sum_exp;
 use dgm_core::random::Stream;
 use serde::{Deserialize, Serialize};
@@ -62,8 +62,10 @@ impl Prior for Mixture {
     }
 
     fn sample(&self, n: usize, _: &Encode<'_>, rng: &mut Stream, _: &Device) -> Tensor<2> {
-        let weights: Vec<f64> = log_softmax(self.logits.val(), 0).exp().into_data().iter().collect();
-        sample_mixture(n, &self.parts(), &weights, rng)
+        let [components] = self.logits.dims();
+        let logits = self.logits.val().unsqueeze_dim::<2>(0).expand([n, components]);
+        let (of, parts) = (Categorical::from_logits(logits).sample(rng), self.parts());
+        Normal::new(parts.mean().select(0, of.clone()), parts.log_var().select(0, of)).sample(rng)
     }
 }
 
@@ -76,20 +78,4 @@ fn log_mixture(z: Tensor<2>, parts: &Normal<2>, log_weights: Tensor<1>) -> Tenso
     let log_prob: Tensor<2> =
         Normal::new(each(parts.mean()), each(parts.log_var())).log_prob(z).sum_dim(2).squeeze_dim(2);
     log_sum_exp(log_prob + log_weights.unsqueeze_dim::<2>(0).expand([n, k]))
-}
-
-/// n samples of these parts, the i-th of them with this probability.
-fn sample_mixture(n: usize, parts: &Normal<2>, probabilities: &[f64], rng: &mut Stream) -> Tensor<2> {
-    let last = probabilities.len().saturating_sub(1) as i32;
-    let pick = |u: f32| {
-        let mut below = f64::from(u);
-        let found = probabilities.iter().position(|p| {
-            below -= p;
-            below < 0.0
-        });
-        found.map_or(last, |at| at as i32)
-    };
-    let of: Vec<i32> = rng.uniforms(n).into_iter().map(pick).collect();
-    let rows = Tensor::from_ints(of.as_slice(), &parts.mean().device());
-    Normal::new(parts.mean().select(0, rows.clone()), parts.log_var().select(0, rows)).sample(rng)
 }

@@ -47,19 +47,12 @@ pub(super) fn parse<M: ModelFactory>(text: &str, origin: &str, overrides: &[Stri
             return Err(source.error(key.span(), &message));
         }
     }
-    let kind = source.find("model.kind").and_then(|kind| kind.get_ref().as_str());
-    for (old, of_kind, new) in RENAMED {
-        if let Some(value) = source.find(old).filter(|_| of_kind.is_none() || of_kind == kind) {
-            // As it stands in the file; that of an override needs no repeating.
-            let written = source.origin.text.get(value.span()).unwrap_or("…");
-            let message = format!("{old}: its place has changed; write {}", new.replace('…', written));
-            return Err(source.error(value.span(), &message));
-        }
-    }
     let [run_seed, data_seed] = SEEDS.map(|key| source.value::<u64>(key, "the file"));
     let (seed, data_seed) = (run_seed?.unwrap_or(0), data_seed?);
-    let data = source.tagged("data", "source", &[], None, DataConfig::SOURCES, DataConfig::deserialize_source)?;
-    let model: M = source.tagged("model", "kind", &[], None, M::KINDS, M::deserialize_kind)?;
+    let data = source.tagged("data", "source", &[], None, DataConfig::SOURCES, DataConfig::deserialize_source);
+    let data = data.map_err(|error| source.renamed("data.").unwrap_or(error))?;
+    let model = source.tagged("model", "kind", &[], None, M::KINDS, M::deserialize_kind);
+    let model: M = model.map_err(|error| source.renamed("model.").unwrap_or(error))?;
     let config = Config {
         objective: source.objective(model.objective())?,
         seed,
@@ -239,6 +232,20 @@ impl<'a> Document<'a> {
         let mut keys = path.split('.');
         let first = self.root.get(keys.next()?)?;
         keys.try_fold(first, |value, key| value.get_ref().as_table()?.get(key))
+    }
+
+    /// What to write instead of a key of an earlier version, where one is in this table. A question for tables that could not be read: a
+    /// model of one's own may have a key of that name.
+    fn renamed(&self, table: &str) -> Option<Error> {
+        let kind = self.find("model.kind").and_then(|kind| kind.get_ref().as_str());
+        let here = RENAMED
+            .iter()
+            .filter(|(old, of_kind, _)| old.starts_with(table) && (of_kind.is_none() || *of_kind == kind));
+        let (value, old, new) = here.filter_map(|(old, _, new)| Some((self.find(old)?, old, new))).next()?;
+        // As it stands in the file; that of an override needs no repeating.
+        let written = self.origin.text.get(value.span()).unwrap_or("…");
+        let message = format!("{old}: its place has changed; write {}", new.replace('…', written));
+        Some(self.error(value.span(), &message))
     }
 
     /// `[name]` and its position; empty where the file has none.

@@ -208,7 +208,6 @@ impl SplitSummary {
 impl Summary {
     /// As text for a terminal.
     pub fn text(&self) -> String {
-        let [channels, rows, columns] = self.shape;
         let values = self.levels.map_or("real numbers".to_owned(), |levels| format!("{levels} levels"));
         let values = values + &listed(&self.names.target);
         let augmentation = format!("{} elements that encode the augmentation", self.condition_augmentation);
@@ -219,9 +218,13 @@ impl Summary {
             (width, None, of_these) if of_these == width => augmentation,
             (width, None, _) => format!("{width} numbers{}", listed(&self.names.condition)),
         };
+        let target = match self.shape {
+            [1, 1, 1] => "1 dimension".to_owned(),
+            [1, 1, dimensions] => format!("{dimensions} dimensions"),
+            [channels, rows, columns] => format!("{channels} × {rows} × {columns} (channels × rows × columns)"),
+        };
         let mut text = format!(
-            "name         {}\ntarget       {channels} × {rows} × {columns} (channels × rows × columns), {values}\n\
-             condition    {condition}\nfingerprint  {}\n",
+            "name         {}\ntarget       {target}, {values}\ncondition    {condition}\nfingerprint  {}\n",
             self.name, self.fingerprint
         );
         if let Some(token) = self.token {

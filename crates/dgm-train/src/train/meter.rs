@@ -47,7 +47,7 @@ impl Sums {
 #[derive(Clone, Default)]
 pub(crate) struct Meter {
     sums: Option<Sums>,
-    /// Of a window that began before training was interrupted: what the first step's sums are added to.
+    /// Of a window that began before training was interrupted: each sum goes into the first step that has its term.
     before: WindowSums,
     clock: Option<Instant>,
     /// Examples since the clock began.
@@ -66,25 +66,22 @@ impl Meter {
     }
 
     /// Adds a step.
-    pub(crate) fn add(&mut self, step: Sums) {
+    pub(crate) fn add(&mut self, mut step: Sums) {
         self.timed += step.examples;
+        let before = std::mem::take(&mut self.before);
+        step.examples += before.examples;
+        for (name, bits) in before.names.into_iter().zip(before.sums) {
+            match step.values.iter_mut().find(|(own, _)| *own == name) {
+                Some((_, sum)) => *sum = scalar(f32::from_bits(bits), &sum.device()) + sum.clone(),
+                None => {
+                    self.before.names.push(name);
+                    self.before.sums.push(bits);
+                }
+            }
+        }
         match &mut self.sums {
             Some(sums) => sums.add(step),
-            None => {
-                let device = step.values.first().map(|(_, sum)| sum.device());
-                let before = std::mem::take(&mut self.before);
-                let mut sums = step;
-                if let Some(device) = device.filter(|_| before.examples > 0) {
-                    sums.examples += before.examples;
-                    for (name, bits) in before.names.iter().zip(before.sums) {
-                        // What this step lacks comes again with a step that has it; its part from before is lost to the mean.
-                        if let Some((_, sum)) = sums.values.iter_mut().find(|(own, _)| own == name) {
-                            *sum = scalar(f32::from_bits(bits), &device) + sum.clone();
-                        }
-                    }
-                }
-                self.sums = Some(sums);
-            }
+            None => self.sums = Some(step),
         }
     }
 
@@ -94,9 +91,12 @@ impl Meter {
         if let Some(found) = sums.nonfinite() {
             return Err(found);
         }
-        let bits = sums.values.iter().map(|(_, sum)| read(sum).to_bits()).collect();
-        let names = sums.values.iter().map(|(name, _)| (*name).to_owned()).collect();
-        Ok(WindowSums { examples: sums.examples, names, sums: bits })
+        let mut window = WindowSums { examples: sums.examples, ..self.before.clone() };
+        for (name, sum) in &sums.values {
+            window.names.push((*name).to_owned());
+            window.sums.push(read(sum).to_bits());
+        }
+        Ok(window)
     }
 
     /// The mean of the loss and of each term per example, in nats; `None` when nothing was added.
@@ -119,4 +119,35 @@ fn scalar(value: f32, device: &Device) -> Tensor<1> {
 
 fn read(sum: &Tensor<1>) -> f32 {
     sum.to_data().iter::<f32>().next().unwrap_or(f32::NAN)
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use super::*;
+
+    fn step(values: &[(&'static str, f32)]) -> Sums {
+        let values = values.iter().map(|&(name, value)| (name, scalar(value, &Device::flex()))).collect();
+        Sums { values, examples: 4 }
+    }
+
+    #[test]
+    fn a_resumed_window_keeps_a_term_of_few_steps() {
+        let steps = [step(&[("loss", 0.1), ("r1", 0.7)]), step(&[("loss", 0.2)]), step(&[("loss", 0.3), ("r1", 0.9)])];
+        let mut whole = Meter::default();
+        steps.iter().for_each(|step| whole.add(step.clone()));
+        let mut first = Meter::default();
+        first.add(steps[0].clone());
+        let mut resumed = Meter::resumed(first.window().unwrap_or_default());
+        resumed.add(steps[1].clone());
+        // Interrupted once more, before the term comes again.
+        let mut resumed = Meter::resumed(resumed.window().unwrap_or_default());
+        resumed.add(steps[2].clone());
+        let sorted = |meter: &Meter| {
+            let mut means = meter.means().unwrap_or_default();
+            means.sort_by(|a, b| a.0.cmp(&b.0));
+            means
+        };
+        assert_eq!(sorted(&whole), sorted(&resumed));
+        assert_eq!(sorted(&whole).len(), 2);
+    }
 }
