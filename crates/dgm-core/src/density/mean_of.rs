@@ -15,11 +15,15 @@ impl<const D: usize> MeanOf<D> {
     /// Of these densities, of variables of one shape.
     ///
     /// # Panics
-    /// Without a density, or if their supports differ.
+    /// Without a density, or if some are of levels and others of real numbers.
     pub fn new(members: Vec<Box<dyn Distribution<D>>>) -> Self {
         assert!(!members.is_empty(), "MeanOf: no density, need 1 or more");
-        let supports: Vec<Support> = members.iter().map(|member| member.support()).collect();
-        assert!(supports.windows(2).all(|pair| pair[0] == pair[1]), "MeanOf: supports {supports:?}, need equal ones");
+        let discrete = |member: &dyn Distribution<D>| {
+            matches!(member.support(), Support::Binary | Support::Levels(_) | Support::Counts)
+        };
+        let first = discrete(members[0].as_ref());
+        let alike = members.iter().all(|member| discrete(member.as_ref()) == first);
+        assert!(alike, "MeanOf: probabilities of levels and densities of real numbers, need one or the other");
         Self { members }
     }
 
