@@ -18,11 +18,8 @@ impl<const D: usize> MeanOf<D> {
     /// Without a density, or if some are of levels and others of real numbers.
     pub fn new(members: Vec<Box<dyn Distribution<D>>>) -> Self {
         assert!(!members.is_empty(), "MeanOf: no density, need 1 or more");
-        let discrete = |member: &dyn Distribution<D>| {
-            matches!(member.support(), Support::Binary | Support::Levels(_) | Support::Counts)
-        };
-        let first = discrete(members[0].as_ref());
-        let alike = members.iter().all(|member| discrete(member.as_ref()) == first);
+        let first = members[0].support().is_discrete();
+        let alike = members.iter().all(|member| member.support().is_discrete() == first);
         assert!(alike, "MeanOf: probabilities of levels and densities of real numbers, need one or the other");
         Self { members }
     }

@@ -42,6 +42,11 @@ impl std::fmt::Display for Support {
 }
 
 impl Support {
+    /// Whether the values have probabilities, and not a density.
+    pub fn is_discrete(self) -> bool {
+        matches!(self, Self::Binary | Self::Levels(_) | Self::Counts)
+    }
+
     /// Whether `value` belongs to it.
     pub fn contains(&self, value: f64) -> bool {
         let whole = value >= 0.0 && value.fract() == 0.0;
