@@ -106,6 +106,30 @@ fn keys_of_earlier_versions_are_refused_with_the_new_ones() {
 }
 
 #[test]
+fn a_custom_model_may_have_a_key_of_earlier_versions() {
+    #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    #[serde(tag = "kind", rename = "own", deny_unknown_fields)]
+    struct Own {
+        components: usize,
+    }
+    impl dgm_models::ModelFactory for Own {
+        type Model = dgm_models::AnyModel;
+        const KINDS: &'static [&'static str] = &["own"];
+
+        fn init(
+            &self,
+            _: &dgm_models::DataSpec,
+            _: &mut dgm_core::random::Stream,
+            _: &burn::tensor::Device,
+        ) -> std::result::Result<Self::Model, dgm_models::ModelError> {
+            unreachable!("it is only read")
+        }
+    }
+    let text = "[data]\nsource = \"digits\"\n[model]\nkind = \"own\"\ncomponents = 3\n";
+    assert_eq!(Config::<Own>::from_toml(text, "own.toml", &[]).unwrap().model, Own { components: 3 });
+}
+
+#[test]
 fn errors_of_the_file_name_line_and_key() {
     for (more, expected) in [
         (
