@@ -150,6 +150,11 @@ fn what_does_not_fit_is_refused_with_its_place() {
         "c.toml:8: training.micro_batch_size is 8, below training.batch_size = 64: the objective \"elbo\", as it is configured, compares the",
     );
     refused("kind = \"info_vae\"", "leave micro_batch_size out, or lower batch_size");
+    let alone =
+        ["--config", "vae", "--set", "objective.kind=info_vae", "--set", "training.batch_size=1", "--out", "run"];
+    let text = run_fails(folder.path(), &alone, 2);
+    let expected = "--set training.batch_size=1: training.batch_size is 1, and the objective \"info_vae\" compares the examples of a batch";
+    assert!(text.contains(expected), "{text}");
     refused(
         "free_bits = { nats = 0.1, group = 4 }",
         "c.toml:10: `objective.free_bits` needs a group that divides the KL of 6 latent variables; group is 4: change it",

@@ -262,9 +262,10 @@ impl LikelihoodConfig {
             Values::Levels(levels) if matches!(self, Self::Bernoulli(_)) => {
                 (format!("{levels} levels"), ", or binarise the data")
             }
-            Values::Levels(levels) if matches!(self, Self::ContinuousBernoulli(_)) => {
-                (format!("{levels} levels"), ", or set data.dequantize = \"uniform\"")
-            }
+            Values::Levels(levels) if matches!(self, Self::ContinuousBernoulli(_)) => (
+                format!("{levels} levels"),
+                ", or dequantise the data (data.dequantize = \"uniform\", without data.binarize, of images)",
+            ),
             Values::Levels(levels) => (format!("{levels} levels"), ""),
             Values::Real(_) => ("real numbers".into(), ""),
         };

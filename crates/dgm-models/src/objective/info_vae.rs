@@ -44,6 +44,10 @@ impl Rule for InfoVaeConfig {
         false
     }
 
+    fn least_batch(&self) -> usize {
+        2
+    }
+
     fn likelihood_terms(&self) -> &'static [&'static str] {
         &["nll", "kl"]
     }

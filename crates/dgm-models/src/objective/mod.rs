@@ -89,6 +89,11 @@ trait Rule: Debug {
         true
     }
 
+    /// The fewest examples of a batch that it says anything of.
+    fn least_batch(&self) -> usize {
+        1
+    }
+
     /// The terms whose sum is −log p(x | c) or a bound of it, in nats per example, whatever the weights of the loss; none where the loss says
     /// nothing of a likelihood.
     fn likelihood_terms(&self) -> &'static [&'static str];
@@ -184,6 +189,11 @@ impl ObjectiveKind {
     /// Whether the mean loss of a batch is that of its parts, so that its gradient may be accumulated over micro-batches.
     pub fn is_additive(&self, model: &dyn Model) -> bool {
         self.rule().is_additive(model.training())
+    }
+
+    /// The fewest examples of a batch that it says anything of: 2 where it compares them with each other.
+    pub fn least_batch(&self) -> usize {
+        self.rule().least_batch()
     }
 
     /// The terms whose sum is −log p(x | c) or a bound of it, in nats per example, whatever the weights of the loss; none where the loss says

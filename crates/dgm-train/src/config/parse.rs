@@ -111,11 +111,17 @@ fn apply<'a>(root: &mut DeTable<'a>, assignment: &'a str, start: usize) -> Resul
     let begins = at.end + 1 + value.len() - value.trim_start().len();
     let value = value.trim();
     // What is not TOML is a string, so that a path or a name needs no quotes within the shell's own.
+    let quoted = value.len() > 1 && value.starts_with('"') && value.ends_with('"');
     let value = match DeValue::parse(value) {
         Ok(value) => value,
-        // Who writes quotes means them as TOML does.
-        Err(error) if value.len() > 1 && value.starts_with('"') && value.ends_with('"') => {
-            let advice = hint(value, &error).unwrap_or("leave out the quotes");
+        // Who writes quotes or brackets means them as TOML does.
+        Err(error) if quoted || value.starts_with(['{', '[']) => {
+            let otherwise = if quoted {
+                "leave out the quotes"
+            } else {
+                "close every bracket, and quote text, as in { kind = \"mlp\" }"
+            };
+            let advice = hint(value, &error).unwrap_or(otherwise);
             let message = error.message().replace('\n', " ");
             return Err(Error::input(format!("--set {assignment}: not valid TOML: {message}; {advice}")));
         }
@@ -128,11 +134,20 @@ fn apply<'a>(root: &mut DeTable<'a>, assignment: &'a str, start: usize) -> Resul
             let empty = Spanned::new(at.clone(), DeValue::Table(DeTable::new()));
             table.insert(Spanned::new(at.clone(), (*key).into()), empty);
         }
+        // A name is the short form of a table with its kind.
+        if let Some(name) = table.get(*key).filter(|value| value.get_ref().is_str()).cloned() {
+            let mut long = DeTable::new();
+            long.insert(Spanned::new(name.span(), "kind".into()), name);
+            table.remove(*key);
+            table.insert(Spanned::new(at.clone(), (*key).into()), Spanned::new(at.clone(), DeValue::Table(long)));
+        }
         table = match table.get_mut(*key).map(Spanned::get_mut) {
             Some(DeValue::Table(inner)) => inner,
             _ => {
-                let message =
-                    format!("--set {assignment}: `{key}` holds a value there, not a table; set it as a whole");
+                let whole = &path[..at.end - start];
+                let message = format!(
+                    "--set {assignment}: {whole} is neither a table nor a name there; set it as a whole, --set {whole}=…"
+                );
                 return Err(Error::input(message));
             }
         };
@@ -445,7 +460,8 @@ fn explain(message: &str, path: Option<&str>, label: &str, more: &[&str]) -> Str
         }
         _ => match message.rsplit_once(", expected ") {
             Some((found, expected)) => {
-                let found = found.split_once(": ").map_or(found, |(_, found)| found).replace('`', "");
+                let found =
+                    found.split_once(": ").map_or(found, |(_, found)| found).replace('`', "").replace(" as i128", "");
                 format!("{at}found {found}; expected {}", in_words(expected))
             }
             None => format!("{at}{}", message.replace('\n', " ")),
@@ -461,6 +477,8 @@ fn in_words(expected: &str) -> &str {
         "f32" | "f64" => "a number",
         "a boolean" => "true or false",
         "a sequence" => "a list",
+        "variant identifier" => "the name of a kind",
+        "any value" => "a number of fewer digits",
         "path string" => "a path (a string)",
         name if name.starts_with("struct ") => "a table, { key = value, … }",
         other => other,

@@ -106,6 +106,18 @@ fn keys_of_earlier_versions_are_refused_with_the_new_ones() {
 }
 
 #[test]
+fn a_key_is_set_in_the_short_form_of_a_part() {
+    let set = |sets: &[&str]| parse(SMALL, sets).unwrap().model;
+    let long = set(&["model.prior={kind=\"vamp\",components=3}"]);
+    assert_eq!(set(&["model.prior=vamp", "model.prior.components=3"]), long);
+    let text = SMALL.replace("[model]\n", "[model]\nprior = \"vamp\"\n");
+    assert_eq!(parse(&text, &["model.prior.components=3"]).unwrap().model, long);
+    let message = parse(SMALL, &["model.latent=3", "model.latent.a=1"]).unwrap_err().to_string();
+    let expected = "--set model.latent.a=1: model.latent is neither a table nor a name there; set it as a whole, --set model.latent=…";
+    assert_eq!(message, expected);
+}
+
+#[test]
 fn a_custom_model_may_have_a_key_of_earlier_versions() {
     #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
     #[serde(tag = "kind", rename = "own", deny_unknown_fields)]
@@ -269,7 +281,12 @@ fn errors_of_an_override_name_the_override() {
         ("a..b=5", "--set a..b=5: `a..b` is not a key; "),
         ("modle.kind=vae", "--set modle.kind=vae: unknown key `modle`; did you mean `model`? (allowed at the top: "),
         ("model.kind=vea", "--set model.kind=vea: model.kind: there is no `vea`; did you mean `vae`?"),
-        ("data.source.a=1", "--set data.source.a=1: `source` holds a value there, not a table; set it as a whole"),
+        ("data.source.a=1", "--set data.source.a=1: data.source: expected a string, found: table; set it to one of: "),
+        ("model.prior={kind=\"vamp\"", "--set model.prior={kind=\"vamp\": not valid TOML: "),
+        (
+            "model.prior={kind=3}",
+            "--set model.prior={kind=3}: model.prior.kind: found integer 3; expected the name of a kind",
+        ),
         ("optimizer.kind=", "--set optimizer.kind=: optimizer.kind: there is no ``"),
         (
             "a.b.c.d.e.f.g.h.i=1",

@@ -22,6 +22,15 @@ pub fn check<C: ModelFactory>(
         let place = error.place().map_or(String::new(), |key| place(&key));
         Error::input(format!("{place}{error}"))
     })?;
+    let least = objective.kind.least_batch();
+    if training.batch_size < least {
+        return Err(Error::input(format!(
+            "{}training.batch_size is {}, and the objective \"{}\" compares the examples of a batch with each other; set it to {least} or more",
+            place(&["training", "batch_size"]),
+            training.batch_size,
+            objective.kind.name()
+        )));
+    }
     let micro = training.micro_batch_size.filter(|&micro| micro < training.batch_size);
     if let Some(micro) = micro.filter(|_| !objective.kind.is_additive(model)) {
         return Err(Error::input(format!(
