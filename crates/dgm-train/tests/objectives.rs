@@ -151,7 +151,7 @@ fn what_does_not_fit_is_refused_with_its_place() {
     );
     refused("kind = \"info_vae\"", "leave micro_batch_size out, or lower batch_size");
     let alone =
-        ["--config", "vae", "--set", "objective.kind=info_vae", "--set", "training.batch_size=1", "--out", "run"];
+        ["--config", "vae", "--set", "objective={kind='info_vae'}", "--set", "training.batch_size=1", "--out", "run"];
     let text = run_fails(folder.path(), &alone, 2);
     let expected = "--set training.batch_size=1: training.batch_size is 1, and the objective \"info_vae\" compares the examples of a batch";
     assert!(text.contains(expected), "{text}");

@@ -398,7 +398,7 @@ fn nesting_without_end_is_refused() {
     let path = "a.".repeat(64_000) + "a";
     for table in ["", "model.", "training.early_stopping."] {
         assert!(error("", &[&format!("{table}{path}=1")]).contains("parts"));
-        assert!(error("", &[&format!("seed={}", "[".repeat(64_000))]).contains("seed: found string"));
+        assert!(error("", &[&format!("seed={}", "[".repeat(64_000))]).contains("not valid TOML"));
     }
     for text in [format!("{path}=1"), format!("[{path}]"), "a=".to_owned() + &"[".repeat(64_000), "a={".repeat(64_000)]
     {
