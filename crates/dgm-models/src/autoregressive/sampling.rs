@@ -16,6 +16,9 @@ pub struct Given {
 }
 
 /// `n` samples `[n, event]`, given a condition `[n, width]` where the model has one.
+///
+/// # Panics
+/// If [`Choice::check`] refuses the choice, as all samplers here.
 pub fn sample(
     model: &dyn Autoregressive,
     n: usize,

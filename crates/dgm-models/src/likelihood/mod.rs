@@ -124,6 +124,9 @@ impl Likelihood {
     }
 
     /// One sample of each of these dimensions of the event, narrowed by `choice`.
+    ///
+    /// # Panics
+    /// If [`Choice::check`] refuses the choice.
     pub fn sample_at(
         &self,
         parameters: Tensor<3>,

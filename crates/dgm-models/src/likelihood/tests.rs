@@ -404,3 +404,10 @@ fn counts_of_many_levels_keep_their_differences() {
         }
     }
 }
+
+#[test]
+#[should_panic(expected = "Likelihood::sample_at")]
+fn a_choice_out_of_range_is_no_sample() {
+    let likelihood = likelihood_of("categorical", 1).build(&spec(Values::Levels(3))).unwrap();
+    likelihood.sample_at(outputs(1, 3), 0..2, &temperature(0.0), &mut Seed(0).stream("sample", 0));
+}
