@@ -5,7 +5,7 @@ mod autoregressive;
 use crate::autoregressive::sampling;
 use crate::data::{Batch, DataSpec};
 use crate::error::ModelError;
-use crate::likelihood::{Choice, Likelihood, log_mean_exp};
+use crate::likelihood::{Likelihood, SamplingParams, log_mean_exp};
 use crate::registry::AnyModel;
 use crate::training::Training;
 use crate::traits::{Autoregressive, Density, Estimator, Generate, Latent, Model, Represent};
@@ -151,7 +151,7 @@ impl<M: Model> Generate for Ensemble<M> {
             return member.generate(n, condition, rng);
         }
         match Model::conditionals(self) {
-            Some(mixture) => sampling::sample(mixture, n, condition.as_ref(), &Choice::default(), rng),
+            Some(mixture) => sampling::sample(mixture, n, condition.as_ref(), &SamplingParams::default(), rng),
             None => self.generate_by_members(n, condition, rng),
         }
     }
@@ -191,7 +191,7 @@ impl<M: Model> Model for Ensemble<M> {
     }
 
     fn training(&self) -> Training<'_> {
-        Training::Apart
+        Training::Members
     }
 
     fn name(&self) -> &str {

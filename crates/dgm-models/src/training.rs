@@ -16,11 +16,11 @@ pub enum Training<'a> {
     /// By gradients of a bound of its log-likelihood.
     Bound(&'a dyn TrainBound),
     /// By gradients of losses of its own.
-    Own(&'a dyn Train),
+    Custom(&'a dyn Train),
     /// In closed form: [`Model::fit`](crate::Model::fit) is all of it.
     Fit,
-    /// Not at all: its parts are trained by themselves, as the members of an ensemble are.
-    Apart,
+    /// Not as one: each of its members is trained by itself, as in an ensemble.
+    Members,
 }
 
 /// The log-likelihood while it is trained.
@@ -128,15 +128,15 @@ impl Training<'_> {
     pub fn players(self) -> Vec<Player> {
         match self {
             Self::Likelihood(_) | Self::Bound(_) => vec![Player::default()],
-            Self::Own(train) => train.players(),
-            Self::Fit | Self::Apart => Vec::new(),
+            Self::Custom(train) => train.players(),
+            Self::Fit | Self::Members => Vec::new(),
         }
     }
 
     /// Number of views of an example.
     pub fn views(self) -> usize {
         match self {
-            Self::Own(train) => train.views().max(1),
+            Self::Custom(train) => train.views().max(1),
             _ => 1,
         }
     }

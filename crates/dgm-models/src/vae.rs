@@ -7,7 +7,7 @@ use crate::error::ModelError;
 use crate::layers::{Mode, linear, network_target, with_condition};
 use crate::likelihood::{Likelihood, LikelihoodConfig};
 use crate::objective::log_weights;
-use crate::posterior::{AnyPosterior, Approximation, Posterior, PosteriorConfig, repeat_rows};
+use crate::posterior::{AnyPosterior, ApproximatePosterior, Posterior, PosteriorConfig, repeat_rows};
 use crate::prior::{AnyPrior, Prior, PriorConfig};
 use crate::training::{Examples, Inference, TrainBound, Training};
 use crate::traits::{Density, Estimator, Generate, Latent, Model, Represent};
@@ -140,13 +140,13 @@ impl<P: Module, Q: Module, E: Module, D: Module> Vae<P, Q, E, D> {
 
 impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Vae<P, Q, E, D> {
     /// q(z | x, c).
-    fn posterior(&self, batch: &Batch, mode: &mut Mode) -> Box<dyn Approximation> {
+    fn posterior(&self, batch: &Batch, mode: &mut Mode) -> Box<dyn ApproximatePosterior> {
         let x = network_target(&self.spec, batch.target.clone());
         self.encoded(with_condition(&self.spec, x, batch.condition.as_ref()), mode)
     }
 
     /// q(z) of the encoder's inputs.
-    fn encoded(&self, inputs: Tensor<2>, mode: &mut Mode) -> Box<dyn Approximation> {
+    fn encoded(&self, inputs: Tensor<2>, mode: &mut Mode) -> Box<dyn ApproximatePosterior> {
         self.posterior.infer(self.encoder.forward(inputs, mode))
     }
 
@@ -175,7 +175,7 @@ impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Vae<P, Q, E, D> {
     }
 
     /// KL(q ‖ p) of each latent variable, `[batch, latent]`, where it has a closed form.
-    fn closed_kl(&self, q: &dyn Approximation) -> Option<Tensor<2>> {
+    fn closed_kl(&self, q: &dyn ApproximatePosterior) -> Option<Tensor<2>> {
         self.prior.kl(q.normal()?)
     }
 
@@ -200,7 +200,7 @@ impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> TrainBound for Vae<P, Q, E,
 struct VaeInference<'a, P: Module, Q: Module, E: Module, D: Module> {
     model: &'a Vae<P, Q, E, D>,
     batch: &'a Batch,
-    posterior: Box<dyn Approximation>,
+    posterior: Box<dyn ApproximatePosterior>,
 }
 
 impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Inference for VaeInference<'_, P, Q, E, D> {

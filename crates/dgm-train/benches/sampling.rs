@@ -9,7 +9,7 @@
 use burn::tensor::{Device, Tensor};
 use criterion::{Criterion, criterion_group, criterion_main};
 use dgm_core::random::Seed;
-use dgm_models::autoregressive::sampling::{Choice, sample, sample_naively};
+use dgm_models::autoregressive::sampling::{SamplingParams, sample, sample_naively};
 use dgm_models::{AnyModel, DataSpec, Model, ModelConfig, Values};
 use std::time::{Duration, Instant};
 
@@ -29,10 +29,12 @@ fn compare(c: &mut Criterion, name: &str, n: usize, model: &AnyModel) {
     let event = arm.order().len();
     let mut group = c.benchmark_group(name);
     group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));
-    group.bench_function("cached", |b| b.iter(|| sample(arm, n, None, &Choice::default(), &mut noise()).into_data()));
+    group.bench_function("cached", |b| {
+        b.iter(|| sample(arm, n, None, &SamplingParams::default(), &mut noise()).into_data())
+    });
     if event <= 64 {
         group.bench_function("naive", |b| {
-            b.iter(|| sample_naively(arm, n, None, &Choice::default(), &mut noise()).into_data());
+            b.iter(|| sample_naively(arm, n, None, &SamplingParams::default(), &mut noise()).into_data());
         });
     } else {
         group.bench_function("naive", |b| {
@@ -42,7 +44,7 @@ fn compare(c: &mut Criterion, name: &str, n: usize, model: &AnyModel) {
                     let parameters = arm.parameters(Tensor::zeros([n, event], &Device::flex()), None);
                     let [_, _, outputs] = parameters.dims();
                     let here = parameters.slice([0..n, 0..1, 0..outputs]);
-                    arm.likelihood().sample_at(here, 0..1, &Choice::default(), &mut noise()).into_data();
+                    arm.likelihood().sample_at(here, 0..1, &SamplingParams::default(), &mut noise()).into_data();
                 }
                 began.elapsed() * event as u32
             });

@@ -4,7 +4,7 @@ use crate::data::Split;
 use crate::error::{Error, Result};
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::random::Seed;
-use dgm_models::autoregressive::sampling::{Choice, Given, complete};
+use dgm_models::autoregressive::sampling::{Given, SamplingParams, complete};
 use dgm_models::{Capability, DataSpec, Model, Values, require};
 use std::ops::{ControlFlow, Range};
 
@@ -26,9 +26,9 @@ pub struct Wanted {
     /// The class of all of them; `None`: labels as conditions take turns.
     pub label: Option<usize>,
     /// How values are chosen from their conditionals; other than the default it needs an autoregressive model.
-    pub choice: Choice,
+    pub choice: SamplingParams,
     /// What all of them begin with, for an autoregressive model.
-    pub beginning: Option<Beginning>,
+    pub prefix: Option<Prefix>,
     /// Names the noise.
     pub seed: Seed,
 }
@@ -36,13 +36,13 @@ pub struct Wanted {
 impl Wanted {
     /// `n` samples from the model itself.
     pub fn plain(n: usize, seed: Seed) -> Self {
-        Self { n, label: None, choice: Choice::default(), beginning: None, seed }
+        Self { n, label: None, choice: SamplingParams::default(), prefix: None, seed }
     }
 }
 
 /// Values that are known before sampling begins.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Beginning {
+pub struct Prefix {
     /// `[event]`; only the first `count` in the model's order are read.
     pub values: Vec<f32>,
     /// Number of given values.
@@ -68,7 +68,7 @@ pub fn sample(
     if let (Some(label), None) = (wanted.label, classes) {
         return Err(Error::input(format!("--label {label}: this model is not conditioned on a label; leave it out")));
     }
-    let arm = match wanted.choice != Choice::default() || wanted.beginning.is_some() {
+    let arm = match wanted.choice != SamplingParams::default() || wanted.prefix.is_some() {
         true => {
             let arm = require(model.conditionals(), Capability::Autoregressive, model);
             Some(arm.map_err(|error| {
@@ -91,7 +91,7 @@ pub fn sample(
         let condition = condition_of(&rows, classes, wanted.label, spec, conditions, device)?;
         let values = match arm {
             Some(arm) => {
-                let given = wanted.beginning.as_ref().map(|beginning| given(beginning, n, device));
+                let given = wanted.prefix.as_ref().map(|prefix| given(prefix, n, device));
                 let mut each = |_: usize, _: &Tensor<2>| {
                     sampled(n as u64);
                     ControlFlow::Continue(())
@@ -114,9 +114,9 @@ pub fn sample(
     Ok(all)
 }
 
-/// The beginning once for each sample.
-fn given(beginning: &Beginning, n: usize, device: &Device) -> Given {
-    let Beginning { values, count } = beginning;
+/// The prefix once for each sample.
+fn given(prefix: &Prefix, n: usize, device: &Device) -> Given {
+    let Prefix { values, count } = prefix;
     let repeated = TensorData::new(values.repeat(n), [n, values.len()]);
     Given { values: Tensor::from_data(repeated, device), count: *count }
 }

@@ -148,3 +148,30 @@ fn a_diverging_run_stops_with_the_reason_and_exit_code_1() {
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert_mentions(&text, &["training stopped", "learning_rate"]);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_configuration_without_end_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for args in [&["--config", "/dev/zero"][..], &["data", "inspect", "/dev/zero"]] {
+        assert_mentions(&run_fails(folder.path(), args, 2), &["/dev/zero", "more than 8 MB"]);
+    }
+}
+
+#[test]
+fn a_negative_number_is_the_value_of_an_argument() {
+    let folder = tempfile::tempdir().unwrap();
+    for args in [
+        &["sample", "run", "-n", "-5"][..],
+        &["sample", "run", "--seed", "-5"],
+        &["sample", "run", "--top-k", "-5"],
+        &["evaluate", "run", "--importance-samples", "-5"],
+        &["--config", "vae.toml", "--seed", "-5"],
+        &["data", "inspect", "vae.toml", "-n", "-5"],
+    ] {
+        let output = common::run(folder.path(), args);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {text}");
+        assert!(text.contains("invalid value '-5'") && !text.contains("digit"), "{args:?}: {text}");
+    }
+}

@@ -16,7 +16,7 @@ use dgm_train::config::Config;
 use dgm_train::data::{Dataset, Matrix, Split};
 use dgm_train::evaluate::Results;
 use dgm_train::metrics::Line;
-use dgm_train::report::progress::{Beginning, Report, WindowMeans};
+use dgm_train::report::progress::{Report, RunStart, WindowMeans};
 use dgm_train::run::{ChangedAt, Run, Watch};
 use dgm_train::run_folder::RunFolder;
 use dgm_train::sampling::{Wanted, sample};
@@ -169,7 +169,7 @@ fn two_players_resume_exactly() {
 struct Warnings(Vec<String>);
 
 impl Report for Warnings {
-    fn begin(&mut self, _: &Beginning<'_>) {}
+    fn begin(&mut self, _: &RunStart<'_>) {}
     fn train(&mut self, _: &WindowMeans<'_>) {}
     fn validation(&mut self, _: u64, _: Option<f64>, _: bool) {}
     fn warn(&mut self, text: &str) {

@@ -23,7 +23,7 @@ const EXCEPTIONS: [(&str, &str, &str); 16] = [
     ("dgm-models/src/error.rs", "`model.{key}` is {found}, expected {expected}", RANGE),
     ("dgm-train/src/config/parse.rs", "{path} is {}; expected {expected}", RANGE),
     ("dgm-train/src/config/parse.rs", "{path}: expected {expected}", RANGE),
-    ("dgm-train/src/config/parse.rs", "{at}found {found}; expected {}", RANGE),
+    ("dgm-train/src/config/value.rs", "{here}: found {found}; expected {expected}", RANGE),
     ("dgm-models/src/error.rs", "`objective.{key}` needs {needs}", "what to do is part of what is needed"),
     ("dgm-models/src/error.rs", "{0}", WHOLE),
     ("dgm-train/src/error.rs", "{0}", WHOLE),

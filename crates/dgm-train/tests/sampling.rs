@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use common::{dgm, run, run_fails, run_ok};
 use dgm_core::host;
 use dgm_core::random::Seed;
-use dgm_models::autoregressive::sampling::{Choice, log_prob_stepwise, sample};
+use dgm_models::autoregressive::sampling::{SamplingParams, log_prob_stepwise, sample};
 use dgm_models::{AnyModel, Batch, Model};
 use dgm_train::run_folder::RunFolder;
 use rounding::{assert_sampled, largest, rounding, tolerance};
@@ -53,7 +53,9 @@ fn cached_sampling_of_trained_models_equals_the_naive_loop() {
             (0..20).flat_map(|i| (0..10).map(move |class| f32::from(u8::from(class == i % 10)))).collect();
         let condition = Tensor::<2>::from_data(TensorData::new(one_hot, [20, 10]), &Device::flex());
         for seed in 0..3 {
-            for choice in [Choice::default(), Choice { temperature: 0.7, top_k: Some(5), top_p: Some(0.95) }] {
+            for choice in
+                [SamplingParams::default(), SamplingParams { temperature: 0.7, top_k: Some(5), top_p: Some(0.95) }]
+            {
                 let noise = Seed(seed).stream("sampling", 0);
                 let what = format!("{kind}, seed {seed}, {choice:?}");
                 let samples = sample(arm, 20, Some(&condition), &choice, &mut noise.clone());

@@ -24,7 +24,7 @@ use dgm_core::objective::{fill_padding, sum_event};
 use dgm_core::random::Stream;
 use head::{Head, HeadAtOnePosition};
 use input::Inputs;
-use sampling::Choice;
+use sampling::SamplingParams;
 
 pub use crate::layers::Mode;
 pub use input::InputKind;
@@ -249,7 +249,7 @@ impl<N: Network> Density for Arm<N> {
 impl<N: Network> Generate for Arm<N> {
     /// One dimension after the other, each given those before it, at the cost of one position each.
     fn generate(&self, n: usize, condition: Option<Tensor<2>>, rng: &mut Stream) -> Tensor<2> {
-        sampling::sample(self, n, condition.as_ref(), &Choice::default(), rng)
+        sampling::sample(self, n, condition.as_ref(), &SamplingParams::default(), rng)
     }
 }
 

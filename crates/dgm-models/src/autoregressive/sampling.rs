@@ -1,6 +1,6 @@
 //! Cached sampling from an autoregressive model: dimension by dimension, each at the cost of one position.
 
-pub use crate::likelihood::Choice;
+pub use crate::likelihood::SamplingParams;
 use crate::traits::{Autoregressive, Steps};
 use burn::tensor::Tensor;
 use dgm_core::random::Stream;
@@ -18,12 +18,12 @@ pub struct Given {
 /// `n` samples `[n, event]`, given a condition `[n, width]` where the model has one.
 ///
 /// # Panics
-/// If [`Choice::check`] refuses the choice, as all samplers here.
+/// If [`SamplingParams::check`] refuses the choice, as all samplers here.
 pub fn sample(
     model: &dyn Autoregressive,
     n: usize,
     condition: Option<&Tensor<2>>,
-    choice: &Choice,
+    choice: &SamplingParams,
     rng: &mut Stream,
 ) -> Tensor<2> {
     complete(model, n, condition, None, choice, rng, &mut |_, _| ControlFlow::Continue(()))
@@ -36,7 +36,7 @@ pub fn complete(
     n: usize,
     condition: Option<&Tensor<2>>,
     given: Option<&Given>,
-    choice: &Choice,
+    choice: &SamplingParams,
     rng: &mut Stream,
     each: &mut dyn FnMut(usize, &Tensor<2>) -> ControlFlow<()>,
 ) -> Tensor<2> {
@@ -91,7 +91,7 @@ pub fn sample_naively(
     model: &dyn Autoregressive,
     n: usize,
     condition: Option<&Tensor<2>>,
-    choice: &Choice,
+    choice: &SamplingParams,
     rng: &mut Stream,
 ) -> Tensor<2> {
     let order = model.order();

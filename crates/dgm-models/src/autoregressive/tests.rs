@@ -3,7 +3,7 @@
 
 use super::causal_conv::CausalConvConfig;
 use super::pixel_cnn::PixelCnnConfig;
-use super::sampling::{Choice, Given, complete, log_prob_stepwise, sample};
+use super::sampling::{Given, SamplingParams, complete, log_prob_stepwise, sample};
 use super::transformer::{Positions, TransformerConfig};
 use super::*;
 use crate::data::{ConditionSpec, Scale, Values};
@@ -103,7 +103,14 @@ fn assert_stepwise(model: &AnyModel, x: &Tensor<2>, condition: Option<&Tensor<2>
 }
 
 /// What [`sample`] samples is what the naive loop samples, up to values that rounding decides.
-fn assert_samples(model: &AnyModel, n: usize, condition: Option<&Tensor<2>>, choice: &Choice, seed: u64, what: &str) {
+fn assert_samples(
+    model: &AnyModel,
+    n: usize,
+    condition: Option<&Tensor<2>>,
+    choice: &SamplingParams,
+    seed: u64,
+    what: &str,
+) {
     let noise = Seed(seed).stream("sampling", 0);
     let samples = sample(arm(model), n, condition, choice, &mut noise.clone());
     let allowed = rounding(LONGEST, |moves| {
@@ -341,7 +348,7 @@ fn a_condition_of_numbers_is_seen() {
 
 #[test]
 fn cached_sampling_equals_the_naive_loop() {
-    let narrow = Choice { temperature: 0.8, top_k: Some(4), top_p: Some(0.9) };
+    let narrow = SamplingParams { temperature: 0.8, top_k: Some(4), top_p: Some(0.9) };
     for ((likelihood, components, inputs, levels), shape) in
         ways().zip([[1, 1, 13], [1, 5, 4], [3, 3, 4]].into_iter().cycle())
     {
@@ -349,7 +356,7 @@ fn cached_sampling_equals_the_naive_loop() {
             let spec = with_classes(shape, levels);
             let model = built(&config, &spec, &Device::flex());
             let condition = one_hot(7);
-            for (seed, choice) in [(0, Choice::default()), (1, narrow)] {
+            for (seed, choice) in [(0, SamplingParams::default()), (1, narrow)] {
                 assert_samples(&model, 7, Some(&condition), &choice, seed, &format!("{config:?} of {shape:?}"));
             }
         }
@@ -358,12 +365,12 @@ fn cached_sampling_equals_the_naive_loop() {
 
 #[test]
 fn cached_sampling_equals_the_naive_loop_on_every_backend() {
-    let narrow = Choice { temperature: 0.8, top_k: Some(3), top_p: Some(0.9) };
+    let narrow = SamplingParams { temperature: 0.8, top_k: Some(3), top_p: Some(0.9) };
     for device in crate::testing::devices() {
         for config in architectures(None, "beta_binomial", 2) {
             let spec = spec([2, 2, 2], 4);
             let model = built(&config, &spec, &device);
-            for choice in [Choice::default(), narrow] {
+            for choice in [SamplingParams::default(), narrow] {
                 let what = format!("{config:?} on {device:?}");
                 assert_samples(&model, 5, None, &choice, 2, &what);
                 let samples = sample(arm(&model), 5, None, &choice, &mut Seed(2).stream("sampling", 0));
@@ -386,7 +393,7 @@ fn a_completion_keeps_what_is_given_and_is_told_as_it_comes() {
             if rank == 20 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let mut noise = Seed(3).stream("sampling", 0);
-        let samples = host(complete(model, 3, None, Some(&given), &Choice::default(), &mut noise, &mut each));
+        let samples = host(complete(model, 3, None, Some(&given), &SamplingParams::default(), &mut noise, &mut each));
         let values = host(given.values.clone());
         assert_eq!(told.len(), 21);
         for (rank, &place) in model.order().iter().enumerate() {
@@ -413,6 +420,6 @@ fn real_numbers_are_scored_step_by_step_in_their_own_units() {
         let model = built(&config, &spec, &Device::flex());
         let what = format!("{config:?}");
         assert_stepwise(&model, &x, None, &what);
-        assert_samples(&model, 2, None, &Choice::default(), 5, &what);
+        assert_samples(&model, 2, None, &SamplingParams::default(), 5, &what);
     }
 }

@@ -261,7 +261,7 @@ fn what_makes_no_ensemble_is_refused() {
 
 #[test]
 fn ensembles_sample_the_mixture_value_by_value() {
-    use crate::autoregressive::sampling::{Choice, log_prob_stepwise, sample};
+    use crate::autoregressive::sampling::{SamplingParams, log_prob_stepwise, sample};
     let assert_stepwise = |members: &Vec<AnyModel>, x: &Tensor<2>| {
         let ensemble = |members: Vec<AnyModel>| Ensemble::new(members).unwrap();
         let at_once = |one: &Ensemble| host(one.log_prob_elementwise(&Batch::new(x.clone())).unwrap());
@@ -277,13 +277,13 @@ fn ensembles_sample_the_mixture_value_by_value() {
     let members_of = cnn(&spec, 3);
     let ensemble = Ensemble::new(members_of.clone()).unwrap();
     let arm = ensemble.conditionals().unwrap();
-    let samples = sample(arm, 30, None, &Choice::default(), &mut noise());
+    let samples = sample(arm, 30, None, &SamplingParams::default(), &mut noise());
     assert_eq!(host(ensemble.generate(30, None, &mut noise())), host(samples.clone()));
     let allowed = rounding(LONGEST, |moves| {
         let moved = Ensemble::new(moves.weights(&members_of)).unwrap();
         host(moved.conditionals().unwrap().parameters(samples.clone(), None))
     });
-    assert_sampled(arm, &samples, None, &Choice::default(), &noise(), largest(&allowed), "three networks");
+    assert_sampled(arm, &samples, None, &SamplingParams::default(), &noise(), largest(&allowed), "three networks");
     assert_stepwise(&members_of, &samples);
     // Real numbers too, each from a member of its own.
     let real = DataSpec {

@@ -8,7 +8,7 @@ use dgm_core::density::Categorical;
 /// How a value is chosen from its density. The default samples from the density itself; everything else samples from another,
 /// narrower one.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Choice {
+pub struct SamplingParams {
     /// The density is p^(1/T), normalised again; of a mixture of normals each component is, of an ensemble over real numbers each
     /// member, and Student's t gets √T times its scale.
     /// Above 0; 1 is the density itself.
@@ -21,13 +21,13 @@ pub struct Choice {
     pub top_p: Option<f64>,
 }
 
-impl Default for Choice {
+impl Default for SamplingParams {
     fn default() -> Self {
         Self { temperature: 1.0, top_k: None, top_p: None }
     }
 }
 
-impl Choice {
+impl SamplingParams {
     /// Whether the values are in range: a temperature above 0 and finite, a `top_k` of at least 1, a `top_p` above 0 and at most 1.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Families over levels: each has a table of probabilities, and may know shorter ways to some of what the table says.
 
-use super::choice::Choice;
+use super::choice::SamplingParams;
 use super::shaped::{Shaped, rows};
 use super::{Family, Likelihood};
 use crate::data::{DataSpec, Values};
@@ -46,7 +46,7 @@ impl<T: Table> Family for OfLevels<T> {
         if temperature == 1.0 {
             return Shaped::boxed(parameters, |rows| self.0.density(rows));
         }
-        let choice = Choice { temperature, ..Choice::default() };
+        let choice = SamplingParams { temperature, ..SamplingParams::default() };
         Shaped::boxed(parameters, |rows| choice.narrowed(self.0.categorical(rows).log_probs()))
     }
 

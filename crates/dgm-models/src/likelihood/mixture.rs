@@ -1,6 +1,6 @@
 //! The mean of several likelihoods: p(x) = (1/K) Σ_k p_k(x), dimension by dimension.
 
-use super::choice::Choice;
+use super::choice::SamplingParams;
 use super::shaped::Shaped;
 use super::{Family, Likelihood};
 use burn::tensor::Tensor;
@@ -44,7 +44,7 @@ impl Family for Mixture {
         if temperature != 1.0
             && let Some(table) = self.log_probs(parameters.clone())
         {
-            let choice = Choice { temperature, ..Choice::default() };
+            let choice = SamplingParams { temperature, ..SamplingParams::default() };
             return Shaped::boxed(table, |rows| choice.narrowed(rows));
         }
         let of = |one: &Likelihood, parameters| one.tempered(parameters, dimensions.clone(), temperature);

@@ -31,7 +31,7 @@ use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use choice::Choice;
+pub use choice::SamplingParams;
 pub(crate) use mixture::log_mean_exp;
 pub(crate) use real::LOG_VAR_BOUND;
 
@@ -126,21 +126,25 @@ impl Likelihood {
     /// One sample of each of these dimensions of the event, narrowed by `choice`.
     ///
     /// # Panics
-    /// If [`Choice::check`] refuses the choice.
+    /// If [`SamplingParams::check`] refuses the choice, or it has a `top_k` or `top_p` and the values are real numbers.
     pub fn sample_at(
         &self,
         parameters: Tensor<3>,
         dimensions: Range<usize>,
-        choice: &Choice,
+        choice: &SamplingParams,
         rng: &mut Stream,
     ) -> Tensor<2> {
         assert!(
             choice.check().is_ok(),
-            "Likelihood::sample_at: found {choice:?}, need values in the ranges of Choice::check"
+            "Likelihood::sample_at: found {choice:?}, need values in the ranges of SamplingParams::check"
         );
         // A table of all levels costs more than a sample: it is made where it is narrowed.
         let narrows = choice.top_k.is_some() || choice.top_p.is_some();
         let table = if narrows { self.log_probs(parameters.clone()) } else { None };
+        assert!(
+            narrows == table.is_some(),
+            "Likelihood::sample_at: found {choice:?}; top_k and top_p choose among levels, and the values are real numbers"
+        );
         match table {
             Some(table) => shaped::Shaped::boxed(table, |rows| choice.narrowed(rows)).sample(rng),
             None => self.tempered(parameters, dimensions, choice.temperature).sample(rng),

@@ -9,7 +9,7 @@ use burn::tensor::{Device, TensorData};
 use dgm_core::random::Seed;
 
 /// The probabilities of `choice` where those of the model are `p`.
-fn narrowed(p: &[f32], choice: Choice) -> Vec<f32> {
+fn narrowed(p: &[f32], choice: SamplingParams) -> Vec<f32> {
     let log_probs = TensorData::new(p.iter().map(|p| p.ln()).collect::<Vec<_>>(), [1, p.len()]);
     let narrowed = choice.narrowed(Tensor::from_data(log_probs, &Device::flex()));
     narrowed.log_probs().exp().into_data().iter::<f32>().collect()
@@ -22,16 +22,16 @@ fn assert_close(found: &[f32], expected: &[f32]) {
     assert!(close, "found {found:?}, expected {expected:?}");
 }
 
-fn temperature(temperature: f64) -> Choice {
-    Choice { temperature, ..Choice::default() }
+fn temperature(temperature: f64) -> SamplingParams {
+    SamplingParams { temperature, ..SamplingParams::default() }
 }
 
-fn top_k(k: usize) -> Choice {
-    Choice { top_k: Some(k), ..Choice::default() }
+fn top_k(k: usize) -> SamplingParams {
+    SamplingParams { top_k: Some(k), ..SamplingParams::default() }
 }
 
-fn top_p(p: f64) -> Choice {
-    Choice { top_p: Some(p), ..Choice::default() }
+fn top_p(p: f64) -> SamplingParams {
+    SamplingParams { top_p: Some(p), ..SamplingParams::default() }
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn the_fewest_levels_that_have_the_probability_are_kept() {
     }
     assert_close(&narrowed(&[0.25; 4], top_p(0.1)), &[0.25; 4]);
     // After k: 0.5 and 0.3 are 0.625 and 0.375 then.
-    let both = Choice { top_k: Some(2), top_p: Some(0.6), ..Choice::default() };
+    let both = SamplingParams { top_k: Some(2), top_p: Some(0.6), ..SamplingParams::default() };
     assert_close(&narrowed(&p, both), &[0.0, 1.0, 0.0]);
 }
 
@@ -234,7 +234,7 @@ fn a_predictive_distribution_has_the_quantiles_of_its_samples() {
 fn samples_follow_the_density_also_at_a_temperature() {
     let n = 20_000;
     for temperature in [1.0, 0.5, 3.0] {
-        let choice = Choice { temperature, ..Choice::default() };
+        let choice = SamplingParams { temperature, ..SamplingParams::default() };
         for (name, likelihood) in likelihoods(&scale()).into_iter().chain(likelihoods(&Values::Levels(5))) {
             let one = outputs(1, likelihood.parameters());
             let parameters = one.clone().expand([n, 2, likelihood.parameters()]);
@@ -288,7 +288,7 @@ fn a_temperature_widens_components_and_heavy_tails() {
     let sampled = |kind: &str, components: usize, temperature: f64| {
         let likelihood = likelihood_of(kind, components).build(&spec(scale())).unwrap();
         let parameters = outputs(1, likelihood.parameters()).expand([n, 2, likelihood.parameters()]);
-        let choice = Choice { temperature, ..Choice::default() };
+        let choice = SamplingParams { temperature, ..SamplingParams::default() };
         host(likelihood.sample_at(parameters, 0..2, &choice, &mut Seed(7).stream("test", 0)))
     };
     // √T times as far from the location, number by number.

@@ -1,6 +1,6 @@
 //! The InfoVAE family: how much information z keeps, and a divergence between q(z) and the prior.
 
-use super::{Misfit, OutOfRange, Rule, Step, bound, is_weight, within};
+use super::{Misfit, OutOfRange, Rule, Step, WEIGHT, bound, is_weight, within};
 use crate::layers::Mode;
 use crate::training::Training;
 use dgm_core::divergence::mmd::{self, Kernel};
@@ -29,10 +29,10 @@ impl Default for InfoVaeConfig {
 impl Rule for InfoVaeConfig {
     fn validate(&self) -> Result<(), OutOfRange> {
         within((self.alpha as f32).is_finite() && self.alpha <= 1.0, "alpha", "a finite number of at most 1")?;
+        within(is_weight(self.lambda), "lambda", WEIGHT)?;
         let least = 1.0 - self.alpha;
         // Not to the last bit: 0.3 is below 1 − 0.7.
-        let enough = is_weight(self.lambda) && self.lambda >= least - 1e-9;
-        within(enough, "lambda", format!("a finite number of at least 1 - alpha = {least:.6}"))
+        within(self.lambda >= least - 1e-9, "lambda", format!("a number of at least 1 - alpha = {least:.6}"))
     }
 
     fn fits(&self, training: Training<'_>) -> Result<(), Misfit> {

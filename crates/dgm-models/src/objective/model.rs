@@ -13,14 +13,14 @@ pub struct ModelLoss {}
 impl Rule for ModelLoss {
     fn fits(&self, training: Training<'_>) -> Result<(), Misfit> {
         match training {
-            Training::Own(_) | Training::Fit => Ok(()),
+            Training::Custom(_) | Training::Fit => Ok(()),
             _ => Err(Misfit::IsFor("models that bring a loss of their own")),
         }
     }
 
     fn is_additive(&self, training: Training<'_>) -> bool {
         match training {
-            Training::Own(train) => train.is_additive(),
+            Training::Custom(train) => train.is_additive(),
             _ => true,
         }
     }
@@ -31,7 +31,7 @@ impl Rule for ModelLoss {
 
     fn loss(&self, training: Training<'_>, step: &mut Step<'_>) -> Option<Objective> {
         match training {
-            Training::Own(train) => Some(train.loss(step.player, step.views, step.rng)),
+            Training::Custom(train) => Some(train.loss(step.player, step.views, step.rng)),
             _ => None,
         }
     }

@@ -16,12 +16,12 @@ pub use normal::NormalPosterior;
 /// From features to q(z | x).
 pub trait Posterior: Module + Sync + Debug {
     /// q(z | x) of each row of features, `[batch, features]`.
-    fn infer(&self, features: Tensor<2>) -> Box<dyn Approximation>;
+    fn infer(&self, features: Tensor<2>) -> Box<dyn ApproximatePosterior>;
 }
 
 /// q(z | x) of each example of a batch; z is `[batch, k, latent]`, and densities are `[batch, k]`, summed over the latent variables,
 /// in nats.
-pub trait Approximation {
+pub trait ApproximatePosterior {
     /// k samples of each example, reparameterised: gradients reach the parameters of q through them.
     fn sample(&self, k: usize, rng: &mut Stream) -> Tensor<3>;
 
@@ -78,7 +78,7 @@ macro_rules! registry {
         }
 
         impl Posterior for AnyPosterior {
-            fn infer(&self, features: Tensor<2>) -> Box<dyn Approximation> {
+            fn infer(&self, features: Tensor<2>) -> Box<dyn ApproximatePosterior> {
                 match self { $(Self::$variant(posterior) => posterior.infer(features),)+ }
             }
         }

@@ -1,6 +1,6 @@
 //! q(z | x) = N(μ, σ²), its mean and log-variance a linear function of the features.
 
-use super::{Approximation, Posterior, repeat_rows};
+use super::{ApproximatePosterior, Posterior, repeat_rows};
 use crate::error::ModelError;
 use crate::layers::linear;
 use crate::likelihood::LOG_VAR_BOUND;
@@ -32,7 +32,7 @@ impl NormalPosterior {
 }
 
 impl Posterior for NormalPosterior {
-    fn infer(&self, features: Tensor<2>) -> Box<dyn Approximation> {
+    fn infer(&self, features: Tensor<2>) -> Box<dyn ApproximatePosterior> {
         let outputs = self.layer.forward(features);
         let [rows, columns] = outputs.dims();
         let half = columns / 2;
@@ -53,7 +53,7 @@ fn repeated(q: &Normal<2>, k: usize) -> Normal<2> {
     Normal::new(repeat_rows(q.mean(), k), repeat_rows(q.log_var(), k))
 }
 
-impl Approximation for Normal<2> {
+impl ApproximatePosterior for Normal<2> {
     fn sample(&self, k: usize, rng: &mut Stream) -> Tensor<3> {
         let [n, latent] = self.mean().dims();
         repeated(self, k).sample(rng).reshape([n, k, latent])

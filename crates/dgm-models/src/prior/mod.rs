@@ -7,7 +7,7 @@ mod vamp;
 use crate::data::DataSpec;
 use crate::error::ModelError;
 use crate::parts::{Plain, part};
-use crate::posterior::Approximation;
+use crate::posterior::ApproximatePosterior;
 use crate::training::Examples;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -20,7 +20,7 @@ pub use standard_normal::StandardNormal;
 pub use vamp::{Vamp, VampConfig};
 
 /// q(z | x) of targets as a network sees them, `[n, event]`: what a prior may be made of.
-pub type Encode<'a> = dyn Fn(Tensor<2>) -> Box<dyn Approximation> + 'a;
+pub type Encode<'a> = dyn Fn(Tensor<2>) -> Box<dyn ApproximatePosterior> + 'a;
 
 /// A density of the latent variables, with or without parameters of its own.
 pub trait Prior: Module + Sync + fmt::Debug {

@@ -13,7 +13,7 @@ fn spec() -> DataSpec {
 }
 
 /// q(z | x) = N((x₀, x₁), ½).
-fn encode(x: Tensor<2>) -> Box<dyn Approximation> {
+fn encode(x: Tensor<2>) -> Box<dyn ApproximatePosterior> {
     Box::new(posterior(x))
 }
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VampConfig {
-    /// Number of pseudo-inputs K. Default: 50.
+    /// Number of pseudo-inputs K; more than training examples buy nothing. Default: 50.
     pub components: usize,
 }
 
@@ -80,7 +80,7 @@ impl Prior for Vamp {
 
     fn fit(&mut self, examples: &dyn Examples, rng: &mut Stream) -> Result<(), ModelError> {
         let ([k, _], count) = (self.inputs.dims(), examples.count());
-        // More pseudo-inputs than examples take some twice.
+        // More pseudo-inputs than examples take some twice, and these stay equal: they weigh double.
         let rows: Vec<usize> = rng.permutation(count).into_iter().cycle().take(k).collect();
         let target = network_target(&self.spec, examples.batch(&rows)?.target);
         // Mapped, not made anew: a parameter made of data would take no part in training.

@@ -13,7 +13,7 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Tensor, TensorData};
 use dgm_core::random::{Seed, Stream};
 use dgm_models::Autoregressive;
-use dgm_models::autoregressive::sampling::{Choice, sample_naively};
+use dgm_models::autoregressive::sampling::{SamplingParams, sample_naively};
 
 /// By how much two ways of computing each output of `run` may differ, where no sum of products in it has more than `terms`.
 ///
@@ -91,7 +91,7 @@ pub(crate) fn assert_sampled(
     model: &dyn Autoregressive,
     samples: &Tensor<2>,
     condition: Option<&Tensor<2>>,
-    choice: &Choice,
+    choice: &SamplingParams,
     noise: &Stream,
     allowed: f64,
     what: &str,

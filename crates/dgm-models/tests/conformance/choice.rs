@@ -4,12 +4,12 @@ use super::{CLASSES, cases, host};
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::random::Seed;
 use dgm_models::autoregressive::sampling::sample;
-use dgm_models::likelihood::{Choice, Likelihood, LikelihoodConfig};
+use dgm_models::likelihood::{Likelihood, LikelihoodConfig, SamplingParams};
 use dgm_models::{Capability, DataSpec, Model, ModelConfig, Scale, Values};
 
 /// The probabilities that a choice leaves of levels with these log-probabilities, by its definition: p^(1/T) over its sum, then the
 /// `top_k` largest, then the fewest largest that have `top_p` together; of equal ones at the last place all.
-fn chosen(log_p: &[f64], choice: &Choice) -> Vec<f64> {
+fn chosen(log_p: &[f64], choice: &SamplingParams) -> Vec<f64> {
     let normalised = |p: Vec<f64>| {
         let total: f64 = p.iter().sum();
         p.into_iter().map(|p| p / total).collect::<Vec<_>>()
@@ -76,7 +76,7 @@ fn likelihoods(values: &Values) -> Vec<(String, Likelihood, Vec<f32>)> {
 }
 
 /// `n` samples of each of two dimensions with these outputs.
-fn sampled(likelihood: &Likelihood, outputs: &[f32], choice: &Choice, n: usize) -> [Vec<f64>; 2] {
+fn sampled(likelihood: &Likelihood, outputs: &[f32], choice: &SamplingParams, n: usize) -> [Vec<f64>; 2] {
     let width = likelihood.parameters();
     let one = Tensor::<3>::from_data(TensorData::new(outputs.to_vec(), [1, 2, width]), &Device::flex());
     let samples = likelihood.sample_at(one.expand([n, 2, width]), 0..2, choice, &mut Seed(11).stream("choice", 0));
@@ -92,17 +92,17 @@ fn tables(likelihood: &Likelihood, outputs: &[f32]) -> Vec<Vec<f64>> {
 }
 
 /// Temperatures alone, with each `top_k`, with a `top_p` between any two edges of this distribution, and with both.
-fn choices(log_p: &[f64]) -> Vec<Choice> {
+fn choices(log_p: &[f64]) -> Vec<SamplingParams> {
     let mut all = Vec::new();
     for temperature in [1.0, 0.5, 2.5] {
         for top_k in std::iter::once(None).chain((1..=log_p.len()).map(Some)) {
-            let choice = Choice { temperature, top_k, top_p: None };
+            let choice = SamplingParams { temperature, top_k, top_p: None };
             all.push(choice);
             let mut sorted = chosen(log_p, &choice);
             sorted.sort_by(|a, b| b.total_cmp(a));
             let mut sum = 0.0;
             for p in sorted.into_iter().filter(|&p| p > 0.0) {
-                all.push(Choice { top_p: Some(sum + p / 2.0), ..choice });
+                all.push(SamplingParams { top_p: Some(sum + p / 2.0), ..choice });
                 sum += p;
             }
         }
@@ -138,7 +138,7 @@ fn every_likelihood_of_levels_is_narrowed_as_a_choice_says() {
     // ½, ¼ and ¼ are exact, and so is the edge: ½ is enough for ½, and for a little more it takes the other two, which are equal.
     let (categorical, log_2) = (of("categorical", 3), std::f32::consts::LN_2);
     for (top_p, first) in [(0.5, 4000), (0.499, 4000), (0.501, 2000), (0.75, 2000)] {
-        let choice = Choice { top_p: Some(top_p), ..Choice::default() };
+        let choice = SamplingParams { top_p: Some(top_p), ..SamplingParams::default() };
         let [samples, _] = sampled(&categorical, &[-log_2, 0.0, -log_2, 0.0, 0.0, 0.0], &choice, 4000);
         let found = samples.iter().filter(|&&level| level == 1.0).count();
         assert!(found == first || (first < 4000 && found.abs_diff(first) < 160), "{top_p}: {found}, expected {first}");
@@ -148,7 +148,7 @@ fn every_likelihood_of_levels_is_narrowed_as_a_choice_says() {
 #[test]
 fn every_autoregressive_kind_samples_as_a_choice_says() {
     let n = 4000;
-    let choice = Choice { temperature: 0.6, top_k: Some(2), top_p: Some(0.7) };
+    let choice = SamplingParams { temperature: 0.6, top_k: Some(2), top_p: Some(0.7) };
     let mut kinds = std::collections::BTreeSet::new();
     for case in cases() {
         let model = case.model(&Device::flex());
@@ -250,7 +250,7 @@ fn every_likelihood_of_real_numbers_has_its_law_at_a_temperature() {
     let scale = Scale { mean: vec![3.0, -1.0], std: vec![2.0, 0.5], ..Scale::default() };
     for (name, likelihood, outputs) in likelihoods(&Values::Real(scale)) {
         for temperature in [1.0, 0.25, 4.0] {
-            let choice = Choice { temperature, ..Choice::default() };
+            let choice = SamplingParams { temperature, ..SamplingParams::default() };
             let samples = sampled(&likelihood, &outputs, &choice, n);
             for (samples, outputs) in samples.iter().zip(outputs.chunks(likelihood.parameters())) {
                 let outputs: Vec<f64> = outputs.iter().map(|&output| f64::from(output)).collect();
@@ -263,7 +263,7 @@ fn every_likelihood_of_real_numbers_has_its_law_at_a_temperature() {
                 }
             }
             // Real numbers have no levels to leave out.
-            let narrow = Choice { top_k: Some(1), top_p: Some(0.1), ..choice };
+            let narrow = SamplingParams { top_k: Some(1), top_p: Some(0.1), ..choice };
             assert_eq!(
                 sampled(&likelihood, &outputs, &narrow, 50),
                 sampled(&likelihood, &outputs, &choice, 50),

@@ -20,7 +20,7 @@ pub(super) struct FetchArgs {
     #[arg(long, value_name = "URL", requires = "name")]
     mirror: Option<String>,
     /// Retries per URL after a transient error
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = value_parser!(u32).range(..=100))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 4, value_parser = value_parser!(u32).range(..=100))]
     retries: u32,
     /// Verify the files without downloading
     #[arg(long, requires = "name", conflicts_with = "mirror")]

@@ -27,13 +27,13 @@ pub(super) struct InspectArgs {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
     /// Seed of random splits, overriding the configuration's
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = super::whole::<u64>)]
     seed: Option<u64>,
     /// Write a picture of the first examples of each split (images only)
     #[arg(long, value_name = "FILE.png")]
     out: Option<PathBuf>,
     /// Examples per split in the picture
-    #[arg(short, long, default_value_t = 40, value_parser = value_parser!(u16).range(1..=1000))]
+    #[arg(short, long, allow_negative_numbers = true, default_value_t = 40, value_parser = value_parser!(u16).range(1..=1000))]
     n: u16,
     /// Print JSON
     #[arg(long)]

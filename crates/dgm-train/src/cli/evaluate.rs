@@ -18,7 +18,7 @@ pub(super) struct EvaluateArgs {
     #[arg(long)]
     backend: Option<String>,
     /// Importance samples per example, overriding the configuration's (latent-variable models)
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", allow_negative_numbers = true, value_parser = super::whole::<usize>)]
     importance_samples: Option<usize>,
     /// New path of data that have moved, as in --set data.path=table.csv
     #[arg(long = "set", value_name = "KEY=PATH")]

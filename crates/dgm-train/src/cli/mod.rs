@@ -90,3 +90,7 @@ pub fn main() -> ExitCode {
         ExitCode::from(error.exit_code())
     })
 }
+/// A whole number, as of a seed or a count.
+fn whole<T: std::str::FromStr>(text: &str) -> std::result::Result<T, String> {
+    text.parse().map_err(|_| "expected a whole number, not negative".into())
+}

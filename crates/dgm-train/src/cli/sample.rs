@@ -10,10 +10,10 @@ use crate::provenance::Provenance;
 use crate::report::tell;
 use crate::report::{grid, progress, rows};
 use crate::run_folder::RunFolder;
-use crate::sampling::{Beginning, Wanted, needs_examples, sample};
+use crate::sampling::{Prefix, Wanted, needs_examples, sample};
 use clap::{Args, value_parser};
 use dgm_core::random::Seed;
-use dgm_models::autoregressive::sampling::Choice;
+use dgm_models::autoregressive::sampling::SamplingParams;
 use dgm_models::{Capability, DataSpec, Model, Values, require};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -26,7 +26,7 @@ pub(super) struct SampleArgs {
     #[arg(long = "set", value_name = "KEY=PATH")]
     overrides: Vec<String>,
     /// Number of samples [default: 64; 1 text]
-    #[arg(short, long, value_parser = value_parser!(u32).range(1..=100_000))]
+    #[arg(short, long, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=100_000))]
     n: Option<u32>,
     /// Output file: .png for a grid of images, .csv for numbers, .txt for texts [default: samples.png; texts go to the terminal]
     #[arg(long, value_name = "FILE")]
@@ -35,31 +35,31 @@ pub(super) struct SampleArgs {
     #[arg(long)]
     backend: Option<String>,
     /// Random seed, overriding the run's
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = super::whole::<u64>)]
     seed: Option<u64>,
     /// Class to sample, by name or number, for class-conditional models [default: all in turn]
-    #[arg(long, value_name = "CLASS")]
+    #[arg(long, value_name = "CLASS", allow_negative_numbers = true)]
     label: Option<String>,
     /// Sampling temperature (this and the following options: autoregressive models)
-    #[arg(long, value_name = "T", default_value_t = 1.0, value_parser = temperature)]
+    #[arg(long, value_name = "T", allow_negative_numbers = true, default_value_t = 1.0, value_parser = temperature)]
     temperature: f64,
     /// Sample from the K most probable values (top-k)
-    #[arg(long, value_name = "K", value_parser = value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "K", allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..))]
     top_k: Option<u32>,
     /// Sample from the most probable values with total probability P (nucleus sampling)
-    #[arg(long, value_name = "P", value_parser = share)]
+    #[arg(long, value_name = "P", allow_negative_numbers = true, value_parser = share)]
     top_p: Option<f64>,
     /// Image file whose first rows are given; the rest is sampled
     #[arg(long, value_name = "IMAGE", requires = "rows")]
     complete: Option<PathBuf>,
     /// Number of given rows of the image
-    #[arg(long, requires = "complete")]
+    #[arg(long, requires = "complete", allow_negative_numbers = true, value_parser = super::whole::<usize>)]
     rows: Option<usize>,
-    /// Beginning of the text
+    /// Text to continue
     #[arg(long, value_name = "TEXT", conflicts_with = "complete", allow_hyphen_values = true)]
     prompt: Option<String>,
     /// Number of symbols to sample after the prompt [default: 500]
-    #[arg(long, value_name = "SYMBOLS", value_parser = value_parser!(u32).range(1..=10_000_000))]
+    #[arg(long, value_name = "SYMBOLS", allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=10_000_000))]
     length: Option<u32>,
 }
 
@@ -105,13 +105,13 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
         };
         return Err(Error::input(what));
     }
-    let beginning = beginning(args, spec)?;
+    let prefix = prefix(args, spec)?;
     let model = folder.model(&config, spec, &backend.device)?;
     // Conditions that are not labels come from the test split; nothing else needs the data.
     let conditions = if needs_examples(spec) { folder.dataset(&config)?.test } else { Split::default() };
     let n = args.n.unwrap_or(SAMPLES) as usize;
     let label = args.label.as_deref().map(|label| class_of(label, &provenance)).transpose()?;
-    let wanted = Wanted { n, label, choice: choice(args), beginning, seed };
+    let wanted = Wanted { n, label, choice: choice(args), prefix, seed };
     let bar = progress::counter((n * spec.event()) as u64, "values sampled");
     let samples = sample(&model, &conditions, &wanted, &backend.device, &mut |numbers| bar.inc(numbers))?;
     bar.finish_and_clear();
@@ -138,9 +138,11 @@ fn class_of(label: &str, provenance: &Provenance) -> Result<usize> {
                 "--label {label}: this model is not conditioned on a label, but on the columns of test rows; leave --label out"
             ));
         }
-        Error::input(match classes.is_empty() {
-            true => format!("--label {label}: expected the number of a class; give one from 0 on"),
-            false => format!(
+        let number = provenance.spec.condition.as_ref().and_then(|condition| condition.classes);
+        Error::input(match (classes.is_empty(), number) {
+            (true, None) => format!("--label {label}: this model is not conditioned on a label; leave it out"),
+            (true, Some(n)) => format!("--label {label}: the classes are 0 to {}; give one of them", n.saturating_sub(1)),
+            (false, _) => format!(
                 "--label {label}: there is no such class{near} (classes: {}); name one of them",
                 classes.join(", ")
             ),
@@ -193,12 +195,12 @@ fn not_images() -> Error {
     Error::input("this run's targets are not images: write numbers with --out samples.csv")
 }
 
-fn choice(args: &SampleArgs) -> Choice {
-    Choice { temperature: args.temperature, top_k: args.top_k.map(|k| k as usize), top_p: args.top_p }
+fn choice(args: &SampleArgs) -> SamplingParams {
+    SamplingParams { temperature: args.temperature, top_k: args.top_k.map(|k| k as usize), top_p: args.top_p }
 }
 
 /// The rows of an image that are given.
-fn beginning(args: &SampleArgs, spec: &DataSpec) -> Result<Option<Beginning>> {
+fn prefix(args: &SampleArgs, spec: &DataSpec) -> Result<Option<Prefix>> {
     let (Some(path), Some(rows)) = (&args.complete, args.rows) else { return Ok(None) };
     if !grid::is_image(spec) || spec.levels().is_none() {
         return Err(Error::input("--complete is for images of levels, and this run's targets are not; leave it out"));
@@ -223,7 +225,7 @@ fn beginning(args: &SampleArgs, spec: &DataSpec) -> Result<Option<Beginning>> {
             found[1]
         ));
     }
-    Ok(Some(Beginning { values, count: channels * rows * width }))
+    Ok(Some(Prefix { values, count: channels * rows * width }))
 }
 
 /// Says so where a prompt ends before what the model was trained to continue from.

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::random::Stream;
 use dgm_models::Autoregressive;
-use dgm_models::autoregressive::sampling::{Choice, Given, complete};
+use dgm_models::autoregressive::sampling::{Given, SamplingParams, complete};
 use std::io::Write;
 use std::ops::ControlFlow;
 
@@ -16,7 +16,7 @@ pub(super) struct Wanted<'a> {
     pub(super) prompt: &'a str,
     /// Symbols to sample after it; less where the text has an end and it comes.
     pub(super) length: usize,
-    pub(super) choice: Choice,
+    pub(super) choice: SamplingParams,
 }
 
 /// Texts that are sampled together.
@@ -82,7 +82,7 @@ fn continue_texts(
     vocabulary: &Vocabulary,
     texts: &mut [Vec<f32>],
     length: usize,
-    choice: &Choice,
+    choice: &SamplingParams,
     rng: &mut Stream,
     out: &mut dyn Write,
     sampled: &mut dyn FnMut(u64),

@@ -27,7 +27,7 @@ pub(super) struct TrainArgs {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
     /// Random seed, overriding the configuration's
-    #[arg(long, requires = "config")]
+    #[arg(long, requires = "config", allow_negative_numbers = true, value_parser = super::whole::<u64>)]
     seed: Option<u64>,
     /// Output folder [default: runs/<configuration>-<time>]
     #[arg(long, value_name = "FOLDER")]

@@ -8,8 +8,12 @@ use crate::error::{Error, Result, did_you_mean};
 use crate::shipped;
 use dgm_models::ModelFactory;
 use std::env;
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf, absolute};
+
+/// The most that a configuration may hold: one that lists ten thousands of columns has less.
+const MAX_BYTES: u64 = 8_000_000;
 
 /// The text of a configuration and where it comes from.
 pub(crate) struct ConfigFile {
@@ -46,7 +50,11 @@ impl ConfigFile {
     /// Neither is there, or the file cannot be read.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
-        match std::fs::read_to_string(path) {
+        match read_text(path) {
+            Ok(text) if text.len() as u64 > MAX_BYTES => Err(Error::input(format!(
+                "{name}: found more than {} MB, and a configuration is a few lines of TOML; name such a file",
+                MAX_BYTES / 1_000_000
+            ))),
             Ok(text) => {
                 // What comes through a pipe has no folder of its own.
                 let folder = path.is_file().then(|| folder_of(path));
@@ -130,6 +138,13 @@ impl ConfigFile {
         *path = whole;
         Ok(())
     }
+}
+
+/// The text of a file, which may be endless: one byte more than a configuration may have.
+fn read_text(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(MAX_BYTES + 1).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// The folder that a file is in, as an absolute path.

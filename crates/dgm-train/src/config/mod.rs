@@ -9,6 +9,7 @@ pub mod optimizer;
 mod parse;
 mod short;
 mod training;
+mod value;
 
 #[cfg(feature = "cli")]
 pub(crate) use file::at_home;

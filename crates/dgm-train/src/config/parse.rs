@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use serde::Deserialize;
+use serde::de::{DeserializeOwned, Error as _};
 use toml::Spanned;
-use toml::de::{DeString, DeTable, DeValue, ValueDeserializer};
+use toml::de::{DeString, DeTable, DeValue};
 
+use super::value::{self, Fault, Reader};
 use super::{Config, ObjectiveConfig, OptimizerConfig, OptimizerKind};
 use crate::check::Invalid;
 use crate::data::DataConfig;
@@ -47,11 +48,13 @@ pub(super) fn parse<M: ModelFactory>(text: &str, origin: &str, overrides: &[Stri
             return Err(source.error(key.span(), &message));
         }
     }
-    let [run_seed, data_seed] = SEEDS.map(|key| source.value::<u64>(key, "the file"));
+    let [run_seed, data_seed] = SEEDS.map(|key| source.value::<u64>(key));
     let (seed, data_seed) = (run_seed?.unwrap_or(0), data_seed?);
-    let data = source.tagged("data", "source", &[], None, DataConfig::SOURCES, DataConfig::deserialize_source);
+    let data = source.tagged("data", "source", &[], None, DataConfig::SOURCES, |source, reader| {
+        DataConfig::deserialize_source(source, reader)
+    });
     let data = data.map_err(|error| source.renamed("data.").unwrap_or(error))?;
-    let model = source.tagged("model", "kind", &[], None, M::KINDS, M::deserialize_kind);
+    let model = source.tagged("model", "kind", &[], None, M::KINDS, |kind, reader| M::deserialize_kind(kind, reader));
     let model: M = model.map_err(|error| source.renamed("model.").unwrap_or(error))?;
     let config = Config {
         objective: source.objective(model.objective())?,
@@ -275,27 +278,31 @@ impl<'a> Document<'a> {
         Ok((value.span(), table.clone()))
     }
 
-    /// The value at a path as a `T`, where there is one; `label` names the table that it is, or is in.
-    fn value<T: Deserialize<'a>>(&self, path: &str, label: &str) -> Result<Option<T>> {
-        let read = |value: &Spanned<DeValue<'a>>| {
-            self.explained(label, &[], T::deserialize(ValueDeserializer::from(value.clone())))
-        };
-        self.find(path).map(read).transpose()
+    /// The value at a path as a `T`, where there is one.
+    fn value<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>> {
+        let value = self.find(path);
+        value.map(|value| self.typed(value, path, path, &[], &|reader| T::deserialize(reader))).transpose()
     }
 
     /// `[name]` as a `T`.
-    fn table<T: Deserialize<'a>>(&self, name: &str) -> Result<T> {
+    fn table<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
         let (span, table) = self.section(name)?;
-        let table = ValueDeserializer::from(Spanned::new(span, DeValue::Table(table)));
-        self.explained(&format!("[{name}]"), &[], T::deserialize(table))
+        let table = Spanned::new(span, DeValue::Table(table));
+        self.typed(&table, name, &format!("[{name}]"), &[], &|reader| T::deserialize(reader))
     }
 
     /// `[objective]`, which without a `kind` is `default`.
     fn objective(&self, default: &'static str) -> Result<ObjectiveConfig> {
-        let (known, read) = (ObjectiveKind::KINDS, ObjectiveKind::deserialize_kind);
         Ok(ObjectiveConfig {
-            kind: self.tagged("objective", "kind", &["penalty"], Some(default), known, read)?,
-            penalty: self.value("objective.penalty", "objective.penalty")?,
+            kind: self.tagged(
+                "objective",
+                "kind",
+                &["penalty"],
+                Some(default),
+                ObjectiveKind::KINDS,
+                |kind, reader| ObjectiveKind::deserialize_kind(kind, reader),
+            )?,
+            penalty: self.value("objective.penalty")?,
         })
     }
 
@@ -331,7 +338,9 @@ impl<'a> Document<'a> {
             return Err(self.error(value.span(), &message));
         }
         let default = OptimizerKind::default().name();
-        self.tagged(path, "kind", apart, Some(default), OptimizerKind::KINDS, OptimizerConfig::deserialize_kind)
+        self.tagged(path, "kind", apart, Some(default), OptimizerKind::KINDS, |kind, reader| {
+            OptimizerConfig::deserialize_kind(kind, reader)
+        })
     }
 
     /// `[name]` as the variant that its key `tag` picks out of `known`; without the key it is `default`. The keys `apart` are read by
@@ -343,7 +352,7 @@ impl<'a> Document<'a> {
         apart: &[&str],
         default: Option<&'static str>,
         known: &[&str],
-        read: impl FnOnce(&str, ValueDeserializer<'a>) -> Option<std::result::Result<T, toml::de::Error>>,
+        read: impl Fn(&str, Reader<'_>) -> Option<std::result::Result<T, Fault>>,
     ) -> Result<T> {
         let (span, mut table) = self.section(name)?;
         apart.iter().for_each(|key| drop(table.remove(*key)));
@@ -358,22 +367,28 @@ impl<'a> Document<'a> {
             let message = format!("{name}.{tag}: expected a string, found: {found}; set it to one of: {choices}");
             return Err(self.error(choice.span(), &message));
         };
-        let Some(result) = read(variant, ValueDeserializer::from(Spanned::new(span, DeValue::Table(table)))) else {
+        let table = Spanned::new(span, DeValue::Table(table));
+        if read(variant, Reader(&table)).is_none() {
             let near = did_you_mean(variant, known.iter().copied());
             let message = format!("{name}.{tag}: there is no `{variant}`{near} (known: {choices}); name one of them");
             return Err(self.error(choice.span(), &message));
-        };
+        }
         let label = format!("[{name}] with {tag} = \"{variant}\"");
-        self.explained(&label, &[&[tag], apart].concat(), result)
+        let read =
+            |reader: Reader<'_>| read(variant, reader).unwrap_or_else(|| Err(Fault::unknown_variant(variant, &[])));
+        self.typed(&table, name, &label, &[&[tag], apart].concat(), &read)
     }
 
-    /// Turns the error of a deserialised value into one line; `label` names the table that was read, which has the keys `more` besides.
-    fn explained<T>(&self, label: &str, more: &[&str], result: std::result::Result<T, toml::de::Error>) -> Result<T> {
-        result.map_err(|error| {
-            let span = error.span().unwrap_or(0..0);
-            let path = self.path_of(&span);
-            self.error(span, &explain(error.message(), path.as_deref(), label, more))
-        })
+    /// Reads the value at `path`, which as a table is called `label` and has the keys `more` besides.
+    fn typed<T>(
+        &self,
+        value: &Spanned<DeValue<'_>>,
+        path: &str,
+        label: &str,
+        more: &[&str],
+        read: &impl Fn(Reader<'_>) -> std::result::Result<T, Fault>,
+    ) -> Result<T> {
+        value::read(value, read).map_err(|fault| self.error(fault.span(), &fault.explain(path, label, more)))
     }
 
     /// The range check's error at the place of the value.
@@ -393,30 +408,6 @@ impl<'a> Document<'a> {
             }
         })
     }
-
-    /// The dotted path of the key or the value at a position.
-    fn path_of(&self, span: &Range<usize>) -> Option<String> {
-        fn search(table: &DeTable<'_>, span: &Range<usize>, path: &str) -> Option<String> {
-            table.iter().find_map(|(key, value)| {
-                let name = key.get_ref();
-                let here = if path.is_empty() { name.to_string() } else { format!("{path}.{name}") };
-                let deeper = match value.get_ref() {
-                    DeValue::Table(inner) => search(inner, span, &here),
-                    // The tables of `[[a.b]]` do not lie within the position of their list.
-                    DeValue::Array(items) => items.iter().find_map(|item| {
-                        let inner = item.get_ref().as_table()?;
-                        search(inner, span, &here).or_else(|| (item.span() == *span).then(|| here.clone()))
-                    }),
-                    _ => None,
-                };
-                // An item of a list has a position of its own inside that of the list.
-                let within = value.span().start <= span.start && span.end <= value.span().end;
-                let exact = value.span() == *span || key.span() == *span;
-                deeper.or_else(|| (exact || within && !value.get_ref().is_table()).then_some(here))
-            })
-        }
-        search(&self.root, span, "")
-    }
 }
 
 /// A value as it would be written; the content of a long one is left out.
@@ -428,59 +419,5 @@ fn show(value: &DeValue<'_>) -> String {
         DeValue::Boolean(flag) => flag.to_string(),
         DeValue::Array(items) if items.is_empty() => "[]".into(),
         other => format!("of type {}", other.type_str()),
-    }
-}
-
-/// serde's message in this program's words: of an error TOML keeps its text and its position, and no kind. `path` is the dotted path of
-/// what it is about, `label` names the table, which has the keys `more` besides those that serde knows.
-fn explain(message: &str, path: Option<&str>, label: &str, more: &[&str]) -> String {
-    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    let at = path.map_or_else(String::new, |path| format!("{path}: "));
-    // A table inside the one that was read is named by its path.
-    let is_read = |path: &str| !path.contains('.') || label.starts_with(&format!("[{path}]"));
-    let inner = |path: &str| if is_read(path) { label.to_owned() } else { path.to_owned() };
-    match quoted.split_first() {
-        Some((unknown, known)) if message.starts_with("unknown field") => {
-            let table = match path.and_then(|path| path.rsplit_once('.')) {
-                Some((parent, key)) if key == *unknown => inner(parent),
-                Some((_, _)) => path.map_or_else(String::new, inner),
-                None => label.to_owned(),
-            };
-            let known = if table == label { [more, known].concat() } else { known.to_vec() };
-            let near = did_you_mean(unknown, known.iter().copied());
-            let allowed = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            format!("unknown key `{unknown}` in {table}{near} (allowed: {allowed}); rename it or take it out")
-        }
-        Some((unknown, known)) if message.starts_with("unknown variant") => {
-            let near = did_you_mean(unknown, known.iter().copied());
-            format!("{at}there is no `{unknown}`{near} (known: {}); name one of them", known.join(", "))
-        }
-        Some((missing, _)) if message.starts_with("missing field") => {
-            format!("{} needs the key `{missing}`; set it", path.map_or_else(|| label.to_owned(), inner))
-        }
-        _ => match message.rsplit_once(", expected ") {
-            Some((found, expected)) => {
-                let found =
-                    found.split_once(": ").map_or(found, |(_, found)| found).replace('`', "").replace(" as i128", "");
-                format!("{at}found {found}; expected {}", in_words(expected))
-            }
-            None => format!("{at}{}", message.replace('\n', " ")),
-        },
-    }
-}
-
-/// The name of a Rust type as a person would say it.
-fn in_words(expected: &str) -> &str {
-    match expected {
-        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number of at least 0",
-        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
-        "f32" | "f64" => "a number",
-        "a boolean" => "true or false",
-        "a sequence" => "a list",
-        "variant identifier" => "the name of a kind",
-        "any value" => "a number of fewer digits",
-        "path string" => "a path (a string)",
-        name if name.starts_with("struct ") => "a table, { key = value, … }",
-        other => other,
     }
 }

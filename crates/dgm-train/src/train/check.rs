@@ -42,7 +42,7 @@ pub fn check<C: ModelFactory>(
         )));
     }
     let players = model.training().players();
-    if players.is_empty() && matches!(model.training(), Training::Own(_)) {
+    if players.is_empty() && matches!(model.training(), Training::Custom(_)) {
         return Err(Error::input(format!(
             "a {:?} model is trained by losses of its own, and has no player; give Train::players one",
             model.name()

@@ -19,7 +19,7 @@ use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::measure::validation_loss;
 use crate::metrics::{Line, ValidationLine};
-use crate::report::progress::{Beginning, Report};
+use crate::report::progress::{Report, RunStart};
 use crate::run_folder::RunFolder;
 use crate::weights::bytes_of;
 use burn::module::Module;
@@ -136,7 +136,7 @@ impl<C: ModelFactory> Trainer<'_, C> {
 
     /// Tells the report what begins.
     fn announce(&self, state: &State<C::Model>, plan: &Plan, report: &mut dyn Report) {
-        report.begin(&Beginning {
+        report.begin(&RunStart {
             model: self.config.model.kind(),
             dataset: self.dataset,
             parameters: state.model.num_params(),

@@ -53,7 +53,7 @@ struct Told {
 }
 
 impl Report for Told {
-    fn begin(&mut self, _: &Beginning<'_>) {}
+    fn begin(&mut self, _: &RunStart<'_>) {}
     fn train(&mut self, window: &WindowMeans<'_>) {
         self.windows.push((window.step, window.nats.unwrap()));
     }

@@ -76,7 +76,7 @@ impl Model for ToyEncoder {
     }
 
     fn training(&self) -> Training<'_> {
-        Training::Own(self)
+        Training::Custom(self)
     }
 
     fn encoder(&self) -> Option<&dyn Represent> {

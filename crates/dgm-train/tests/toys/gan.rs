@@ -117,7 +117,7 @@ impl Model for ToyGan {
     }
 
     fn training(&self) -> Training<'_> {
-        Training::Own(self)
+        Training::Custom(self)
     }
 
     fn generator(&self) -> Option<&dyn Generate> {

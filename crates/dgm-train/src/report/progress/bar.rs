@@ -1,6 +1,6 @@
 //! Bars on a terminal: the epoch, the run, and what is known of the losses.
 
-use super::{Beginning, Course, Report, WindowMeans, duration_text, headline, loss_text, rate_text, terms_text};
+use super::{Course, Report, RunStart, WindowMeans, duration_text, headline, loss_text, rate_text, terms_text};
 use crate::report::tell;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use std::fmt::Write;
@@ -91,7 +91,7 @@ impl Bar {
 }
 
 impl Report for Bar {
-    fn begin(&mut self, begun: &Beginning<'_>) {
+    fn begin(&mut self, begun: &RunStart<'_>) {
         tell(headline(begun).replace("; ", "\n"));
         if begun.steps == 0 {
             return;

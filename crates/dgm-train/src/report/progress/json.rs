@@ -1,6 +1,6 @@
 //! One JSON object per line, for programs. Losses have the names that they have in `metrics.jsonl`.
 
-use super::{Beginning, Course, Report, WindowMeans};
+use super::{Course, Report, RunStart, WindowMeans};
 use crate::error::Error;
 use dgm_core::estimate::bits_per_dim;
 use serde_json::{Value, json};
@@ -55,8 +55,8 @@ impl<W: Write> Json<W> {
 }
 
 impl<W: Write> Report for Json<W> {
-    fn begin(&mut self, run: &Beginning<'_>) {
-        let &Beginning { model, dataset, parameters, steps, step, .. } = run;
+    fn begin(&mut self, run: &RunStart<'_>) {
+        let &RunStart { model, dataset, parameters, steps, step, .. } = run;
         let course = Course::new(run);
         self.course = Some(course);
         self.line(&json!({

@@ -1,6 +1,6 @@
 //! Plain lines, for logs and pipes.
 
-use super::{Beginning, Course, Report, WindowMeans, duration_text, headline, loss_text, rate_text, terms_text};
+use super::{Course, Report, RunStart, WindowMeans, duration_text, headline, loss_text, rate_text, terms_text};
 use std::io::Write;
 use std::time::Instant;
 
@@ -33,7 +33,7 @@ impl<W: Write> Lines<W> {
 }
 
 impl<W: Write> Report for Lines<W> {
-    fn begin(&mut self, run: &Beginning<'_>) {
+    fn begin(&mut self, run: &RunStart<'_>) {
         self.course = Some(Course::new(run));
         self.line(&headline(run));
     }

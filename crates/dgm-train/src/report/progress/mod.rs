@@ -21,7 +21,7 @@ use std::time::Instant;
 /// Receives the events of training.
 pub trait Report {
     /// Training begins.
-    fn begin(&mut self, run: &Beginning<'_>);
+    fn begin(&mut self, run: &RunStart<'_>);
     /// A window of steps ended.
     fn train(&mut self, window: &WindowMeans<'_>);
     /// The model was validated after this many epochs: the loss, where it has a criterion, and whether it is the best so far.
@@ -34,7 +34,7 @@ pub trait Report {
 
 /// What a run is about.
 #[derive(Clone, Copy, Debug)]
-pub struct Beginning<'a> {
+pub struct RunStart<'a> {
     /// The kind of its model.
     pub model: &'a str,
     /// What it learns from.
@@ -154,7 +154,7 @@ struct Course {
 }
 
 impl Course {
-    fn new(&Beginning { dataset, epochs, steps, step, likelihood, .. }: &Beginning<'_>) -> Self {
+    fn new(&RunStart { dataset, epochs, steps, step, likelihood, .. }: &RunStart<'_>) -> Self {
         Self { steps, epochs, bits: Bits::of(dataset), likelihood, began: (Instant::now(), step) }
     }
 
@@ -180,7 +180,7 @@ impl Course {
     }
 }
 
-fn headline(&Beginning { model, dataset, parameters, .. }: &Beginning<'_>) -> String {
+fn headline(&RunStart { model, dataset, parameters, .. }: &RunStart<'_>) -> String {
     format!(
         "{model} on {}: {parameters} parameters; {} training, {} validation, {} test examples",
         dataset.name,

@@ -1,13 +1,13 @@
 //! No progress, only warnings; or nothing at all.
 
-use super::{Beginning, Report, WindowMeans};
+use super::{Report, RunStart, WindowMeans};
 use crate::report::tell;
 
 /// Tells nothing but warnings.
 pub(super) struct Quiet;
 
 impl Report for Quiet {
-    fn begin(&mut self, _: &Beginning<'_>) {}
+    fn begin(&mut self, _: &RunStart<'_>) {}
     fn train(&mut self, _: &WindowMeans<'_>) {}
     fn validation(&mut self, _: u64, _: Option<f64>, _: bool) {}
     fn warn(&mut self, text: &str) {
@@ -18,7 +18,7 @@ impl Report for Quiet {
 
 /// Silence.
 impl Report for () {
-    fn begin(&mut self, _: &Beginning<'_>) {}
+    fn begin(&mut self, _: &RunStart<'_>) {}
     fn train(&mut self, _: &WindowMeans<'_>) {}
     fn validation(&mut self, _: u64, _: Option<f64>, _: bool) {}
     fn warn(&mut self, _: &str) {}

@@ -14,8 +14,8 @@ fn terms() -> [(String, f64); 2] {
 }
 
 /// 10 epochs of 16 steps, from this step on.
-fn beginning(dataset: &Dataset, step: u64) -> Beginning<'_> {
-    Beginning { model: "vae", dataset, parameters: 123, epochs: 10, steps: 160, step, likelihood: true }
+fn beginning(dataset: &Dataset, step: u64) -> RunStart<'_> {
+    RunStart { model: "vae", dataset, parameters: 123, epochs: 10, steps: 160, step, likelihood: true }
 }
 
 /// 10 epochs of 16 steps, resumed at step 16: a window in the third epoch, its end, and what comes after.
@@ -143,7 +143,7 @@ fn numbers_are_short() {
 #[test]
 fn a_loss_that_is_no_likelihood_is_called_a_loss() {
     let dataset = dataset();
-    let game = Beginning { model: "toy", likelihood: false, ..beginning(&dataset, 0) };
+    let game = RunStart { model: "toy", likelihood: false, ..beginning(&dataset, 0) };
     let terms = [("critic.loss".to_owned(), 1.25), ("generator.loss".to_owned(), 0.75)];
     let window = WindowMeans {
         step: 160,
