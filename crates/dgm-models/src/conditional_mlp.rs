@@ -2,8 +2,9 @@
 
 use crate::data::{Batch, DataSpec};
 use crate::error::{ModelError, chain};
-use crate::layers::{Mlp, Mode, condition_of, linear};
+use crate::layers::{Mlp, Mode, apply, condition_of, linear};
 use crate::likelihood::{Likelihood, LikelihoodConfig};
+use crate::ops::Activation;
 use crate::training::{TrainLikelihood, Training};
 use crate::traits::{Autoregressive, Density, Estimator, Generate, Model, Steps};
 use burn::module::Module;
@@ -83,7 +84,11 @@ impl ConditionalMlp {
         let inputs = condition_of(&self.spec, condition).unwrap_or(empty);
         let hidden = self.trunk.forward(mode.jitter(inputs, self.input_noise), mode);
         let [batch, _] = hidden.dims();
-        self.head.forward(hidden).reshape([batch, self.spec.event(), self.likelihood.parameters()])
+        apply(&self.head, hidden, Activation::Identity).reshape([
+            batch,
+            self.spec.event(),
+            self.likelihood.parameters(),
+        ])
     }
 
     fn elementwise(&self, batch: &Batch, mode: &mut Mode) -> Tensor<2> {

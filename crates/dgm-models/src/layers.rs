@@ -1,10 +1,9 @@
 //! What the networks are made of. Weights are drawn on the host, so they are the same on every backend.
 
 use crate::data::{DataSpec, Values};
-use crate::ops::{Tap, tap_conv2d};
+use crate::ops::{Activation, Tap, dense, tap_conv2d};
 use burn::module::{Module, Param};
 use burn::nn::Linear;
-use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::random::Stream;
 
@@ -59,6 +58,16 @@ pub fn linear(inputs: usize, outputs: usize, rng: &mut Stream, device: &Device) 
     Linear { weight: uniform([inputs, outputs], inputs, rng, device), bias: Some(zeros([outputs], device)) }
 }
 
+/// φ(layer(x)) as one operation.
+pub(crate) fn apply(layer: &Linear, x: Tensor<2>, activation: Activation) -> Tensor<2> {
+    let weight = layer.weight.val();
+    let bias = match &layer.bias {
+        Some(bias) => bias.val(),
+        None => Tensor::zeros([weight.dims()[1]], &weight.device()),
+    };
+    dense(x, weight, bias, activation)
+}
+
 /// Linear layers, each followed by SiLU and dropout.
 #[derive(Module, Debug)]
 pub struct Mlp {
@@ -87,7 +96,7 @@ impl Mlp {
 
     /// `[batch, inputs]` → `[batch, the last width]`, or the inputs themselves where there is no layer.
     pub fn forward(&self, x: Tensor<2>, mode: &mut Mode) -> Tensor<2> {
-        self.layers.iter().fold(x, |x, layer| mode.dropout(silu(layer.forward(x)), self.dropout))
+        self.layers.iter().fold(x, |x, layer| mode.dropout(apply(layer, x, Activation::Silu), self.dropout))
     }
 }
 

@@ -4,9 +4,10 @@ use crate::data::{Batch, DataSpec};
 use crate::decoder::{AnyDecoder, Decoder, DecoderConfig};
 use crate::encoder::{AnyEncoder, Encoder, EncoderConfig, MlpConfig};
 use crate::error::ModelError;
-use crate::layers::{Mode, linear, network_target, with_condition};
+use crate::layers::{Mode, apply, linear, network_target, with_condition};
 use crate::likelihood::{Likelihood, LikelihoodConfig};
 use crate::objective::log_weights;
+use crate::ops::Activation;
 use crate::posterior::{AnyPosterior, ApproximatePosterior, Posterior, PosteriorConfig, repeat_rows};
 use crate::prior::{AnyPrior, Prior, PriorConfig};
 use crate::training::{Examples, Inference, TrainBound, Training};
@@ -154,7 +155,7 @@ impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Vae<P, Q, E, D> {
     fn likelihood_parameters(&self, z: Tensor<2>, condition: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<3> {
         let [rows, _] = z.dims();
         let z = with_condition(&self.spec, z, condition);
-        let outputs = self.output.forward(self.decoder.forward(z, mode));
+        let outputs = apply(&self.output, self.decoder.forward(z, mode), Activation::Identity);
         outputs.reshape([rows, self.spec.event(), self.likelihood.parameters()])
     }
 

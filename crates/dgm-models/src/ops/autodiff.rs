@@ -16,8 +16,16 @@ impl<B: ConvOps> Backward<B, 3> for TapConv2d {
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = grads.consume::<B>(&ops.node);
         let (x, weight, taps) = ops.state;
-        let (grad_x, grad_weight, grad_bias) = B::tap_conv2d_pullback(x, weight, grad, taps);
-        for (parent, grad) in ops.parents.into_iter().zip([grad_x, grad_weight, grad_bias]) {
+        let [of_x, of_weight, of_bias] = ops.parents;
+        // The image itself, which a first layer reads, has no gradient.
+        if let Some(node) = of_x {
+            grads.register::<B>(node.id, B::tap_conv2d_pullback_input(weight, grad.clone(), taps.clone()));
+        }
+        if of_weight.is_none() && of_bias.is_none() {
+            return;
+        }
+        let pulled = B::tap_conv2d_pullback_weight(x, grad, taps);
+        for (parent, grad) in [(of_weight, pulled.0), (of_bias, pulled.1)] {
             if let Some(node) = parent {
                 grads.register::<B>(node.id, grad);
             }

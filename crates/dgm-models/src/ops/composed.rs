@@ -19,9 +19,10 @@ struct Sizes {
 }
 
 impl Sizes {
-    fn of<B: Backend>(x: &FloatTensor<B>, weight: &FloatTensor<B>) -> Self {
-        let (x, weight) = (x.shape(), weight.shape());
-        Self { b: x[0], c: x[1], h: x[2], w: x[3], o: weight[0], t: weight[2] }
+    /// Of an image or its gradient: what is not its channels is given.
+    fn of<B: Backend>(maps: &FloatTensor<B>, [c, o, t]: [usize; 3]) -> Self {
+        let maps = maps.shape();
+        Self { b: maps[0], c, h: maps[2], w: maps[3], o, t }
     }
 
     fn positions(&self) -> usize {
@@ -77,31 +78,22 @@ pub(super) fn tap_conv2d<B: Backend>(
     bias: FloatTensor<B>,
     taps: &[Tap],
 ) -> FloatTensor<B> {
-    let s = Sizes::of::<B>(&x, &weight);
+    let s = Sizes::of::<B>(&x, [x.shape()[1], weight.shape()[0], taps.len()]);
     let y = B::float_matmul(kernel::<B>(weight, &s), columns::<B>(x, &s, taps));
     let y = B::float_add(y, B::float_reshape(bias, Shape::new([s.o, 1])));
     B::float_permute(B::float_reshape(y, Shape::new([s.o, s.b, s.h, s.w])), &[1, 0, 2, 3])
 }
 
-pub(super) fn tap_conv2d_pullback<B: Backend>(
-    x: FloatTensor<B>,
+pub(super) fn tap_conv2d_pullback_input<B: Backend>(
     weight: FloatTensor<B>,
     grad: FloatTensor<B>,
     taps: &[Tap],
-) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
-    let s = Sizes::of::<B>(&x, &weight);
+) -> FloatTensor<B> {
+    let s = Sizes::of::<B>(&grad, [weight.shape()[1], weight.shape()[0], taps.len()]);
     let pad = padding(taps);
+    let mut grad_padded = padded_zeros::<B>(&grad, &s, pad);
     let grad = channels_first::<B>(grad, &s);
-
-    let grad_bias = B::float_reshape(B::float_sum_dim(grad.clone(), 1), Shape::new([s.o]));
-
-    let padded = padded_zeros::<B>(&x, &s, pad);
-    let grad_weight = B::float_matmul(grad.clone(), B::float_transpose(columns::<B>(x, &s, taps)));
-    let grad_weight = B::float_reshape(grad_weight, Shape::new([s.o, s.t, s.c]));
-    let grad_weight = B::float_permute(grad_weight, &[0, 2, 1]);
-
     let grad_columns = B::float_matmul(B::float_transpose(kernel::<B>(weight, &s)), grad);
-    let mut grad_padded = padded;
     for (t, &tap) in taps.iter().enumerate() {
         let rows = B::float_slice(grad_columns.clone(), &slices([t * s.c..(t + 1) * s.c, 0..s.positions()]));
         let rows = B::float_reshape(rows, Shape::new([s.c, s.b, s.h, s.w]));
@@ -110,8 +102,20 @@ pub(super) fn tap_conv2d_pullback<B: Backend>(
         grad_padded = B::float_slice_assign(grad_padded, &window, sum);
     }
     let inside = slices([0..s.c, 0..s.b, pad[0]..pad[0] + s.h, pad[2]..pad[2] + s.w]);
-    let grad_x = B::float_permute(B::float_slice(grad_padded, &inside), &[1, 0, 2, 3]);
-    (grad_x, grad_weight, grad_bias)
+    B::float_permute(B::float_slice(grad_padded, &inside), &[1, 0, 2, 3])
+}
+
+pub(super) fn tap_conv2d_pullback_weight<B: Backend>(
+    x: FloatTensor<B>,
+    grad: FloatTensor<B>,
+    taps: &[Tap],
+) -> (FloatTensor<B>, FloatTensor<B>) {
+    let s = Sizes::of::<B>(&x, [x.shape()[1], grad.shape()[1], taps.len()]);
+    let grad = channels_first::<B>(grad, &s);
+    let grad_bias = B::float_reshape(B::float_sum_dim(grad.clone(), 1), Shape::new([s.o]));
+    let grad_weight = B::float_matmul(grad, B::float_transpose(columns::<B>(x, &s, taps)));
+    let grad_weight = B::float_reshape(grad_weight, Shape::new([s.o, s.t, s.c]));
+    (B::float_permute(grad_weight, &[0, 2, 1]), grad_bias)
 }
 
 /// The two halves of the channels.

@@ -13,6 +13,7 @@
 
 mod autodiff;
 mod composed;
+mod dense;
 #[cfg(feature = "flex")]
 mod flex;
 mod tensor;
@@ -21,6 +22,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::{Device, Tensor};
 
+pub use dense::{Activation, DenseOps, composed_dense, dense};
 pub use tensor::{gate as composed_gate, tap_conv2d as composed_tap_conv2d};
 
 /// One open tap: the offset (row, column) from the output's position to the input's.
@@ -46,15 +48,24 @@ pub trait ConvOps: Backend {
         composed::tap_conv2d::<Self>(x, weight, bias, &taps)
     }
 
-    /// The pullback of `grad` `[b, o, h, w]` to x, weight and bias.
+    /// The pullback of `grad` `[b, o, h, w]` to x.
     #[fusion(default)]
-    fn tap_conv2d_pullback(
-        x: FloatTensor<Self>,
+    fn tap_conv2d_pullback_input(
         weight: FloatTensor<Self>,
         grad: FloatTensor<Self>,
         taps: Vec<Tap>,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        composed::tap_conv2d_pullback::<Self>(x, weight, grad, &taps)
+    ) -> FloatTensor<Self> {
+        composed::tap_conv2d_pullback_input::<Self>(weight, grad, &taps)
+    }
+
+    /// The pullback of `grad` `[b, o, h, w]` to weight and bias.
+    #[fusion(default)]
+    fn tap_conv2d_pullback_weight(
+        x: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        taps: Vec<Tap>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        composed::tap_conv2d_pullback_weight::<Self>(x, grad, &taps)
     }
 
     /// tanh(a) · σ(b) of the two halves a and b of the channels: x `[n, 2c, h, w]`, the result `[n, c, h, w]`.
@@ -77,7 +88,7 @@ impl ConvOps for burn_ndarray::NdArray {}
 impl ConvOps for burn_cubecl::CubeBackend {}
 
 /// Whether [`ConvOps`] reaches the backend of `device`, which `dgm-core` may list and this crate not.
-fn is_listed(device: &Device) -> bool {
+pub(crate) fn is_listed(device: &Device) -> bool {
     dgm_core::is_listed!(device)
 }
 

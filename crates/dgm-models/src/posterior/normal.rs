@@ -2,8 +2,9 @@
 
 use super::{ApproximatePosterior, Posterior, repeat_rows};
 use crate::error::ModelError;
-use crate::layers::linear;
+use crate::layers::{apply, linear};
 use crate::likelihood::LOG_VAR_BOUND;
+use crate::ops::Activation;
 use crate::parts::Plain;
 use burn::module::Module;
 use burn::nn::Linear;
@@ -33,7 +34,7 @@ impl NormalPosterior {
 
 impl Posterior for NormalPosterior {
     fn infer(&self, features: Tensor<2>) -> Box<dyn ApproximatePosterior> {
-        let outputs = self.layer.forward(features);
+        let outputs = apply(&self.layer, features, Activation::Identity);
         let [rows, columns] = outputs.dims();
         let half = columns / 2;
         let part = |i: usize| outputs.clone().slice([0..rows, i * half..(i + 1) * half]);

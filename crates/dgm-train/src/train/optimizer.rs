@@ -10,7 +10,7 @@ use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{self, AdjustLrFn, LearningRate, ModuleOptimizer, Optimizer};
 use burn::tensor::{Device, Tensor};
-use dgm_core::optim::AdamaxConfig;
+use dgm_core::optim::{AdamaxConfig, Decay, FusedAdam};
 use dgm_core::parameter::Parameter;
 use dgm_models::{Model, Player};
 
@@ -121,13 +121,21 @@ pub(crate) fn build<M: Module>(config: &OptimizerConfig, model: &M) -> ModuleOpt
     let parameters = Parameter::of(model);
     let build = Build { config, parameters: &parameters };
     match &config.kind {
+        OptimizerKind::Adam(keys) if !keys.amsgrad => {
+            build.all(|decay| fused_adam(keys.beta_1, keys.beta_2, keys.epsilon, Decay::Penalty(decay as f32)))
+        }
+        OptimizerKind::AdamW(keys) if !keys.amsgrad && !keys.cautious_weight_decay => {
+            build.all(|decay| fused_adam(keys.beta_1, keys.beta_2, keys.epsilon, Decay::Decoupled(decay as f32)))
+        }
         OptimizerKind::Adam(keys) => build.all(|decay| {
             let adam = optim::AdamConfig::new().with_beta_1(keys.beta_1 as f32).with_beta_2(keys.beta_2 as f32);
             let adam = adam.with_epsilon(keys.epsilon as f32).with_amsgrad(keys.amsgrad);
             adam.with_weight_decay(penalty(decay)).build()
         }),
         OptimizerKind::AdamW(keys) => build.all(|decay| {
-            let adamw = adamw(keys.beta_1, keys.beta_2, keys.epsilon, decay).with_amsgrad(keys.amsgrad);
+            let adamw = optim::AdamWConfig::new().with_beta_1(keys.beta_1 as f32).with_beta_2(keys.beta_2 as f32);
+            let adamw = adamw.with_epsilon(keys.epsilon as f32).with_weight_decay(decay as f32);
+            let adamw = adamw.with_amsgrad(keys.amsgrad);
             adamw.with_cautious_weight_decay(keys.cautious_weight_decay).build()
         }),
         OptimizerKind::Adamax(keys) => build.all(|decay| {
@@ -170,7 +178,8 @@ pub(crate) fn build<M: Module>(config: &OptimizerConfig, model: &M) -> ModuleOpt
             lion.with_weight_decay(decay as f32).build()
         }),
         OptimizerKind::Muon(keys) => {
-            let others = build.all(|decay| adamw(keys.beta_1, keys.beta_2, keys.epsilon, decay).build());
+            let adamw = |decay| fused_adam(keys.beta_1, keys.beta_2, keys.epsilon, Decay::Decoupled(decay as f32));
+            let others = build.all(adamw);
             build.some(others, has_matrix, |decay| {
                 let muon = optim::MuonConfig::new().with_ns_steps(keys.newton_schulz_steps as usize);
                 let muon = muon.with_weight_decay(penalty(decay));
@@ -192,9 +201,8 @@ fn momentum(momentum: f64, dampening: f64, nesterov: bool) -> MomentumConfig {
     MomentumConfig::new().with_momentum(momentum).with_dampening(dampening).with_nesterov(nesterov)
 }
 
-fn adamw(beta_1: f64, beta_2: f64, epsilon: f64, decay: f64) -> optim::AdamWConfig {
-    let adamw = optim::AdamWConfig::new().with_beta_1(beta_1 as f32).with_beta_2(beta_2 as f32);
-    adamw.with_epsilon(epsilon as f32).with_weight_decay(decay as f32)
+fn fused_adam(beta_1: f64, beta_2: f64, epsilon: f64, decay: Decay) -> FusedAdam {
+    FusedAdam { beta_1: beta_1 as f32, beta_2: beta_2 as f32, epsilon: epsilon as f32, decay }
 }
 
 /// What a [`ModuleOptimizer`] is put together from.

@@ -14,7 +14,7 @@ use burn_flex::{Flex, FlexTensor, Layout};
 use rayon::prelude::*;
 
 /// Elements for one thread at a time: with what is kept beside them they stay in a core's own cache.
-const CHUNK: usize = 4 * 1024;
+pub const CHUNK: usize = 4 * 1024;
 
 impl ObjectiveOps for Flex {
     fn bernoulli_log_prob(logits: FloatTensor<Self>, x: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -121,6 +121,14 @@ pub fn all_f32(tensors: &[&FlexTensor]) -> bool {
 /// A tensor of these numbers in row-major order.
 pub fn from_vec(values: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {
     FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(shape.into()), DType::F32)
+}
+
+/// The tensor with its numbers in row-major order and nothing else in its storage; without a copy where it is so already, so that a
+/// tensor that nobody else holds can be written in place.
+pub fn owned(tensor: FlexTensor) -> FlexTensor {
+    let layout = tensor.layout();
+    let is_whole = layout.is_contiguous() && layout.start_offset() == 0;
+    if is_whole && tensor.storage::<f32>().len() == layout.num_elements() { tensor } else { tensor.to_contiguous() }
 }
 
 /// Rows of `width` numbers that one thread takes at a time.

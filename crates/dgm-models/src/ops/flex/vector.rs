@@ -1,0 +1,107 @@
+//! Eight numbers at a time, with the processor's multiply-add where it has one.
+
+/// Numbers of a vector.
+pub(super) const LANES: usize = 8;
+
+/// A vector register, or what stands for it.
+pub(super) trait Vector: Copy {
+    /// The same number in every lane.
+    ///
+    /// # Safety
+    /// The processor has the instructions; so for all of this trait.
+    unsafe fn splat(value: f32) -> Self;
+
+    /// Reads `LANES` numbers.
+    ///
+    /// # Safety
+    /// They may be read.
+    unsafe fn load(from: *const f32) -> Self;
+
+    /// `self`·b + c.
+    ///
+    /// # Safety
+    /// See [`splat`](Self::splat).
+    unsafe fn multiply_add(self, b: Self, c: Self) -> Self;
+
+    /// Writes the numbers.
+    ///
+    /// # Safety
+    /// See [`splat`](Self::splat).
+    unsafe fn store(self, to: &mut [f32; LANES]);
+}
+
+/// Without instructions of its own: a product and a sum, each rounded, or one operation where every processor of the kind has it.
+impl Vector for [f32; LANES] {
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        [value; LANES]
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller's.
+        unsafe { from.cast::<Self>().read_unaligned() }
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_add(self, b: Self, c: Self) -> Self {
+        const FUSED: bool = cfg!(target_arch = "aarch64");
+        std::array::from_fn(|i| if FUSED { self[i].mul_add(b[i], c[i]) } else { self[i] * b[i] + c[i] })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: &mut [f32; LANES]) {
+        *to = self;
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::{LANES, Vector};
+    use std::arch::x86_64::{__m256, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_storeu_ps};
+
+    impl Vector for __m256 {
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            // SAFETY: the caller's; so below.
+            unsafe { _mm256_set1_ps(value) }
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            unsafe { _mm256_loadu_ps(from) }
+        }
+
+        #[inline(always)]
+        unsafe fn multiply_add(self, b: Self, c: Self) -> Self {
+            unsafe { _mm256_fmadd_ps(self, b, c) }
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, to: &mut [f32; LANES]) {
+            unsafe { _mm256_storeu_ps(to.as_mut_ptr(), self) };
+        }
+    }
+}
+
+/// Calls an unsafe function that is generic over [`Vector`], and whose other requirements have just been asserted, for what the machine
+/// has.
+macro_rules! vectorised {
+    ($function:ident($($name:ident: $type:ty),+)) => {{
+        #[cfg(target_arch = "x86_64")]
+        {
+            #[target_feature(enable = "avx2,fma")]
+            unsafe fn with_fma($($name: $type),+) {
+                // SAFETY: the caller's.
+                unsafe { $function::<std::arch::x86_64::__m256>($($name),+) }
+            }
+            if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+                // SAFETY: the instructions are there, and the rest is asserted.
+                return unsafe { with_fma($($name),+) };
+            }
+        }
+        // SAFETY: asserted.
+        unsafe { $function::<[f32; super::vector::LANES]>($($name),+) }
+    }};
+}
+pub(super) use vectorised;
