@@ -18,7 +18,7 @@ pub struct Given {
 /// `n` samples `[n, event]`, given a condition `[n, width]` where the model has one.
 ///
 /// # Panics
-/// If [`SamplingParams::check`] refuses the choice, as all samplers here.
+/// If [`SamplingParams::check`] refuses the choice, or it has a `top_k` or `top_p` and the values are real numbers; as all samplers here.
 pub fn sample(
     model: &dyn Autoregressive,
     n: usize,

@@ -5,8 +5,8 @@
 //!
 //! A masked or causal convolution lists only the taps that are open, so closed ones cost nothing, and what is causal is
 //! read off the list. [`ConvOps`] is a backend extension as `dgm_core::ops::ObjectiveOps` is: default bodies of
-//! shifted slices and matrix products (`composed`), a hand-written pullback (`autodiff`), and columns + GEMM by
-//! groups of images on flex (`flex`).
+//! shifted slices and matrix products (`composed`), a hand-written pullback (`autodiff`), and on flex sums over shifted planes (`flex`).
+//! [`DenseOps`] is the same for a linear layer with its activation (`dense`).
 
 // NdArray is deprecated in Burn 0.22, and offered by name all the same.
 #![cfg_attr(feature = "ndarray", allow(deprecated))]
@@ -98,9 +98,10 @@ pub(crate) fn is_listed(device: &Device) -> bool {
 /// `x` `[b, c, h, w]`, `weight` `[o, c, t]` for the t taps, `bias` `[o]`; the result `[b, o, h, w]`.
 ///
 /// # Panics
-/// If the channels or the number of taps do not agree.
+/// If the channels or the number of taps do not agree, or there is no tap.
 pub fn tap_conv2d(x: Tensor<4>, weight: Tensor<3>, bias: Tensor<1>, taps: &[Tap]) -> Tensor<4> {
     let ([_, channels, _, _], [outputs, inputs, open], [biases]) = (x.dims(), weight.dims(), bias.dims());
+    assert!(!taps.is_empty(), "tap_conv2d: the list of taps is empty, need one at least");
     assert_eq!(channels, inputs, "tap_conv2d: `x` has {channels} channels and `weight` takes {inputs}");
     assert_eq!(open, taps.len(), "tap_conv2d: `weight` has {open} taps and the list {}", taps.len());
     assert_eq!(outputs, biases, "tap_conv2d: `weight` gives {outputs} channels and `bias` {biases}");

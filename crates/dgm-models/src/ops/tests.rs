@@ -9,8 +9,10 @@ use burn::tensor::Device;
 use dgm_core::host;
 use dgm_core::random::Seed;
 
-/// Two sizes: one group of images, and several groups with a rest.
-const SIZES: [[usize; 5]; 3] = [[3, 2, 4, 5, 3], [19, 3, 8, 8, 4], [2, 1, 28, 28, 2]];
+/// Batch, inputs, height, width and outputs: rows of whole vectors and others, several tiles of outputs with a rest, a row, a position,
+/// and runs of several groups of images with a rest.
+const SIZES: [[usize; 5]; 6] =
+    [[3, 2, 4, 5, 3], [19, 3, 8, 8, 4], [2, 5, 3, 9, 13], [9, 4, 1, 16, 7], [1, 2, 1, 1, 1], [17, 1, 19, 19, 2]];
 const TAPS: [&[Tap]; 4] = [&[[0, 0]], &[[0, -1], [-1, 1], [-1, 0]], &[[0, -3], [2, 1]], &[[-9, 0], [0, -30], [0, -1]]];
 
 fn inputs([b, c, h, w, o]: [usize; 5], taps: &[Tap], device: &Device) -> (Tensor<4>, Tensor<3>, Tensor<1>) {
@@ -121,10 +123,11 @@ fn results_do_not_depend_on_the_number_of_threads() {
     let run = |threads: usize| {
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| {
             let device = Device::flex().autodiff();
-            let (x, weight, bias) = inputs(SIZES[1], TAPS[1], &device);
-            let weight = weight.require_grad();
-            let grads = tap_conv2d(x, weight.clone(), bias, TAPS[1]).square().sum().backward();
-            weight.grad(&grads).unwrap().into_data()
+            let (x, weight, bias) = inputs(SIZES[5], TAPS[1], &device);
+            let (x, weight) = (x.require_grad(), weight.require_grad());
+            let y = tap_conv2d(x.clone(), weight.clone(), bias, TAPS[1]);
+            let grads = y.clone().square().sum().backward();
+            [y.detach().into_data(), x.grad(&grads).unwrap().into_data(), weight.grad(&grads).unwrap().into_data()]
         })
     };
     assert_eq!(run(1), run(3));

@@ -20,16 +20,16 @@ pub(crate) fn measure() -> Value {
     const SIDE: usize = 1536;
     const NUMBERS: usize = 32 << 20;
     let device = Device::flex();
+    let given = std::env::var("RAYON_NUM_THREADS").ok().and_then(|text| text.parse().ok());
+    let threads = given.or(std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1).max(1);
     let [a, b] = std::array::from_fn(|_| Tensor::<2>::random([SIDE, SIDE], Distribution::Default, &device));
     let product = shortest(|| {
         black_box(a.clone().matmul(b.clone()));
     });
     let (mut x, y) = (vec![1.0f32; NUMBERS], vec![2.0f32; NUMBERS]);
     let stream = shortest(|| {
-        let half = NUMBERS / 2;
-        let (first, second) = x.split_at_mut(half);
         std::thread::scope(|scope| {
-            for (x, y) in [(first, &y[..half]), (second, &y[half..])] {
+            for (x, y) in x.chunks_mut(NUMBERS / threads).zip(y.chunks(NUMBERS / threads)) {
                 scope.spawn(move || x.iter_mut().zip(y).for_each(|(x, y)| *x = 0.5 * *x + y));
             }
         });

@@ -88,8 +88,7 @@ fn time<M: Module>(name: &str, model: M, loss: impl Fn(&M) -> Tensor<1>, length:
         "median_ms": times[times.len() / 2],
         "min_ms": times[0],
         "steps": times.len(),
-        "first_loss": losses[0],
-        "loss10": losses[9.min(losses.len() - 1)],
+        "losses": losses.iter().take(10).collect::<Vec<_>>(),
         "rss_mb": peak_mb(),
     });
     println!("{line}");

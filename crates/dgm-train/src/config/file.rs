@@ -50,12 +50,17 @@ impl ConfigFile {
     /// Neither is there, or the file cannot be read.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
-        match read_text(path) {
-            Ok(text) if text.len() as u64 > MAX_BYTES => Err(Error::input(format!(
+        match read_bytes(path) {
+            Ok(bytes) if bytes.len() as u64 > MAX_BYTES => Err(Error::input(format!(
                 "{name}: found more than {} MB, and a configuration is a few lines of TOML; name such a file",
                 MAX_BYTES / 1_000_000
             ))),
-            Ok(text) => {
+            Ok(bytes) => {
+                let text = String::from_utf8(bytes).map_err(|_| {
+                    Error::input(format!(
+                        "{name}: cannot be read: it is no text in UTF-8; name a configuration, a TOML file"
+                    ))
+                })?;
                 // What comes through a pipe has no folder of its own.
                 let folder = path.is_file().then(|| folder_of(path));
                 Ok(Self { text, name, folder })
@@ -140,11 +145,11 @@ impl ConfigFile {
     }
 }
 
-/// The text of a file, which may be endless: one byte more than a configuration may have.
-fn read_text(path: &Path) -> std::io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?.take(MAX_BYTES + 1).read_to_string(&mut text)?;
-    Ok(text)
+/// A file, which may be endless: one byte more than a configuration may have.
+fn read_bytes(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The folder that a file is in, as an absolute path.

@@ -401,7 +401,7 @@ fn how_often_and_what_then() {
         ("checkpoint_every = {}", "expected one at least of epochs, steps and minutes"),
         ("checkpoint_every = { hours = 1 }", "unknown key `hours`"),
         ("checkpoint_every = -1", "expected a number of epochs"),
-        ("evaluate_every = { minutes = 1 }", "minutes"),
+        ("evaluate_every = { minutes = 1 }", "training.evaluate_every: there is no `minutes` (known: epochs, steps)"),
         ("evaluate_every = 0", "expected a whole number of at least 1"),
         ("nonfinite = \"skp\"", "did you mean `skip`? (known: stop, skip, lower_lr_and_restore)"),
         ("nonfinite = 3", "expected \"stop\", \"skip\" or \"lower_lr_and_restore\""),

@@ -4,7 +4,7 @@
 use std::fmt::Display;
 use std::ops::Range;
 
-use serde::de::value::BorrowedStrDeserializer;
+use serde::de::value::{BorrowedStrDeserializer, MapAccessDeserializer};
 use serde::de::{DeserializeSeed, Deserializer, Error, Expected, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 use toml::Spanned;
@@ -13,7 +13,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use crate::error::did_you_mean;
 
 /// The keys that pick a variant. serde holds the other keys of their table back until it has seen this one, and forgets where they stand.
-const TAGS: [&str; 4] = ["kind", "source", "schedule", "policy"];
+const TAGS: [&str; 5] = ["kind", "source", "schedule", "policy", "type"];
 
 /// What is wrong with a value.
 #[derive(Clone, Debug, PartialEq)]
@@ -161,24 +161,40 @@ pub(super) fn read<T>(
     })
 }
 
-/// The key of the table at fault that the fault is about, where the table was held back: serde reads its keys in order, so the fault
-/// stays as keys are taken off the end, up to this one.
+/// The key that the fault is about, of a table that was held back: the fault then stands at the table. serde reads the keys in their order,
+/// so it is the last of the first few with which the fault is the same.
 fn culprit<T>(
     value: &Spanned<DeValue<'_>>,
     fault: &Fault,
     read: &impl Fn(Reader<'_>) -> Result<T, Fault>,
 ) -> Option<(String, Range<usize>)> {
-    let mut value = value.clone();
-    let names: Vec<String> = table_at(&mut value, &fault.keys)?.keys().map(|key| key.get_ref().to_string()).collect();
-    let is_missing = matches!(fault.problem, Problem::MissingKey(_));
-    for name in names.into_iter().rev().filter(|name| !is_missing && !TAGS.contains(&&**name)) {
-        let (key, taken) = table_at(&mut value, &fault.keys)?.remove_entry(&*name)?;
-        if read(Reader(&value)).err().is_none_or(|other| other.problem != fault.problem) {
-            let is_key = matches!(&fault.problem, Problem::UnknownKey { key, .. } if *key == name);
-            return Some((name, if is_key { key.span() } else { taken.span() }));
-        }
+    let held_back = value_at(value, &fault.keys)?;
+    let table = held_back.get_ref().as_table()?;
+    if fault.span != Some(held_back.span()) || matches!(fault.problem, Problem::MissingKey(_)) {
+        return None;
     }
-    None
+    let others = |name: &&str| !TAGS.contains(name);
+    let names: Vec<&str> = table.keys().map(|key| &**key.get_ref()).filter(others).collect();
+    let is_same = |first: usize| {
+        let mut value = value.clone();
+        let rest = names.get(first..).unwrap_or_default();
+        rest.iter().for_each(|name| drop(table_at(&mut value, &fault.keys).and_then(|table| table.remove(*name))));
+        read(Reader(&value)).is_err_and(|other| other.problem == fault.problem)
+    };
+    let (mut low, mut high) = (0, names.len());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if is_same(middle) { high = middle } else { low = middle + 1 }
+    }
+    let name = *names.get(high.checked_sub(1)?)?;
+    let (key, value) = table.get_key_value(name)?;
+    let is_key = matches!(&fault.problem, Problem::UnknownKey { key, .. } if key == name);
+    Some((name.to_owned(), if is_key { key.span() } else { value.span() }))
+}
+
+/// The value that the keys lead to.
+fn value_at<'t, 'de>(value: &'t Spanned<DeValue<'de>>, keys: &[String]) -> Option<&'t Spanned<DeValue<'de>>> {
+    keys.iter().try_fold(value, |value, key| value.get_ref().as_table()?.get(&**key))
 }
 
 /// The table that the keys lead to.
@@ -236,6 +252,10 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         match self.0.get_ref() {
             DeValue::String(name) => {
                 visitor.visit_enum(BorrowedStrDeserializer::new(name)).map_err(|fault: Fault| fault.at(self.0.span()))
+            }
+            DeValue::Table(table) if table.len() == 1 => {
+                let entry = Entries { rest: table.iter(), next: None };
+                visitor.visit_enum(MapAccessDeserializer::new(entry)).map_err(|fault: Fault| fault.at(self.0.span()))
             }
             _ => self.deserialize_any(visitor),
         }

@@ -86,7 +86,7 @@ impl DenseOps for Flex {
                 vectorised(|| {
                     for (grad, z) in grad.chunks_mut(width).zip(z.chunks(width)) {
                         for (grad, &z) in grad.iter_mut().zip(z) {
-                            *grad *= slope(z, activation);
+                            *grad = pulled(*grad, z, activation);
                         }
                         add(&mut sums, grad);
                     }
@@ -101,15 +101,17 @@ impl DenseOps for Flex {
     }
 }
 
-/// φ′(z).
+/// g·φ′(z).
 #[inline(always)]
-fn slope(z: f32, activation: Activation) -> f32 {
+fn pulled(g: f32, z: f32, activation: Activation) -> f32 {
     match activation {
-        Activation::Identity => 1.0,
-        Activation::Relu => f32::from(u8::from(z > 0.0)),
+        Activation::Identity => g,
+        // Where it is cut off even an infinite gradient is.
+        Activation::Relu if z <= 0.0 => 0.0,
+        Activation::Relu => g,
         Activation::Silu => {
             let s = sigmoid(z);
-            s * (1.0 + z * (1.0 - s))
+            g * (s * (1.0 + z * (1.0 - s)))
         }
     }
 }

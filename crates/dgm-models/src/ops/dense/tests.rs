@@ -79,7 +79,7 @@ fn results_do_not_depend_on_the_number_of_threads() {
     let run = |threads: usize| -> Vec<TensorData> {
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| {
             let run =
-                |activation| run(dense, [500, 30, 90], activation, &Device::flex().autodiff(), &mut Moves::none());
+                |activation| run(dense, [500, 130, 190], activation, &Device::flex().autodiff(), &mut Moves::none());
             ACTIVATIONS
                 .iter()
                 .flat_map(|&activation| run(activation))

@@ -2,7 +2,7 @@
 //! place. Nothing is copied per tap, and the innermost loops are those of a matrix product.
 //!
 //! What a result is summed from, and in which order, depends on the sizes
-//! alone.
+//! alone. Where `x` is not finite, neither are the weights' gradients of more taps than read it: zeros between rows are multiplied too.
 
 use super::super::{Tap, padding};
 use super::vector::{LANES, Vector, vectorised};
