@@ -14,6 +14,7 @@ use burn::tensor::{Device, Tensor};
 use dgm_core::optim::FusedAdam;
 use networks::{CausalConv, ConditionalMlp, PixelCnn, Vae};
 use serde_json::json;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 // As in the program: tensors come and go, and the system's allocator returns their pages each time.
@@ -29,7 +30,7 @@ struct Length {
     time: Duration,
 }
 
-fn main() {
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let number =
         |place: usize, default: f64| arguments.get(place).map_or(default, |text| text.parse().expect("a number"));
@@ -52,8 +53,12 @@ fn main() {
             let (x, classes) = inputs::levels([64, 64], 17, 6, &device);
             time("arm", CausalConv::new(256, 7, 17, &device), |model| model.loss(x.clone(), classes.clone()), &length);
         }
-        other => panic!("found the workload {other:?}, expected floor or one of {NAMES:?}"),
+        _ => {
+            eprintln!("error: expected the name of a workload: floor, {}", NAMES.join(", "));
+            return ExitCode::from(2);
+        }
     }
+    ExitCode::SUCCESS
 }
 
 fn mlp(name: &str, widths: &[usize], batch: usize, device: &Device, length: &Length) {

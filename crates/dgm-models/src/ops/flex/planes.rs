@@ -275,6 +275,7 @@ pub(super) fn correlate(
 /// # Safety
 /// In each image, from the first position of each term and each plane of the gradients, every start has a vector.
 #[inline(always)]
+#[allow(clippy::needless_range_loop)] // what is passed through closures leaves its registers
 unsafe fn correlate_with<V: Vector>(
     [of_inputs, of_grads]: [&Planes; 2],
     o: usize,
