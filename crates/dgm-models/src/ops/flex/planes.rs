@@ -27,8 +27,29 @@ pub(super) struct Planes {
     pitch: usize,
     /// Numbers in a plane.
     size: usize,
-    /// Where the vectors of positions begin, relative to the first position.
-    starts: Vec<usize>,
+    /// The vectors of positions, in their order.
+    starts: Vec<Start>,
+}
+
+/// Where a vector of positions begins, and what becomes of its lanes.
+#[derive(Clone, Copy)]
+struct Start {
+    /// In a plane, relative to the first position.
+    place: usize,
+    /// In a channel `[h, w]`, where the first lane that is a position goes.
+    out: usize,
+    /// Lanes before the row ends.
+    kept: usize,
+    /// The lane with which the next row begins.
+    resume: usize,
+}
+
+impl Start {
+    fn new(place: usize, w: usize, pitch: usize) -> Self {
+        let (row, column) = (place / pitch, place % pitch);
+        let kept = w.saturating_sub(column);
+        Self { place, out: row * w + column.min(w), kept, resume: pitch - column }
+    }
 }
 
 /// The planes of the inputs, and those of the gradients, in which the taps point the other way.
@@ -43,6 +64,7 @@ pub(super) fn planes(taps: &[Tap], [h, w]: [usize; 2]) -> [Planes; 2] {
     };
     // The last vector may end behind the last position: among zeros, not in the next plane.
     let end = starts.last().map_or(0, |start| start + LANES);
+    let starts: Vec<Start> = starts.into_iter().map(|place| Start::new(place, w, pitch)).collect();
     let of = |top, left| {
         let size = (rows * pitch).max(top * pitch + left + end);
         Planes { h, w, top, left, pitch, size, starts: starts.clone() }
@@ -85,25 +107,34 @@ impl Planes {
         }
     }
 
-    /// Writes a vector of positions from `start` on to a channel `[h, w]`, without the zeros between its rows.
+    /// Writes a vector of positions to a channel `[h, w]`, without the zeros between its rows. What it writes beyond its own positions is
+    /// where later vectors write.
     #[inline(always)]
-    fn write(&self, channel: &mut [f32], start: usize, values: &[f32; LANES]) {
-        let (mut row, mut column) = (start / self.pitch, start % self.pitch);
-        if column + LANES <= self.w {
-            if let Some(to) = channel.get_mut(row * self.w + column..).and_then(|to| to.first_chunk_mut()) {
-                *to = *values;
+    fn write(&self, channel: &mut [f32], start: Start, values: &[f32; LANES]) {
+        let Start { out, kept, resume, .. } = start;
+        let is_whole = kept >= LANES || self.pitch == self.w;
+        if is_whole && let Some(to) = channel.get_mut(out..).and_then(|to| to.first_chunk_mut()) {
+            *to = *values;
+        } else if !is_whole && resume + self.w >= LANES && out + kept + LANES <= channel.len() {
+            let mut shifted = [0.0; 2 * LANES];
+            shifted[..LANES].copy_from_slice(values);
+            channel[out..out + LANES].copy_from_slice(values);
+            if resume < LANES {
+                channel[out + kept..out + kept + LANES].copy_from_slice(&shifted[resume..resume + LANES]);
             }
-            return;
+        } else {
+            for (position, &value) in (start.place..).zip(values) {
+                let (row, column) = (position / self.pitch, position % self.pitch);
+                if column < self.w && row < self.h {
+                    channel[row * self.w + column] = value;
+                }
+            }
         }
-        for &value in values {
-            if column < self.w && row < self.h {
-                channel[row * self.w + column] = value;
-            }
-            column += 1;
-            if column == self.pitch {
-                (row, column) = (row + 1, 0);
-            }
-        }
+    }
+
+    /// Where the last vector begins.
+    fn last_start(&self) -> usize {
+        self.starts.last().map_or(0, |start| start.place)
     }
 }
 
@@ -163,7 +194,7 @@ impl Packed {
 /// One image: `out` `[outputs, h, w]` = Σ over the terms, and the bias.
 pub(super) fn convolve(planes: &Planes, packed: &Packed, bias: Option<&[f32]>, input: &[f32], out: &mut [f32]) {
     // Each vector of each term lies inside.
-    let reach = planes.starts.last().copied().unwrap_or(0) + packed.terms.iter().max().copied().unwrap_or(0) + LANES;
+    let reach = planes.last_start() + packed.terms.iter().max().copied().unwrap_or(0) + LANES;
     assert!(input.len() >= reach);
     vectorised!(convolve_with(planes: &Planes, packed: &Packed, bias: Option<&[f32]>, input: &[f32], out: &mut [f32]));
 }
@@ -187,8 +218,8 @@ unsafe fn convolve_with<V: Vector>(
             // SAFETY: the caller's.
             unsafe {
                 match *starts {
-                    [a, b] => tile::<V, 2>([a, b], weights, &packed.terms, bias, input, &mut sums),
-                    [a] => tile::<V, 1>([a], weights, &packed.terms, bias, input, &mut sums),
+                    [a, b] => tile::<V, 2>([a.place, b.place], weights, &packed.terms, bias, input, &mut sums),
+                    [a] => tile::<V, 1>([a.place], weights, &packed.terms, bias, input, &mut sums),
                     _ => {}
                 }
             }
@@ -264,7 +295,7 @@ pub(super) fn correlate(
     let place = |c: usize, tap: Tap| c * of_inputs.size + (first + of_inputs.shift(tap)) as usize;
     let terms: Vec<usize> = (0..c).flat_map(|c| taps.iter().map(move |&tap| place(c, tap))).collect();
     let terms = terms.as_slice();
-    let last_start = of_inputs.starts.last().copied().unwrap_or(0);
+    let last_start = of_inputs.last_start();
     let reach = last_start + terms.iter().max().copied().unwrap_or(0) + LANES;
     let reach_of_grads = (o.next_multiple_of(GRADS).max(1) - 1) * of_grads.size + of_grads.first() + last_start + LANES;
     assert!(inputs.stride >= reach && grads.stride >= reach_of_grads);
@@ -298,7 +329,7 @@ unsafe fn correlate_with<V: Vector>(
                     inputs.planes.chunks_exact(inputs.stride).zip(grads.planes.chunks_exact(grads.stride))
                 {
                     let (input, grad) = (input.as_ptr(), grad.as_ptr().add(first * of_grads.size + of_grads.first()));
-                    for &start in &of_inputs.starts {
+                    for &Start { place: start, .. } in &of_inputs.starts {
                         let mut x = [V::splat(0.0); TERMS];
                         for j in 0..TERMS {
                             x[j] = V::load(input.add(places[j] + start));
