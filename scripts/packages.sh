@@ -12,7 +12,8 @@ cargo package --workspace --no-verify --allow-dirty --quiet
 mkdir -p "$target/packages"
 cd "$target/packages"
 for package in "$target"/package/*.crate; do
-    tar -xzf "$package"
+    # As new: with the times of the archive, which are always the same, cargo would take what it built of an earlier one.
+    tar -xzmf "$package"
     name="$(basename "$package" .crate)"
     mv "$name" "${name%-*}"
 done
