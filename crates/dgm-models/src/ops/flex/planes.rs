@@ -1,11 +1,11 @@
 //! The tap convolution as sums over shifted planes: images with zeros around them, so that every tap is the same plane read from another
 //! place. Nothing is copied per tap, and the innermost loops are those of a matrix product.
 //!
-//! What a result is summed from, and in which order, depends on the sizes
-//! alone. Where `x` is not finite, neither are the weights' gradients of more taps than read it: zeros between rows are multiplied too.
+//! What a result is summed from, and in which order, depends on the sizes alone. Where `x` is not finite, more taps than read it have weights'
+//! gradients that are not: zeros between rows are multiplied too.
 
 use super::super::{Tap, padding};
-use super::vector::{LANES, Vector, vectorised};
+use super::vector::{LANES, Vector, with_fma};
 
 /// Outputs of a tile of the convolution, and vectors of positions: with these as many sums as there are registers for, and no more.
 const ROWS: usize = 6;
@@ -196,7 +196,7 @@ pub(super) fn convolve(planes: &Planes, packed: &Packed, bias: Option<&[f32]>, i
     // Each vector of each term lies inside.
     let reach = planes.last_start() + packed.terms.iter().max().copied().unwrap_or(0) + LANES;
     assert!(input.len() >= reach);
-    vectorised!(convolve_with(planes: &Planes, packed: &Packed, bias: Option<&[f32]>, input: &[f32], out: &mut [f32]));
+    with_fma!(convolve_with(planes: &Planes, packed: &Packed, bias: Option<&[f32]>, input: &[f32], out: &mut [f32]));
 }
 
 /// # Safety
@@ -300,7 +300,7 @@ pub(super) fn correlate(
     let reach_of_grads = (o.next_multiple_of(GRADS).max(1) - 1) * of_grads.size + of_grads.first() + last_start + LANES;
     assert!(inputs.stride >= reach && grads.stride >= reach_of_grads);
     assert!(inputs.planes.len() / inputs.stride == grads.planes.len() / grads.stride);
-    vectorised!(correlate_with(of: [&Planes; 2], o: usize, terms: &[usize], inputs: Images<'_>, grads: Images<'_>, sums: &mut [f32]));
+    with_fma!(correlate_with(of: [&Planes; 2], o: usize, terms: &[usize], inputs: Images<'_>, grads: Images<'_>, sums: &mut [f32]));
 }
 
 /// # Safety

@@ -86,7 +86,7 @@ mod x86 {
 
 /// Calls an unsafe function that is generic over [`Vector`], and whose other requirements have just been asserted, for what the machine
 /// has.
-macro_rules! vectorised {
+macro_rules! with_fma {
     ($function:ident($($name:ident: $type:ty),+)) => {{
         #[cfg(target_arch = "x86_64")]
         {
@@ -104,4 +104,4 @@ macro_rules! vectorised {
         unsafe { $function::<[f32; super::vector::LANES]>($($name),+) }
     }};
 }
-pub(super) use vectorised;
+pub(super) use with_fma;
