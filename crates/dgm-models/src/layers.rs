@@ -1,7 +1,7 @@
 //! What the networks are made of. Weights are drawn on the host, so they are the same on every backend.
 
 use crate::data::{DataSpec, Values};
-use crate::ops::{Activation, Tap, dense, tap_conv2d};
+use crate::ops::{Activation, Before, Tap, dense, fused_tap_conv2d, gate, tap_conv2d};
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -122,6 +122,25 @@ impl TapConv {
     /// `[b, inputs, h, w]` → `[b, outputs, h, w]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         tap_conv2d(x, self.weight.val(), self.bias.val(), &self.taps)
+    }
+
+    /// base + the convolution of what `before` makes of `x`: see [`fused_tap_conv2d`].
+    pub fn fused(&self, x: Tensor<4>, before: Before, base: Option<Tensor<4>>) -> Tensor<4> {
+        fused_tap_conv2d(x, before, self.weight.val(), self.bias.val(), &self.taps, base)
+    }
+
+    /// base + the convolution of dropout(gate(content)).
+    pub(crate) fn of_gate(
+        &self,
+        content: Tensor<4>,
+        base: Option<Tensor<4>>,
+        dropout: f64,
+        mode: &mut Mode,
+    ) -> Tensor<4> {
+        if matches!(mode, Mode::Train(_)) && dropout > 0.0 {
+            return self.fused(mode.dropout(gate(content), dropout), Before::IDENTITY, base);
+        }
+        self.fused(content, Before::Gate, base)
     }
 
     /// What it sees, as it was given to [`new`](Self::new).

@@ -181,7 +181,8 @@ mod flex {
     //! In place where nobody else holds the tensors.
 
     use super::{AdamStep, UpdateOps, composed};
-    use crate::ops::flex::{CHUNK, all_f32, owned, vectorised};
+    use crate::ops::flex::{CHUNK, all_f32, owned};
+    use crate::vectorised;
     use burn::backend::tensor::FloatTensor;
     use burn_flex::Flex;
     use rayon::prelude::*;
@@ -204,21 +205,22 @@ mod flex {
             let rows = rows.zip(moment_1.storage_mut::<f32>().par_chunks_mut(CHUNK));
             let rows = rows.zip(moment_2.storage_mut::<f32>().par_chunks_mut(CHUNK));
             rows.for_each(|(((parameter, gradient), moment_1), moment_2)| {
-                vectorised(|| update(parameter, gradient, moment_1, moment_2, step));
+                update(parameter, gradient, moment_1, moment_2, step);
             });
             (parameter, moment_1, moment_2)
         }
     }
 
-    #[inline(always)]
-    fn update(parameter: &mut [f32], gradient: &[f32], moment_1: &mut [f32], moment_2: &mut [f32], step: AdamStep) {
-        let (share_1, share_2) = (1.0 - step.beta_1, 1.0 - step.beta_2);
-        for (((x, &g), m), v) in parameter.iter_mut().zip(gradient).zip(moment_1).zip(moment_2) {
-            let g = if step.penalty == 0.0 { g } else { g + *x * step.penalty };
-            *m = *m * step.beta_1 + g * share_1;
-            *v = *v * step.beta_2 + (g * g) * share_2;
-            let direction = (*m / step.correction_1) / ((*v / step.correction_2).sqrt() + step.epsilon);
-            *x = *x * step.kept - direction * step.rate;
+    vectorised! {
+        fn update(parameter: &mut [f32], gradient: &[f32], moment_1: &mut [f32], moment_2: &mut [f32], step: AdamStep) {
+            let (share_1, share_2) = (1.0 - step.beta_1, 1.0 - step.beta_2);
+            for (((x, &g), m), v) in parameter.iter_mut().zip(gradient).zip(moment_1).zip(moment_2) {
+                let g = if step.penalty == 0.0 { g } else { g + *x * step.penalty };
+                *m = *m * step.beta_1 + g * share_1;
+                *v = *v * step.beta_2 + (g * g) * share_2;
+                let direction = (*m / step.correction_1) / ((*v / step.correction_2).sqrt() + step.epsilon);
+                *x = *x * step.kept - direction * step.rate;
+            }
         }
     }
 }

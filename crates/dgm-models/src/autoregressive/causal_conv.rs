@@ -8,7 +8,7 @@ use crate::data::DataSpec;
 use crate::error::ModelError;
 use crate::layers::{PointConv, TapConv, linear, zeros};
 use crate::likelihood::LikelihoodConfig;
-use crate::ops::{Tap, gate};
+use crate::ops::{Before, Tap, gate};
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
@@ -129,13 +129,14 @@ impl Network for CausalConvNetwork {
         let [n, features, rows, columns] = inputs.dims();
         let [channels, length] = self.position.dims();
         let sequence = inputs.reshape([n, features, 1, rows * columns]);
-        let mut h = self.first.forward(sequence) + self.position.val().reshape([1, channels, 1, length]);
+        let places = self.position.val().reshape([1, channels, 1, length]);
+        let mut h = self.first.fused(sequence, Before::IDENTITY, Some(places));
         for layer in &self.layers {
             let mut content = layer.conv.forward(h.clone());
             if let (Some(linear), Some(condition)) = (&layer.condition, condition) {
                 content = content + linear.forward(condition.clone()).reshape([n, 2 * channels, 1, 1]);
             }
-            h = h + layer.project.forward(mode.dropout(gate(content), self.dropout));
+            h = layer.project.of_gate(content, Some(h), self.dropout, mode);
         }
         h.reshape([n, channels, rows, columns])
     }

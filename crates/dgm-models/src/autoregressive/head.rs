@@ -2,6 +2,7 @@
 
 use super::input::Inputs;
 use crate::layers::{PointConv, TapConv};
+use crate::ops::{Activation, Before};
 use burn::module::Module;
 use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor};
@@ -38,11 +39,10 @@ impl Head {
 
     /// `h` `[n, width, rows, columns]`, `seen` the maps of the channels before → `[n, outputs, rows, columns]`.
     pub(crate) fn forward(&self, h: Tensor<4>, seen: Option<Tensor<4>>) -> Tensor<4> {
-        let mut hidden = self.hidden.forward(silu(h));
-        if let (Some(earlier), Some(seen)) = (&self.earlier, seen) {
-            hidden = hidden + earlier.forward(seen);
-        }
-        self.output.forward(silu(hidden))
+        let silu = Before::Each(Activation::Silu);
+        let earlier = self.earlier.as_ref().zip(seen).map(|(earlier, seen)| earlier.forward(seen));
+        let hidden = self.hidden.fused(h, silu, earlier);
+        self.output.fused(hidden, silu, None)
     }
 
     /// The same at one pixel.

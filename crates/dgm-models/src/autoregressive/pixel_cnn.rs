@@ -9,7 +9,7 @@ use crate::data::DataSpec;
 use crate::error::ModelError;
 use crate::layers::{PointConv, TapConv, linear, zeros};
 use crate::likelihood::LikelihoodConfig;
-use crate::ops::{Tap, gate};
+use crate::ops::{Before, Tap, gate};
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
@@ -119,11 +119,12 @@ struct Gated {
 impl Gated {
     /// What enters the gate, without what the other stack adds.
     fn content(&self, x: Tensor<4>, condition: Option<&Tensor<2>>) -> Tensor<4> {
-        let content = self.conv.forward(x) + (self.place.rows.val() + self.place.columns.val());
-        match self.offset(condition) {
-            Some(offset) => content + offset,
-            None => content,
-        }
+        let place = self.place.rows.val() + self.place.columns.val();
+        let base = match self.offset(condition) {
+            Some(offset) => place + offset,
+            None => place,
+        };
+        self.conv.fused(x, Before::IDENTITY, Some(base))
     }
 
     /// What the condition adds, `[n, 2 × channels, 1, 1]`.
@@ -134,8 +135,9 @@ impl Gated {
         Some(offset.reshape([n, channels, 1, 1]))
     }
 
-    fn close(&self, content: Tensor<4>, rate: f64, mode: &mut Mode) -> Tensor<4> {
-        self.project.forward(mode.dropout(gate(content), rate))
+    /// base + projection(dropout(gate(content))).
+    fn close(&self, content: Tensor<4>, base: Option<Tensor<4>>, dropout: f64, mode: &mut Mode) -> Tensor<4> {
+        self.project.of_gate(content, base, dropout, mode)
     }
 }
 
@@ -148,18 +150,23 @@ struct Layer {
 }
 
 impl Layer {
-    /// What the layer adds to the vertical and to the horizontal stack.
+    /// The vertical and the horizontal stack after the layer, which is added to what stood there where it is `residual`.
     fn forward(
         &self,
-        vertical: Tensor<4>,
-        horizontal: Tensor<4>,
+        [vertical, horizontal]: [Tensor<4>; 2],
+        residual: bool,
         condition: Option<&Tensor<2>>,
         dropout: f64,
         mode: &mut Mode,
-    ) -> (Tensor<4>, Tensor<4>) {
-        let above = self.vertical.content(vertical, condition);
-        let left = self.horizontal.content(horizontal, condition) + self.down.forward(above.clone());
-        (self.vertical.close(above, dropout, mode), self.horizontal.close(left, dropout, mode))
+    ) -> [Tensor<4>; 2] {
+        let above = self.vertical.content(vertical.clone(), condition);
+        let left = self.horizontal.content(horizontal.clone(), condition);
+        let left = self.down.fused(above.clone(), Before::IDENTITY, Some(left));
+        let base = |x: Tensor<4>| residual.then_some(x);
+        [
+            self.vertical.close(above, base(vertical), dropout, mode),
+            self.horizontal.close(left, base(horizontal), dropout, mode),
+        ]
     }
 }
 
@@ -175,11 +182,11 @@ pub struct PixelCnnNetwork {
 impl Network for PixelCnnNetwork {
     fn forward(&self, inputs: Tensor<4>, condition: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<4> {
         // The first layer has no residual path: it would carry the pixel itself.
-        let (mut vertical, mut horizontal) = self.first.forward(inputs.clone(), inputs, condition, self.dropout, mode);
+        let mut stacks = self.first.forward([inputs.clone(), inputs], false, condition, self.dropout, mode);
         for layer in &self.layers {
-            let (above, left) = layer.forward(vertical.clone(), horizontal.clone(), condition, self.dropout, mode);
-            (vertical, horizontal) = (vertical + above, horizontal + left);
+            stacks = layer.forward(stacks, true, condition, self.dropout, mode);
         }
+        let [_, horizontal] = stacks;
         horizontal
     }
 
@@ -290,8 +297,8 @@ impl PixelCnnPixels<'_> {
             let content = match (vertical.take(), self.row.checked_sub(1)) {
                 (Some(x), Some(above)) => {
                     let content = stack.vertical_content(above, x.clone());
-                    let added = stack.layer.vertical.close(content.clone(), 0.0, &mut Mode::Evaluate);
-                    vertical = Some(if residual { x + added } else { added });
+                    let base = residual.then_some(x);
+                    vertical = Some(stack.layer.vertical.close(content.clone(), base, 0.0, &mut Mode::Evaluate));
                     Some(content)
                 }
                 _ => None,

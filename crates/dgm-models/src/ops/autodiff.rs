@@ -1,35 +1,80 @@
 //! Pullbacks of [`ConvOps`] for `Autodiff<B, C>`: each operation is one node of the graph.
 
-use super::{ConvOps, Tap};
-use burn::backend::Autodiff;
+use super::{Before, ConvOps, Tap};
+use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
 use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, TensorMetadata};
+
+/// What the pullbacks read.
+#[derive(Clone, Debug)]
+struct State<B: Backend> {
+    x: FloatTensor<B>,
+    weight: FloatTensor<B>,
+    taps: Vec<Tap>,
+    before: Before,
+}
+
+impl<B: ConvOps> State<B> {
+    /// Registers the pullbacks of `grad` that are wanted, to x, weight and bias.
+    fn pull(self, parents: [Option<NodeId>; 3], grad: FloatTensor<B>, residual: bool, grads: &mut Gradients) {
+        let Self { x, weight, taps, before } = self;
+        let [of_x, of_weight, of_bias] = parents;
+        let wants_weights = of_weight.is_some() || of_bias.is_some();
+        let mut register = |node: Option<NodeId>, grad| {
+            if let Some(node) = node {
+                grads.register::<B>(node, grad);
+            }
+        };
+        // The image itself, which a first layer reads, has no gradient.
+        let pulled = match (of_x, wants_weights) {
+            (Some(_), true) => {
+                let (x, weight, bias) = B::tap_conv2d_pullback(x, weight, grad, taps, before, residual);
+                register(of_x, x);
+                (weight, bias)
+            }
+            (Some(_), false) => {
+                return register(of_x, B::tap_conv2d_pullback_input(x, weight, grad, taps, before, residual));
+            }
+            (None, _) => B::tap_conv2d_pullback_weight(x, grad, taps, before),
+        };
+        register(of_weight, pulled.0);
+        register(of_bias, pulled.1);
+    }
+}
 
 #[derive(Debug)]
 struct TapConv2d;
 
 impl<B: ConvOps> Backward<B, 3> for TapConv2d {
-    type State = (FloatTensor<B>, FloatTensor<B>, Vec<Tap>);
+    type State = State<B>;
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = grads.consume::<B>(&ops.node);
-        let (x, weight, taps) = ops.state;
-        let [of_x, of_weight, of_bias] = ops.parents;
-        // The image itself, which a first layer reads, has no gradient.
-        if let Some(node) = of_x {
-            grads.register::<B>(node.id, B::tap_conv2d_pullback_input(weight, grad.clone(), taps.clone()));
+        ops.state.pull(ops.parents.map(|node| node.map(|node| node.id)), grad, false, grads);
+    }
+}
+
+/// With a base.
+#[derive(Debug)]
+struct TapConv2dOnto;
+
+impl<B: ConvOps> Backward<B, 4> for TapConv2dOnto {
+    /// And whether there is one base for all images.
+    type State = (State<B>, bool);
+
+    fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = grads.consume::<B>(&ops.node);
+        let [of_x, of_weight, of_bias, of_base] = ops.parents.map(|node| node.map(|node| node.id));
+        let (state, one_for_all) = ops.state;
+        let residual = of_x.is_some() && of_x == of_base;
+        if let Some(node) = of_base.filter(|_| !residual) {
+            let grad = grad.clone();
+            grads.register::<B>(node, if one_for_all { B::float_sum_dim(grad, 0) } else { grad });
         }
-        if of_weight.is_none() && of_bias.is_none() {
-            return;
-        }
-        let pulled = B::tap_conv2d_pullback_weight(x, grad, taps);
-        for (parent, grad) in [(of_weight, pulled.0), (of_bias, pulled.1)] {
-            if let Some(node) = parent {
-                grads.register::<B>(node.id, grad);
-            }
-        }
+        state.pull([of_x, of_weight, of_bias], grad, residual, grads);
     }
 }
 
@@ -50,15 +95,38 @@ impl<B: ConvOps, C: CheckpointStrategy> ConvOps for Autodiff<B, C> {
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         taps: Vec<Tap>,
+        before: Before,
     ) -> FloatTensor<Self> {
         let prepared = TapConv2d.prepare::<C>([x.node(), weight.node(), bias.node()]).compute_bound().stateful();
         let (x, weight, bias) = (x.into_primitive(), weight.into_primitive(), bias.into_primitive());
         match prepared {
             OpsKind::Tracked(prep) => {
-                let state = (x.clone(), weight.clone(), taps.clone());
-                prep.finish(state, B::tap_conv2d(x, weight, bias, taps))
+                let state = State { x: x.clone(), weight: weight.clone(), taps: taps.clone(), before };
+                prep.finish(state, B::tap_conv2d(x, weight, bias, taps, before))
             }
-            OpsKind::UnTracked(prep) => prep.finish(B::tap_conv2d(x, weight, bias, taps)),
+            OpsKind::UnTracked(prep) => prep.finish(B::tap_conv2d(x, weight, bias, taps, before)),
+        }
+    }
+
+    fn tap_conv2d_onto(
+        base: FloatTensor<Self>,
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        taps: Vec<Tap>,
+        before: Before,
+    ) -> FloatTensor<Self> {
+        let nodes = [x.node(), weight.node(), bias.node(), base.node()];
+        let prepared = TapConv2dOnto.prepare::<C>(nodes).compute_bound().stateful();
+        let (x, weight, bias) = (x.into_primitive(), weight.into_primitive(), bias.into_primitive());
+        let base = base.into_primitive();
+        match prepared {
+            OpsKind::Tracked(prep) => {
+                let one_for_all = base.shape()[0] == 1 && x.shape()[0] != 1;
+                let state = State { x: x.clone(), weight: weight.clone(), taps: taps.clone(), before };
+                prep.finish((state, one_for_all), B::tap_conv2d_onto(base, x, weight, bias, taps, before))
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::tap_conv2d_onto(base, x, weight, bias, taps, before)),
         }
     }
 

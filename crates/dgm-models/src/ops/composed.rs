@@ -3,7 +3,7 @@
 //! With channels in front, the shifted slices of all taps stack to one matrix `[c·t, b·h·w]`, and the convolution is
 //! one matrix product; its pullback two more, and the shifted sums of what the first gives.
 
-use super::{Tap, padding};
+use super::{Before, Tap, padding};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, TensorMetadata};
 use burn::tensor::{FloatDType, Shape, Slice};
@@ -77,7 +77,9 @@ pub(super) fn tap_conv2d<B: Backend>(
     weight: FloatTensor<B>,
     bias: FloatTensor<B>,
     taps: &[Tap],
+    before: Before,
 ) -> FloatTensor<B> {
+    let x = before.of::<B>(x);
     let s = Sizes::of::<B>(&x, [x.shape()[1], weight.shape()[0], taps.len()]);
     let y = B::float_matmul(kernel::<B>(weight, &s), columns::<B>(x, &s, taps));
     let y = B::float_add(y, B::float_reshape(bias, Shape::new([s.o, 1])));
@@ -85,10 +87,19 @@ pub(super) fn tap_conv2d<B: Backend>(
 }
 
 pub(super) fn tap_conv2d_pullback_input<B: Backend>(
+    x: FloatTensor<B>,
     weight: FloatTensor<B>,
     grad: FloatTensor<B>,
     taps: &[Tap],
+    before: Before,
+    residual: bool,
 ) -> FloatTensor<B> {
+    let seen = before.pullback::<B>(x, pullback_seen::<B>(weight, grad.clone(), taps));
+    if residual { B::float_add(seen, grad) } else { seen }
+}
+
+/// The pullback to what the convolution sees.
+fn pullback_seen<B: Backend>(weight: FloatTensor<B>, grad: FloatTensor<B>, taps: &[Tap]) -> FloatTensor<B> {
     let s = Sizes::of::<B>(&grad, [weight.shape()[1], weight.shape()[0], taps.len()]);
     let pad = padding(taps);
     let mut grad_padded = padded_zeros::<B>(&grad, &s, pad);
@@ -109,33 +120,13 @@ pub(super) fn tap_conv2d_pullback_weight<B: Backend>(
     x: FloatTensor<B>,
     grad: FloatTensor<B>,
     taps: &[Tap],
+    before: Before,
 ) -> (FloatTensor<B>, FloatTensor<B>) {
+    let x = before.of::<B>(x);
     let s = Sizes::of::<B>(&x, [x.shape()[1], grad.shape()[1], taps.len()]);
     let grad = channels_first::<B>(grad, &s);
     let grad_bias = B::float_reshape(B::float_sum_dim(grad.clone(), 1), Shape::new([s.o]));
     let grad_weight = B::float_matmul(grad, B::float_transpose(columns::<B>(x, &s, taps)));
     let grad_weight = B::float_reshape(grad_weight, Shape::new([s.o, s.t, s.c]));
     (B::float_permute(grad_weight, &[0, 2, 1]), grad_bias)
-}
-
-/// The two halves of the channels.
-fn halves<B: Backend>(x: FloatTensor<B>) -> (FloatTensor<B>, FloatTensor<B>) {
-    let shape = x.shape();
-    let (n, c, h, w) = (shape[0], shape[1], shape[2], shape[3]);
-    let content = B::float_slice(x.clone(), &slices([0..n, 0..c / 2, 0..h, 0..w]));
-    (content, B::float_slice(x, &slices([0..n, c / 2..c, 0..h, 0..w])))
-}
-
-pub(super) fn gate<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
-    let (a, b) = halves::<B>(x);
-    B::float_mul(B::float_tanh(a), B::sigmoid(b))
-}
-
-pub(super) fn gate_pullback<B: Backend>(x: FloatTensor<B>, grad: FloatTensor<B>) -> FloatTensor<B> {
-    let (a, b) = halves::<B>(x);
-    let (t, s) = (B::float_tanh(a), B::sigmoid(b));
-    let one_minus = |x| B::float_add_scalar(B::float_neg(x), 1.0f32.into());
-    let through = B::float_mul(grad, s.clone());
-    let content = B::float_mul(through.clone(), one_minus(B::float_mul(t.clone(), t.clone())));
-    B::float_cat(vec![content, B::float_mul(B::float_mul(through, t), one_minus(s))], 1)
 }

@@ -6,23 +6,13 @@
 // NdArray is deprecated in Burn 0.22, and offered by name all the same.
 #![cfg_attr(feature = "ndarray", allow(deprecated))]
 
+use super::Activation;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, TensorMetadata, backend_extension};
-use burn::tensor::{Shape, Tensor, activation};
-
-/// φ of a layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activation {
-    /// φ(z) = z.
-    Identity,
-    /// φ(z) = max(z, 0).
-    Relu,
-    /// φ(z) = z·σ(z).
-    Silu,
-}
+use burn::tensor::{Shape, Tensor};
 
 /// The layer and its pullback.
 #[backend_extension(
@@ -92,12 +82,7 @@ pub fn dense(x: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, activation: Activ
 
 /// [`dense`] in operations of tensors.
 pub fn composed_dense(x: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, activation: Activation) -> Tensor<2> {
-    let z = x.matmul(weight) + bias.unsqueeze();
-    match activation {
-        Activation::Identity => z,
-        Activation::Relu => activation::relu(z),
-        Activation::Silu => activation::silu(z),
-    }
+    activation.of_tensor(x.matmul(weight) + bias.unsqueeze())
 }
 
 #[derive(Debug)]
@@ -155,12 +140,7 @@ mod composed {
     ) -> (FloatTensor<B>, FloatTensor<B>) {
         let outputs = bias.shape()[0];
         let z = B::float_add(B::float_matmul(x, weight), B::float_reshape(bias, Shape::new([1, outputs])));
-        let y = match activation {
-            Activation::Identity => z.clone(),
-            Activation::Relu => B::relu(z.clone()),
-            Activation::Silu => B::float_mul(z.clone(), B::sigmoid(z.clone())),
-        };
-        (y, z)
+        (activation.of::<B>(z.clone()), z)
     }
 
     pub(super) fn activation_pullback<B: Backend>(
@@ -169,17 +149,7 @@ mod composed {
         activation: Activation,
     ) -> (FloatTensor<B>, FloatTensor<B>) {
         let outputs = grad.shape()[1];
-        let grad = match activation {
-            Activation::Identity => grad,
-            Activation::Relu => B::relu_backward(z, grad),
-            Activation::Silu => {
-                let s = B::sigmoid(z.clone());
-                // σ(z)·(1 + z·(1 − σ(z)))
-                let rest = B::float_add_scalar(B::float_neg(s.clone()), 1.0f32.into());
-                let slope = B::float_mul(s, B::float_add_scalar(B::float_mul(z, rest), 1.0f32.into()));
-                B::float_mul(grad, slope)
-            }
-        };
+        let grad = activation.pullback::<B>(z, grad);
         let sum = B::float_reshape(B::float_sum_dim(grad.clone(), 0), Shape::new([outputs]));
         (grad, sum)
     }

@@ -57,6 +57,84 @@ fn values_and_gradients_are_those_of_the_tensor_form() {
     }
 }
 
+/// What is added to the convolution.
+#[derive(Clone, Copy, Debug)]
+enum Base {
+    Nothing,
+    OneForAll,
+    OneForEach,
+    TheInput,
+}
+
+/// The whole of it in operations of tensors.
+fn composed_fused(
+    x: Tensor<4>,
+    before: Before,
+    weight: Tensor<3>,
+    bias: Tensor<1>,
+    taps: &[Tap],
+    base: Option<Tensor<4>>,
+) -> Tensor<4> {
+    let y = composed_tap_conv2d(before.of_tensor(x), weight, bias, taps);
+    match base {
+        Some(base) => y + base,
+        None => y,
+    }
+}
+
+#[test]
+fn what_is_fused_is_its_tensor_form() {
+    type Conv = fn(Tensor<4>, Before, Tensor<3>, Tensor<1>, &[Tap], Option<Tensor<4>>) -> Tensor<4>;
+    let activations = [Activation::Identity, Activation::Relu, Activation::LeakyRelu(0.2), Activation::Silu];
+    let befores: Vec<Before> = activations.into_iter().map(Before::Each).chain([Before::Gate]).collect();
+    // As many outputs as channels of x, so that x can be the base; rows of no whole vectors, and rows of one.
+    let sizes = [[5, 4, 5, 11], [11, 2, 3, 8]];
+    let bases = [Base::Nothing, Base::OneForAll, Base::OneForEach, Base::TheInput];
+    let taps: &[Tap] = &[[0, -1], [-1, 1], [-1, 0]];
+    for (device, &before) in
+        devices().into_iter().flat_map(|device| befores.iter().map(move |before| (device.clone(), before)))
+    {
+        let device = device.autodiff();
+        for ([b, o, h, w], kind) in sizes.into_iter().flat_map(|size| bases.map(|base| (size, base))) {
+            let run = |conv: Conv, moves: &mut Moves| {
+                let mut noise = Seed(3).stream("test", 0);
+                let x = moves.tensor(noise.normal_tensor([b, o, h, w], &device)).require_grad();
+                let c = o / before.channels();
+                let weight = moves.tensor(noise.normal_tensor([o, c, taps.len()], &device)).require_grad();
+                let bias = moves.tensor(noise.normal_tensor([o], &device)).require_grad();
+                let own = |n: usize, noise: &mut dgm_core::random::Stream| {
+                    noise.normal_tensor([n, o, h, w], &device).require_grad()
+                };
+                let base = match kind {
+                    Base::Nothing => None,
+                    Base::OneForAll => Some(own(1, &mut noise)),
+                    Base::OneForEach => Some(own(b, &mut noise)),
+                    Base::TheInput => Some(x.clone()),
+                };
+                let y = conv(x.clone(), before, weight.clone(), bias.clone(), taps, base.clone());
+                let grads = y.clone().square().sum().backward();
+                let of_base = base.map(|base| host(base.grad(&grads).unwrap())).unwrap_or_default();
+                [
+                    host(y.detach()),
+                    host(x.grad(&grads).unwrap()),
+                    host(weight.grad(&grads).unwrap()),
+                    host(bias.grad(&grads).unwrap()),
+                    of_base,
+                ]
+            };
+            let [ours, oracle] = [fused_tap_conv2d as Conv, composed_fused].map(|conv| run(conv, &mut Moves::none()));
+            let (each, all) = (o * taps.len() + 8, b * h * w);
+            for (i, terms) in [each, 2 * each, each + all, each + all, each + b].into_iter().enumerate() {
+                let allowed = largest(&rounding(terms, |moves| run(composed_fused, moves)[i].clone()));
+                assert_eq!(ours[i].len(), oracle[i].len());
+                for (a, b) in ours[i].iter().zip(&oracle[i]) {
+                    assert!((a - b).abs() <= allowed, "{i} of {before:?} {kind:?}: {a} {b}, allowed {allowed:e}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn the_gate_is_its_tensor_form() {
     for device in devices() {

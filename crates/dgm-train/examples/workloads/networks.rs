@@ -5,7 +5,7 @@ use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use dgm_core::ops::{bernoulli_log_prob, categorical_log_prob};
-use dgm_models::ops::{Activation, Tap, dense, tap_conv2d};
+use dgm_models::ops::{Activation, Before, Tap, dense, fused_tap_conv2d};
 
 /// The first weights' seed; each layer after it has the next.
 const FIRST_SEED: u32 = 100;
@@ -101,8 +101,9 @@ impl Conv {
         }
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        tap_conv2d(x, self.weight.val(), self.bias.val(), &self.taps)
+    /// base + the convolution of φ(x).
+    fn forward(&self, x: Tensor<4>, activation: Activation, base: Option<Tensor<4>>) -> Tensor<4> {
+        fused_tap_conv2d(x, Before::Each(activation), self.weight.val(), self.bias.val(), &self.taps, base)
     }
 }
 
@@ -134,10 +135,10 @@ impl PixelCnn {
     }
 
     pub(crate) fn loss(&self, x: Tensor<4>) -> Tensor<1> {
-        let relu = burn::tensor::activation::relu;
-        let h = self.blocks.iter().fold(self.first.forward(x.clone()), |h, block| h.clone() + block.forward(relu(h)));
+        let h = self.first.forward(x.clone(), Activation::Identity, None);
+        let h = self.blocks.iter().fold(h, |h, block| block.forward(h.clone(), Activation::Relu, Some(h)));
         let [hidden, out] = &self.outputs;
-        let logits = out.forward(relu(hidden.forward(relu(h))));
+        let logits = out.forward(hidden.forward(h, Activation::Relu, None), Activation::Relu, None);
         bernoulli_log_prob(logits, x.clone()).sum().div_scalar(-(x.dims()[0] as f64))
     }
 }
@@ -162,9 +163,9 @@ impl CausalConv {
 
     pub(crate) fn loss(&self, x: Tensor<4>, target: Tensor<1, Int>) -> Tensor<1> {
         let [batch, _, _, length] = x.dims();
-        let (last, hidden) = self.layers.split_last().expect("layers");
-        let leaky = |x| burn::tensor::activation::leaky_relu(x, 0.01);
-        let logits = last.forward(hidden.iter().fold(x, |x, layer| leaky(layer.forward(x))));
+        let (first, rest) = self.layers.split_first().expect("layers");
+        let h = first.forward(x, Activation::Identity, None);
+        let logits = rest.iter().fold(h, |h, layer| layer.forward(h, Activation::LeakyRelu(0.01), None));
         let logits = logits.permute([0, 2, 3, 1]).reshape([batch * length, self.classes]);
         categorical_log_prob(logits, target).sum().div_scalar(-(batch as f64))
     }

@@ -1,6 +1,7 @@
 //! Categorical log-densities of rows of logits.
 
-use super::{exp_all, from_vec, max, rows_per_chunk, sum, vectorised};
+use super::{exp_all, from_vec, max, rows_per_chunk, sum};
+use crate::vectorised;
 use burn::backend::ops::IntTensorOps;
 use burn::tensor::IntDType;
 use burn_flex::{Flex, FlexTensor};
@@ -16,21 +17,7 @@ pub(super) fn log_prob(logits: FlexTensor, class: FlexTensor) -> FlexTensor {
     out.par_chunks_mut(rows)
         .zip(logits.storage::<f32>().par_chunks(rows * width))
         .zip(classes.par_chunks(rows))
-        .for_each_init(Vec::new, |scratch, ((out, l), classes)| {
-            vectorised(|| {
-                scratch.clear();
-                scratch.extend_from_slice(l);
-                for ((out, l), &class) in out.iter_mut().zip(scratch.chunks_exact_mut(width)).zip(classes) {
-                    shift(l);
-                    *out = l[class];
-                }
-                // All rows at once: a short row alone would leave most of a vector register empty.
-                exp_all(scratch);
-                for (out, l) in out.iter_mut().zip(scratch.chunks_exact(width)) {
-                    *out -= sum(l).ln();
-                }
-            });
-        });
+        .for_each_init(Vec::new, |scratch, ((out, l), classes)| rows_log_prob(out, l, classes, scratch));
     let n = classes.len();
     from_vec(out, [n])
 }
@@ -46,18 +33,36 @@ pub(super) fn log_prob_pullback(logits: FlexTensor, class: FlexTensor, grad: Fle
     out.par_chunks_mut(rows * width)
         .zip(classes.par_chunks(rows))
         .zip(grad.storage::<f32>().par_chunks(rows))
-        .for_each(|((out, classes), grads)| {
-            vectorised(|| {
-                out.chunks_exact_mut(width).for_each(shift);
-                exp_all(out);
-                for ((out, &class), &grad) in out.chunks_exact_mut(width).zip(classes).zip(grads) {
-                    let scale = -grad / sum(out);
-                    out.iter_mut().for_each(|out| *out *= scale);
-                    out[class] += grad;
-                }
-            });
-        });
+        .for_each(|((out, classes), grads)| pull_rows(out, classes, grads, width));
     from_vec(out, shape)
+}
+
+vectorised! {
+    fn rows_log_prob(out: &mut [f32], l: &[f32], classes: &[usize], scratch: &mut Vec<f32>) {
+        let width = l.len() / out.len().max(1);
+        scratch.clear();
+        scratch.extend_from_slice(l);
+        for ((out, l), &class) in out.iter_mut().zip(scratch.chunks_exact_mut(width)).zip(classes) {
+            shift(l);
+            *out = l[class];
+        }
+        // All rows at once: a short row alone would leave most of a vector register empty.
+        exp_all(scratch);
+        for (out, l) in out.iter_mut().zip(scratch.chunks_exact(width)) {
+            *out -= sum(l).ln();
+        }
+    }
+
+    /// From the logits to the gradients.
+    fn pull_rows(out: &mut [f32], classes: &[usize], grads: &[f32], width: usize) {
+        out.chunks_exact_mut(width).for_each(shift);
+        exp_all(out);
+        for ((out, &class), &grad) in out.chunks_exact_mut(width).zip(classes).zip(grads) {
+            let scale = -grad / sum(out);
+            out.iter_mut().for_each(|out| *out *= scale);
+            out[class] += grad;
+        }
+    }
 }
 
 /// Subtracts the maximum.

@@ -1,7 +1,8 @@
 //! Mixtures of discretised logistics, rows of components.
 
 use super::super::elementary::{exp, exp_negative, log1m_exp_neg, log1p, one_minus_exp_neg_over};
-use super::{exp_all, from_vec, max, rows_per_chunk, sum, vectorised};
+use super::{exp_all, from_vec, max, rows_per_chunk, sum};
+use crate::vectorised;
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
@@ -97,6 +98,59 @@ impl Bin {
     }
 }
 
+vectorised! {
+    fn chunk_log_prob(out: &mut [f32], x: &[f32], parameters: [&[f32]; 3], levels: usize, scratch: &mut Scratch) {
+        let components = parameters[0].len() / out.len().max(1);
+        scratch.fill(parameters, x, components, (levels - 1) as f32);
+        for (out, joint) in out.iter_mut().zip(scratch.posterior.chunks_exact_mut(components)) {
+            *out = max(joint);
+            joint.iter_mut().for_each(|joint| *joint -= *out);
+        }
+        exp_all(&mut scratch.posterior);
+        exp_all(&mut scratch.prior);
+        let sums = scratch.posterior.chunks_exact(components).zip(scratch.prior.chunks_exact(components));
+        for (out, (posterior, prior)) in out.iter_mut().zip(sums) {
+            *out += sum(posterior).ln() - sum(prior).ln();
+        }
+    }
+
+    fn pull_chunk(
+        outputs: [&mut [f32]; 3],
+        parameters: [&[f32]; 3],
+        x: &[f32],
+        grads: &[f32],
+        levels: usize,
+        scratch: &mut Scratch,
+    ) {
+        let ([to_weights, to_mean, to_log_scale], [_, mean, log_scale]) = (outputs, parameters);
+        let components = to_weights.len() / x.len().max(1);
+        let intervals = (levels - 1) as f32;
+        scratch.fill(parameters, x, components, intervals);
+        for joint in scratch.posterior.chunks_exact_mut(components) {
+            let top = max(joint);
+            joint.iter_mut().for_each(|joint| *joint -= top);
+        }
+        exp_all(&mut scratch.posterior);
+        exp_all(&mut scratch.prior);
+        let normalised = scratch.posterior.chunks_exact_mut(components).zip(scratch.prior.chunks_exact_mut(components));
+        for ((posterior, prior), &grad) in normalised.zip(grads) {
+            let (of_posterior, of_prior) = (grad / sum(posterior), grad / sum(prior));
+            posterior.iter_mut().for_each(|posterior| *posterior *= of_posterior);
+            prior.iter_mut().for_each(|prior| *prior *= of_prior);
+        }
+        for ((to, &posterior), &prior) in to_weights.iter_mut().zip(&scratch.posterior).zip(&scratch.prior) {
+            *to = posterior - prior;
+        }
+        let outputs = to_mean.iter_mut().zip(to_log_scale);
+        let inputs = mean.iter().zip(log_scale).zip(&scratch.x).zip(&scratch.posterior);
+        for ((to_mean, to_log_scale), (((&mean, &log_scale), &x), &posterior)) in outputs.zip(inputs) {
+            let [of_mean, of_log_scale] = Bin::new(mean, log_scale, x, intervals).slopes();
+            *to_mean = posterior * of_mean;
+            *to_log_scale = posterior * of_log_scale;
+        }
+    }
+}
+
 /// log Σₘ πₘ P(x; μₘ, sₘ).
 pub(super) fn log_prob(parameters: [FlexTensor; 3], x: FlexTensor, levels: usize) -> FlexTensor {
     let parameters = parameters.map(|tensor| tensor.to_contiguous());
@@ -111,19 +165,7 @@ pub(super) fn log_prob(parameters: [FlexTensor; 3], x: FlexTensor, levels: usize
         .zip(levels_of.par_chunks(rows))
         .zip(w.par_chunks(size).zip(mean.par_chunks(size)).zip(log_scale.par_chunks(size)))
         .for_each_init(Scratch::default, |scratch, ((out, x), ((w, mean), log_scale))| {
-            vectorised(|| {
-                scratch.fill([w, mean, log_scale], x, components, (levels - 1) as f32);
-                for (out, joint) in out.iter_mut().zip(scratch.posterior.chunks_exact_mut(components)) {
-                    *out = max(joint);
-                    joint.iter_mut().for_each(|joint| *joint -= *out);
-                }
-                exp_all(&mut scratch.posterior);
-                exp_all(&mut scratch.prior);
-                let sums = scratch.posterior.chunks_exact(components).zip(scratch.prior.chunks_exact(components));
-                for (out, (posterior, prior)) in out.iter_mut().zip(sums) {
-                    *out += sum(posterior).ln() - sum(prior).ln();
-                }
-            });
+            chunk_log_prob(out, x, [w, mean, log_scale], levels, scratch);
         });
     from_vec(out, [levels_of.len()])
 }
@@ -149,33 +191,7 @@ pub(super) fn log_prob_pullback(
     let per_row = x.storage::<f32>().par_chunks(rows).zip(grad.storage::<f32>().par_chunks(rows));
     outputs.zip(inputs).zip(per_row).for_each_init(Scratch::default, |scratch, ((outputs, inputs), (x, grads))| {
         let (((to_weights, to_mean), to_log_scale), ((w, mean), log_scale)) = (outputs, inputs);
-        vectorised(|| {
-            let intervals = (levels - 1) as f32;
-            scratch.fill([w, mean, log_scale], x, components, intervals);
-            for joint in scratch.posterior.chunks_exact_mut(components) {
-                let top = max(joint);
-                joint.iter_mut().for_each(|joint| *joint -= top);
-            }
-            exp_all(&mut scratch.posterior);
-            exp_all(&mut scratch.prior);
-            let normalised =
-                scratch.posterior.chunks_exact_mut(components).zip(scratch.prior.chunks_exact_mut(components));
-            for ((posterior, prior), &grad) in normalised.zip(grads) {
-                let (of_posterior, of_prior) = (grad / sum(posterior), grad / sum(prior));
-                posterior.iter_mut().for_each(|posterior| *posterior *= of_posterior);
-                prior.iter_mut().for_each(|prior| *prior *= of_prior);
-            }
-            for ((to, &posterior), &prior) in to_weights.iter_mut().zip(&scratch.posterior).zip(&scratch.prior) {
-                *to = posterior - prior;
-            }
-            let outputs = to_mean.iter_mut().zip(to_log_scale);
-            let inputs = mean.iter().zip(log_scale).zip(&scratch.x).zip(&scratch.posterior);
-            for ((to_mean, to_log_scale), (((&mean, &log_scale), &x), &posterior)) in outputs.zip(inputs) {
-                let [of_mean, of_log_scale] = Bin::new(mean, log_scale, x, intervals).slopes();
-                *to_mean = posterior * of_mean;
-                *to_log_scale = posterior * of_log_scale;
-            }
-        });
+        pull_chunk([to_weights, to_mean, to_log_scale], [w, mean, log_scale], x, grads, levels, scratch);
     });
     (from_vec(to_weights, shape.clone()), from_vec(to_mean, shape.clone()), from_vec(to_log_scale, shape))
 }

@@ -24,13 +24,8 @@ impl ObjectiveOps for Flex {
         let (logits, x) = (logits.to_contiguous(), x.to_contiguous());
         let (l, v) = (logits.storage::<f32>(), x.storage::<f32>());
         let mut out = vec![0.0f32; l.len()];
-        out.par_chunks_mut(CHUNK).zip(l.par_chunks(CHUNK)).zip(v.par_chunks(CHUNK)).for_each(|((out, l), v)| {
-            vectorised(|| {
-                for ((out, &l), &v) in out.iter_mut().zip(l).zip(v) {
-                    *out = v * l - l.max(0.0) - log1p(exp_negative(-l.abs()));
-                }
-            });
-        });
+        let chunks = out.par_chunks_mut(CHUNK).zip(l.par_chunks(CHUNK)).zip(v.par_chunks(CHUNK));
+        chunks.for_each(|((out, l), v)| bernoulli(out, l, v));
         from_vec(out, logits.layout().shape().clone())
     }
 
@@ -45,18 +40,8 @@ impl ObjectiveOps for Flex {
         let (logits, x, grad) = (logits.to_contiguous(), x.to_contiguous(), grad.to_contiguous());
         let (l, v, g) = (logits.storage::<f32>(), x.storage::<f32>(), grad.storage::<f32>());
         let mut out = vec![0.0f32; l.len()];
-        out.par_chunks_mut(CHUNK).zip(l.par_chunks(CHUNK)).zip(v.par_chunks(CHUNK)).zip(g.par_chunks(CHUNK)).for_each(
-            |(((out, l), v), g)| {
-                vectorised(|| {
-                    for (((out, &l), &v), &g) in out.iter_mut().zip(l).zip(v).zip(g) {
-                        let decay = exp_negative(-l.abs());
-                        // x − σ(l) = (x − 1) + σ(−l) for l ≥ 0: with the smaller of σ(±l) nothing is lost where x is met.
-                        let rest = decay / (1.0 + decay);
-                        *out = g * if l >= 0.0 { (v - 1.0) + rest } else { v - rest };
-                    }
-                });
-            },
-        );
+        let chunks = out.par_chunks_mut(CHUNK).zip(l.par_chunks(CHUNK)).zip(v.par_chunks(CHUNK));
+        chunks.zip(g.par_chunks(CHUNK)).for_each(|(((out, l), v), g)| pull_bernoulli(out, l, v, g));
         from_vec(out, logits.layout().shape().clone())
     }
 
@@ -136,21 +121,51 @@ fn rows_per_chunk(width: usize) -> usize {
     (CHUNK / width.max(1)).max(1)
 }
 
-/// Runs `f` compiled for AVX2 where the machine has it. The same operations in the same order, eight numbers at a time
-/// for four: the result is the same bit for bit.
-pub fn vectorised<R>(f: impl FnOnce() -> R) -> R {
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx2")]
-        fn with_avx2<R>(f: impl FnOnce() -> R) -> R {
-            f()
+/// Functions that are compiled for AVX2 as well, and run so where the machine has it. The same operations in the same order, eight numbers
+/// at a time for four: the result is the same bit for bit.
+///
+/// A macro, because a closure that is handed to a function with more instructions keeps its own, unless it happens to be inlined.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! vectorised {
+    ($($(#[$meta:meta])* $visibility:vis fn $name:ident$(<$lifetime:lifetime>)?($($argument:ident: $type:ty),* $(,)?) $(-> $out:ty)? $body:block)+) => {$(
+        $(#[$meta])*
+        $visibility fn $name$(<$lifetime>)?($($argument: $type),*) $(-> $out)? {
+            #[inline(always)]
+            fn body$(<$lifetime>)?($($argument: $type),*) $(-> $out)? $body
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx2")]
+                fn with_avx2$(<$lifetime>)?($($argument: $type),*) $(-> $out)? {
+                    body($($argument),*)
+                }
+                if ::std::arch::is_x86_feature_detected!("avx2") {
+                    // SAFETY: the instructions are there.
+                    return unsafe { with_avx2($($argument),*) };
+                }
+            }
+            body($($argument),*)
         }
-        if std::arch::is_x86_feature_detected!("avx2") {
-            // SAFETY: the instructions are there.
-            return unsafe { with_avx2(f) };
+    )+};
+}
+
+vectorised! {
+    /// v·l − max(l, 0) − log(1 + exp(−|l|)).
+    fn bernoulli(out: &mut [f32], l: &[f32], v: &[f32]) {
+        for ((out, &l), &v) in out.iter_mut().zip(l).zip(v) {
+            *out = v * l - l.max(0.0) - log1p(exp_negative(-l.abs()));
         }
     }
-    f()
+
+    /// g·(v − σ(l)).
+    fn pull_bernoulli(out: &mut [f32], l: &[f32], v: &[f32], g: &[f32]) {
+        for (((out, &l), &v), &g) in out.iter_mut().zip(l).zip(v).zip(g) {
+            let decay = exp_negative(-l.abs());
+            // x − σ(l) = (x − 1) + σ(−l) for l ≥ 0: with the smaller of σ(±l) nothing is lost where x is met.
+            let rest = decay / (1.0 + decay);
+            *out = g * if l >= 0.0 { (v - 1.0) + rest } else { v - rest };
+        }
+    }
 }
 
 /// Partial results that a reduction keeps: enough for two vector registers, whatever the machine's are.
@@ -171,7 +186,7 @@ fn max(l: &[f32]) -> f32 {
 
 /// Σ l, in an order that depends on the length alone.
 #[inline(always)]
-fn sum(l: &[f32]) -> f32 {
+pub fn sum(l: &[f32]) -> f32 {
     let (blocks, rest) = l.as_chunks::<LANES>();
     let mut lanes = [0.0; LANES];
     for block in blocks {

@@ -1,11 +1,13 @@
 //! One pass in each direction on flex. Rows are split by the sizes alone, so a result does not depend on the number of threads.
 
+use super::super::activation::flex::{leaky_relu, pulled, relu};
 use super::{Activation, DenseOps, composed};
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
 use burn_flex::{Flex, FlexTensor};
 use dgm_core::ops::elementary::sigmoid;
-use dgm_core::ops::flex::{CHUNK, all_f32, from_vec, owned, vectorised};
+use dgm_core::ops::flex::{CHUNK, all_f32, from_vec, owned};
+use dgm_core::vectorised;
 use rayon::prelude::*;
 
 /// The rows' gradients are summed in this many runs, then across the runs.
@@ -32,31 +34,16 @@ impl DenseOps for Flex {
         let per_chunk = width * (CHUNK / width).max(1);
         let values = z.storage_mut::<f32>();
         if activation != Activation::Silu {
-            let least = if activation == Activation::Relu { 0.0 } else { f32::NEG_INFINITY };
-            each(values.len(), values.par_chunks_mut(per_chunk), |z| {
-                vectorised(|| {
-                    for row in z.chunks_mut(width) {
-                        for (z, &bias) in row.iter_mut().zip(bias) {
-                            let sum = *z + bias;
-                            // NaN stays NaN.
-                            *z = if sum < least { least } else { sum };
-                        }
-                    }
-                });
+            each(values.len(), values.par_chunks_mut(per_chunk), |z| match activation {
+                Activation::Relu => add_relu(z, bias),
+                Activation::LeakyRelu(slope) => add_leaky_relu(z, bias, slope),
+                Activation::Identity | Activation::Silu => add_bias(z, bias),
             });
             return (z.clone(), z);
         }
         let mut y = vec![0.0f32; rows * width];
-        each(values.len(), values.par_chunks_mut(per_chunk).zip(y.par_chunks_mut(per_chunk)), |(z, y)| {
-            vectorised(|| {
-                for (z, y) in z.chunks_mut(width).zip(y.chunks_mut(width)) {
-                    for ((z, y), &bias) in z.iter_mut().zip(y).zip(bias) {
-                        *z += bias;
-                        *y = *z * sigmoid(*z);
-                    }
-                }
-            });
-        });
+        let chunks = values.par_chunks_mut(per_chunk).zip(y.par_chunks_mut(per_chunk));
+        each(rows * width, chunks, |(z, y)| add_silu(z, y, bias));
         (from_vec(y, shape), z)
     }
 
@@ -76,49 +63,74 @@ impl DenseOps for Flex {
             let runs = grad.storage::<f32>().par_chunks(per_run);
             collected(rows * width, runs, |grad| {
                 let mut sums = vec![0.0f32; width];
-                vectorised(|| grad.chunks(width).for_each(|row| add(&mut sums, row)));
+                add_rows(&mut sums, grad);
                 sums
             })
         } else {
             let runs = grad.storage_mut::<f32>().par_chunks_mut(per_run).zip(z.storage::<f32>().par_chunks(per_run));
             collected(rows * width, runs, |(grad, z)| {
                 let mut sums = vec![0.0f32; width];
-                vectorised(|| {
-                    for (grad, z) in grad.chunks_mut(width).zip(z.chunks(width)) {
-                        for (grad, &z) in grad.iter_mut().zip(z) {
-                            *grad = pulled(*grad, z, activation);
-                        }
-                        add(&mut sums, grad);
-                    }
-                });
+                pull_rows(&mut sums, grad, z, activation);
                 sums
             })
         };
         let mut sums = sums.into_iter();
         let mut total = sums.next().unwrap_or_else(|| vec![0.0; width]);
-        sums.for_each(|sum| add(&mut total, &sum));
+        sums.for_each(|sum| add_rows(&mut total, &sum));
         (grad, from_vec(total, [width]))
     }
 }
 
-/// g·φ′(z).
-#[inline(always)]
-fn pulled(g: f32, z: f32, activation: Activation) -> f32 {
-    match activation {
-        Activation::Identity => g,
-        // Where it is cut off even an infinite gradient is.
-        Activation::Relu if z <= 0.0 => 0.0,
-        Activation::Relu => g,
-        Activation::Silu => {
-            let s = sigmoid(z);
-            g * (s * (1.0 + z * (1.0 - s)))
+vectorised! {
+    fn add_bias(z: &mut [f32], bias: &[f32]) {
+        finish(z, bias, |z| z);
+    }
+
+    fn add_relu(z: &mut [f32], bias: &[f32]) {
+        finish(z, bias, relu);
+    }
+
+    fn add_leaky_relu(z: &mut [f32], bias: &[f32], slope: f32) {
+        finish(z, bias, |z| leaky_relu(z, slope));
+    }
+
+    /// z ← z + bias, y ← z·σ(z).
+    fn add_silu(z: &mut [f32], y: &mut [f32], bias: &[f32]) {
+        let width = bias.len().max(1);
+        for (z, y) in z.chunks_mut(width).zip(y.chunks_mut(width)) {
+            for ((z, y), &bias) in z.iter_mut().zip(y).zip(bias) {
+                *z += bias;
+                *y = *z * sigmoid(*z);
+            }
+        }
+    }
+
+    fn add_rows(sums: &mut [f32], rows: &[f32]) {
+        for row in rows.chunks(sums.len().max(1)) {
+            sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+        }
+    }
+
+    /// g ← g·φ′(z), and adds the rows.
+    fn pull_rows(sums: &mut [f32], grad: &mut [f32], z: &[f32], activation: Activation) {
+        let width = sums.len().max(1);
+        for (grad, z) in grad.chunks_mut(width).zip(z.chunks(width)) {
+            for ((grad, &z), sum) in grad.iter_mut().zip(z).zip(&mut *sums) {
+                *grad = pulled(activation, *grad, z);
+                *sum += *grad;
+            }
         }
     }
 }
 
+/// z ← φ(z + bias), row by row.
 #[inline(always)]
-fn add(sums: &mut [f32], row: &[f32]) {
-    sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+fn finish(z: &mut [f32], bias: &[f32], f: impl Fn(f32) -> f32) {
+    for row in z.chunks_mut(bias.len().max(1)) {
+        for (z, &bias) in row.iter_mut().zip(bias) {
+            *z = f(*z + bias);
+        }
+    }
 }
 
 fn rows_of(tensor: &FlexTensor, width: usize) -> usize {

@@ -9,7 +9,8 @@ use burn::tensor::{Device, TensorData};
 use dgm_core::host;
 use dgm_core::random::Seed;
 
-const ACTIVATIONS: [Activation; 3] = [Activation::Identity, Activation::Relu, Activation::Silu];
+const ACTIVATIONS: [Activation; 4] =
+    [Activation::Identity, Activation::Relu, Activation::LeakyRelu(0.1), Activation::Silu];
 
 type Layer = fn(Tensor<2>, Tensor<2>, Tensor<1>, Activation) -> Tensor<2>;
 

@@ -4,18 +4,17 @@
 //! depend on the number of threads.
 
 mod planes;
+mod pullback;
 mod vector;
 
-use super::{ConvOps, Tap, composed};
+use super::{Before, ConvOps, Tap, activation, composed};
+use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
 use burn_flex::{Flex, FlexTensor};
-use dgm_core::ops::elementary::{sigmoid, tanh};
 use dgm_core::ops::flex::{all_f32, from_vec, owned};
-use planes::{Images, Packed, Planes, convolve, correlate};
+use planes::{Added, Packed, convolve};
 use rayon::prelude::*;
-
-/// Weight gradients are summed in this many runs of groups, then across the runs.
-const SUMS: usize = 8;
+use std::mem::MaybeUninit;
 
 impl ConvOps for Flex {
     fn tap_conv2d(
@@ -23,96 +22,125 @@ impl ConvOps for Flex {
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         taps: Vec<Tap>,
+        before: Before,
     ) -> FloatTensor<Self> {
         if !all_f32(&[&x, &weight, &bias]) {
-            return composed::tap_conv2d::<Self>(x, weight, bias, &taps);
+            return composed::tap_conv2d::<Self>(x, weight, bias, &taps, before);
         }
-        let (x, weight, bias) = (owned(x), owned(weight), owned(bias));
-        let Sizes { b, c, h, w, o } = Sizes::new(&x, weight.layout().shape()[0]);
-        let [planes, _] = planes::planes(&taps, [h, w]);
-        let packed = Packed::forward(weight.storage::<f32>(), [o, c], &taps, &planes);
-        let out = convolve_all(&planes, &packed, Some(bias.storage::<f32>()), x.storage::<f32>(), [c, o]);
-        from_vec(out, [b, o, h, w])
+        forward([x, weight, bias], None, &taps, before)
+    }
+
+    fn tap_conv2d_onto(
+        base: FloatTensor<Self>,
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        taps: Vec<Tap>,
+        before: Before,
+    ) -> FloatTensor<Self> {
+        if !all_f32(&[&base, &x, &weight, &bias]) {
+            return Self::float_add(composed::tap_conv2d::<Self>(x, weight, bias, &taps, before), base);
+        }
+        forward([x, weight, bias], Some(base), &taps, before)
     }
 
     fn tap_conv2d_pullback_input(
+        x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         grad: FloatTensor<Self>,
         taps: Vec<Tap>,
+        before: Before,
+        residual: bool,
     ) -> FloatTensor<Self> {
-        if !all_f32(&[&weight, &grad]) {
-            return composed::tap_conv2d_pullback_input::<Self>(weight, grad, &taps);
+        if !all_f32(&[&x, &weight, &grad]) {
+            return composed::tap_conv2d_pullback_input::<Self>(x, weight, grad, &taps, before, residual);
         }
-        let (weight, grad) = (owned(weight), owned(grad));
-        let Sizes { b, c: o, h, w, o: c } = Sizes::new(&grad, weight.layout().shape()[1]);
-        let [_, planes] = planes::planes(&taps, [h, w]);
-        let packed = Packed::backward(weight.storage::<f32>(), [o, c], &taps, &planes);
-        from_vec(convolve_all(&planes, &packed, None, grad.storage::<f32>(), [o, c]), [b, c, h, w])
+        pullback::of_input([x, grad], weight, &taps, before, residual)
     }
 
     fn tap_conv2d_pullback_weight(
         x: FloatTensor<Self>,
         grad: FloatTensor<Self>,
         taps: Vec<Tap>,
+        before: Before,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         if !all_f32(&[&x, &grad]) {
-            return composed::tap_conv2d_pullback_weight::<Self>(x, grad, &taps);
+            return composed::tap_conv2d_pullback_weight::<Self>(x, grad, &taps, before);
         }
-        let (x, grad) = (owned(x), owned(grad));
-        let sizes = Sizes::new(&x, grad.layout().shape()[1]);
-        let Sizes { b, c, h, w, o } = sizes;
-        let planes = planes::planes(&taps, [h, w]);
-        let run = b.div_ceil(SUMS).max(1);
-        let (xs, gs) =
-            (x.storage::<f32>().par_chunks(run * c * h * w), grad.storage::<f32>().par_chunks(run * o * h * w));
-        let runs: Vec<_> = xs.zip(gs).map(|(xs, gs)| pull_run(sizes, &planes, &taps, xs, gs)).collect();
+        pullback::of_weights([x, grad], &taps, before)
+    }
 
-        let mut sums = runs.into_iter();
-        let none = || (vec![0.0; o * c * taps.len()], vec![0.0; o]);
-        let (mut grad_weight, mut grad_bias) = sums.next().unwrap_or_else(none);
-        for (run_weight, run_bias) in sums {
-            grad_weight.iter_mut().zip(run_weight).for_each(|(sum, run)| *sum += run);
-            grad_bias.iter_mut().zip(run_bias).for_each(|(sum, run)| *sum += run);
+    fn tap_conv2d_pullback(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        taps: Vec<Tap>,
+        before: Before,
+        residual: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        if !all_f32(&[&x, &weight, &grad]) {
+            let of_x =
+                composed::tap_conv2d_pullback_input::<Self>(x.clone(), weight, grad.clone(), &taps, before, residual);
+            let (of_weight, of_bias) = composed::tap_conv2d_pullback_weight::<Self>(x, grad, &taps, before);
+            return (of_x, of_weight, of_bias);
         }
-        (from_vec(grad_weight, [o, c, taps.len()]), from_vec(grad_bias, [o]))
+        pullback::of_all([x, grad], weight, &taps, before, residual)
     }
 
     fn gate(x: FloatTensor<Self>) -> FloatTensor<Self> {
         if !all_f32(&[&x]) {
-            return composed::gate::<Self>(x);
+            return activation::gate::<Self>(x);
         }
         let x = x.to_contiguous();
         let ([n, c, h, w], half) = halves(&x);
-        let mut out = vec![0.0f32; n * half];
-        out.par_chunks_mut(half).zip(x.storage::<f32>().par_chunks(2 * half)).for_each(|(out, x)| {
-            let (a, b) = x.split_at(half);
-            for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
-                *out = tanh(a) * sigmoid(b);
-            }
+        let out = written(n * half, |out| {
+            let images = out.par_chunks_mut(half).zip(x.storage::<f32>().par_chunks(2 * half));
+            images.for_each(|(out, x)| Before::Gate.write_image(x, out));
         });
         from_vec(out, [n, c / 2, h, w])
     }
 
     fn gate_pullback(x: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
         if !all_f32(&[&x, &grad]) {
-            return composed::gate_pullback::<Self>(x, grad);
+            return activation::gate_pullback::<Self>(x, grad);
         }
         let (x, grad) = (x.to_contiguous(), grad.to_contiguous());
         let (shape, half) = halves(&x);
         let xs = x.storage::<f32>();
-        let mut out = vec![0.0f32; xs.len()];
-        out.par_chunks_mut(2 * half).zip(xs.par_chunks(2 * half)).zip(grad.storage::<f32>().par_chunks(half)).for_each(
-            |((out, x), grad)| {
-                let ((out_a, out_b), (a, b)) = (out.split_at_mut(half), x.split_at(half));
-                for ((((out_a, out_b), &a), &b), &g) in out_a.iter_mut().zip(out_b).zip(a).zip(b).zip(grad) {
-                    let (t, s) = (tanh(a), sigmoid(b));
-                    *out_a = g * s * (1.0 - t * t);
-                    *out_b = g * s * t * (1.0 - s);
-                }
-            },
-        );
+        let out = written(xs.len(), |out| {
+            let images = out.par_chunks_mut(2 * half).zip(xs.par_chunks(2 * half));
+            let images = images.zip(grad.storage::<f32>().par_chunks(half));
+            images.for_each(|((out, x), grad)| Before::Gate.pull_image(x, grad, None, out));
+        });
         from_vec(out, shape)
     }
+}
+
+fn forward(tensors: [FlexTensor; 3], base: Option<FlexTensor>, taps: &[Tap], before: Before) -> FlexTensor {
+    let ([x, weight, bias], base) = (tensors.map(owned), base.map(owned));
+    let Sizes { b, c, h, w, o } = Sizes::new(&x, before, weight.layout().shape()[0]);
+    let [planes, _] = planes::planes(taps, [h, w]);
+    let packed = Packed::forward(weight.storage::<f32>(), [o, c], taps, &planes);
+    let outputs = o * h * w;
+    let base_of = |image: usize| {
+        // One for all images or one for each.
+        let base = base.as_ref()?.storage::<f32>();
+        let first = if base.len() == outputs { 0 } else { image * outputs };
+        Some(&base[first..first + outputs])
+    };
+    let images = x.storage::<f32>().par_chunks(before.channels() * c * h * w);
+    let out = written(b * outputs, |out| {
+        let scratch = || (vec![0.0f32; planes.len(c)], Vec::new());
+        out.par_chunks_mut(outputs).zip(images).enumerate().for_each_init(
+            scratch,
+            |(input, seen), (i, (out, image))| {
+                planes.fill(before.of_image(image, seen), input);
+                let added = Added { bias: Some(bias.storage::<f32>()), base: base_of(i) };
+                convolve(&planes, &packed, added, input, out);
+            },
+        );
+    });
+    from_vec(out, [b, o, h, w])
 }
 
 /// The shape of x and the elements of half an image's channels.
@@ -121,7 +149,7 @@ fn halves(x: &FlexTensor) -> ([usize; 4], usize) {
     ([x[0], x[1], x[2], x[3]], x[1] / 2 * x[2] * x[3])
 }
 
-/// The sizes of one call.
+/// The sizes of one call, of what the convolution sees.
 #[derive(Clone, Copy)]
 struct Sizes {
     b: usize,
@@ -132,59 +160,17 @@ struct Sizes {
 }
 
 impl Sizes {
-    fn new(x: &FlexTensor, o: usize) -> Self {
+    fn new(x: &FlexTensor, before: Before, o: usize) -> Self {
         let x = x.layout().shape();
-        Self { b: x[0], c: x[1], h: x[2], w: x[3], o }
+        Self { b: x[0], c: x[1] / before.channels(), h: x[2], w: x[3], o }
     }
 }
 
-/// The convolution of all images, each of so many numbers and channels.
-fn convolve_all(
-    planes: &Planes,
-    packed: &Packed,
-    bias: Option<&[f32]>,
-    images: &[f32],
-    [inputs, outputs]: [usize; 2],
-) -> Vec<f32> {
-    let positions = planes.positions();
-    let mut out = vec![0.0f32; images.len() / inputs.max(1) * outputs];
-    out.par_chunks_mut(outputs * positions).zip(images.par_chunks(inputs * positions)).for_each_init(
-        || vec![0.0f32; planes.len(inputs)],
-        |input, (out, image)| {
-            planes.fill(image, input);
-            convolve(planes, packed, bias, input, out);
-        },
-    );
-    out
-}
-
-/// The gradients of weight and bias that one run of images gives.
-fn pull_run(
-    Sizes { c, h, w, o, .. }: Sizes,
-    [of_inputs, of_grads]: &[Planes; 2],
-    taps: &[Tap],
-    xs: &[f32],
-    gs: &[f32],
-) -> (Vec<f32>, Vec<f32>) {
-    let (inputs, outputs) = (c * h * w, o * h * w);
-    let at_once = of_inputs.images_at_once().min(xs.len() / inputs.max(1)).max(1);
-    let (input_stride, grad_stride) = (of_inputs.len(c), of_grads.len(o.next_multiple_of(planes::GRADS)));
-    let (mut input_planes, mut grad_planes) =
-        (vec![0.0f32; at_once * input_stride], vec![0.0f32; at_once * grad_stride]);
-    let (mut grad_weight, mut grad_bias) = (vec![0.0f32; o * c * taps.len()], vec![0.0f32; o]);
-    for (xs, gs) in xs.chunks(at_once * inputs).zip(gs.chunks(at_once * outputs)) {
-        let planes = input_planes.chunks_mut(input_stride).zip(grad_planes.chunks_mut(grad_stride));
-        for ((x, g), (input, grad)) in xs.chunks(inputs).zip(gs.chunks(outputs)).zip(planes) {
-            of_inputs.fill(x, input);
-            of_grads.fill(g, grad);
-            for (sum, g) in grad_bias.iter_mut().zip(g.chunks(h * w)) {
-                *sum += g.iter().sum::<f32>();
-            }
-        }
-        let images = xs.len() / inputs.max(1);
-        let inputs = Images { planes: &input_planes[..images * input_stride], stride: input_stride };
-        let grads = Images { planes: &grad_planes[..images * grad_stride], stride: grad_stride };
-        correlate([of_inputs, of_grads], [o, c], taps, inputs, grads, &mut grad_weight);
-    }
-    (grad_weight, grad_bias)
+/// So many numbers, of which `f` writes every one: they need not be zeros before.
+fn written(n: usize, f: impl FnOnce(&mut [MaybeUninit<f32>])) -> Vec<f32> {
+    let mut numbers = Vec::with_capacity(n);
+    f(&mut numbers.spare_capacity_mut()[..n]);
+    // SAFETY: all of them are written.
+    unsafe { numbers.set_len(n) };
+    numbers
 }

@@ -6,8 +6,11 @@
 
 use super::super::{Tap, padding};
 use super::vector::{LANES, Vector, with_fma};
+use std::mem::MaybeUninit;
+use std::ops::Range;
 
-/// Outputs of a tile of the convolution, and vectors of positions: with these as many sums as there are registers for, and no more.
+/// Outputs of a tile of the convolution at the most, and vectors of positions: with these as many sums as there are registers for, and no
+/// more.
 const ROWS: usize = 6;
 const VECTORS: usize = 2;
 /// Gradients' channels of a tile of the weights' gradient, and of its terms.
@@ -16,14 +19,14 @@ const TERMS: usize = 3;
 /// Bytes of planes that a thread goes over again and again.
 const CACHE: usize = 16 * 1024;
 
-/// How images of one size lie in memory with the zeros that a list of taps needs around them.
+/// How images of one size lie in memory with the zeros that a list of taps needs around them. The zeros to the right of a row are those
+/// to the left of the next.
 pub(super) struct Planes {
     h: usize,
     w: usize,
-    /// Zeros above and left of an image.
-    top: usize,
-    left: usize,
-    /// Numbers in a row with its zeros.
+    /// From a plane's beginning to its first position.
+    first: usize,
+    /// From a row to the next.
     pitch: usize,
     /// Numbers in a plane.
     size: usize,
@@ -32,30 +35,47 @@ pub(super) struct Planes {
 }
 
 /// Where a vector of positions begins, and what becomes of its lanes.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Start {
     /// In a plane, relative to the first position.
     place: usize,
     /// In a channel `[h, w]`, where the first lane that is a position goes.
     out: usize,
-    /// Lanes before the row ends.
-    kept: usize,
-    /// The lane with which the next row begins.
-    resume: usize,
+    lanes: Lanes,
+}
+
+/// Which lanes are positions.
+#[derive(Clone, Copy, Default)]
+enum Lanes {
+    /// All, one after the other.
+    All,
+    /// So many, then none, and from lane `resume` on those of the next row.
+    Split { kept: usize, resume: usize },
+    /// To be looked up one by one: rows shorter than a vector, and the end of an image.
+    #[default]
+    Any,
 }
 
 impl Start {
-    fn new(place: usize, w: usize, pitch: usize) -> Self {
+    fn new(place: usize, [h, w]: [usize; 2], pitch: usize) -> Self {
         let (row, column) = (place / pitch, place % pitch);
-        let kept = w.saturating_sub(column);
-        Self { place, out: row * w + column.min(w), kept, resume: pitch - column }
+        let (kept, resume) = (w.saturating_sub(column), pitch - column);
+        let out = row * w + column.min(w);
+        let lanes = if (kept >= LANES || pitch == w) && out + LANES <= h * w {
+            Lanes::All
+        } else if kept < LANES && resume + w >= LANES && out + kept + LANES <= h * w {
+            Lanes::Split { kept, resume }
+        } else {
+            Lanes::Any
+        };
+        Self { place, out, lanes }
     }
 }
 
 /// The planes of the inputs, and those of the gradients, in which the taps point the other way.
 pub(super) fn planes(taps: &[Tap], [h, w]: [usize; 2]) -> [Planes; 2] {
     let [top, bottom, left, right] = padding(taps);
-    let (pitch, rows) = (w + left + right, h + top + bottom);
+    let (pitch, rows) = (w + left.max(right), h + top + bottom);
     // Rows one by one where vectors fill them, otherwise all positions with the zeros between the rows.
     let starts: Vec<usize> = if w.is_multiple_of(LANES) {
         (0..h).flat_map(|row| (0..w).step_by(LANES).map(move |column| row * pitch + column)).collect()
@@ -64,12 +84,12 @@ pub(super) fn planes(taps: &[Tap], [h, w]: [usize; 2]) -> [Planes; 2] {
     };
     // The last vector may end behind the last position: among zeros, not in the next plane.
     let end = starts.last().map_or(0, |start| start + LANES);
-    let starts: Vec<Start> = starts.into_iter().map(|place| Start::new(place, w, pitch)).collect();
-    let of = |top, left| {
-        let size = (rows * pitch).max(top * pitch + left + end);
-        Planes { h, w, top, left, pitch, size, starts: starts.clone() }
+    let starts: Vec<Start> = starts.into_iter().map(|place| Start::new(place, [h, w], pitch)).collect();
+    let of = |first: usize| {
+        let size = (rows * pitch + left + right).max(first + end);
+        Planes { h, w, first, pitch, size, starts: starts.clone() }
     };
-    [of(top, left), of(bottom, right)]
+    [of(top * pitch + left), of(bottom * pitch + right)]
 }
 
 impl Planes {
@@ -88,11 +108,6 @@ impl Planes {
         (CACHE / (4 * GRADS * self.size.max(1))).max(1)
     }
 
-    /// The first position of a plane.
-    fn first(&self) -> usize {
-        self.top * self.pitch + self.left
-    }
-
     /// From the first position to where a tap looks.
     fn shift(&self, [rows, columns]: Tap) -> isize {
         rows * self.pitch as isize + columns
@@ -101,33 +116,12 @@ impl Planes {
     /// Copies channels `[n, h, w]` into planes; the zeros around them stay as they are.
     pub(super) fn fill(&self, channels: &[f32], planes: &mut [f32]) {
         for (channel, plane) in channels.chunks(self.h * self.w).zip(planes.chunks_mut(self.size)) {
-            for (from, to) in channel.chunks(self.w).zip(plane.chunks_mut(self.pitch).skip(self.top)) {
-                to[self.left..self.left + self.w].copy_from_slice(from);
+            if self.pitch == self.w {
+                plane[self.first..self.first + channel.len()].copy_from_slice(channel);
+                continue;
             }
-        }
-    }
-
-    /// Writes a vector of positions to a channel `[h, w]`, without the zeros between its rows. What it writes beyond its own positions is
-    /// where later vectors write.
-    #[inline(always)]
-    fn write(&self, channel: &mut [f32], start: Start, values: &[f32; LANES]) {
-        let Start { out, kept, resume, .. } = start;
-        let is_whole = kept >= LANES || self.pitch == self.w;
-        if is_whole && let Some(to) = channel.get_mut(out..).and_then(|to| to.first_chunk_mut()) {
-            *to = *values;
-        } else if !is_whole && resume + self.w >= LANES && out + kept + LANES <= channel.len() {
-            let mut shifted = [0.0; 2 * LANES];
-            shifted[..LANES].copy_from_slice(values);
-            channel[out..out + LANES].copy_from_slice(values);
-            if resume < LANES {
-                channel[out + kept..out + kept + LANES].copy_from_slice(&shifted[resume..resume + LANES]);
-            }
-        } else {
-            for (position, &value) in (start.place..).zip(values) {
-                let (row, column) = (position / self.pitch, position % self.pitch);
-                if column < self.w && row < self.h {
-                    channel[row * self.w + column] = value;
-                }
+            for (from, to) in channel.chunks(self.w).zip(plane[self.first..].chunks_mut(self.pitch)) {
+                copy_row(from, to);
             }
         }
     }
@@ -138,12 +132,34 @@ impl Planes {
     }
 }
 
+/// A row, vector by vector: it is too short for the call of a copy to be worth it.
+#[inline(always)]
+fn copy_row(from: &[f32], to: &mut [f32]) {
+    let to = &mut to[..from.len()];
+    let (whole, _) = from.as_chunks::<LANES>();
+    let (whole_to, _) = to.as_chunks_mut::<LANES>();
+    for (from, to) in whole.iter().zip(whole_to) {
+        *to = *from;
+    }
+    match (from.last_chunk::<LANES>(), to.last_chunk_mut::<LANES>()) {
+        (Some(from), Some(to)) => *to = *from,
+        _ => to.copy_from_slice(from),
+    }
+}
+
 /// The weights of a convolution in the order in which tiles read them.
 pub(super) struct Packed {
-    /// `[blocks of outputs, terms, ROWS]`.
-    weights: Vec<[f32; ROWS]>,
+    /// One block of outputs after the other, in each `[terms, outputs of the block]`.
+    weights: Vec<f32>,
     /// Where each term's plane lies, from the first plane's beginning.
     terms: Vec<usize>,
+    outputs: usize,
+}
+
+/// So many outputs as blocks of `ROWS` and less, none much smaller than the others.
+fn blocks(outputs: usize) -> impl Iterator<Item = Range<usize>> {
+    let n = outputs.div_ceil(ROWS);
+    (0..n).map(move |block| block * outputs / n..(block + 1) * outputs / n)
 }
 
 impl Packed {
@@ -179,97 +195,191 @@ impl Packed {
         shift: impl Fn(usize) -> isize,
     ) -> Self {
         let terms = || (0..inputs).flat_map(|input| (0..taps).map(move |tap| [input, tap]));
-        let first = planes.first() as isize;
+        let first = planes.first as isize;
         let place = |[input, tap]: [usize; 2]| input * planes.size + (first + shift(tap)) as usize;
-        let row = |first: usize, term| {
-            std::array::from_fn(|i| if first + i < outputs { weight(first + i, term) } else { 0.0 })
+        let weight = |block: Range<usize>| {
+            let weight = &weight;
+            terms().flat_map(move |term| block.clone().map(move |output| weight(output, term)))
         };
-        let blocks = (0..outputs).step_by(ROWS);
-        let weights =
-            blocks.flat_map(|first| terms().map(move |term| (first, term))).map(|(first, term)| row(first, term));
-        Self { weights: weights.collect(), terms: terms().map(place).collect() }
+        Self { weights: blocks(outputs).flat_map(weight).collect(), terms: terms().map(place).collect(), outputs }
     }
 }
 
-/// One image: `out` `[outputs, h, w]` = Σ over the terms, and the bias.
-pub(super) fn convolve(planes: &Planes, packed: &Packed, bias: Option<&[f32]>, input: &[f32], out: &mut [f32]) {
+/// What is added to the sums over the terms.
+#[derive(Clone, Copy)]
+pub(super) struct Added<'a> {
+    /// `[outputs]`
+    pub(super) bias: Option<&'a [f32]>,
+    /// `[outputs, h, w]`
+    pub(super) base: Option<&'a [f32]>,
+}
+
+/// One image: `out` `[outputs, h, w]` = Σ over the terms, and what is added. All of `out` is written.
+pub(super) fn convolve(
+    planes: &Planes,
+    packed: &Packed,
+    added: Added<'_>,
+    input: &[f32],
+    out: &mut [MaybeUninit<f32>],
+) {
     // Each vector of each term lies inside.
     let reach = planes.last_start() + packed.terms.iter().max().copied().unwrap_or(0) + LANES;
     assert!(input.len() >= reach);
-    with_fma!(convolve_with(planes: &Planes, packed: &Packed, bias: Option<&[f32]>, input: &[f32], out: &mut [f32]));
+    assert!(out.len() == packed.outputs * planes.positions());
+    assert!(added.base.is_none_or(|base| base.len() == out.len()));
+    with_fma!(convolve_with(planes: &Planes, packed: &Packed, added: Added<'_>, input: &[f32], out: &mut [MaybeUninit<f32>]));
 }
 
 /// # Safety
-/// `input` reaches as far as each start with each term, and a vector beyond.
+/// `input` reaches as far as each start with each term, and a vector beyond; `out` is whole channels, and so is the base.
 #[inline(always)]
 unsafe fn convolve_with<V: Vector>(
     planes: &Planes,
     packed: &Packed,
-    bias: Option<&[f32]>,
+    added: Added<'_>,
     input: &[f32],
-    out: &mut [f32],
+    out: &mut [MaybeUninit<f32>],
 ) {
-    let positions = planes.positions();
     for starts in planes.starts.chunks(VECTORS) {
-        for (block, weights) in packed.weights.chunks(packed.terms.len().max(1)).enumerate() {
-            let first = block * ROWS;
-            let bias = std::array::from_fn(|i| bias.and_then(|bias| bias.get(first + i)).copied().unwrap_or(0.0));
-            let mut sums = [[[0.0; LANES]; VECTORS]; ROWS];
+        for block in blocks(packed.outputs) {
+            let tile = Tile {
+                planes,
+                weights: &packed.weights[block.start * packed.terms.len()..],
+                terms: &packed.terms,
+                added,
+                first: block.start,
+                input,
+            };
             // SAFETY: the caller's.
             unsafe {
-                match *starts {
-                    [a, b] => tile::<V, 2>([a.place, b.place], weights, &packed.terms, bias, input, &mut sums),
-                    [a] => tile::<V, 1>([a.place], weights, &packed.terms, bias, input, &mut sums),
-                    _ => {}
-                }
-            }
-            for (sums, channel) in sums.iter().zip(out.chunks_mut(positions).skip(first)) {
-                for (sum, &start) in sums.iter().zip(starts) {
-                    planes.write(channel, start, sum);
+                match block.len() {
+                    1 => tile.rows::<V, 1>(starts, out),
+                    2 => tile.rows::<V, 2>(starts, out),
+                    3 => tile.rows::<V, 3>(starts, out),
+                    4 => tile.rows::<V, 4>(starts, out),
+                    5 => tile.rows::<V, 5>(starts, out),
+                    _ => tile.rows::<V, ROWS>(starts, out),
                 }
             }
         }
     }
 }
 
-/// The sums of a tile: `ROWS` outputs, `N` vectors of positions.
-///
-/// # Safety
-/// As of [`convolve_with`].
-#[inline(always)]
-unsafe fn tile<V: Vector, const N: usize>(
-    starts: [usize; N],
-    weights: &[[f32; ROWS]],
-    terms: &[usize],
-    bias: [f32; ROWS],
-    input: &[f32],
-    out: &mut [[[f32; LANES]; VECTORS]; ROWS],
-) {
-    // SAFETY: the caller's.
-    unsafe {
-        // Plain loops: what is passed through closures leaves its registers.
-        let mut sums = [[V::splat(0.0); N]; ROWS];
-        for i in 0..ROWS {
-            sums[i] = [V::splat(bias[i]); N];
-        }
-        let inputs = input.as_ptr();
-        for (weights, &term) in weights.iter().zip(terms) {
-            let mut x = [V::splat(0.0); N];
-            for j in 0..N {
-                x[j] = V::load(inputs.add(starts[j] + term));
+/// A block of outputs.
+#[derive(Clone, Copy)]
+struct Tile<'a> {
+    planes: &'a Planes,
+    /// From those of the block on.
+    weights: &'a [f32],
+    terms: &'a [usize],
+    added: Added<'a>,
+    /// The block's first output.
+    first: usize,
+    input: &'a [f32],
+}
+
+impl Tile<'_> {
+    /// `R` outputs at one or two vectors of positions.
+    ///
+    /// # Safety
+    /// As of [`convolve_with`].
+    #[inline(always)]
+    unsafe fn rows<V: Vector, const R: usize>(self, starts: &[Start], out: &mut [MaybeUninit<f32>]) {
+        // SAFETY: the caller's.
+        unsafe {
+            match *starts {
+                [a, b] => self.sums::<V, R, 2>([a, b], out),
+                [a] => self.sums::<V, R, 1>([a], out),
+                _ => {}
             }
-            for i in 0..ROWS {
-                let weight = V::splat(weights[i]);
+        }
+    }
+
+    /// # Safety
+    /// As of [`convolve_with`].
+    #[inline(always)]
+    #[allow(clippy::needless_range_loop)] // what is passed through closures leaves its registers
+    unsafe fn sums<V: Vector, const R: usize, const N: usize>(self, starts: [Start; N], out: &mut [MaybeUninit<f32>]) {
+        let Self { planes, weights, terms, added, first, input } = self;
+        let positions = planes.positions();
+        // By way of memory: the last loop is not unrolled, and what it indexes would never be in registers.
+        let mut lanes = [[[0.0; LANES]; N]; R];
+        // SAFETY: the caller's.
+        unsafe {
+            let mut sums = [[V::splat(0.0); N]; R];
+            let inputs = input.as_ptr();
+            for (weights, &term) in weights.as_chunks::<R>().0.iter().zip(terms) {
+                let mut x = [V::splat(0.0); N];
                 for j in 0..N {
-                    sums[i][j] = weight.multiply_add(x[j], sums[i][j]);
+                    x[j] = V::load(inputs.add(starts[j].place + term));
+                }
+                for i in 0..R {
+                    let weight = V::splat(weights[i]);
+                    for j in 0..N {
+                        sums[i][j] = weight.multiply_add(x[j], sums[i][j]);
+                    }
+                }
+            }
+            for i in 0..R {
+                for j in 0..N {
+                    sums[i][j].store(lanes[i][j].as_mut_ptr());
+                }
+            }
+            for (output, lanes) in (first..).zip(&lanes) {
+                let bias = V::splat(added.bias.and_then(|bias| bias.get(output)).copied().unwrap_or(0.0));
+                let base = added.base.map(|base| base.as_ptr().add(output * positions));
+                let out = out.as_mut_ptr().add(output * positions).cast::<f32>();
+                for (lanes, &start) in lanes.iter().zip(&starts) {
+                    write(planes, start, V::load(lanes.as_ptr()).add(bias), base, out);
                 }
             }
         }
-        for i in 0..ROWS {
-            for j in 0..N {
-                sums[i][j].store(&mut out[i][j]);
+    }
+}
+
+/// Writes a vector of positions, with what is added, to a channel `[h, w]`, without the zeros between its rows. What it writes beyond its
+/// own positions is where later vectors write.
+///
+/// # Safety
+/// `base` and `out` are channels of these planes.
+#[inline(always)]
+unsafe fn write<V: Vector>(planes: &Planes, start: Start, sums: V, base: Option<*const f32>, out: *mut f32) {
+    // SAFETY: `Start::new` says `All` and `Split` where their vectors lie inside; `Any` looks.
+    unsafe {
+        match start.lanes {
+            Lanes::All => put(start.out, sums, base, out),
+            Lanes::Split { kept, resume } => {
+                put(start.out, sums, base, out);
+                if resume < LANES {
+                    put(start.out + kept, sums.down(resume), base, out);
+                }
+            }
+            Lanes::Any => {
+                let mut values = [0.0; LANES];
+                sums.store(values.as_mut_ptr());
+                for (position, value) in (start.place..).zip(values) {
+                    let (row, column) = (position / planes.pitch, position % planes.pitch);
+                    if column < planes.w && row < planes.h {
+                        let place = row * planes.w + column;
+                        out.add(place).write(value + base.map_or(0.0, |base| base.add(place).read()));
+                    }
+                }
             }
         }
+    }
+}
+
+/// # Safety
+/// There is a vector at `place` of `base` and of `out`.
+#[inline(always)]
+unsafe fn put<V: Vector>(place: usize, sums: V, base: Option<*const f32>, out: *mut f32) {
+    // SAFETY: the caller's.
+    unsafe {
+        let sums = match base {
+            Some(base) => sums.add(V::load(base.add(place))),
+            None => sums,
+        };
+        sums.store(out.add(place));
     }
 }
 
@@ -291,13 +401,13 @@ pub(super) fn correlate(
     sums: &mut [f32],
 ) {
     let [of_inputs, of_grads] = of;
-    let first = of_inputs.first() as isize;
+    let first = of_inputs.first as isize;
     let place = |c: usize, tap: Tap| c * of_inputs.size + (first + of_inputs.shift(tap)) as usize;
     let terms: Vec<usize> = (0..c).flat_map(|c| taps.iter().map(move |&tap| place(c, tap))).collect();
     let terms = terms.as_slice();
     let last_start = of_inputs.last_start();
     let reach = last_start + terms.iter().max().copied().unwrap_or(0) + LANES;
-    let reach_of_grads = (o.next_multiple_of(GRADS).max(1) - 1) * of_grads.size + of_grads.first() + last_start + LANES;
+    let reach_of_grads = (o.next_multiple_of(GRADS).max(1) - 1) * of_grads.size + of_grads.first + last_start + LANES;
     assert!(inputs.stride >= reach && grads.stride >= reach_of_grads);
     assert!(inputs.planes.len() / inputs.stride == grads.planes.len() / grads.stride);
     with_fma!(correlate_with(of: [&Planes; 2], o: usize, terms: &[usize], inputs: Images<'_>, grads: Images<'_>, sums: &mut [f32]));
@@ -328,7 +438,7 @@ unsafe fn correlate_with<V: Vector>(
                 for (input, grad) in
                     inputs.planes.chunks_exact(inputs.stride).zip(grads.planes.chunks_exact(grads.stride))
                 {
-                    let (input, grad) = (input.as_ptr(), grad.as_ptr().add(first * of_grads.size + of_grads.first()));
+                    let (input, grad) = (input.as_ptr(), grad.as_ptr().add(first * of_grads.size + of_grads.first));
                     for &Start { place: start, .. } in &of_inputs.starts {
                         let mut x = [V::splat(0.0); TERMS];
                         for j in 0..TERMS {
@@ -344,7 +454,7 @@ unsafe fn correlate_with<V: Vector>(
                 }
                 for i in 0..GRADS {
                     for j in 0..TERMS {
-                        sums[i][j].store(&mut lanes[i][j]);
+                        sums[i][j].store(lanes[i][j].as_mut_ptr());
                     }
                 }
             }

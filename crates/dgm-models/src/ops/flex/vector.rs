@@ -23,11 +23,23 @@ pub(super) trait Vector: Copy {
     /// See [`splat`](Self::splat).
     unsafe fn multiply_add(self, b: Self, c: Self) -> Self;
 
-    /// Writes the numbers.
+    /// `self` + b.
     ///
     /// # Safety
     /// See [`splat`](Self::splat).
-    unsafe fn store(self, to: &mut [f32; LANES]);
+    unsafe fn add(self, b: Self) -> Self;
+
+    /// The lanes from `by` on, at most `LANES`, moved to the front; what follows them is of no meaning.
+    ///
+    /// # Safety
+    /// See [`splat`](Self::splat).
+    unsafe fn down(self, by: usize) -> Self;
+
+    /// Writes `LANES` numbers.
+    ///
+    /// # Safety
+    /// They may be written.
+    unsafe fn store(self, to: *mut f32);
 }
 
 /// Without instructions of its own: a product and a sum, each rounded, or one operation where every processor of the kind has it.
@@ -50,15 +62,29 @@ impl Vector for [f32; LANES] {
     }
 
     #[inline(always)]
-    unsafe fn store(self, to: &mut [f32; LANES]) {
-        *to = self;
+    unsafe fn add(self, b: Self) -> Self {
+        std::array::from_fn(|i| self[i] + b[i])
+    }
+
+    #[inline(always)]
+    unsafe fn down(self, by: usize) -> Self {
+        std::array::from_fn(|i| self.get(i + by).copied().unwrap_or(0.0))
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller's.
+        unsafe { to.cast::<Self>().write_unaligned(self) };
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::{LANES, Vector};
-    use std::arch::x86_64::{__m256, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_storeu_ps};
+    use std::arch::x86_64::{
+        __m256, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_permutevar8x32_ps,
+        _mm256_set1_ps, _mm256_storeu_ps,
+    };
 
     impl Vector for __m256 {
         #[inline(always)]
@@ -78,8 +104,21 @@ mod x86 {
         }
 
         #[inline(always)]
-        unsafe fn store(self, to: &mut [f32; LANES]) {
-            unsafe { _mm256_storeu_ps(to.as_mut_ptr(), self) };
+        unsafe fn add(self, b: Self) -> Self {
+            unsafe { _mm256_add_ps(self, b) }
+        }
+
+        #[inline(always)]
+        unsafe fn down(self, by: usize) -> Self {
+            // Of a lane's number the instruction reads the last three bits.
+            const NUMBERS: [i32; 2 * LANES] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+            let from = &NUMBERS[by.min(LANES)..];
+            unsafe { _mm256_permutevar8x32_ps(self, _mm256_loadu_si256(from.as_ptr().cast())) }
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            unsafe { _mm256_storeu_ps(to, self) };
         }
     }
 }

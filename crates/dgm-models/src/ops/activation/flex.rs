@@ -1,0 +1,162 @@
+//! φ and the gate in loops over numbers, which become vector instructions.
+
+use super::{Activation, Before};
+use dgm_core::ops::elementary::{exp_negative, sigmoid};
+use dgm_core::vectorised;
+use std::mem::MaybeUninit;
+
+/// NaN stays NaN.
+#[inline(always)]
+pub(in crate::ops) fn relu(z: f32) -> f32 {
+    if z < 0.0 { 0.0 } else { z }
+}
+
+#[inline(always)]
+pub(in crate::ops) fn leaky_relu(z: f32, slope: f32) -> f32 {
+    if z > 0.0 { z } else { slope * z }
+}
+
+/// g·φ′(z).
+#[inline(always)]
+pub(in crate::ops) fn pulled(activation: Activation, g: f32, z: f32) -> f32 {
+    match activation {
+        Activation::Identity => g,
+        // Where it is cut off even an infinite gradient is.
+        Activation::Relu if z <= 0.0 => 0.0,
+        Activation::LeakyRelu(slope) if z <= 0.0 => slope * g,
+        Activation::Relu | Activation::LeakyRelu(_) => g,
+        Activation::Silu => {
+            let s = sigmoid(z);
+            g * (s * (1.0 + z * (1.0 - s)))
+        }
+    }
+}
+
+impl Before {
+    /// What a convolution sees of one image `x`: `x` itself, or what is then in `scratch`.
+    pub(in crate::ops) fn of_image<'a>(self, x: &'a [f32], scratch: &'a mut Vec<MaybeUninit<f32>>) -> &'a [f32] {
+        if self == Self::IDENTITY {
+            return x;
+        }
+        scratch.resize(x.len() / self.channels(), MaybeUninit::uninit());
+        self.write_image(x, scratch);
+        // SAFETY: all of it is written.
+        unsafe { scratch.assume_init_ref() }
+    }
+
+    /// The same to `out`, all of which is written.
+    pub(in crate::ops) fn write_image(self, x: &[f32], out: &mut [MaybeUninit<f32>]) {
+        match self {
+            Self::Each(Activation::Identity) => drop(out.write_copy_of_slice(x)),
+            Self::Each(Activation::Relu) => write_leaky_relu(x, 0.0, out),
+            Self::Each(Activation::LeakyRelu(slope)) => write_leaky_relu(x, slope, out),
+            Self::Each(Activation::Silu) => write_silu(x, out),
+            Self::Gate => {
+                let (a, b) = x.split_at(out.len());
+                write_gate(a, b, out);
+            }
+        }
+    }
+
+    /// The pullback of `grad`, of what is seen, to one image `x`, with `more` added: all of `out` is written.
+    pub(in crate::ops) fn pull_image(
+        self,
+        x: &[f32],
+        grad: &[f32],
+        more: Option<&[f32]>,
+        out: &mut [MaybeUninit<f32>],
+    ) {
+        match self {
+            Self::Each(activation) => pull_each(activation, x, grad, out),
+            Self::Gate => {
+                let ((out_a, out_b), (a, b)) = (out.split_at_mut(grad.len()), x.split_at(grad.len()));
+                pull_gate([a, b], grad, [out_a, out_b]);
+            }
+        }
+        if let Some(more) = more {
+            // SAFETY: just written.
+            add(unsafe { out.assume_init_mut() }, more);
+        }
+    }
+}
+
+vectorised! {
+    fn write_leaky_relu(x: &[f32], slope: f32, out: &mut [MaybeUninit<f32>]) {
+        for (out, &x) in out.iter_mut().zip(x) {
+            out.write(if slope == 0.0 { relu(x) } else { leaky_relu(x, slope) });
+        }
+    }
+
+    fn write_silu(x: &[f32], out: &mut [MaybeUninit<f32>]) {
+        for (out, &x) in out.iter_mut().zip(x) {
+            out.write(x * sigmoid(x));
+        }
+    }
+
+    /// tanh(a)·σ(b).
+    fn write_gate(a: &[f32], b: &[f32], out: &mut [MaybeUninit<f32>]) {
+        for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
+            out.write(Gate::new(a, b).value());
+        }
+    }
+
+    fn pull_each(activation: Activation, x: &[f32], grad: &[f32], out: &mut [MaybeUninit<f32>]) {
+        for ((out, &x), &g) in out.iter_mut().zip(x).zip(grad) {
+            out.write(pulled(activation, g, x));
+        }
+    }
+
+    fn pull_gate(halves: [&[f32]; 2], grad: &[f32], out: [&mut [MaybeUninit<f32>]; 2]) {
+        let ([a, b], [out_a, out_b]) = (halves, out);
+        for ((((out_a, out_b), &a), &b), &g) in out_a.iter_mut().zip(out_b).zip(a).zip(b).zip(grad) {
+            let [of_a, of_b] = Gate::new(a, b).slopes();
+            out_a.write(g * of_a);
+            out_b.write(g * of_b);
+        }
+    }
+
+    fn add(sums: &mut [f32], more: &[f32]) {
+        for (sum, more) in sums.iter_mut().zip(more) {
+            *sum += more;
+        }
+    }
+}
+
+/// tanh(a)·σ(b) with one division, which is what takes longest: of e = exp(−2|a|) and d = exp(−|b|), tanh |a| = (1 − e)/(1 + e), and σ(b) is
+/// 1/(1 + d) or d/(1 + d).
+#[derive(Clone, Copy)]
+struct Gate {
+    /// ±(1 − e), with the sign of a.
+    rise: f32,
+    e: f32,
+    /// The numerator of σ(b), and that of 1 − σ(b).
+    open: f32,
+    shut: f32,
+    d: f32,
+}
+
+impl Gate {
+    #[inline(always)]
+    fn new(a: f32, b: f32) -> Self {
+        let (e, d) = (exp_negative(-2.0 * a.abs()), exp_negative(-b.abs()));
+        let (open, shut) = if b >= 0.0 { (1.0, d) } else { (d, 1.0) };
+        Self { rise: (1.0 - e).copysign(a), e, open, shut, d }
+    }
+
+    #[inline(always)]
+    fn value(self) -> f32 {
+        self.rise * self.open / ((1.0 + self.e) * (1.0 + self.d))
+    }
+
+    /// (1 − tanh² a)·σ(b) and tanh(a)·σ(b)·(1 − σ(b)).
+    #[inline(always)]
+    fn slopes(self) -> [f32; 2] {
+        let (of_e, of_d) = (1.0 + self.e, 1.0 + self.d);
+        let both = 1.0 / (of_e * of_d);
+        // 1/(1 + e) and 1/(1 + d)
+        let (r, q) = (both * of_d, both * of_e);
+        let s = self.open * q;
+        // 1 − tanh² = 4e/(1 + e)²
+        [4.0 * self.e * r * r * s, self.rise * r * s * self.shut * q]
+    }
+}
