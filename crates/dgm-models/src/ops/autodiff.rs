@@ -72,7 +72,7 @@ impl<B: ConvOps> Backward<B, 4> for TapConv2dOnto {
         let residual = of_x.is_some() && of_x == of_base;
         if let Some(node) = of_base.filter(|_| !residual) {
             let grad = grad.clone();
-            grads.register::<B>(node, if one_for_all { B::float_sum_dim(grad, 0) } else { grad });
+            grads.register::<B>(node, if one_for_all { B::sum_of_images(grad) } else { grad });
         }
         state.pull([of_x, of_weight, of_bias], grad, residual, grads);
     }

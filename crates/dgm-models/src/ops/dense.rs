@@ -45,6 +45,28 @@ pub trait DenseOps: Backend {
         composed::dense_with_preactivation::<Self>(x, weight, bias, activation)
     }
 
+    /// The pullback of g `[n, outputs]` to x alone or to W alone, and to both: g·Wᵀ `[n, inputs]` and xᵀ·g `[inputs, outputs]`.
+    #[fusion(default)]
+    fn dense_pullback_input(weight: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
+        Self::float_matmul(grad, Self::float_transpose(weight))
+    }
+
+    /// See [`dense_pullback_input`](Self::dense_pullback_input).
+    #[fusion(default)]
+    fn dense_pullback_weight(x: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
+        Self::float_matmul(Self::float_transpose(x), grad)
+    }
+
+    /// See [`dense_pullback_input`](Self::dense_pullback_input).
+    #[fusion(default)]
+    fn dense_pullback(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        (Self::dense_pullback_input(weight, grad.clone()), Self::dense_pullback_weight(x, grad))
+    }
+
     /// The pullback of `grad` to z and to the bias: g·φ′(z) `[n, outputs]`, and its sum over the rows `[outputs]`.
     #[fusion(default)]
     fn activation_pullback(
@@ -96,12 +118,16 @@ impl<B: DenseOps> Backward<B, 3> for Dense {
         let (x, weight, z, activation) = ops.state;
         let (grad, grad_bias) = B::activation_pullback(z, grad, activation);
         let [of_x, of_weight, of_bias] = ops.parents;
-        if let Some(node) = of_weight {
-            grads.register::<B>(node.id, B::float_matmul(B::float_transpose(x), grad.clone()));
-        }
         // The input of a first layer has no gradient.
-        if let Some(node) = of_x {
-            grads.register::<B>(node.id, B::float_matmul(grad, B::float_transpose(weight)));
+        match (of_x, of_weight) {
+            (Some(of_x), Some(of_weight)) => {
+                let (grad_x, grad_weight) = B::dense_pullback(x, weight, grad);
+                grads.register::<B>(of_x.id, grad_x);
+                grads.register::<B>(of_weight.id, grad_weight);
+            }
+            (Some(of_x), None) => grads.register::<B>(of_x.id, B::dense_pullback_input(weight, grad)),
+            (None, Some(of_weight)) => grads.register::<B>(of_weight.id, B::dense_pullback_weight(x, grad)),
+            (None, None) => {}
         }
         if let Some(node) = of_bias {
             grads.register::<B>(node.id, grad_bias);
@@ -157,6 +183,8 @@ mod composed {
 
 #[cfg(feature = "flex")]
 mod flex;
+#[cfg(feature = "flex")]
+mod product;
 
 #[cfg(test)]
 mod tests;

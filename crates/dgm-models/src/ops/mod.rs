@@ -104,6 +104,12 @@ pub trait ConvOps: Backend {
         (of_x, of_weight, of_bias)
     }
 
+    /// Σ over the images: x `[n, c, h, w]`, the result `[1, c, h, w]`.
+    #[fusion(default)]
+    fn sum_of_images(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        Self::float_sum_dim(x, 0)
+    }
+
     /// tanh(a) · σ(b) of the two halves a and b of the channels: x `[n, 2c, h, w]`, the result `[n, c, h, w]`.
     #[fusion(default)]
     fn gate(x: FloatTensor<Self>) -> FloatTensor<Self> {

@@ -33,28 +33,27 @@ pub(in crate::ops) fn pulled(activation: Activation, g: f32, z: f32) -> f32 {
 }
 
 impl Before {
-    /// What a convolution sees of one image `x`: `x` itself, or what is then in `scratch`.
-    pub(in crate::ops) fn of_image<'a>(self, x: &'a [f32], scratch: &'a mut Vec<MaybeUninit<f32>>) -> &'a [f32] {
-        if self == Self::IDENTITY {
-            return x;
-        }
-        scratch.resize(x.len() / self.channels(), MaybeUninit::uninit());
-        self.write_image(x, scratch);
-        // SAFETY: all of it is written.
-        unsafe { scratch.assume_init_ref() }
-    }
-
-    /// The same to `out`, all of which is written.
-    pub(in crate::ops) fn write_image(self, x: &[f32], out: &mut [MaybeUninit<f32>]) {
-        match self {
-            Self::Each(Activation::Identity) => drop(out.write_copy_of_slice(x)),
-            Self::Each(Activation::Relu) => write_leaky_relu(x, 0.0, out),
-            Self::Each(Activation::LeakyRelu(slope)) => write_leaky_relu(x, slope, out),
-            Self::Each(Activation::Silu) => write_silu(x, out),
-            Self::Gate => {
-                let (a, b) = x.split_at(out.len());
-                write_gate(a, b, out);
+    /// Hands what a convolution sees of one image `x` to `see`, channel by channel: from `x` itself, or by way of `scratch`.
+    pub(in crate::ops) fn each_channel(
+        self,
+        x: &[f32],
+        positions: usize,
+        scratch: &mut Vec<MaybeUninit<f32>>,
+        mut see: impl FnMut(usize, &[f32]),
+    ) {
+        let (seen, rest) = x.split_at(x.len() / self.channels());
+        for (i, channel) in seen.chunks(positions.max(1)).enumerate() {
+            if self == Self::IDENTITY {
+                see(i, channel);
+                continue;
             }
+            scratch.resize(channel.len(), MaybeUninit::uninit());
+            match self {
+                Self::Each(activation) => activation.write(channel, scratch),
+                Self::Gate => write_gate(channel, &rest[i * positions..(i + 1) * positions], scratch),
+            }
+            // SAFETY: all of it is written.
+            see(i, unsafe { scratch.assume_init_ref() });
         }
     }
 
@@ -78,6 +77,24 @@ impl Before {
             add(unsafe { out.assume_init_mut() }, more);
         }
     }
+}
+
+impl Activation {
+    /// φ(z), to all of `out`.
+    fn write(self, z: &[f32], out: &mut [MaybeUninit<f32>]) {
+        match self {
+            Self::Identity => drop(out.write_copy_of_slice(z)),
+            Self::Relu => write_leaky_relu(z, 0.0, out),
+            Self::LeakyRelu(slope) => write_leaky_relu(z, slope, out),
+            Self::Silu => write_silu(z, out),
+        }
+    }
+}
+
+/// The gate of the two halves `x` of an image, to all of `out`.
+pub(in crate::ops) fn gate(x: &[f32], out: &mut [MaybeUninit<f32>]) {
+    let (a, b) = x.split_at(out.len());
+    write_gate(a, b, out);
 }
 
 vectorised! {
@@ -115,7 +132,7 @@ vectorised! {
         }
     }
 
-    fn add(sums: &mut [f32], more: &[f32]) {
+    pub(in crate::ops) fn add(sums: &mut [f32], more: &[f32]) {
         for (sum, more) in sums.iter_mut().zip(more) {
             *sum += more;
         }

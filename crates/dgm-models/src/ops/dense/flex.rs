@@ -1,6 +1,7 @@
 //! One pass in each direction on flex. Rows are split by the sizes alone, so a result does not depend on the number of threads.
 
 use super::super::activation::flex::{leaky_relu, pulled, relu};
+use super::product::{Matrix, product, two_products};
 use super::{Activation, DenseOps, composed};
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
@@ -28,8 +29,10 @@ impl DenseOps for Flex {
         }
         let bias = owned(bias);
         let bias = bias.storage::<f32>();
-        let mut z = owned(Self::float_matmul(x, weight));
-        let shape = z.layout().shape().clone();
+        let (x, weight) = (owned(x), owned(weight));
+        let z = product(matrix(&x), matrix(&weight));
+        let shape = [x.layout().shape()[0], weight.layout().shape()[1]];
+        let mut z = from_vec(z, shape);
         let (width, rows) = (bias.len().max(1), rows_of(&z, bias.len()));
         let per_chunk = width * (CHUNK / width).max(1);
         let values = z.storage_mut::<f32>();
@@ -45,6 +48,38 @@ impl DenseOps for Flex {
         let chunks = values.par_chunks_mut(per_chunk).zip(y.par_chunks_mut(per_chunk));
         each(rows * width, chunks, |(z, y)| add_silu(z, y, bias));
         (from_vec(y, shape), z)
+    }
+
+    fn dense_pullback_input(weight: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
+        if !all_f32(&[&weight, &grad]) {
+            return Self::float_matmul(grad, Self::float_transpose(weight));
+        }
+        let (weight, grad) = (owned(weight), owned(grad));
+        let (weight, grad) = (matrix(&weight).transposed(), matrix(&grad));
+        from_vec(product(grad, weight), [grad.rows(), weight.columns()])
+    }
+
+    fn dense_pullback_weight(x: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
+        if !all_f32(&[&x, &grad]) {
+            return Self::float_matmul(Self::float_transpose(x), grad);
+        }
+        let (x, grad) = (owned(x), owned(grad));
+        let (x, grad) = (matrix(&x).transposed(), matrix(&grad));
+        from_vec(product(x, grad), [x.rows(), grad.columns()])
+    }
+
+    fn dense_pullback(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        if !all_f32(&[&x, &weight, &grad]) {
+            return (Self::dense_pullback_input(weight, grad.clone()), Self::dense_pullback_weight(x, grad));
+        }
+        let (x, weight, grad) = (owned(x), owned(weight), owned(grad));
+        let (x, weight, grad) = (matrix(&x).transposed(), matrix(&weight).transposed(), matrix(&grad));
+        let [of_x, of_weight] = two_products([[grad, weight], [x, grad]]);
+        (from_vec(of_x, [grad.rows(), weight.columns()]), from_vec(of_weight, [x.rows(), grad.columns()]))
     }
 
     fn activation_pullback(
@@ -131,6 +166,12 @@ fn finish(z: &mut [f32], bias: &[f32], f: impl Fn(f32) -> f32) {
             *z = f(*z + bias);
         }
     }
+}
+
+/// Of a tensor with nothing else in its storage.
+fn matrix(tensor: &FlexTensor) -> Matrix<'_> {
+    let shape = tensor.layout().shape();
+    Matrix::new(tensor.storage::<f32>(), [shape[0], shape[1]])
 }
 
 fn rows_of(tensor: &FlexTensor, width: usize) -> usize {

@@ -11,7 +11,7 @@ use super::{Before, ConvOps, Tap, activation, composed};
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
 use burn_flex::{Flex, FlexTensor};
-use dgm_core::ops::flex::{all_f32, from_vec, owned};
+use dgm_core::ops::flex::{CHUNK, all_f32, from_vec, owned};
 use planes::{Added, Packed, convolve};
 use rayon::prelude::*;
 use std::mem::MaybeUninit;
@@ -87,6 +87,24 @@ impl ConvOps for Flex {
         pullback::of_all([x, grad], weight, &taps, before, residual)
     }
 
+    fn sum_of_images(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        if !all_f32(&[&x]) {
+            return Self::float_sum_dim(x, 0);
+        }
+        let x = owned(x);
+        let shape = x.layout().shape();
+        let [n, c, h, w] = [shape[0], shape[1], shape[2], shape[3]];
+        let (xs, image) = (x.storage::<f32>(), c * h * w);
+        let mut sums = vec![0.0f32; image];
+        sums.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, sums)| {
+            for i in 0..n {
+                let first = i * image + chunk * CHUNK;
+                activation::flex::add(sums, &xs[first..first + sums.len()]);
+            }
+        });
+        from_vec(sums, [1, c, h, w])
+    }
+
     fn gate(x: FloatTensor<Self>) -> FloatTensor<Self> {
         if !all_f32(&[&x]) {
             return activation::gate::<Self>(x);
@@ -95,7 +113,7 @@ impl ConvOps for Flex {
         let ([n, c, h, w], half) = halves(&x);
         let out = written(n * half, |out| {
             let images = out.par_chunks_mut(half).zip(x.storage::<f32>().par_chunks(2 * half));
-            images.for_each(|(out, x)| Before::Gate.write_image(x, out));
+            images.for_each(|(out, x)| activation::flex::gate(x, out));
         });
         from_vec(out, [n, c / 2, h, w])
     }
@@ -131,10 +149,12 @@ fn forward(tensors: [FlexTensor; 3], base: Option<FlexTensor>, taps: &[Tap], bef
     let images = x.storage::<f32>().par_chunks(before.channels() * c * h * w);
     let out = written(b * outputs, |out| {
         let scratch = || (vec![0.0f32; planes.len(c)], Vec::new());
-        out.par_chunks_mut(outputs).zip(images).enumerate().for_each_init(
+        // Each piece needs planes of its own; what comes out does not depend on how many there are.
+        let least = b.div_ceil(4 * rayon::current_num_threads());
+        out.par_chunks_mut(outputs).zip(images).enumerate().with_min_len(least).for_each_init(
             scratch,
             |(input, seen), (i, (out, image))| {
-                planes.fill(before.of_image(image, seen), input);
+                planes.fill_seen(image, before, seen, input);
                 let added = Added { bias: Some(bias.storage::<f32>()), base: base_of(i) };
                 convolve(&planes, &packed, added, input, out);
             },
@@ -167,7 +187,7 @@ impl Sizes {
 }
 
 /// So many numbers, of which `f` writes every one: they need not be zeros before.
-fn written(n: usize, f: impl FnOnce(&mut [MaybeUninit<f32>])) -> Vec<f32> {
+pub(in crate::ops) fn written(n: usize, f: impl FnOnce(&mut [MaybeUninit<f32>])) -> Vec<f32> {
     let mut numbers = Vec::with_capacity(n);
     f(&mut numbers.spare_capacity_mut()[..n]);
     // SAFETY: all of them are written.

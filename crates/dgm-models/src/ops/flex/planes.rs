@@ -4,7 +4,7 @@
 //! What a result is summed from, and in which order, depends on the sizes alone. Where `x` is not finite, more taps than read it have weights'
 //! gradients that are not: zeros between rows are multiplied too.
 
-use super::super::{Tap, padding};
+use super::super::{Before, Tap, padding};
 use super::vector::{LANES, Vector, with_fma};
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -13,6 +13,8 @@ use std::ops::Range;
 /// more.
 const ROWS: usize = 6;
 const VECTORS: usize = 2;
+/// Vectors of positions that a block of outputs goes over before the next: what they read stays in the first-level cache.
+const BAND: usize = 8;
 /// Gradients' channels of a tile of the weights' gradient, and of its terms.
 pub(super) const GRADS: usize = 4;
 const TERMS: usize = 3;
@@ -115,14 +117,24 @@ impl Planes {
 
     /// Copies channels `[n, h, w]` into planes; the zeros around them stay as they are.
     pub(super) fn fill(&self, channels: &[f32], planes: &mut [f32]) {
-        for (channel, plane) in channels.chunks(self.h * self.w).zip(planes.chunks_mut(self.size)) {
-            if self.pitch == self.w {
-                plane[self.first..self.first + channel.len()].copy_from_slice(channel);
-                continue;
-            }
-            for (from, to) in channel.chunks(self.w).zip(plane[self.first..].chunks_mut(self.pitch)) {
-                copy_row(from, to);
-            }
+        for (channel, plane) in channels.chunks(self.positions()).zip(planes.chunks_mut(self.size)) {
+            self.fill_one(channel, plane);
+        }
+    }
+
+    /// Fills planes with what a convolution sees of an image `x`.
+    pub(super) fn fill_seen(&self, x: &[f32], before: Before, scratch: &mut Vec<MaybeUninit<f32>>, planes: &mut [f32]) {
+        before.each_channel(x, self.positions(), scratch, |i, channel| {
+            self.fill_one(channel, &mut planes[i * self.size..(i + 1) * self.size]);
+        });
+    }
+
+    fn fill_one(&self, channel: &[f32], plane: &mut [f32]) {
+        if self.pitch == self.w {
+            return plane[self.first..self.first + channel.len()].copy_from_slice(channel);
+        }
+        for (from, to) in channel.chunks(self.w).zip(plane[self.first..].chunks_mut(self.pitch)) {
+            copy_row(from, to);
         }
     }
 
@@ -167,9 +179,8 @@ impl Packed {
     pub(super) fn forward(weight: &[f32], [o, c]: [usize; 2], taps: &[Tap], planes: &Planes) -> Self {
         let t = taps.len();
         Self::new(
-            o,
-            [c, t],
-            |output, [c_, t_]| weight[(output * c + c_) * t + t_],
+            [o, c, t],
+            |output, input, tap| weight[(output * c + input) * t + tap],
             planes,
             |tap| planes.shift(taps[tap]),
         )
@@ -179,29 +190,31 @@ impl Packed {
     pub(super) fn backward(weight: &[f32], [o, c]: [usize; 2], taps: &[Tap], planes: &Planes) -> Self {
         let t = taps.len();
         Self::new(
-            c,
-            [o, t],
-            |output, [o_, t_]| weight[(o_ * c + output) * t + t_],
+            [c, o, t],
+            |output, input, tap| weight[(input * c + output) * t + tap],
             planes,
             |tap| -planes.shift(taps[tap]),
         )
     }
 
     fn new(
-        outputs: usize,
-        [inputs, taps]: [usize; 2],
-        weight: impl Fn(usize, [usize; 2]) -> f32,
+        [outputs, inputs, taps]: [usize; 3],
+        weight: impl Fn(usize, usize, usize) -> f32,
         planes: &Planes,
         shift: impl Fn(usize) -> isize,
     ) -> Self {
-        let terms = || (0..inputs).flat_map(|input| (0..taps).map(move |tap| [input, tap]));
+        let mut weights = Vec::with_capacity(outputs * inputs * taps);
+        for block in blocks(outputs) {
+            for input in 0..inputs {
+                for tap in 0..taps {
+                    weights.extend(block.clone().map(|output| weight(output, input, tap)));
+                }
+            }
+        }
         let first = planes.first as isize;
-        let place = |[input, tap]: [usize; 2]| input * planes.size + (first + shift(tap)) as usize;
-        let weight = |block: Range<usize>| {
-            let weight = &weight;
-            terms().flat_map(move |term| block.clone().map(move |output| weight(output, term)))
-        };
-        Self { weights: blocks(outputs).flat_map(weight).collect(), terms: terms().map(place).collect(), outputs }
+        let place = |input: usize, tap: usize| input * planes.size + (first + shift(tap)) as usize;
+        let terms = (0..inputs).flat_map(|input| (0..taps).map(move |tap| [input, tap]));
+        Self { weights, terms: terms.map(|[input, tap]| place(input, tap)).collect(), outputs }
     }
 }
 
@@ -240,7 +253,7 @@ unsafe fn convolve_with<V: Vector>(
     input: &[f32],
     out: &mut [MaybeUninit<f32>],
 ) {
-    for starts in planes.starts.chunks(VECTORS) {
+    for band in planes.starts.chunks(BAND) {
         for block in blocks(packed.outputs) {
             let tile = Tile {
                 planes,
@@ -253,12 +266,12 @@ unsafe fn convolve_with<V: Vector>(
             // SAFETY: the caller's.
             unsafe {
                 match block.len() {
-                    1 => tile.rows::<V, 1>(starts, out),
-                    2 => tile.rows::<V, 2>(starts, out),
-                    3 => tile.rows::<V, 3>(starts, out),
-                    4 => tile.rows::<V, 4>(starts, out),
-                    5 => tile.rows::<V, 5>(starts, out),
-                    _ => tile.rows::<V, ROWS>(starts, out),
+                    1 => tile.rows::<V, 1>(band, out),
+                    2 => tile.rows::<V, 2>(band, out),
+                    3 => tile.rows::<V, 3>(band, out),
+                    4 => tile.rows::<V, 4>(band, out),
+                    5 => tile.rows::<V, 5>(band, out),
+                    _ => tile.rows::<V, ROWS>(band, out),
                 }
             }
         }
@@ -285,12 +298,41 @@ impl Tile<'_> {
     /// As of [`convolve_with`].
     #[inline(always)]
     unsafe fn rows<V: Vector, const R: usize>(self, starts: &[Start], out: &mut [MaybeUninit<f32>]) {
+        let (pairs, rest) = starts.as_chunks::<VECTORS>();
         // SAFETY: the caller's.
         unsafe {
-            match *starts {
-                [a, b] => self.sums::<V, R, 2>([a, b], out),
-                [a] => self.sums::<V, R, 1>([a], out),
-                _ => {}
+            self.prefetch::<V, R>(starts.iter().take(VECTORS), out);
+            for (i, &pair) in pairs.iter().enumerate() {
+                self.prefetch::<V, R>(starts.iter().skip((i + 1) * VECTORS).take(VECTORS), out);
+                self.sums::<V, R, VECTORS>(pair, out);
+            }
+            for &one in rest {
+                self.sums::<V, R, 1>([one], out);
+            }
+        }
+    }
+
+    /// Fetches where a tile is written and what is added to it: a write that has to wait for its place holds up all that follow.
+    ///
+    /// # Safety
+    /// The processor has the instructions.
+    #[inline(always)]
+    unsafe fn prefetch<'a, V: Vector, const R: usize>(
+        self,
+        starts: impl Iterator<Item = &'a Start>,
+        out: &[MaybeUninit<f32>],
+    ) {
+        let positions = self.planes.positions();
+        for start in starts {
+            for output in self.first..self.first + R {
+                let place = output * positions + start.out;
+                // SAFETY: the caller's.
+                unsafe {
+                    V::prefetch(out.as_ptr().wrapping_add(place).cast());
+                    if let Some(base) = self.added.base {
+                        V::prefetch(base.as_ptr().wrapping_add(place));
+                    }
+                }
             }
         }
     }

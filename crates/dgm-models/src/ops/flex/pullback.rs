@@ -147,7 +147,7 @@ impl<'a> Call<'a> {
                     self.pull(pull, group * at_once + i, x, g, grads, &mut pulled);
                 }
                 if self.wants_weights {
-                    of_inputs.fill(self.before.of_image(x, &mut seen), inputs);
+                    of_inputs.fill_seen(x, self.before, &mut seen, inputs);
                     add_sums(&mut of_bias, g, h * w);
                 }
             }

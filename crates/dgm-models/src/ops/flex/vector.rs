@@ -35,6 +35,12 @@ pub(super) trait Vector: Copy {
     /// See [`splat`](Self::splat).
     unsafe fn down(self, by: usize) -> Self;
 
+    /// Begins to fetch what stands there into the cache: numbers that will be read or written soon, or nothing of use.
+    ///
+    /// # Safety
+    /// See [`splat`](Self::splat).
+    unsafe fn prefetch(from: *const f32);
+
     /// Writes `LANES` numbers.
     ///
     /// # Safety
@@ -72,6 +78,9 @@ impl Vector for [f32; LANES] {
     }
 
     #[inline(always)]
+    unsafe fn prefetch(_: *const f32) {}
+
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: the caller's.
         unsafe { to.cast::<Self>().write_unaligned(self) };
@@ -82,8 +91,8 @@ impl Vector for [f32; LANES] {
 mod x86 {
     use super::{LANES, Vector};
     use std::arch::x86_64::{
-        __m256, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_permutevar8x32_ps,
-        _mm256_set1_ps, _mm256_storeu_ps,
+        __m256, _MM_HINT_T0, _mm_prefetch, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
+        _mm256_permutevar8x32_ps, _mm256_set1_ps, _mm256_storeu_ps,
     };
 
     impl Vector for __m256 {
@@ -114,6 +123,11 @@ mod x86 {
             const NUMBERS: [i32; 2 * LANES] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
             let from = &NUMBERS[by.min(LANES)..];
             unsafe { _mm256_permutevar8x32_ps(self, _mm256_loadu_si256(from.as_ptr().cast())) }
+        }
+
+        #[inline(always)]
+        unsafe fn prefetch(from: *const f32) {
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) };
         }
 
         #[inline(always)]
