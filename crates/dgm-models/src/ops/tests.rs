@@ -89,13 +89,14 @@ fn what_is_fused_is_its_tensor_form() {
     let befores: Vec<Before> = activations.into_iter().map(Before::Each).chain([Before::Gate]).collect();
     // As many outputs as channels of x, so that x can be the base; rows of no whole vectors, and rows of one.
     let sizes = [[5, 4, 5, 11], [11, 2, 3, 8]];
-    let bases = [Base::Nothing, Base::OneForAll, Base::OneForEach, Base::TheInput];
+    let [wide, narrow] = sizes;
+    let cases = [(wide, Base::Nothing), (narrow, Base::OneForAll), (wide, Base::OneForEach), (narrow, Base::TheInput)];
     let taps: &[Tap] = &[[0, -1], [-1, 1], [-1, 0]];
     for (device, &before) in
         devices().into_iter().flat_map(|device| befores.iter().map(move |before| (device.clone(), before)))
     {
         let device = device.autodiff();
-        for ([b, o, h, w], kind) in sizes.into_iter().flat_map(|size| bases.map(|base| (size, base))) {
+        for ([b, o, h, w], kind) in cases {
             let run = |conv: Conv, moves: &mut Moves| {
                 let mut noise = Seed(3).stream("test", 0);
                 let x = moves.tensor(noise.normal_tensor([b, o, h, w], &device)).require_grad();

@@ -31,6 +31,11 @@ struct Length {
 }
 
 fn main() -> ExitCode {
+    // As the program does: on a thread of the pool that divides the work.
+    rayon::scope(|_| run())
+}
+
+fn run() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let number =
         |place: usize, default: f64| arguments.get(place).map_or(default, |text| text.parse().expect("a number"));

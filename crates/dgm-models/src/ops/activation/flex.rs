@@ -16,20 +16,23 @@ pub(in crate::ops) fn leaky_relu(z: f32, slope: f32) -> f32 {
     if z > 0.0 { z } else { slope * z }
 }
 
-/// g·φ′(z).
+/// g·φ′(z) for [`relu`], by which even an infinite gradient is cut off.
 #[inline(always)]
-pub(in crate::ops) fn pulled(activation: Activation, g: f32, z: f32) -> f32 {
-    match activation {
-        Activation::Identity => g,
-        // Where it is cut off even an infinite gradient is.
-        Activation::Relu if z <= 0.0 => 0.0,
-        Activation::LeakyRelu(slope) if z <= 0.0 => slope * g,
-        Activation::Relu | Activation::LeakyRelu(_) => g,
-        Activation::Silu => {
-            let s = sigmoid(z);
-            g * (s * (1.0 + z * (1.0 - s)))
-        }
-    }
+pub(in crate::ops) fn pull_relu(g: f32, z: f32) -> f32 {
+    if z <= 0.0 { 0.0 } else { g }
+}
+
+/// g·φ′(z) for [`leaky_relu`].
+#[inline(always)]
+pub(in crate::ops) fn pull_leaky_relu(g: f32, z: f32, slope: f32) -> f32 {
+    if z <= 0.0 { slope * g } else { g }
+}
+
+/// g·φ′(z) for z·σ(z).
+#[inline(always)]
+pub(in crate::ops) fn pull_silu(g: f32, z: f32) -> f32 {
+    let s = sigmoid(z);
+    g * (s * (1.0 + z * (1.0 - s)))
 }
 
 impl Before {
@@ -66,7 +69,10 @@ impl Before {
         out: &mut [MaybeUninit<f32>],
     ) {
         match self {
-            Self::Each(activation) => pull_each(activation, x, grad, out),
+            Self::Each(Activation::Identity) => drop(out.write_copy_of_slice(grad)),
+            Self::Each(Activation::Relu) => write_pulled_relu(x, grad, out),
+            Self::Each(Activation::LeakyRelu(slope)) => write_pulled_leaky_relu(x, grad, slope, out),
+            Self::Each(Activation::Silu) => write_pulled_silu(x, grad, out),
             Self::Gate => {
                 let ((out_a, out_b), (a, b)) = (out.split_at_mut(grad.len()), x.split_at(grad.len()));
                 pull_gate([a, b], grad, [out_a, out_b]);
@@ -84,7 +90,7 @@ impl Activation {
     fn write(self, z: &[f32], out: &mut [MaybeUninit<f32>]) {
         match self {
             Self::Identity => drop(out.write_copy_of_slice(z)),
-            Self::Relu => write_leaky_relu(z, 0.0, out),
+            Self::Relu => write_relu(z, out),
             Self::LeakyRelu(slope) => write_leaky_relu(z, slope, out),
             Self::Silu => write_silu(z, out),
         }
@@ -98,28 +104,34 @@ pub(in crate::ops) fn gate(x: &[f32], out: &mut [MaybeUninit<f32>]) {
 }
 
 vectorised! {
-    fn write_leaky_relu(x: &[f32], slope: f32, out: &mut [MaybeUninit<f32>]) {
-        for (out, &x) in out.iter_mut().zip(x) {
-            out.write(if slope == 0.0 { relu(x) } else { leaky_relu(x, slope) });
-        }
+    fn write_relu(z: &[f32], out: &mut [MaybeUninit<f32>]) {
+        map(z, out, relu);
     }
 
-    fn write_silu(x: &[f32], out: &mut [MaybeUninit<f32>]) {
-        for (out, &x) in out.iter_mut().zip(x) {
-            out.write(x * sigmoid(x));
-        }
+    fn write_leaky_relu(z: &[f32], slope: f32, out: &mut [MaybeUninit<f32>]) {
+        map(z, out, |z| leaky_relu(z, slope));
+    }
+
+    fn write_silu(z: &[f32], out: &mut [MaybeUninit<f32>]) {
+        map(z, out, |z| z * sigmoid(z));
+    }
+
+    fn write_pulled_relu(z: &[f32], g: &[f32], out: &mut [MaybeUninit<f32>]) {
+        map_two(g, z, out, pull_relu);
+    }
+
+    fn write_pulled_leaky_relu(z: &[f32], g: &[f32], slope: f32, out: &mut [MaybeUninit<f32>]) {
+        map_two(g, z, out, |g, z| pull_leaky_relu(g, z, slope));
+    }
+
+    fn write_pulled_silu(z: &[f32], g: &[f32], out: &mut [MaybeUninit<f32>]) {
+        map_two(g, z, out, pull_silu);
     }
 
     /// tanh(a)·σ(b).
     fn write_gate(a: &[f32], b: &[f32], out: &mut [MaybeUninit<f32>]) {
         for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
             out.write(Gate::new(a, b).value());
-        }
-    }
-
-    fn pull_each(activation: Activation, x: &[f32], grad: &[f32], out: &mut [MaybeUninit<f32>]) {
-        for ((out, &x), &g) in out.iter_mut().zip(x).zip(grad) {
-            out.write(pulled(activation, g, x));
         }
     }
 
@@ -136,6 +148,20 @@ vectorised! {
         for (sum, more) in sums.iter_mut().zip(more) {
             *sum += more;
         }
+    }
+}
+
+#[inline(always)]
+fn map(x: &[f32], out: &mut [MaybeUninit<f32>], f: impl Fn(f32) -> f32) {
+    for (out, &x) in out.iter_mut().zip(x) {
+        out.write(f(x));
+    }
+}
+
+#[inline(always)]
+fn map_two(x: &[f32], y: &[f32], out: &mut [MaybeUninit<f32>], f: impl Fn(f32, f32) -> f32) {
+    for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
+        out.write(f(x, y));
     }
 }
 

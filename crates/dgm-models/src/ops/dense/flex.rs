@@ -1,6 +1,6 @@
 //! One pass in each direction on flex. Rows are split by the sizes alone, so a result does not depend on the number of threads.
 
-use super::super::activation::flex::{leaky_relu, pulled, relu};
+use super::super::activation::flex::{leaky_relu, pull_leaky_relu, pull_relu, pull_silu, relu};
 use super::product::{Matrix, product, two_products};
 use super::{Activation, DenseOps, composed};
 use burn::backend::ops::FloatTensorOps;
@@ -105,7 +105,12 @@ impl DenseOps for Flex {
             let runs = grad.storage_mut::<f32>().par_chunks_mut(per_run).zip(z.storage::<f32>().par_chunks(per_run));
             collected(rows * width, runs, |(grad, z)| {
                 let mut sums = vec![0.0f32; width];
-                pull_rows(&mut sums, grad, z, activation);
+                match activation {
+                    Activation::Relu => pull_relu_rows(&mut sums, grad, z),
+                    Activation::LeakyRelu(slope) => pull_leaky_relu_rows(&mut sums, grad, z, slope),
+                    Activation::Silu => pull_silu_rows(&mut sums, grad, z),
+                    Activation::Identity => add_rows(&mut sums, grad),
+                }
                 sums
             })
         };
@@ -146,14 +151,27 @@ vectorised! {
         }
     }
 
-    /// g ← g·φ′(z), and adds the rows.
-    fn pull_rows(sums: &mut [f32], grad: &mut [f32], z: &[f32], activation: Activation) {
-        let width = sums.len().max(1);
-        for (grad, z) in grad.chunks_mut(width).zip(z.chunks(width)) {
-            for ((grad, &z), sum) in grad.iter_mut().zip(z).zip(&mut *sums) {
-                *grad = pulled(activation, *grad, z);
-                *sum += *grad;
-            }
+    fn pull_relu_rows(sums: &mut [f32], grad: &mut [f32], z: &[f32]) {
+        pull(sums, grad, z, pull_relu);
+    }
+
+    fn pull_leaky_relu_rows(sums: &mut [f32], grad: &mut [f32], z: &[f32], slope: f32) {
+        pull(sums, grad, z, |g, z| pull_leaky_relu(g, z, slope));
+    }
+
+    fn pull_silu_rows(sums: &mut [f32], grad: &mut [f32], z: &[f32]) {
+        pull(sums, grad, z, pull_silu);
+    }
+}
+
+/// g ← g·φ′(z), and adds the rows.
+#[inline(always)]
+fn pull(sums: &mut [f32], grad: &mut [f32], z: &[f32], f: impl Fn(f32, f32) -> f32) {
+    let width = sums.len().max(1);
+    for (grad, z) in grad.chunks_mut(width).zip(z.chunks(width)) {
+        for ((grad, &z), sum) in grad.iter_mut().zip(z).zip(&mut *sums) {
+            *grad = f(*grad, z);
+            *sum += *grad;
         }
     }
 }
