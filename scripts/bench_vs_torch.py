@@ -25,9 +25,17 @@ WORKLOADS = {
     "vae": 128 * 2 * (2 * 784 * 400 + 3 * (400 * 40 + 20 * 400 + 400 * 784)) / 1e9,
     "pixelcnn": 32 * 784 * 2 * (2 * 24 * 64 + 3 * (6 * 5 * 64 * 64 + 64 * 64 + 64)) / 1e9,
     "arm": 64 * 64 * 2 * (2 * 7 * 256 + 3 * 7 * (2 * 256 * 256 + 256 * 17)) / 1e9,
+    # A layer: the vertical and the horizontal convolution, the way down, two projections; the first reads two channels.
+    "gated_pixelcnn": 16 * 784 * 2 * 3 * (7 * (8 * 32 * 64 + 64 * 64 + 2 * 32 * 32) + 8 * 2 * 64 * 2 // 3 + 64 * 64 + 3 * 32 * 32 + 32) / 1e9,
+    "text": 16 * 256 * 2 * 3 * (14 * (2 * 128 * 256 + 128 * 128) + 128 * 128 + 128 * 65) / 1e9,
+    # Attention over the places before is counted as over all, as both sides multiply it.
+    "transformer": 50 * 64 * 2 * 3 * (12 * 18 * 64 * 2 // 3 + 5 * (12 * 64 * 64 + 2 * 64 * 64) + 64 * 64 + 64 * 17) / 1e9,
 }
 # Parameters: Adam reads θ, g, m and v and writes θ, m and v.
-PARAMETERS = {"mlp_small": 1666, "mlp_big": 280_578, "vae": 652_824, "pixelcnn": 129_089, "arm": 950_801}
+PARAMETERS = {
+    "mlp_small": 1666, "mlp_big": 280_578, "vae": 652_824, "pixelcnn": 129_089, "arm": 950_801,
+    "gated_pixelcnn": 225_000, "text": 1_230_000, "transformer": 270_000,
+}
 
 
 def python_with_torch():
@@ -76,10 +84,10 @@ def main():
         for name in args.workloads:
             torch = [python, ROOT / "scripts" / "torch_workloads.py", name, "--steps", args.steps]
             torch += ["--seconds", args.seconds, "--threads", args.threads]
-            ways = {"ours": [ours, name, args.steps, args.seconds], "eager": torch}
+            ways = {"ours": [ours, name, "--steps", args.steps, "--seconds", args.seconds], "eager": torch}
             if not args.no_compile:
                 ways["compiled"] = [*torch, "--compile"]
-            if name == "pixelcnn":
+            if name in ("pixelcnn", "gated_pixelcnn"):
                 ways |= {f"{way}, channels last": [*ways[way], "--channels-last"] for way in list(ways) if way != "ours"}
             for way, command in ways.items():
                 found = line_of(command, args.threads)
@@ -114,6 +122,8 @@ def main():
         )
     print("\nLosses of the first ten steps, ours and PyTorch's:\n")
     for name, ways in runs.items():
+        if name in ("gated_pixelcnn", "text", "transformer"):
+            continue  # other weights
         for way in ("ours", "eager"):
             for found in list(ways.get(way, {}).values())[:1]:
                 print(f"- {name}, {way}: {', '.join(f'{loss:.6g}' for loss in found['losses'])}")

@@ -19,22 +19,5 @@ fn main() -> ExitCode {
         // SAFETY: nothing else runs yet, so no other thread reads or writes the environment.
         unsafe { std::env::set_var("BURN_DEVICE", if cfg!(feature = "flex") { "flex" } else { "ndarray" }) };
     }
-    in_pool(dgm_train::cli::main)
-}
-
-/// Runs `f` on a thread of the pool that divides the work of flex: handing work over from outside, and waiting there for what comes back,
-/// takes longer than many an operation.
-#[cfg(feature = "flex")]
-fn in_pool(f: impl FnOnce() -> ExitCode + Send) -> ExitCode {
-    // As deep as a program's own.
-    const STACK: usize = 8 << 20;
-    match rayon::ThreadPoolBuilder::new().stack_size(STACK).build_global() {
-        Ok(()) => rayon::scope(|_| f()),
-        Err(_) => f(),
-    }
-}
-
-#[cfg(not(feature = "flex"))]
-fn in_pool(f: impl FnOnce() -> ExitCode) -> ExitCode {
-    f()
+    dgm_train::cli::main()
 }

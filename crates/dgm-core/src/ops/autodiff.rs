@@ -39,6 +39,24 @@ impl<B: ObjectiveOps> Backward<B, 1> for CategoricalLogProb {
 }
 
 #[derive(Debug)]
+struct RisingFactorialLogRatio;
+
+impl<B: ObjectiveOps> Backward<B, 2> for RisingFactorialLogRatio {
+    type State = ([FloatTensor<B>; 3], usize);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let ([log_alpha, log_beta, x], trials) = ops.state;
+        let grad = grads.consume::<B>(&ops.node);
+        let pulled = B::rising_factorial_log_ratio_pullback(log_alpha, log_beta, x, grad, trials);
+        for (parent, grad) in ops.parents.into_iter().zip([pulled.0, pulled.1]) {
+            if let Some(node) = parent {
+                grads.register::<B>(node.id, grad);
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
 struct DiscretizedLogisticMixtureLogProb;
 
 impl<B: ObjectiveOps> Backward<B, 3> for DiscretizedLogisticMixtureLogProb {
@@ -74,6 +92,24 @@ impl<B: ObjectiveOps, C: CheckpointStrategy> ObjectiveOps for Autodiff<B, C> {
                 prep.finish((logits.clone(), class.clone()), B::categorical_log_prob(logits, class))
             }
             OpsKind::UnTracked(prep) => prep.finish(B::categorical_log_prob(logits, class)),
+        }
+    }
+
+    fn rising_factorial_log_ratio(
+        log_alpha: FloatTensor<Self>,
+        log_beta: FloatTensor<Self>,
+        x: FloatTensor<Self>,
+        trials: usize,
+    ) -> FloatTensor<Self> {
+        let nodes = [log_alpha.node(), log_beta.node()];
+        let prepared = RisingFactorialLogRatio.prepare::<C>(nodes).compute_bound().stateful();
+        let [a, b, x] = [log_alpha, log_beta, x].map(|tensor| tensor.into_primitive());
+        match prepared {
+            OpsKind::Tracked(prep) => {
+                let state = ([a.clone(), b.clone(), x.clone()], trials);
+                prep.finish(state, B::rising_factorial_log_ratio(a, b, x, trials))
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::rising_factorial_log_ratio(a, b, x, trials)),
         }
     }
 

@@ -191,3 +191,71 @@ pub(super) fn discretized_logistic_mixture_log_prob_pullback<B: Backend>(
     let to_log_scale = B::float_mul(scaled, B::float_sub(of_ends, of_width));
     (to_weights, to_mean, to_log_scale)
 }
+
+/// What the value and the pullback of a ratio of rising factorials share.
+struct Factors<B: Backend> {
+    /// `[r, m, 1]`
+    alpha: FloatTensor<B>,
+    beta: FloatTensor<B>,
+    /// 1 where the factor is one of α's, i < x, and where it is one of β's, `[r, 1, n]`.
+    of_alpha: FloatTensor<B>,
+    of_beta: FloatTensor<B>,
+    /// The factors of α and of β, and those of α + β, `[r, m, n]`.
+    rise: FloatTensor<B>,
+    total: FloatTensor<B>,
+}
+
+impl<B: Backend> Factors<B> {
+    fn new(log_alpha: FloatTensor<B>, log_beta: FloatTensor<B>, x: FloatTensor<B>, trials: usize) -> Self {
+        let (shape, device, dtype) = (log_alpha.shape(), log_alpha.device(), log_alpha.dtype());
+        let settings = get_or_init_device_settings::<B>(&device);
+        let (rows, components) = (shape[0], shape[1]);
+        let steps = B::int_into_float(B::int_arange(0..trials as i64, &device, settings.int_dtype), dtype.into());
+        let steps = B::float_reshape(steps, Shape::new([1, 1, trials]));
+        let flipped = B::float_add_scalar(B::float_neg(steps.clone()), (trials as f32 - 1.0).into());
+        // x − i clamped to 0 … 1: both are whole numbers.
+        let x = B::float_reshape(x, Shape::new([rows, 1, 1]));
+        let of_alpha = B::float_clamp(B::float_sub(x, steps.clone()), 0.0f32.into(), 1.0f32.into());
+        let of_beta = B::float_add_scalar(B::float_neg(of_alpha.clone()), 1.0f32.into());
+        let [alpha, beta] =
+            [log_alpha, log_beta].map(|log| B::float_reshape(B::float_exp(log), Shape::new([rows, components, 1])));
+        let total = B::float_add(B::float_add(alpha.clone(), beta.clone()), steps.clone());
+        let rise = B::float_add(
+            B::float_mul(B::float_add(alpha.clone(), steps), of_alpha.clone()),
+            B::float_mul(B::float_add(beta.clone(), flipped), of_beta.clone()),
+        );
+        Self { alpha, beta, of_alpha, of_beta, rise, total }
+    }
+}
+
+/// Σᵢ log of the ratios: sums of two hundred large logarithms would lose what their difference is.
+pub(super) fn rising_factorial_log_ratio<B: Backend>(
+    log_alpha: FloatTensor<B>,
+    log_beta: FloatTensor<B>,
+    x: FloatTensor<B>,
+    trials: usize,
+) -> FloatTensor<B> {
+    let shape = log_alpha.shape();
+    let factors = Factors::<B>::new(log_alpha, log_beta, x, trials);
+    let logs = B::float_log(B::float_div(factors.rise, factors.total));
+    B::float_reshape(B::float_sum_dim(logs, 2), shape)
+}
+
+/// g·α·Σᵢ (\[i < x\]/(α + i) − 1/(α + β + i)), and so for β.
+pub(super) fn rising_factorial_log_ratio_pullback<B: Backend>(
+    log_alpha: FloatTensor<B>,
+    log_beta: FloatTensor<B>,
+    x: FloatTensor<B>,
+    grad: FloatTensor<B>,
+    trials: usize,
+) -> (FloatTensor<B>, FloatTensor<B>) {
+    let shape = log_alpha.shape();
+    let factors = Factors::<B>::new(log_alpha, log_beta, x, trials);
+    let [rise, total] = [factors.rise, factors.total].map(B::float_recip);
+    let of = |shape_parameter: FloatTensor<B>, own: FloatTensor<B>| {
+        let slopes = B::float_sub(B::float_mul(rise.clone(), own), total.clone());
+        let slope = B::float_mul(B::float_sum_dim(slopes, 2), shape_parameter);
+        B::float_mul(grad.clone(), B::float_reshape(slope, shape.clone()))
+    };
+    (of(factors.alpha, factors.of_alpha), of(factors.beta, factors.of_beta))
+}

@@ -25,6 +25,7 @@ use burn::tensor::{Device, Int, Tensor};
 pub use tensor::{
     bernoulli_log_prob as composed_bernoulli_log_prob, categorical_log_prob as composed_categorical_log_prob,
     discretized_logistic_mixture_log_prob as composed_discretized_logistic_mixture_log_prob,
+    rising_factorial_log_ratio as composed_rising_factorial_log_ratio,
 };
 
 /// Log-densities that a training step spends its time in, and their pullbacks.
@@ -67,6 +68,31 @@ pub trait ObjectiveOps: Backend {
         grad: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
         composed::categorical_log_prob_pullback::<Self>(logits, class, grad)
+    }
+
+    /// log (α)ₓ (β)ₙ₋ₓ / (α + β)ₙ with (a)ₖ = a(a + 1)…(a + k − 1), elementwise: what a beta-binomial has beside its coefficient.
+    /// Shapes: log α and log β `[r, m]`, x `[r]`, result `[r, m]`; n = `trials`.
+    #[fusion(default)]
+    fn rising_factorial_log_ratio(
+        log_alpha: FloatTensor<Self>,
+        log_beta: FloatTensor<Self>,
+        x: FloatTensor<Self>,
+        trials: usize,
+    ) -> FloatTensor<Self> {
+        composed::rising_factorial_log_ratio::<Self>(log_alpha, log_beta, x, trials)
+    }
+
+    /// Pullback of [`rising_factorial_log_ratio`](Self::rising_factorial_log_ratio) to log α and log β:
+    /// g·α·(Σ_{i<x} 1/(α + i) − Σ_{i<n} 1/(α + β + i)), and so for β with n − x.
+    #[fusion(default)]
+    fn rising_factorial_log_ratio_pullback(
+        log_alpha: FloatTensor<Self>,
+        log_beta: FloatTensor<Self>,
+        x: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        trials: usize,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        composed::rising_factorial_log_ratio_pullback::<Self>(log_alpha, log_beta, x, grad, trials)
     }
 
     /// log Σₘ πₘ P(x; μₘ, sₘ) of a mixture of discretised logistics for each row, in nats.
@@ -207,4 +233,25 @@ pub fn discretized_logistic_mixture_log_prob(
         x.into_dispatch(),
         levels,
     ))
+}
+
+/// log (α)ₓ (β)ₙ₋ₓ / (α + β)ₙ with (a)ₖ = a(a + 1)…(a + k − 1), elementwise; see
+/// [`BetaBinomialMixture`](crate::density::BetaBinomialMixture). On flex its time does not depend on n = `trials`; elsewhere time and
+/// memory grow with it.
+///
+/// # Shapes
+/// `log_alpha`, `log_beta` `[r, m]`, `x` `[r]` with whole values in 0 ..= n; the result `[r, m]`. No gradient reaches `x`.
+///
+/// # Panics
+/// If the shapes do not agree.
+pub fn rising_factorial_log_ratio(log_alpha: Tensor<2>, log_beta: Tensor<2>, x: Tensor<1>, trials: usize) -> Tensor<2> {
+    let what = "rising_factorial_log_ratio";
+    assert_one_shape(what, ("log_alpha", &log_alpha), ("log_beta", &log_beta));
+    let (shape, numbers) = (log_alpha.dims(), x.dims());
+    assert_eq!(shape[0], numbers[0], "{what}: `log_alpha` has shape {shape:?} and `x` {numbers:?}");
+    if !is_listed(&log_alpha.device()) {
+        return tensor::rising_factorial_log_ratio(log_alpha, log_beta, x, trials);
+    }
+    let [log_alpha, log_beta] = [log_alpha, log_beta].map(Tensor::into_dispatch);
+    Tensor::from_dispatch(Dispatch::rising_factorial_log_ratio(log_alpha, log_beta, x.into_dispatch(), trials))
 }

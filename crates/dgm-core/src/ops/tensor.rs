@@ -48,3 +48,19 @@ pub fn discretized_logistic_mixture_log_prob(
     let x = x.unsqueeze_dim::<2>(1).expand(mean.dims());
     log_sum_exp(log_softmax(weight_logits, 1) + discretized_logistic_log_prob(mean, log_scale, x, levels))
 }
+
+/// The logarithms of n factors, added up; see [`rising_factorial_log_ratio`](super::rising_factorial_log_ratio).
+pub fn rising_factorial_log_ratio(log_alpha: Tensor<2>, log_beta: Tensor<2>, x: Tensor<1>, trials: usize) -> Tensor<2> {
+    let ([rows, components], device) = (log_alpha.dims(), log_alpha.device());
+    let steps = Tensor::<1, Int>::arange(0..trials as i64, &device).float().reshape([1, 1, trials]);
+    let x = x.reshape([rows, 1, 1]);
+    // 1 where i < x (and so where j = n − 1 − i is not < n − x).
+    let below = steps.clone().expand([rows, 1, trials]).lower(x.expand([rows, 1, trials])).float();
+    let flipped = steps.clone().neg().add_scalar(trials as f64 - 1.0);
+    let alpha = log_alpha.exp().reshape([rows, components, 1]);
+    let beta = log_beta.exp().reshape([rows, components, 1]);
+    let total = alpha.clone() + beta.clone() + steps.clone();
+    let rise = (alpha + steps) * below.clone() + (beta + flipped) * below.neg().add_scalar(1.0);
+    // The ratios before their logarithms: sums of two hundred large logarithms would lose what their difference is.
+    (rise / total).log().sum_dim(2).reshape([rows, components])
+}

@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::report::progress::{self, LogFormat};
 use crate::report::tell;
 use clap::{Parser, Subcommand};
+use signals::Stop;
 use std::process::ExitCode;
 
 /// Trains, evaluates and samples likelihood-based deep generative models.
@@ -79,8 +80,9 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let log_format = cli.train.log_format;
     let outcome = match cli.command {
-        None => train::run(&cli.train),
-        Some(command) => command.run(),
+        // Signals first: threads that start later leave them to the one that waits for them.
+        None => Stop::on_signal(log_format).and_then(|stop| in_pool(|| train::run(&cli.train, stop))),
+        Some(command) => in_pool(|| command.run()),
     };
     outcome.unwrap_or_else(|error: Error| {
         match log_format {
@@ -90,6 +92,24 @@ pub fn main() -> ExitCode {
         ExitCode::from(error.exit_code())
     })
 }
+
+/// Runs `f` on a thread of the pool that divides the work of flex: handing work over from outside, and waiting there for what comes back,
+/// takes longer than many an operation.
+#[cfg(feature = "flex")]
+fn in_pool<T: Send>(f: impl FnOnce() -> T + Send) -> T {
+    // As deep as a program's own.
+    const STACK: usize = 8 << 20;
+    match rayon::ThreadPoolBuilder::new().stack_size(STACK).build_global() {
+        Ok(()) => rayon::scope(|_| f()),
+        Err(_) => f(),
+    }
+}
+
+#[cfg(not(feature = "flex"))]
+fn in_pool<T>(f: impl FnOnce() -> T) -> T {
+    f()
+}
+
 /// A whole number, as of a seed or a count.
 fn whole<T: std::str::FromStr>(text: &str) -> std::result::Result<T, String> {
     text.parse().map_err(|_| "expected a whole number, not negative".into())

@@ -85,8 +85,7 @@ impl Watch for Terminal<'_> {
     }
 }
 
-pub(super) fn run(args: &TrainArgs) -> Result<ExitCode> {
-    let stop = Stop::on_signal(args.log_format)?;
+pub(super) fn run(args: &TrainArgs, stop: Stop) -> Result<ExitCode> {
     let mut terminal = Terminal { args, stop: stop.clone(), backend: String::new() };
     let overrides = args.assignments();
     let (backend, config) = (args.backend.as_deref(), args.config.as_deref());

@@ -3,6 +3,7 @@
 //! One loop over the elements in place of eight passes over memory. The loops hold no calls, so the compiler turns them
 //! into vector instructions of whatever the target has; a result does not depend on the number of threads.
 
+mod beta_binomial;
 mod categorical;
 mod logistic;
 
@@ -60,6 +61,31 @@ impl ObjectiveOps for Flex {
         match all_f32(&[&logits, &grad]) {
             true => categorical::log_prob_pullback(logits, class, grad),
             false => composed::categorical_log_prob_pullback::<Self>(logits, class, grad),
+        }
+    }
+
+    fn rising_factorial_log_ratio(
+        log_alpha: FloatTensor<Self>,
+        log_beta: FloatTensor<Self>,
+        x: FloatTensor<Self>,
+        trials: usize,
+    ) -> FloatTensor<Self> {
+        match all_f32(&[&log_alpha, &log_beta, &x]) {
+            true => beta_binomial::log_ratio([log_alpha, log_beta], x, trials),
+            false => composed::rising_factorial_log_ratio::<Self>(log_alpha, log_beta, x, trials),
+        }
+    }
+
+    fn rising_factorial_log_ratio_pullback(
+        log_alpha: FloatTensor<Self>,
+        log_beta: FloatTensor<Self>,
+        x: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        trials: usize,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        match all_f32(&[&log_alpha, &log_beta, &x, &grad]) {
+            true => beta_binomial::log_ratio_pullback([log_alpha, log_beta], x, grad, trials),
+            false => composed::rising_factorial_log_ratio_pullback::<Self>(log_alpha, log_beta, x, grad, trials),
         }
     }
 

@@ -2,9 +2,10 @@
 
 use super::planes::{self, Added, Images, Packed, Planes, convolve, correlate};
 use super::{Sizes, written};
+use crate::ops::activation::flex::add;
 use crate::ops::{Before, Tap};
 use burn_flex::FlexTensor;
-use dgm_core::ops::flex::{from_vec, owned, sum};
+use dgm_core::ops::flex::{CHUNK, from_vec, owned, sum};
 use dgm_core::vectorised;
 use rayon::prelude::*;
 use std::mem::MaybeUninit;
@@ -41,7 +42,8 @@ pub(super) fn of_weights([x, grad]: [FlexTensor; 2], taps: &[Tap], before: Befor
     let (x, grad) = (owned(x), owned(grad));
     let ([input, output], run) = (call.numbers(), call.images_of_run());
     let images = x.storage::<f32>().par_chunks(run * input).zip(grad.storage::<f32>().par_chunks(run * output));
-    call.total(images.map(|(xs, gs)| call.run(xs, gs, None)).collect())
+    let runs: Vec<Sums> = images.map(|(xs, gs)| call.run(xs, gs, None)).collect();
+    call.total(&runs)
 }
 
 /// Both.
@@ -63,7 +65,7 @@ pub(super) fn of_all(
         let of_run = |((out, xs), gs)| call.run(xs, gs, Some(Pull { packed: &packed, residual, out }));
         runs = images.map(of_run).collect();
     });
-    let (of_weight, of_bias) = call.total(runs);
+    let (of_weight, of_bias) = call.total(&runs);
     (from_vec(of_x, x.layout().shape().clone()), of_weight, of_bias)
 }
 
@@ -116,14 +118,16 @@ impl<'a> Call<'a> {
         (vec![0.0; o * c * self.taps.len()], vec![0.0; o])
     }
 
-    fn total(&self, runs: Vec<Sums>) -> (FlexTensor, FlexTensor) {
+    fn total(&self, runs: &[Sums]) -> (FlexTensor, FlexTensor) {
         let Sizes { c, o, .. } = self.sizes;
-        let mut runs = runs.into_iter();
-        let (mut weight, mut bias) = runs.next().unwrap_or_else(|| self.no_sums());
-        for (run_weight, run_bias) in runs {
-            weight.iter_mut().zip(run_weight).for_each(|(sum, run)| *sum += run);
-            bias.iter_mut().zip(run_bias).for_each(|(sum, run)| *sum += run);
-        }
+        let (mut weight, mut bias) = self.no_sums();
+        weight.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, sums)| {
+            let first = chunk * CHUNK;
+            for (of_run, _) in runs {
+                add(sums, &of_run[first..first + sums.len()]);
+            }
+        });
+        runs.iter().for_each(|(_, of_run)| add(&mut bias, of_run));
         (from_vec(weight, [o, c, self.taps.len()]), from_vec(bias, [o]))
     }
 
