@@ -47,7 +47,7 @@ class GpuMemory(threading.Thread):
             told = subprocess.run(
                 ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits"], capture_output=True, text=True
             )
-            if told.returncode == 0:
+            if told.returncode == 0 and told.stdout.split()[:1] and told.stdout.split()[0].isdigit():
                 self.most = max(self.most or 0, int(told.stdout.split()[0]))
 
     def __enter__(self):
@@ -89,19 +89,25 @@ def parity():
         for build, backend in [("default", "flex")] + [(build, BACKEND) for build in builds()]:
             folder = OUT / "runs" / f"{config}-{backend.replace(':', '-')}-{build}"
             command = [PROGRAMS / build / "dgm-train", "--config", f"{config}.toml", "--backend", backend, "--quiet", "--out", folder]
-            less = ["training.epochs=1", "training.evaluate_every=1", "evaluation.importance_samples=0"]
-            less = [part for key in less if not (config != "vae" and "importance" in key) for part in ("--set", key)]
+            less = ["training.epochs=1", "training.evaluate_every=1"]
+            less += ["evaluation.importance_samples=0"] if config == "vae" else []
+            less = [part for assignment in less for part in ("--set", assignment)]
             _, why = run([*command, *less], 90)
             cells.append(why or validation(folder))
         reference = cells[0]
-        told = [f"{cell:.5f} ({cell - reference:+.1e})" if isinstance(cell, float) else cell for cell in cells[1:]]
-        lines.append(f"| `{config}` validation, nats | {reference if isinstance(reference, str) else f'{reference:.5f}'} | " + " | ".join(told) + " |")
+
+        def told(cell):
+            apart = f" ({cell - reference:+.1e})" if isinstance(cell, float) and isinstance(reference, float) else ""
+            return (f"{cell:.5f}" if isinstance(cell, float) else str(cell)) + apart
+
+        first, *others = cells
+        lines.append(f"| `{config}` validation, nats | {first if isinstance(first, str) else f'{first:.5f}'} | " + " | ".join(map(told, others)) + " |")
     section(lines)
 
 
 def validation(folder):
     metrics = [json.loads(line) for line in open(folder / "metrics.jsonl")]
-    return next(line["nats_per_example"] for line in reversed(metrics) if line["kind"] == "validation")
+    return next((line["nats_per_example"] for line in reversed(metrics) if line["kind"] == "validation"), "no validation")
 
 
 def sampling():

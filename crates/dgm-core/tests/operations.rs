@@ -57,7 +57,7 @@ fn one_operation_is_the_composed_form() {
 }
 
 #[test]
-fn a_ratio_of_rising_factorials_is_the_composed_form() {
+fn a_beta_binomial_is_the_composed_form() {
     let inputs = [matrix("logits", 3.0), matrix("x", 3.0)];
     for (place, trials) in
         [1, 4, 16].into_iter().flat_map(|trials| places().into_iter().map(move |place| (place, trials)))
@@ -67,10 +67,10 @@ fn a_ratio_of_rising_factorials_is_the_composed_form() {
         let (all, one) = (trials as f32, f32::from(u8::from(trials > 1)));
         let x = || Tensor::<1>::from_data([all, 0.0, all, one, 0.0, all - one], &device);
         let fused = run(&inputs, &device, |v| {
-            ops::rising_factorial_log_ratio(v[0].clone(), v[1].clone(), x(), trials).sum_dim(1).squeeze_dim(1)
+            ops::beta_binomial_log_prob(v[0].clone(), v[1].clone(), x(), trials).sum_dim(1).squeeze_dim(1)
         });
         let composed = run(&inputs, &device, |v| {
-            ops::composed_rising_factorial_log_ratio(v[0].clone(), v[1].clone(), x(), trials).sum_dim(1).squeeze_dim(1)
+            ops::composed_beta_binomial_log_prob(v[0].clone(), v[1].clone(), x(), trials).sum_dim(1).squeeze_dim(1)
         });
         assert_close(&format!("{trials} trials on {}", place.name), &fused.0, &composed.0);
         for (fused, composed) in fused.1.iter().zip(&composed.1) {

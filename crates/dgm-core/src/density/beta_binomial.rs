@@ -4,11 +4,11 @@
 //! normalising constants are finite sums of logarithms, so no log-gamma is needed.
 
 use super::{Categorical, Support, assert_one_shape, distribution};
-use crate::ops::rising_factorial_log_ratio;
+use crate::ops::beta_binomial_log_prob;
 use crate::random::Stream;
 use crate::special::{log_sum_exp, sigmoid};
 use burn::tensor::activation::log_softmax;
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Int, Tensor};
 
 /// p(x) = Σₘ πₘ BetaBinomial(x; n, αₘ, βₘ) (with one component, the beta-binomial itself), with
 ///
@@ -65,12 +65,10 @@ impl BetaBinomialMixture {
             rows, numbers,
             "BetaBinomialMixture::log_prob: parameters of shape [{rows}, {components}] and `x` of shape [{numbers}]"
         );
-        let (trials, device) = (self.levels - 1, self.log_alpha.device());
-        let component = rising_factorial_log_ratio(self.log_alpha.clone(), self.log_beta.clone(), x.clone(), trials);
-        let coefficients = Tensor::<1>::from_data(self.log_coefficients(), &device);
-        let coefficient = coefficients.select(0, level_indices(x.clone()));
+        let [log_alpha, log_beta] = [&self.log_alpha, &self.log_beta].map(Tensor::clone);
+        let component = beta_binomial_log_prob(log_alpha, log_beta, x.clone(), self.levels - 1);
         // x − x: 0, and NaN for NaN.
-        log_sum_exp(component + self.log_weights.clone()) + coefficient + (x.clone() - x)
+        log_sum_exp(component + self.log_weights.clone()) + (x.clone() - x)
     }
 
     /// E\[x\] = Σₘ πₘ n αₘ / (αₘ + βₘ), `[n]`.
@@ -133,18 +131,6 @@ impl BetaBinomialMixture {
         let weighted = log_softmax(table, 2) + self.log_weights.clone().reshape([rows, components, 1]);
         let by_level = weighted.swap_dims(1, 2).reshape([rows * self.levels, components]);
         Categorical::from_logits(log_sum_exp(by_level).reshape([rows, self.levels]))
-    }
-
-    /// log C(n, x) for x = 0 ..= n.
-    fn log_coefficients(&self) -> TensorData {
-        let trials = self.levels - 1;
-        let mut coefficient = 0.0f64;
-        let mut all = vec![0.0f32];
-        for x in 1..=trials {
-            coefficient += ((trials + 1 - x) as f64 / x as f64).ln();
-            all.push(coefficient as f32);
-        }
-        TensorData::new(all, [self.levels])
     }
 }
 

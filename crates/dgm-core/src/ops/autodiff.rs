@@ -39,15 +39,15 @@ impl<B: ObjectiveOps> Backward<B, 1> for CategoricalLogProb {
 }
 
 #[derive(Debug)]
-struct RisingFactorialLogRatio;
+struct BetaBinomialLogProb;
 
-impl<B: ObjectiveOps> Backward<B, 2> for RisingFactorialLogRatio {
+impl<B: ObjectiveOps> Backward<B, 2> for BetaBinomialLogProb {
     type State = ([FloatTensor<B>; 3], usize);
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let ([log_alpha, log_beta, x], trials) = ops.state;
         let grad = grads.consume::<B>(&ops.node);
-        let pulled = B::rising_factorial_log_ratio_pullback(log_alpha, log_beta, x, grad, trials);
+        let pulled = B::beta_binomial_log_prob_pullback(log_alpha, log_beta, x, grad, trials);
         for (parent, grad) in ops.parents.into_iter().zip([pulled.0, pulled.1]) {
             if let Some(node) = parent {
                 grads.register::<B>(node.id, grad);
@@ -95,21 +95,21 @@ impl<B: ObjectiveOps, C: CheckpointStrategy> ObjectiveOps for Autodiff<B, C> {
         }
     }
 
-    fn rising_factorial_log_ratio(
+    fn beta_binomial_log_prob(
         log_alpha: FloatTensor<Self>,
         log_beta: FloatTensor<Self>,
         x: FloatTensor<Self>,
         trials: usize,
     ) -> FloatTensor<Self> {
         let nodes = [log_alpha.node(), log_beta.node()];
-        let prepared = RisingFactorialLogRatio.prepare::<C>(nodes).compute_bound().stateful();
+        let prepared = BetaBinomialLogProb.prepare::<C>(nodes).compute_bound().stateful();
         let [a, b, x] = [log_alpha, log_beta, x].map(|tensor| tensor.into_primitive());
         match prepared {
             OpsKind::Tracked(prep) => {
                 let state = ([a.clone(), b.clone(), x.clone()], trials);
-                prep.finish(state, B::rising_factorial_log_ratio(a, b, x, trials))
+                prep.finish(state, B::beta_binomial_log_prob(a, b, x, trials))
             }
-            OpsKind::UnTracked(prep) => prep.finish(B::rising_factorial_log_ratio(a, b, x, trials)),
+            OpsKind::UnTracked(prep) => prep.finish(B::beta_binomial_log_prob(a, b, x, trials)),
         }
     }
 

@@ -192,15 +192,15 @@ pub(super) fn discretized_logistic_mixture_log_prob_pullback<B: Backend>(
     (to_weights, to_mean, to_log_scale)
 }
 
-/// What the value and the pullback of a ratio of rising factorials share.
+/// What the value and the pullback of a beta-binomial share.
 struct Factors<B: Backend> {
     /// `[r, m, 1]`
     alpha: FloatTensor<B>,
     beta: FloatTensor<B>,
-    /// 1 where the factor is one of α's, i < x, and where it is one of β's, `[r, 1, n]`.
+    /// (n − i)/(i + 1), the factors of the coefficient, where the factor is one of α's, i < x; 1 where it is one of β's; else 0: `[r, 1, n]`.
     of_alpha: FloatTensor<B>,
     of_beta: FloatTensor<B>,
-    /// The factors of α and of β, and those of α + β, `[r, m, n]`.
+    /// The factors of the coefficient and α, and of β, and those of α + β, `[r, m, n]`.
     rise: FloatTensor<B>,
     total: FloatTensor<B>,
 }
@@ -217,6 +217,11 @@ impl<B: Backend> Factors<B> {
         let x = B::float_reshape(x, Shape::new([rows, 1, 1]));
         let of_alpha = B::float_clamp(B::float_sub(x, steps.clone()), 0.0f32.into(), 1.0f32.into());
         let of_beta = B::float_add_scalar(B::float_neg(of_alpha.clone()), 1.0f32.into());
+        let choice = B::float_div(
+            B::float_add_scalar(flipped.clone(), 1.0f32.into()),
+            B::float_add_scalar(steps.clone(), 1.0f32.into()),
+        );
+        let of_alpha = B::float_mul(of_alpha, choice);
         let [alpha, beta] =
             [log_alpha, log_beta].map(|log| B::float_reshape(B::float_exp(log), Shape::new([rows, components, 1])));
         let total = B::float_add(B::float_add(alpha.clone(), beta.clone()), steps.clone());
@@ -229,7 +234,7 @@ impl<B: Backend> Factors<B> {
 }
 
 /// Σᵢ log of the ratios: sums of two hundred large logarithms would lose what their difference is.
-pub(super) fn rising_factorial_log_ratio<B: Backend>(
+pub(super) fn beta_binomial_log_prob<B: Backend>(
     log_alpha: FloatTensor<B>,
     log_beta: FloatTensor<B>,
     x: FloatTensor<B>,
@@ -242,7 +247,7 @@ pub(super) fn rising_factorial_log_ratio<B: Backend>(
 }
 
 /// g·α·Σᵢ (\[i < x\]/(α + i) − 1/(α + β + i)), and so for β.
-pub(super) fn rising_factorial_log_ratio_pullback<B: Backend>(
+pub(super) fn beta_binomial_log_prob_pullback<B: Backend>(
     log_alpha: FloatTensor<B>,
     log_beta: FloatTensor<B>,
     x: FloatTensor<B>,

@@ -23,9 +23,9 @@ use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::{Device, Int, Tensor};
 
 pub use tensor::{
-    bernoulli_log_prob as composed_bernoulli_log_prob, categorical_log_prob as composed_categorical_log_prob,
+    bernoulli_log_prob as composed_bernoulli_log_prob, beta_binomial_log_prob as composed_beta_binomial_log_prob,
+    categorical_log_prob as composed_categorical_log_prob,
     discretized_logistic_mixture_log_prob as composed_discretized_logistic_mixture_log_prob,
-    rising_factorial_log_ratio as composed_rising_factorial_log_ratio,
 };
 
 /// Log-densities that a training step spends its time in, and their pullbacks.
@@ -70,29 +70,29 @@ pub trait ObjectiveOps: Backend {
         composed::categorical_log_prob_pullback::<Self>(logits, class, grad)
     }
 
-    /// log (α)ₓ (β)ₙ₋ₓ / (α + β)ₙ with (a)ₖ = a(a + 1)…(a + k − 1), elementwise: what a beta-binomial has beside its coefficient.
+    /// log C(n, x) (α)ₓ (β)ₙ₋ₓ / (α + β)ₙ with (a)ₖ = a(a + 1)…(a + k − 1), elementwise, in nats.
     /// Shapes: log α and log β `[r, m]`, x `[r]`, result `[r, m]`; n = `trials`.
     #[fusion(default)]
-    fn rising_factorial_log_ratio(
+    fn beta_binomial_log_prob(
         log_alpha: FloatTensor<Self>,
         log_beta: FloatTensor<Self>,
         x: FloatTensor<Self>,
         trials: usize,
     ) -> FloatTensor<Self> {
-        composed::rising_factorial_log_ratio::<Self>(log_alpha, log_beta, x, trials)
+        composed::beta_binomial_log_prob::<Self>(log_alpha, log_beta, x, trials)
     }
 
-    /// Pullback of [`rising_factorial_log_ratio`](Self::rising_factorial_log_ratio) to log α and log β:
+    /// Pullback of [`beta_binomial_log_prob`](Self::beta_binomial_log_prob) to log α and log β:
     /// g·α·(Σ_{i<x} 1/(α + i) − Σ_{i<n} 1/(α + β + i)), and so for β with n − x.
     #[fusion(default)]
-    fn rising_factorial_log_ratio_pullback(
+    fn beta_binomial_log_prob_pullback(
         log_alpha: FloatTensor<Self>,
         log_beta: FloatTensor<Self>,
         x: FloatTensor<Self>,
         grad: FloatTensor<Self>,
         trials: usize,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        composed::rising_factorial_log_ratio_pullback::<Self>(log_alpha, log_beta, x, grad, trials)
+        composed::beta_binomial_log_prob_pullback::<Self>(log_alpha, log_beta, x, grad, trials)
     }
 
     /// log Σₘ πₘ P(x; μₘ, sₘ) of a mixture of discretised logistics for each row, in nats.
@@ -235,7 +235,7 @@ pub fn discretized_logistic_mixture_log_prob(
     ))
 }
 
-/// log (α)ₓ (β)ₙ₋ₓ / (α + β)ₙ with (a)ₖ = a(a + 1)…(a + k − 1), elementwise; see
+/// log BetaBinomial(x; n, α, β) = log C(n, x) (α)ₓ (β)ₙ₋ₓ / (α + β)ₙ with (a)ₖ = a(a + 1)…(a + k − 1), elementwise, in nats; see
 /// [`BetaBinomialMixture`](crate::density::BetaBinomialMixture). On flex its time does not depend on n = `trials`; elsewhere time and
 /// memory grow with it.
 ///
@@ -244,14 +244,14 @@ pub fn discretized_logistic_mixture_log_prob(
 ///
 /// # Panics
 /// If the shapes do not agree.
-pub fn rising_factorial_log_ratio(log_alpha: Tensor<2>, log_beta: Tensor<2>, x: Tensor<1>, trials: usize) -> Tensor<2> {
-    let what = "rising_factorial_log_ratio";
+pub fn beta_binomial_log_prob(log_alpha: Tensor<2>, log_beta: Tensor<2>, x: Tensor<1>, trials: usize) -> Tensor<2> {
+    let what = "beta_binomial_log_prob";
     assert_one_shape(what, ("log_alpha", &log_alpha), ("log_beta", &log_beta));
     let (shape, numbers) = (log_alpha.dims(), x.dims());
     assert_eq!(shape[0], numbers[0], "{what}: `log_alpha` has shape {shape:?} and `x` {numbers:?}");
     if !is_listed(&log_alpha.device()) {
-        return tensor::rising_factorial_log_ratio(log_alpha, log_beta, x, trials);
+        return tensor::beta_binomial_log_prob(log_alpha, log_beta, x, trials);
     }
     let [log_alpha, log_beta] = [log_alpha, log_beta].map(Tensor::into_dispatch);
-    Tensor::from_dispatch(Dispatch::rising_factorial_log_ratio(log_alpha, log_beta, x.into_dispatch(), trials))
+    Tensor::from_dispatch(Dispatch::beta_binomial_log_prob(log_alpha, log_beta, x.into_dispatch(), trials))
 }

@@ -49,8 +49,8 @@ pub fn discretized_logistic_mixture_log_prob(
     log_sum_exp(log_softmax(weight_logits, 1) + discretized_logistic_log_prob(mean, log_scale, x, levels))
 }
 
-/// The logarithms of n factors, added up; see [`rising_factorial_log_ratio`](super::rising_factorial_log_ratio).
-pub fn rising_factorial_log_ratio(log_alpha: Tensor<2>, log_beta: Tensor<2>, x: Tensor<1>, trials: usize) -> Tensor<2> {
+/// The logarithms of n factors, (n − i)/(i + 1) of the coefficient among those with i < x, added up; see [`beta_binomial_log_prob`](super::beta_binomial_log_prob).
+pub fn beta_binomial_log_prob(log_alpha: Tensor<2>, log_beta: Tensor<2>, x: Tensor<1>, trials: usize) -> Tensor<2> {
     let ([rows, components], device) = (log_alpha.dims(), log_alpha.device());
     let steps = Tensor::<1, Int>::arange(0..trials as i64, &device).float().reshape([1, 1, trials]);
     let x = x.reshape([rows, 1, 1]);
@@ -60,7 +60,8 @@ pub fn rising_factorial_log_ratio(log_alpha: Tensor<2>, log_beta: Tensor<2>, x: 
     let alpha = log_alpha.exp().reshape([rows, components, 1]);
     let beta = log_beta.exp().reshape([rows, components, 1]);
     let total = alpha.clone() + beta.clone() + steps.clone();
-    let rise = (alpha + steps) * below.clone() + (beta + flipped) * below.neg().add_scalar(1.0);
+    let choice = flipped.clone().add_scalar(1.0) / steps.clone().add_scalar(1.0);
+    let rise = (alpha + steps) * choice * below.clone() + (beta + flipped) * below.neg().add_scalar(1.0);
     // The ratios before their logarithms: sums of two hundred large logarithms would lose what their difference is.
     (rise / total).log().sum_dim(2).reshape([rows, components])
 }

@@ -1,7 +1,7 @@
 //! A linear layer with its activation as one operation on every backend: y = φ(x·W + b).
 //!
-//! [`DenseOps`] is a backend extension as `dgm_core::ops::ObjectiveOps` is. Beside the matrix products, which are the backend's own, flex
-//! passes once over the values in each direction: bias and activation forward, the activation's derivative and the bias' gradient back.
+//! [`DenseOps`] is a backend extension as `dgm_core::ops::ObjectiveOps` is. Beside the matrix products flex passes once over the values in
+//! each direction: bias and activation forward, the activation's derivative and the bias' gradient back.
 
 // NdArray is deprecated in Burn 0.22, and offered by name all the same.
 #![cfg_attr(feature = "ndarray", allow(deprecated))]

@@ -3,10 +3,10 @@
 //!
 //! y\[b, o, p\] = base\[b, o, p\] + bias\[o\] + Σ_{c,t} w\[o, c, t\] · φ(x)\[b, c, p + tap_t\], with φ(x) = 0 outside the image.
 //!
-//! The base is a residual path or whatever else is added, φ an activation or the gate ([`Before`]). A masked or causal convolution lists only the taps that are open, so closed ones cost nothing, and what is causal is
-//! read off the list. [`ConvOps`] is a backend extension as `dgm_core::ops::ObjectiveOps` is: default bodies of
-//! shifted slices and matrix products (`composed`), a hand-written pullback (`autodiff`), and on flex sums over shifted planes (`flex`).
-//! [`DenseOps`] is the same for a linear layer with its activation (`dense`).
+//! The base is a residual path or whatever else is added, φ an activation or the gate ([`Before`]). A masked or causal convolution lists only
+//! the taps that are open, so closed ones cost nothing, and what is causal is read off the list. [`ConvOps`] is a backend extension as
+//! `dgm_core::ops::ObjectiveOps` is: default bodies of shifted slices and matrix products (`composed`), a hand-written pullback (`autodiff`),
+//! and on flex sums over shifted planes (`flex`). [`DenseOps`] is the same for a linear layer with its activation (`dense`).
 
 // NdArray is deprecated in Burn 0.22, and offered by name all the same.
 #![cfg_attr(feature = "ndarray", allow(deprecated))]

@@ -202,12 +202,37 @@ fn results_do_not_depend_on_the_number_of_threads() {
     let run = |threads: usize| {
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| {
             let device = Device::flex().autodiff();
-            let (x, weight, bias) = inputs(SIZES[5], TAPS[1], &device);
-            let (x, weight) = (x.require_grad(), weight.require_grad());
-            let y = tap_conv2d(x.clone(), weight.clone(), bias, TAPS[1]);
-            let grads = y.clone().square().sum().backward();
-            [y.detach().into_data(), x.grad(&grads).unwrap().into_data(), weight.grad(&grads).unwrap().into_data()]
+            let of = |size: [usize; 5], before: Before, residual: bool| {
+                let (x, weight, bias) = inputs(size, TAPS[1], &device);
+                let x = if before == Before::Gate { Tensor::cat(vec![x.clone(), x.flip([0])], 1) } else { x };
+                let (x, weight) = (x.require_grad(), weight.require_grad());
+                let base = residual.then(|| x.clone());
+                let y = fused_tap_conv2d(x.clone(), before, weight.clone(), bias, TAPS[1], base);
+                let grads = y.clone().square().sum().backward();
+                [y.detach().into_data(), x.grad(&grads).unwrap().into_data(), weight.grad(&grads).unwrap().into_data()]
+            };
+            [
+                of(SIZES[5], Before::IDENTITY, false),
+                of([17, 3, 7, 7, 3], Before::Each(Activation::Silu), true),
+                of([17, 3, 7, 7, 6], Before::Gate, true),
+            ]
         })
     };
     assert_eq!(run(1), run(3));
+}
+
+#[test]
+fn a_gradient_of_x_alone_is_that_of_all() {
+    for device in devices() {
+        let device = device.autodiff();
+        let of_x = |frozen: bool| {
+            let (x, weight, bias) = inputs([5, 3, 4, 9, 3], TAPS[1], &device);
+            let x = x.require_grad();
+            let (weight, bias) = if frozen { (weight, bias) } else { (weight.require_grad(), bias.require_grad()) };
+            let before = Before::Each(Activation::Silu);
+            let y = fused_tap_conv2d(x.clone(), before, weight, bias, TAPS[1], Some(x.clone()));
+            x.grad(&y.square().sum().backward()).unwrap().into_data()
+        };
+        assert_eq!(of_x(true), of_x(false));
+    }
 }

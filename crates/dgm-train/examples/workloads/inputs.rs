@@ -30,6 +30,11 @@ pub(crate) fn bits<const D: usize>(shape: [usize; D], seed: u32, device: &Device
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
+/// n levels as numbers.
+pub(crate) fn levels_of(n: usize, levels: usize, seed: u32) -> Vec<f32> {
+    uniform(n, seed).map(|u| (u * levels as f32).floor().min(levels as f32 - 1.0)).collect()
+}
+
 /// Classes `[batch · length]`, and scaled to −1 … 1 as an input `[batch, 1, 1, length]`.
 pub(crate) fn levels(
     [batch, length]: [usize; 2],
@@ -38,7 +43,7 @@ pub(crate) fn levels(
     device: &Device,
 ) -> (Tensor<4>, Tensor<1, Int>) {
     let last = classes as f32 - 1.0;
-    let levels: Vec<f32> = uniform(batch * length, seed).map(|u| (u * classes as f32).floor().min(last)).collect();
+    let levels = levels_of(batch * length, classes, seed);
     let inputs: Vec<f32> = levels.iter().map(|level| 2.0 * (level / last) - 1.0).collect();
     let levels: Vec<i32> = levels.into_iter().map(|level| level as i32).collect();
     let inputs = Tensor::from_data(TensorData::new(inputs, [batch, 1, 1, length]), device);

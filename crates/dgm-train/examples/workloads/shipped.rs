@@ -1,6 +1,6 @@
 //! Models of the shipped configurations, without dropout, as one training step of PyTorch's side.
 
-use crate::inputs::uniform;
+use crate::inputs::levels_of;
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::random::Seed;
 use dgm_models::{AnyModel, Batch, DataSpec, Mode, Model, ModelConfig, Training, Values};
@@ -14,8 +14,8 @@ pub(crate) struct Shipped {
 }
 
 impl Shipped {
-    /// `gated_pixelcnn`: `mnist-pixelcnn-small.toml`; `text`: `shakespeare.toml`; `transformer`: `transformer.toml` with categories for its
-    /// mixture of beta-binomials, which PyTorch has not.
+    /// `gated_pixelcnn`: `mnist-pixelcnn-small.toml`; `text`: `shakespeare.toml`; `transformer`: `transformer.toml` without the shift as its
+    /// condition, and with categories for its mixture of beta-binomials, which PyTorch has not.
     pub(crate) fn named(name: &str) -> Option<Self> {
         let pixelcnn = "kind = \"pixel_cnn\"\nchannels = 32\nlayers = 8\nlikelihood = \"bernoulli\"";
         let text = "kind = \"causal_conv\"\nchannels = 128\nlayers = 14\nkernel = 2\ndilation_base = 2\ndilation_cycle = 7\n\
@@ -41,8 +41,7 @@ impl Shipped {
 
 /// Levels that depend on their place alone.
 pub(crate) fn levels([n, event]: [usize; 2], levels: usize, device: &Device) -> Batch {
-    let values: Vec<f32> =
-        uniform(n * event, 7).map(|u| (u * levels as f32).floor().min(levels as f32 - 1.0)).collect();
+    let values = levels_of(n * event, levels, 7);
     Batch::new(Tensor::from_data(TensorData::new(values, [n, event]), device))
 }
 

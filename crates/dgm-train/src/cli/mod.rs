@@ -99,7 +99,9 @@ pub fn main() -> ExitCode {
 fn in_pool<T: Send>(f: impl FnOnce() -> T + Send) -> T {
     // As deep as a program's own.
     const STACK: usize = 8 << 20;
-    match rayon::ThreadPoolBuilder::new().stack_size(STACK).build_global() {
+    // Where a thread panics its name is told.
+    let pool = rayon::ThreadPoolBuilder::new().stack_size(STACK).thread_name(|thread| format!("worker {thread}"));
+    match pool.build_global() {
         Ok(()) => rayon::scope(|_| f()),
         Err(_) => f(),
     }

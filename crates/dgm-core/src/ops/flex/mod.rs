@@ -1,7 +1,7 @@
 //! One-pass implementations of [`ObjectiveOps`] for flex, Burn's CPU backend.
 //!
-//! One loop over the elements in place of eight passes over memory. The loops hold no calls, so the compiler turns them
-//! into vector instructions of whatever the target has; a result does not depend on the number of threads.
+//! One loop over the elements in place of eight passes over memory. Where the loops hold no calls the compiler turns them into vector
+//! instructions ([`vectorised!`](crate::vectorised)); a result does not depend on the number of threads.
 
 mod beta_binomial;
 mod categorical;
@@ -64,19 +64,19 @@ impl ObjectiveOps for Flex {
         }
     }
 
-    fn rising_factorial_log_ratio(
+    fn beta_binomial_log_prob(
         log_alpha: FloatTensor<Self>,
         log_beta: FloatTensor<Self>,
         x: FloatTensor<Self>,
         trials: usize,
     ) -> FloatTensor<Self> {
         match all_f32(&[&log_alpha, &log_beta, &x]) {
-            true => beta_binomial::log_ratio([log_alpha, log_beta], x, trials),
-            false => composed::rising_factorial_log_ratio::<Self>(log_alpha, log_beta, x, trials),
+            true => beta_binomial::log_prob([log_alpha, log_beta], x, trials),
+            false => composed::beta_binomial_log_prob::<Self>(log_alpha, log_beta, x, trials),
         }
     }
 
-    fn rising_factorial_log_ratio_pullback(
+    fn beta_binomial_log_prob_pullback(
         log_alpha: FloatTensor<Self>,
         log_beta: FloatTensor<Self>,
         x: FloatTensor<Self>,
@@ -84,8 +84,8 @@ impl ObjectiveOps for Flex {
         trials: usize,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         match all_f32(&[&log_alpha, &log_beta, &x, &grad]) {
-            true => beta_binomial::log_ratio_pullback([log_alpha, log_beta], x, grad, trials),
-            false => composed::rising_factorial_log_ratio_pullback::<Self>(log_alpha, log_beta, x, grad, trials),
+            true => beta_binomial::log_prob_pullback([log_alpha, log_beta], x, grad, trials),
+            false => composed::beta_binomial_log_prob_pullback::<Self>(log_alpha, log_beta, x, grad, trials),
         }
     }
 

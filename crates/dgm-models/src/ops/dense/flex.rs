@@ -24,7 +24,9 @@ impl DenseOps for Flex {
         bias: FloatTensor<Self>,
         activation: Activation,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        if !all_f32(&[&x, &weight, &bias]) {
+        // Of a negative slope φ(z) does not tell the sign of z.
+        let folds = matches!(activation, Activation::LeakyRelu(slope) if slope.is_sign_negative());
+        if folds || !all_f32(&[&x, &weight, &bias]) {
             return composed::dense_with_preactivation::<Self>(x, weight, bias, activation);
         }
         let bias = owned(bias);
@@ -196,9 +198,14 @@ fn rows_of(tensor: &FlexTensor, width: usize) -> usize {
     tensor.layout().num_elements() / width.max(1)
 }
 
+/// Chunks that a thread takes at once: all, where there are few numbers.
+fn at_once(numbers: usize, chunks: usize) -> usize {
+    if numbers < ALONE { chunks.max(1) } else { 1 }
+}
+
 /// Runs `f` on all chunks of so many numbers together, on this thread alone where they are few.
 fn each<I: IndexedParallelIterator>(numbers: usize, chunks: I, f: impl Fn(I::Item) + Sync + Send) {
-    let least = if numbers < ALONE { chunks.len().max(1) } else { 1 };
+    let least = at_once(numbers, chunks.len());
     chunks.with_min_len(least).for_each(f);
 }
 
@@ -208,6 +215,6 @@ fn collected<I: IndexedParallelIterator, T: Send>(
     chunks: I,
     f: impl Fn(I::Item) -> T + Sync + Send,
 ) -> Vec<T> {
-    let least = if numbers < ALONE { chunks.len().max(1) } else { 1 };
+    let least = at_once(numbers, chunks.len());
     chunks.with_min_len(least).map(f).collect()
 }

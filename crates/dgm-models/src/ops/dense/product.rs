@@ -10,8 +10,11 @@ use rayon::prelude::*;
 /// Multiplications of a part at the least: for fewer, waking another thread takes longer.
 const LEAST: usize = 1 << 20;
 
-/// Sides of a part at the least: small products are summed in another way.
-const SIDE: usize = 32;
+/// The divided side of a part at the least: products that are small on both sides are summed over k in another way, those of a few hundred
+/// numbers and, for k beyond 512, those up to 64 × 64.
+fn least_side(k: usize) -> usize {
+    if k > 512 { 65 } else { 32 }
+}
 
 /// A matrix in row-major order, or its transpose.
 #[derive(Clone, Copy)]
@@ -80,9 +83,13 @@ struct Part<'a> {
 unsafe impl Send for Part<'_> {}
 
 /// Divides the longer side of a·b, which is to be written to `out`, into at most `n` parts.
+///
+/// # Panics
+/// If the columns of a are not as many as the rows of b.
 fn parts<'a>([a, b]: [Matrix<'a>; 2], out: *mut f32, n: usize) -> Vec<Part<'a>> {
+    assert_eq!(a.columns, b.rows, "product: columns of the one and rows of the other");
     let (longer, shorter) = (a.rows.max(b.columns), a.rows.min(b.columns));
-    let most = if shorter < SIDE { 1 } else { longer / SIDE };
+    let most = if shorter < least_side(0) { 1 } else { longer / least_side(a.columns) };
     let n = n.min(a.rows * a.columns * b.columns / LEAST).min(most).max(1);
     let divided = |side: usize| (0..n).map(move |part| part * side / n..(part + 1) * side / n);
     let whole = Part { a, b, out, pitch: b.columns, first_row: 0, first_column: 0 };

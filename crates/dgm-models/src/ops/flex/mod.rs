@@ -3,6 +3,7 @@
 //! How images are grouped, and the order in which their weight gradients are summed, depend on the sizes alone, so a result does not
 //! depend on the number of threads.
 
+mod layout;
 mod planes;
 mod pullback;
 mod vector;
@@ -125,6 +126,7 @@ impl ConvOps for Flex {
         let (x, grad) = (x.to_contiguous(), grad.to_contiguous());
         let (shape, half) = halves(&x);
         let xs = x.storage::<f32>();
+        assert_eq!(2 * grad.layout().num_elements(), xs.len(), "gate_pullback: numbers of `grad`, twice, and of `x`");
         let out = written(xs.len(), |out| {
             let images = out.par_chunks_mut(2 * half).zip(xs.par_chunks(2 * half));
             let images = images.zip(grad.storage::<f32>().par_chunks(half));
@@ -137,7 +139,7 @@ impl ConvOps for Flex {
 fn forward(tensors: [FlexTensor; 3], base: Option<FlexTensor>, taps: &[Tap], before: Before) -> FlexTensor {
     let ([x, weight, bias], base) = (tensors.map(owned), base.map(owned));
     let Sizes { b, c, h, w, o } = Sizes::new(&x, before, weight.layout().shape()[0]);
-    let [planes, _] = planes::planes(taps, [h, w]);
+    let [planes, _] = layout::planes(taps, [h, w]);
     let packed = Packed::forward(weight.storage::<f32>(), [o, c], taps, &planes);
     let outputs = o * h * w;
     let base_of = |image: usize| {

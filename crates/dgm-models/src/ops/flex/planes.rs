@@ -4,8 +4,9 @@
 //! What a result is summed from, and in which order, depends on the sizes alone. Where `x` is not finite, more taps than read it have weights'
 //! gradients that are not: zeros between rows are multiplied too.
 
-use super::super::{Before, Tap, padding};
+use super::layout::{Lanes, Planes, Start};
 use super::vector::{LANES, Vector, with_fma};
+use crate::ops::Tap;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
@@ -18,146 +19,6 @@ const BAND: usize = 8;
 /// Gradients' channels of a tile of the weights' gradient, and of its terms.
 pub(super) const GRADS: usize = 4;
 const TERMS: usize = 3;
-/// Bytes of planes that a thread goes over again and again.
-const CACHE: usize = 16 * 1024;
-
-/// How images of one size lie in memory with the zeros that a list of taps needs around them. The zeros to the right of a row are those
-/// to the left of the next.
-pub(super) struct Planes {
-    h: usize,
-    w: usize,
-    /// From a plane's beginning to its first position.
-    first: usize,
-    /// From a row to the next.
-    pitch: usize,
-    /// Numbers in a plane.
-    size: usize,
-    /// The vectors of positions, in their order.
-    starts: Vec<Start>,
-}
-
-/// Where a vector of positions begins, and what becomes of its lanes.
-#[derive(Clone, Copy, Default)]
-struct Start {
-    /// In a plane, relative to the first position.
-    place: usize,
-    /// In a channel `[h, w]`, where the first lane that is a position goes.
-    out: usize,
-    lanes: Lanes,
-}
-
-/// Which lanes are positions.
-#[derive(Clone, Copy, Default)]
-enum Lanes {
-    /// All, one after the other.
-    All,
-    /// So many, then none, and from lane `resume` on those of the next row.
-    Split { kept: usize, resume: usize },
-    /// To be looked up one by one: rows shorter than a vector, and the end of an image.
-    #[default]
-    Any,
-}
-
-impl Start {
-    fn new(place: usize, [h, w]: [usize; 2], pitch: usize) -> Self {
-        let (row, column) = (place / pitch, place % pitch);
-        let (kept, resume) = (w.saturating_sub(column), pitch - column);
-        let out = row * w + column.min(w);
-        let lanes = if (kept >= LANES || pitch == w) && out + LANES <= h * w {
-            Lanes::All
-        } else if kept < LANES && resume + w >= LANES && out + kept + LANES <= h * w {
-            Lanes::Split { kept, resume }
-        } else {
-            Lanes::Any
-        };
-        Self { place, out, lanes }
-    }
-}
-
-/// The planes of the inputs, and those of the gradients, in which the taps point the other way.
-pub(super) fn planes(taps: &[Tap], [h, w]: [usize; 2]) -> [Planes; 2] {
-    let [top, bottom, left, right] = padding(taps);
-    let (pitch, rows) = (w + left.max(right), h + top + bottom);
-    // Rows one by one where vectors fill them, otherwise all positions with the zeros between the rows.
-    let starts: Vec<usize> = if w.is_multiple_of(LANES) {
-        (0..h).flat_map(|row| (0..w).step_by(LANES).map(move |column| row * pitch + column)).collect()
-    } else {
-        (0..(h.max(1) - 1) * pitch + w).step_by(LANES).collect()
-    };
-    // The last vector may end behind the last position: among zeros, not in the next plane.
-    let end = starts.last().map_or(0, |start| start + LANES);
-    let starts: Vec<Start> = starts.into_iter().map(|place| Start::new(place, [h, w], pitch)).collect();
-    let of = |first: usize| {
-        let size = (rows * pitch + left + right).max(first + end);
-        Planes { h, w, first, pitch, size, starts: starts.clone() }
-    };
-    [of(top * pitch + left), of(bottom * pitch + right)]
-}
-
-impl Planes {
-    /// Numbers of `n` planes, with what the last vector reads beyond them.
-    pub(super) fn len(&self, n: usize) -> usize {
-        n * self.size + LANES
-    }
-
-    /// Positions of an image.
-    pub(super) fn positions(&self) -> usize {
-        self.h * self.w
-    }
-
-    /// Images that stay in a core's cache while tiles of them are gone over.
-    pub(super) fn images_at_once(&self) -> usize {
-        (CACHE / (4 * GRADS * self.size.max(1))).max(1)
-    }
-
-    /// From the first position to where a tap looks.
-    fn shift(&self, [rows, columns]: Tap) -> isize {
-        rows * self.pitch as isize + columns
-    }
-
-    /// Copies channels `[n, h, w]` into planes; the zeros around them stay as they are.
-    pub(super) fn fill(&self, channels: &[f32], planes: &mut [f32]) {
-        for (channel, plane) in channels.chunks(self.positions()).zip(planes.chunks_mut(self.size)) {
-            self.fill_one(channel, plane);
-        }
-    }
-
-    /// Fills planes with what a convolution sees of an image `x`.
-    pub(super) fn fill_seen(&self, x: &[f32], before: Before, scratch: &mut Vec<MaybeUninit<f32>>, planes: &mut [f32]) {
-        before.each_channel(x, self.positions(), scratch, |i, channel| {
-            self.fill_one(channel, &mut planes[i * self.size..(i + 1) * self.size]);
-        });
-    }
-
-    fn fill_one(&self, channel: &[f32], plane: &mut [f32]) {
-        if self.pitch == self.w {
-            return plane[self.first..self.first + channel.len()].copy_from_slice(channel);
-        }
-        for (from, to) in channel.chunks(self.w).zip(plane[self.first..].chunks_mut(self.pitch)) {
-            copy_row(from, to);
-        }
-    }
-
-    /// Where the last vector begins.
-    fn last_start(&self) -> usize {
-        self.starts.last().map_or(0, |start| start.place)
-    }
-}
-
-/// A row, vector by vector: it is too short for the call of a copy to be worth it.
-#[inline(always)]
-fn copy_row(from: &[f32], to: &mut [f32]) {
-    let to = &mut to[..from.len()];
-    let (whole, _) = from.as_chunks::<LANES>();
-    let (whole_to, _) = to.as_chunks_mut::<LANES>();
-    for (from, to) in whole.iter().zip(whole_to) {
-        *to = *from;
-    }
-    match (from.last_chunk::<LANES>(), to.last_chunk_mut::<LANES>()) {
-        (Some(from), Some(to)) => *to = *from,
-        _ => to.copy_from_slice(from),
-    }
-}
 
 /// The weights of a convolution in the order in which tiles read them.
 pub(super) struct Packed {

@@ -1,6 +1,7 @@
 //! The pullbacks of the tap convolution: one pass over the images for all that is wanted.
 
-use super::planes::{self, Added, Images, Packed, Planes, convolve, correlate};
+use super::layout::{Planes, planes};
+use super::planes::{Added, GRADS, Images, Packed, convolve, correlate};
 use super::{Sizes, written};
 use crate::ops::activation::flex::add;
 use crate::ops::{Before, Tap};
@@ -88,13 +89,23 @@ struct Pull<'a> {
     out: &'a mut [MaybeUninit<f32>],
 }
 
+/// Bytes of planes that a thread goes over again and again.
+const CACHE: usize = 16 * 1024;
+
+/// Images that stay in a core's cache while tiles of them are gone over.
+fn at_once(planes: &Planes) -> usize {
+    (CACHE / (4 * GRADS * planes.size.max(1))).max(1)
+}
+
 /// The gradients of weight and bias.
 type Sums = (Vec<f32>, Vec<f32>);
 
 impl<'a> Call<'a> {
     fn new([x, grad]: [&FlexTensor; 2], taps: &'a [Tap], before: Before, wants_weights: bool) -> Self {
         let sizes = Sizes::new(x, before, grad.layout().shape()[1]);
-        Self { sizes, taps, before, planes: planes::planes(taps, [sizes.h, sizes.w]), wants_weights }
+        let Sizes { b, h, w, o, .. } = sizes;
+        assert_eq!(grad.layout().shape().as_slice(), [b, o, h, w], "tap_conv2d: the gradient's shape");
+        Self { sizes, taps, before, planes: planes(taps, [sizes.h, sizes.w]), wants_weights }
     }
 
     fn packed(&self, weight: FlexTensor) -> Packed {
@@ -136,8 +147,8 @@ impl<'a> Call<'a> {
         let Sizes { c, h, w, o, .. } = self.sizes;
         let [of_inputs, of_grads] = &self.planes;
         let [input, output] = self.numbers();
-        let at_once = of_inputs.images_at_once().min(xs.len() / input.max(1)).max(1);
-        let (input_stride, grad_stride) = (of_inputs.len(c), of_grads.len(o.next_multiple_of(planes::GRADS)));
+        let at_once = at_once(of_inputs).min(xs.len() / input.max(1)).max(1);
+        let (input_stride, grad_stride) = (of_inputs.len(c), of_grads.len(o.next_multiple_of(GRADS)));
         let mut inputs = vec![0.0f32; at_once * input_stride];
         let mut grads = vec![0.0f32; at_once * grad_stride];
         let (mut seen, mut pulled) = (Vec::new(), Vec::new());
