@@ -30,6 +30,8 @@ def run(command, limit=60.0):
         done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=left, cwd=ROOT)
     except subprocess.TimeoutExpired:
         return None, f"over {left:.0f} s"
+    except OSError as error:
+        return None, str(error)
     if done.returncode != 0:
         return None, (done.stderr.strip().splitlines() or ["failed"])[-1][:120]
     return done.stdout, None
