@@ -30,7 +30,7 @@ use std::fmt::Debug;
 /// # assert_eq!(read.hidden, 9);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-pub trait ModelFactory: Clone + Debug + PartialEq + Serialize + DeserializeOwned {
+pub trait ModelFactory: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync {
     /// What it builds.
     type Model: Model + Module;
 

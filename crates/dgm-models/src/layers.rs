@@ -1,7 +1,7 @@
 //! What the networks are made of. Weights are drawn on the host, so they are the same on every backend.
 
 use crate::data::{DataSpec, Values};
-use crate::ops::{Activation, Before, Tap, dense, fused_tap_conv2d, gate, tap_conv2d};
+use crate::ops::{Activation, Before, Tap, dense, fused_tap_conv2d, gate, layer_norm, tap_conv2d};
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -66,6 +66,34 @@ pub(crate) fn apply(layer: &Linear, x: Tensor<2>, activation: Activation) -> Ten
         None => Tensor::zeros([weight.dims()[1]], &weight.device()),
     };
     dense(x, weight, bias, activation)
+}
+
+/// φ(layer(x)) at every place of `x` `[n, length, inputs]`.
+pub(crate) fn apply_at_places(layer: &Linear, x: Tensor<3>, activation: Activation) -> Tensor<3> {
+    let [n, length, inputs] = x.dims();
+    let y = apply(layer, x.reshape([n * length, inputs]), activation);
+    let [_, outputs] = y.dims();
+    y.reshape([n, length, outputs])
+}
+
+/// Layer normalisation with weights that start at 1 and biases that start at 0.
+#[derive(Module, Debug)]
+pub(crate) struct Norm {
+    gamma: Param<Tensor<1>>,
+    beta: Param<Tensor<1>>,
+}
+
+impl Norm {
+    /// Of so many features.
+    pub(crate) fn new(features: usize, device: &Device) -> Self {
+        let ones = TensorData::ones::<f32, _>([features]);
+        Self { gamma: Param::from_data(ones, device), beta: zeros([features], device) }
+    }
+
+    /// Each row of the last dimension on its own, with ε = 1e-5.
+    pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        layer_norm(x, self.gamma.val(), self.beta.val(), 1e-5)
+    }
 }
 
 /// Linear layers, each followed by SiLU and dropout.

@@ -46,6 +46,7 @@ pub mod run;
 pub mod run_folder;
 pub mod sampling;
 pub mod shipped;
+mod threads;
 pub mod train;
 pub mod weights;
 

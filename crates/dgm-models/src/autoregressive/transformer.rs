@@ -6,15 +6,12 @@
 use super::{Arm, ArmBuilder, InputKind, Mode, Network, Pixels};
 use crate::data::DataSpec;
 use crate::error::ModelError;
-use crate::layers::{PointConv, TapConv, linear, zeros};
+use crate::layers::{Norm, PointConv, TapConv, apply_at_places, linear, zeros};
 use crate::likelihood::LikelihoodConfig;
-use crate::ops::Tap;
+use crate::ops::{Activation, Tap, attend, causal_attention, split_heads};
 use burn::module::{Module, Param};
-use burn::nn::{LayerNorm, LayerNormConfig, Linear};
-use burn::tensor::activation::relu;
-use burn::tensor::module::attention;
-use burn::tensor::ops::AttentionModuleOptions;
-use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use burn::nn::Linear;
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use dgm_core::random::Stream;
 use serde::{Deserialize, Serialize};
 
@@ -109,7 +106,7 @@ impl TransformerConfig {
         let width = 4 * channels + 2 * expansion * channels + spec.condition_width();
         let first = [before.len() * shared.features() + rows + columns, channels];
         shared.check_size("channels", channels, std::iter::repeat_n([width, channels], layers).chain([first]))?;
-        let norm = || LayerNormConfig::new(channels).init(device);
+        let norm = || Norm::new(channels, device);
         let blocks = (0..layers)
             .map(|_| Block {
                 condition: spec.condition.as_ref().map(|c| linear(c.width(), channels, rng, device)),
@@ -149,10 +146,10 @@ fn strictly_before(reach: usize, rows: usize) -> Vec<Tap> {
 #[derive(Module, Debug)]
 struct Block {
     condition: Option<Linear>,
-    before_attention: LayerNorm,
+    before_attention: Norm,
     attend: Linear,
     attended: Linear,
-    before_feed_forward: LayerNorm,
+    before_feed_forward: Norm,
     expand: Linear,
     contract: Linear,
     #[module(skip)]
@@ -160,27 +157,28 @@ struct Block {
 }
 
 impl Block {
-    /// Queries, keys and values of tokens `[n, length, channels]`, each `[n, heads, length, channels / heads]`.
-    fn heads(&self, h: Tensor<3>, condition: Option<&Tensor<2>>) -> [Tensor<4>; 3] {
-        let [n, length, channels] = h.dims();
+    /// Queries, keys and values of tokens `[n, length, channels]`, `[n, length, 3·channels]`; turned where places are told so, those
+    /// from `first` on.
+    fn project(&self, h: Tensor<3>, condition: Option<&Tensor<2>>, turn: Option<&Turn>, first: usize) -> Tensor<3> {
         let mut x = self.before_attention.forward(h);
         if let Some((linear, condition)) = self.condition.as_ref().zip(condition) {
             x = x + linear.forward(condition.clone()).unsqueeze_dim(1);
         }
-        let (heads, width) = (self.heads, channels / self.heads);
-        let all = self.attend.forward(x).reshape([n, length, 3, heads, width]).permute([2, 0, 3, 1, 4]);
-        [0, 1, 2].map(|i| all.clone().slice([i..i + 1, 0..n, 0..heads, 0..length, 0..width]).squeeze_dim(0))
+        let projections = apply_at_places(&self.attend, x, Activation::Identity);
+        match turn {
+            Some(turn) => turn.of_places(projections, self.heads, first),
+            None => projections,
+        }
     }
 
-    /// The rest of the block, from what the heads `[n, heads, length, channels / heads]` attended to.
-    fn close(&self, h: Tensor<3>, attended: Tensor<4>, dropout: f64, mode: &mut Mode) -> Tensor<3> {
-        let shape = h.dims();
-        let attended = self.attended.forward(attended.swap_dims(1, 2).reshape(shape));
+    /// The rest of the block, from what the heads attended to, `[n, length, channels]`.
+    fn close(&self, h: Tensor<3>, attended: Tensor<3>, dropout: f64, mode: &mut Mode) -> Tensor<3> {
+        let attended = apply_at_places(&self.attended, attended, Activation::Identity);
         let h = h + mode.dropout(attended, dropout);
         // The square of ReLU (So et al. 2021, "Primer"): no worse than GELU, and no error function.
-        let hidden = relu(self.expand.forward(self.before_feed_forward.forward(h.clone())));
-        let hidden = hidden.clone() * hidden;
-        h + mode.dropout(self.contract.forward(hidden), dropout)
+        let hidden =
+            apply_at_places(&self.expand, self.before_feed_forward.forward(h.clone()), Activation::SquaredRelu);
+        h + mode.dropout(apply_at_places(&self.contract, hidden, Activation::Identity), dropout)
     }
 }
 
@@ -191,7 +189,7 @@ pub struct TransformerNetwork {
     rows: Option<Param<Tensor<2>>>,
     columns: Option<Param<Tensor<2>>>,
     blocks: Vec<Block>,
-    last: LayerNorm,
+    last: Norm,
     /// By how much each pair of features rotates at each position, `length × pairs`.
     #[module(skip)]
     angles: Option<Vec<f32>>,
@@ -219,7 +217,7 @@ impl TransformerNetwork {
         let device = self.token.device();
         let table = |f: fn(f32) -> f32| {
             let all: Vec<f32> = angles.iter().copied().map(f).collect();
-            Tensor::from_data(TensorData::new(all, [1, 1, length, angles.len() / length]), &device)
+            Tensor::from_data(TensorData::new(all, [1, length, 1, 1, angles.len() / length]), &device)
         };
         Some(Turn { cos: table(f32::cos), sin: table(f32::sin) })
     }
@@ -237,11 +235,8 @@ impl Network for TransformerNetwork {
         h = mode.dropout(h, self.dropout);
         let turn = self.turn();
         for block in &self.blocks {
-            let [mut query, mut key, value] = block.heads(h.clone(), condition);
-            if let Some(turn) = &turn {
-                (query, key) = (turn.of_places(query, 0), turn.of_places(key, 0));
-            }
-            h = block.close(h, attended(query, key, value, None), self.dropout, mode);
+            let projections = block.project(h.clone(), condition, turn.as_ref(), 0);
+            h = block.close(h, causal_attention(projections, block.heads), self.dropout, mode);
         }
         self.last.forward(h).swap_dims(1, 2).reshape([n, channels, rows, columns])
     }
@@ -270,20 +265,6 @@ impl Network for TransformerNetwork {
     }
 }
 
-/// softmax(q kᵀ / √width) v, each `[n, heads, length, width]`. `hidden`: the keys that no query attends to, `[1, 1, 1, keys]`; without
-/// it, those behind the query's own place.
-fn attended(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, hidden: Option<Tensor<4, Bool>>) -> Tensor<4> {
-    let [n, heads, length, width] = query.dims();
-    let [_, _, count, _] = key.dims();
-    let causal = hidden.is_none();
-    let mask = hidden.map(|hidden| hidden.expand([n, heads, length, count]));
-    // Without a scale by name Burn may choose a GPU kernel that multiplies in half precision: a likelihood that is evaluated must be
-    // the one that was trained.
-    let options =
-        AttentionModuleOptions { is_causal: causal, scale: Some(1.0 / (width as f64).sqrt()), ..Default::default() };
-    attention(query, key, value, mask, None, options)
-}
-
 /// Place × frequency, for each position and each pair of `width` features; in an image every second pair rotates with the row.
 fn angles([rows, columns]: [usize; 2], width: usize) -> Vec<f32> {
     let pairs = width / 2;
@@ -302,22 +283,24 @@ fn angles([rows, columns]: [usize; 2], width: usize) -> Vec<f32> {
 
 /// Rotations of queries and keys: number j of the first half and of the second half are a pair, turned by place × frequency.
 struct Turn {
-    /// `[1, 1, length, width / 2]`
-    cos: Tensor<4>,
-    sin: Tensor<4>,
+    /// `[1, length, 1, 1, width / 2]`
+    cos: Tensor<5>,
+    sin: Tensor<5>,
 }
 
 impl Turn {
-    /// x `[n, heads, length, width]` of the places from `first` on.
-    fn of_places(&self, x: Tensor<4>, first: usize) -> Tensor<4> {
-        let [n, heads, length, width] = x.dims();
-        let pairs = width / 2;
-        let of = |table: &Tensor<4>| table.clone().slice([0..1, 0..1, first..first + length, 0..pairs]);
+    /// Projections `[n, length, 3·channels]` of the places from `first` on, with queries and keys turned.
+    fn of_places(&self, projections: Tensor<3>, heads: usize, first: usize) -> Tensor<3> {
+        let [n, length, all] = projections.dims();
+        let pairs = all / (6 * heads);
+        let x = projections.reshape([n, length, 3, heads, 2 * pairs]);
+        let of = |table: &Tensor<5>| table.clone().slice([0..1, first..first + length, 0..1, 0..1, 0..pairs]);
         let (cos, sin) = (of(&self.cos), of(&self.sin));
-        let a = x.clone().slice([0..n, 0..heads, 0..length, 0..pairs]);
-        let b = x.slice([0..n, 0..heads, 0..length, pairs..width]);
+        let part = |kinds, features| x.clone().slice([0..n, 0..length, kinds, 0..heads, features]);
+        let (a, b) = (part(0..2, 0..pairs), part(0..2, pairs..2 * pairs));
         let turned = a.clone() * cos.clone() - b.clone() * sin.clone();
-        Tensor::cat(vec![turned, a * sin + b * cos], 3)
+        let turned = Tensor::cat(vec![turned, a * sin + b * cos], 4);
+        Tensor::cat(vec![turned, part(2..3, 0..2 * pairs)], 2).reshape([n, length, all])
     }
 }
 
@@ -366,10 +349,8 @@ impl Pixels for TransformerPixels<'_> {
         let later = Tensor::<1, Int>::arange(0..places as i64, &h.device()).greater_elem(here as i64);
         let later = later.reshape([1, 1, 1, places]);
         for (block, (keys, values)) in self.network.blocks.iter().zip(&mut self.caches) {
-            let [mut query, mut key, value] = block.heads(h.clone(), self.condition.as_ref());
-            if let Some(turn) = &self.turn {
-                (query, key) = (turn.of_places(query, here), turn.of_places(key, here));
-            }
+            let projections = block.project(h.clone(), self.condition.as_ref(), self.turn.as_ref(), here);
+            let [query, key, value] = split_heads(projections, block.heads);
             let [_, heads, _, width] = key.dims();
             let now = [0..n, 0..heads, here..here + 1, 0..width];
             // Taken out, so that there is no other owner and they are written in place.
@@ -382,7 +363,8 @@ impl Pixels for TransformerPixels<'_> {
             };
             *keys = take(keys).slice_assign(now.clone(), key);
             *values = take(values).slice_assign(now, value);
-            let attended = attended(query, keys.clone(), values.clone(), Some(later.clone()));
+            let attended = attend(query, keys.clone(), values.clone(), Some(later.clone()));
+            let attended = attended.swap_dims(1, 2).reshape([n, 1, channels]);
             h = block.close(h, attended, 0.0, &mut Mode::Evaluate);
         }
         self.network.last.forward(h).squeeze_dim(1)

@@ -15,6 +15,8 @@ pub enum Activation {
     LeakyRelu(f32),
     /// φ(z) = z·σ(z).
     Silu,
+    /// φ(z) = max(z, 0)² (So et al. 2021, "Primer").
+    SquaredRelu,
 }
 
 /// What a tap convolution sees of its input x.
@@ -71,6 +73,10 @@ impl Activation {
             Self::Relu => activation::relu(z),
             Self::LeakyRelu(slope) => activation::leaky_relu(z, f64::from(slope)),
             Self::Silu => activation::silu(z),
+            Self::SquaredRelu => {
+                let half = activation::relu(z);
+                half.clone() * half
+            }
         }
     }
 
@@ -81,6 +87,10 @@ impl Activation {
             Self::Relu => B::relu(z),
             Self::LeakyRelu(slope) => B::leaky_relu(z, slope.into()),
             Self::Silu => B::float_mul(z.clone(), B::sigmoid(z)),
+            Self::SquaredRelu => {
+                let half = B::relu(z);
+                B::float_mul(half.clone(), half)
+            }
         }
     }
 
@@ -99,6 +109,7 @@ impl Activation {
                 let slope = B::float_add_scalar(B::float_mul(z, one_minus::<B>(s.clone())), 1.0f32.into());
                 B::float_mul(grad, B::float_mul(s, slope))
             }
+            Self::SquaredRelu => B::float_mul(grad, B::float_mul_scalar(B::relu(z), 2.0f32.into())),
         }
     }
 }

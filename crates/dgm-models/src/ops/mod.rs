@@ -6,17 +6,20 @@
 //! The base is a residual path or whatever else is added, φ an activation or the gate ([`Before`]). A masked or causal convolution lists only
 //! the taps that are open, so closed ones cost nothing, and what is causal is read off the list. [`ConvOps`] is a backend extension as
 //! `dgm_core::ops::ObjectiveOps` is: default bodies of shifted slices and matrix products (`composed`), a hand-written pullback (`autodiff`),
-//! and on flex sums over shifted planes (`flex`). [`DenseOps`] is the same for a linear layer with its activation (`dense`).
+//! and on flex sums over shifted planes (`flex`). [`DenseOps`] is the same for a linear layer with its activation (`dense`),
+//! [`AttentionOps`] for causal self-attention and [`NormOps`] for layer normalisation.
 
 // NdArray is deprecated in Burn 0.22, and offered by name all the same.
 #![cfg_attr(feature = "ndarray", allow(deprecated))]
 
 mod activation;
+mod attention;
 mod autodiff;
 mod composed;
 mod dense;
 #[cfg(feature = "flex")]
 mod flex;
+mod norm;
 mod tensor;
 
 use burn::backend::tensor::FloatTensor;
@@ -24,7 +27,10 @@ use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::{Device, Tensor};
 
 pub use activation::{Activation, Before};
+pub use attention::{AttentionOps, causal_attention, composed_causal_attention};
+pub(crate) use attention::{attend, split_heads};
 pub use dense::{DenseOps, composed_dense, dense};
+pub use norm::{NormOps, composed_layer_norm, layer_norm};
 pub use tensor::{gate as composed_gate, tap_conv2d as composed_tap_conv2d};
 
 /// One open tap: the offset (row, column) from the output's position to the input's.
@@ -211,6 +217,15 @@ pub fn gate(x: Tensor<4>) -> Tensor<4> {
 fn padding(taps: &[Tap]) -> [usize; 4] {
     let reach = |axis: usize, sign: isize| taps.iter().map(|tap| (sign * tap[axis]).max(0)).max().unwrap_or(0) as usize;
     [reach(0, -1), reach(0, 1), reach(1, -1), reach(1, 1)]
+}
+
+/// What `f` gives with the longest vectors of the machine, and with shorter ones.
+#[cfg(test)]
+fn with_all_vectors<T>(f: impl Fn() -> T) -> Vec<T> {
+    #[cfg(feature = "flex")]
+    return flex::vector::tests::long_and_short(f).into();
+    #[cfg(not(feature = "flex"))]
+    vec![f()]
 }
 
 #[cfg(test)]

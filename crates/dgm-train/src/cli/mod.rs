@@ -17,6 +17,7 @@ use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::report::progress::{self, LogFormat};
 use crate::report::tell;
+use crate::threads;
 use clap::{Parser, Subcommand};
 use signals::Stop;
 use std::process::ExitCode;
@@ -81,8 +82,8 @@ pub fn main() -> ExitCode {
     let log_format = cli.train.log_format;
     let outcome = match cli.command {
         // Signals first: threads that start later leave them to the one that waits for them.
-        None => Stop::on_signal(log_format).and_then(|stop| in_pool(|| train::run(&cli.train, stop))),
-        Some(command) => in_pool(|| command.run()),
+        None => Stop::on_signal(log_format).and_then(|stop| threads::in_pool(|| train::run(&cli.train, stop))),
+        Some(command) => threads::in_pool(|| command.run()),
     };
     outcome.unwrap_or_else(|error: Error| {
         match log_format {
@@ -91,25 +92,6 @@ pub fn main() -> ExitCode {
         }
         ExitCode::from(error.exit_code())
     })
-}
-
-/// Runs `f` on a thread of the pool that divides the work of flex: handing work over from outside, and waiting there for what comes back,
-/// takes longer than many an operation.
-#[cfg(feature = "flex")]
-fn in_pool<T: Send>(f: impl FnOnce() -> T + Send) -> T {
-    // As deep as a program's own.
-    const STACK: usize = 8 << 20;
-    // Where a thread panics its name is told.
-    let pool = rayon::ThreadPoolBuilder::new().stack_size(STACK).thread_name(|thread| format!("worker {thread}"));
-    match pool.build_global() {
-        Ok(()) => rayon::scope(|_| f()),
-        Err(_) => f(),
-    }
-}
-
-#[cfg(not(feature = "flex"))]
-fn in_pool<T>(f: impl FnOnce() -> T) -> T {
-    f()
 }
 
 /// A whole number, as of a seed or a count.

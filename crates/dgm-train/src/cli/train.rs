@@ -67,6 +67,11 @@ impl Watch for Terminal<'_> {
         progress::to_stderr(self.args.log_format, self.args.quiet, &path, &self.backend)
     }
 
+    fn report_beside(&mut self, folder: &RunFolder, name: &str) -> Box<dyn Report> {
+        let path = folder.path().display().to_string();
+        progress::beside_to_stderr(self.args.log_format, self.args.quiet, &path, &self.backend, name)
+    }
+
     fn training(&mut self, is: bool) {
         self.stop.set_training(is);
     }

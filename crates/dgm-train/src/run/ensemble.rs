@@ -1,4 +1,4 @@
-//! Training an ensemble: its members one after the other, each an ordinary run in a folder of its own, then their mixture.
+//! Training an ensemble: its members, each an ordinary run in a folder of its own, then their mixture.
 
 use super::extend::where_it_stands;
 use super::learnt::changed;
@@ -6,33 +6,94 @@ use super::{Run, Watch};
 use crate::config::{Config, listed};
 use crate::error::{Error, Result};
 use crate::evaluate::{Members, Results};
+use crate::report::progress::Report;
 use crate::run_folder::RunFolder;
+use crate::threads;
 use dgm_core::random::Seed;
 use dgm_models::ModelFactory;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 impl<C: ModelFactory> Run<C> {
-    /// Trains the members that are not there yet and evaluates the mixture; `None`: `stop` was set before the end.
+    /// Trains the members that are not there yet, on a CPU as many side by side as there are threads, and evaluates the mixture; `None`:
+    /// `stop` was set before the end.
+    ///
+    /// A result does not depend on the number of threads, so neither does it on what trains beside it.
     pub(super) fn train_members(
         &self,
         members: &[Config<C>],
         watch: &mut dyn Watch,
         stop: &AtomicBool,
     ) -> Result<Option<Results>> {
+        let mut left = Vec::new();
         for (index, config) in members.iter().enumerate() {
-            let folder = self.folder.member(index);
-            let about = |what: &str| format!("member {} of {}, seed {}: {what}", index + 1, members.len(), config.seed);
-            if is_done(&folder, config, self.dataset.train.len())? {
-                watch.tell(&about("complete"));
-                continue;
-            }
-            watch.tell(&about(&format!("run folder {}", folder.path().display())));
-            let mut member = self.member(folder, config, watch)?;
-            if member.train(watch, stop)?.is_none() || stop.load(Ordering::SeqCst) {
-                return Ok(None);
+            match is_done(&self.folder.member(index), config, self.dataset.train.len())? {
+                true => watch.tell(&about(index, members, "complete")),
+                false => left.push(index),
             }
         }
+        let all = threads::count();
+        let beside = if self.backend.is_eager() { all.min(left.len()) } else { 1 };
+        if beside > 1 {
+            self.train_beside(members, &left, [beside, all / beside], watch, stop)?;
+        } else {
+            for index in left {
+                if self.train_member(index, members, watch, stop)?.is_none() {
+                    break;
+                }
+            }
+        }
+        if stop.load(Ordering::SeqCst) {
+            return Ok(None);
+        }
         self.evaluate(Some(Members::read(&self.folder, members.len())?)).map(Some)
+    }
+
+    /// Trains member `index` to its end; `None`: `stop` was set before.
+    fn train_member(
+        &self,
+        index: usize,
+        members: &[Config<C>],
+        watch: &mut dyn Watch,
+        stop: &AtomicBool,
+    ) -> Result<Option<Results>> {
+        let folder = self.folder.member(index);
+        watch.tell(&about(index, members, &format!("run folder {}", folder.path().display())));
+        self.member(folder, &members[index], watch)?.train(watch, stop)
+    }
+
+    /// Trains the members `left`, so many at a time, each in a pool of so many threads. The first error ends it once those that train are
+    /// at their end: what they have learnt is kept.
+    fn train_beside(
+        &self,
+        members: &[Config<C>],
+        left: &[usize],
+        [beside, threads]: [usize; 2],
+        watch: &mut dyn Watch,
+        stop: &AtomicBool,
+    ) -> Result<()> {
+        let shared = Mutex::new(Shared { watch, training: 0 });
+        let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let work = || -> Result<()> {
+            while let Some(&index) = left.get(next.fetch_add(1, Ordering::SeqCst)) {
+                if failed.load(Ordering::SeqCst) || stop.load(Ordering::SeqCst) {
+                    break;
+                }
+                let mut watch = Beside { shared: &shared, name: name(index, members) };
+                let trained = self.train_member(index, members, &mut watch, stop);
+                failed.fetch_or(trained.is_err(), Ordering::SeqCst);
+                trained?;
+            }
+            Ok(())
+        };
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..beside).map(|_| scope.spawn(|| threads::in_pool_of(threads, work))).collect();
+            let ended = workers.into_iter().map(|worker| {
+                worker.join().unwrap_or_else(|_| Err(Error::run("the training of a member of the ensemble broke off")))
+            });
+            // Each is waited for, whatever became of the one before.
+            ended.collect::<Vec<_>>().into_iter().collect()
+        })
     }
 
     /// The run of a member: with the data and on the backend of the ensemble, in its own folder.
@@ -52,6 +113,60 @@ impl<C: ModelFactory> Run<C> {
             }
         };
         Ok(Self { config: config.clone(), dataset, backend, folder, from, _lock: lock })
+    }
+}
+
+/// "member 2 of 5".
+fn name<C>(index: usize, members: &[Config<C>]) -> String {
+    format!("member {} of {}", index + 1, members.len())
+}
+
+/// "member 2 of 5, seed 1000003: complete".
+fn about<C>(index: usize, members: &[Config<C>], what: &str) -> String {
+    format!("{}, seed {}: {what}", name(index, members), members[index].seed)
+}
+
+/// Who watches the ensemble, and how many of its members take steps.
+struct Shared<'a> {
+    watch: &'a mut dyn Watch,
+    training: usize,
+}
+
+/// Watches a member that trains beside others.
+struct Beside<'a, 'b> {
+    shared: &'a Mutex<Shared<'b>>,
+    name: String,
+}
+
+impl<'b> Beside<'_, 'b> {
+    fn shared(&self) -> MutexGuard<'_, Shared<'b>> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watch for Beside<'_, '_> {
+    fn report(&mut self, folder: &RunFolder) -> Box<dyn Report> {
+        self.shared().watch.report_beside(folder, &self.name)
+    }
+
+    /// As long as one takes steps, an interruption waits for their end.
+    fn training(&mut self, is: bool) {
+        let mut shared = self.shared();
+        let before = shared.training > 0;
+        shared.training = if is { shared.training + 1 } else { shared.training.saturating_sub(1) };
+        let now = shared.training > 0;
+        if now != before {
+            shared.watch.training(now);
+        }
+    }
+
+    fn warn(&mut self, text: &str) {
+        let text = format!("{}: {text}", self.name);
+        self.shared().watch.warn(&text);
+    }
+
+    fn tell(&mut self, text: &str) {
+        self.shared().watch.tell(text);
     }
 }
 

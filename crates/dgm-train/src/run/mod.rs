@@ -55,9 +55,15 @@ pub struct Run<C = ModelConfig> {
 }
 
 /// Observes a run while it trains; `()` ignores everything.
-pub trait Watch {
+pub trait Watch: Send {
     /// The report of the training that begins in this folder: the run's, or that of a member of an ensemble.
     fn report(&mut self, folder: &RunFolder) -> Box<dyn Report>;
+
+    /// The same of a member that trains beside others; `name` ("member 2 of 5") tells its lines from theirs.
+    fn report_beside(&mut self, folder: &RunFolder, name: &str) -> Box<dyn Report> {
+        let _ = name;
+        self.report(folder)
+    }
 
     /// Training begins (`true`), or has ended: in between an interruption waits for the end of a step.
     fn training(&mut self, _: bool) {}

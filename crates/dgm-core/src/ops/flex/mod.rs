@@ -199,7 +199,7 @@ const LANES: usize = 16;
 
 /// max l; NaN is passed over.
 #[inline(always)]
-fn max(l: &[f32]) -> f32 {
+pub fn max(l: &[f32]) -> f32 {
     let (blocks, rest) = l.as_chunks::<LANES>();
     let mut lanes = [f32::NEG_INFINITY; LANES];
     for block in blocks {

@@ -35,6 +35,19 @@ pub(in crate::ops) fn pull_silu(g: f32, z: f32) -> f32 {
     g * (s * (1.0 + z * (1.0 - s)))
 }
 
+/// max(z, 0)².
+#[inline(always)]
+pub(in crate::ops) fn squared_relu(z: f32) -> f32 {
+    let half = relu(z);
+    half * half
+}
+
+/// g·φ′(z) for [`squared_relu`].
+#[inline(always)]
+pub(in crate::ops) fn pull_squared_relu(g: f32, z: f32) -> f32 {
+    g * (2.0 * relu(z))
+}
+
 impl Before {
     /// Hands what a convolution sees of one image `x` to `see`, channel by channel: from `x` itself, or by way of `scratch`.
     pub(in crate::ops) fn each_channel(
@@ -73,6 +86,7 @@ impl Before {
             Self::Each(Activation::Relu) => write_pulled_relu(x, grad, out),
             Self::Each(Activation::LeakyRelu(slope)) => write_pulled_leaky_relu(x, grad, slope, out),
             Self::Each(Activation::Silu) => write_pulled_silu(x, grad, out),
+            Self::Each(Activation::SquaredRelu) => write_pulled_squared_relu(x, grad, out),
             Self::Gate => {
                 let ((out_a, out_b), (a, b)) = (out.split_at_mut(grad.len()), x.split_at(grad.len()));
                 pull_gate([a, b], grad, [out_a, out_b]);
@@ -93,6 +107,7 @@ impl Activation {
             Self::Relu => write_relu(z, out),
             Self::LeakyRelu(slope) => write_leaky_relu(z, slope, out),
             Self::Silu => write_silu(z, out),
+            Self::SquaredRelu => write_squared_relu(z, out),
         }
     }
 }
@@ -116,6 +131,10 @@ vectorised! {
         map(z, out, |z| z * sigmoid(z));
     }
 
+    fn write_squared_relu(z: &[f32], out: &mut [MaybeUninit<f32>]) {
+        map(z, out, squared_relu);
+    }
+
     fn write_pulled_relu(z: &[f32], g: &[f32], out: &mut [MaybeUninit<f32>]) {
         map_two(g, z, out, pull_relu);
     }
@@ -126,6 +145,10 @@ vectorised! {
 
     fn write_pulled_silu(z: &[f32], g: &[f32], out: &mut [MaybeUninit<f32>]) {
         map_two(g, z, out, pull_silu);
+    }
+
+    fn write_pulled_squared_relu(z: &[f32], g: &[f32], out: &mut [MaybeUninit<f32>]) {
+        map_two(g, z, out, pull_squared_relu);
     }
 
     /// tanh(a)·σ(b).

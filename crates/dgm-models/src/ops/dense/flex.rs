@@ -1,6 +1,8 @@
 //! One pass in each direction on flex. Rows are split by the sizes alone, so a result does not depend on the number of threads.
 
-use super::super::activation::flex::{leaky_relu, pull_leaky_relu, pull_relu, pull_silu, relu};
+use super::super::activation::flex::{
+    leaky_relu, pull_leaky_relu, pull_relu, pull_silu, pull_squared_relu, relu, squared_relu,
+};
 use super::product::{Matrix, product, two_products};
 use super::{Activation, DenseOps, composed};
 use burn::backend::ops::FloatTensorOps;
@@ -38,17 +40,22 @@ impl DenseOps for Flex {
         let (width, rows) = (bias.len().max(1), rows_of(&z, bias.len()));
         let per_chunk = width * (CHUNK / width).max(1);
         let values = z.storage_mut::<f32>();
-        if activation != Activation::Silu {
-            each(values.len(), values.par_chunks_mut(per_chunk), |z| match activation {
-                Activation::Relu => add_relu(z, bias),
-                Activation::LeakyRelu(slope) => add_leaky_relu(z, bias, slope),
-                Activation::Identity | Activation::Silu => add_bias(z, bias),
-            });
-            return (z.clone(), z);
-        }
+        let kept: fn(&mut [f32], &mut [f32], &[f32]) = match activation {
+            Activation::Silu => add_silu,
+            Activation::SquaredRelu => add_squared_relu,
+            // Of the others the value itself tells the slope, and z is not kept.
+            Activation::Identity | Activation::Relu | Activation::LeakyRelu(_) => {
+                each(values.len(), values.par_chunks_mut(per_chunk), |z| match activation {
+                    Activation::Relu => add_relu(z, bias),
+                    Activation::LeakyRelu(slope) => add_leaky_relu(z, bias, slope),
+                    _ => add_bias(z, bias),
+                });
+                return (z.clone(), z);
+            }
+        };
         let mut y = vec![0.0f32; rows * width];
         let chunks = values.par_chunks_mut(per_chunk).zip(y.par_chunks_mut(per_chunk));
-        each(rows * width, chunks, |(z, y)| add_silu(z, y, bias));
+        each(rows * width, chunks, |(z, y)| kept(z, y, bias));
         (from_vec(y, shape), z)
     }
 
@@ -111,6 +118,7 @@ impl DenseOps for Flex {
                     Activation::Relu => pull_relu_rows(&mut sums, grad, z),
                     Activation::LeakyRelu(slope) => pull_leaky_relu_rows(&mut sums, grad, z, slope),
                     Activation::Silu => pull_silu_rows(&mut sums, grad, z),
+                    Activation::SquaredRelu => pull_squared_relu_rows(&mut sums, grad, z),
                     Activation::Identity => add_rows(&mut sums, grad),
                 }
                 sums
@@ -136,15 +144,12 @@ vectorised! {
         finish(z, bias, |z| leaky_relu(z, slope));
     }
 
-    /// z ← z + bias, y ← z·σ(z).
     fn add_silu(z: &mut [f32], y: &mut [f32], bias: &[f32]) {
-        let width = bias.len().max(1);
-        for (z, y) in z.chunks_mut(width).zip(y.chunks_mut(width)) {
-            for ((z, y), &bias) in z.iter_mut().zip(y).zip(bias) {
-                *z += bias;
-                *y = *z * sigmoid(*z);
-            }
-        }
+        finish_beside(z, y, bias, |z| z * sigmoid(z));
+    }
+
+    fn add_squared_relu(z: &mut [f32], y: &mut [f32], bias: &[f32]) {
+        finish_beside(z, y, bias, squared_relu);
     }
 
     fn add_rows(sums: &mut [f32], rows: &[f32]) {
@@ -163,6 +168,10 @@ vectorised! {
 
     fn pull_silu_rows(sums: &mut [f32], grad: &mut [f32], z: &[f32]) {
         pull(sums, grad, z, pull_silu);
+    }
+
+    fn pull_squared_relu_rows(sums: &mut [f32], grad: &mut [f32], z: &[f32]) {
+        pull(sums, grad, z, pull_squared_relu);
     }
 }
 
@@ -184,6 +193,18 @@ fn finish(z: &mut [f32], bias: &[f32], f: impl Fn(f32) -> f32) {
     for row in z.chunks_mut(bias.len().max(1)) {
         for (z, &bias) in row.iter_mut().zip(bias) {
             *z = f(*z + bias);
+        }
+    }
+}
+
+/// z ← z + bias, y ← φ(z), row by row.
+#[inline(always)]
+fn finish_beside(z: &mut [f32], y: &mut [f32], bias: &[f32], f: impl Fn(f32) -> f32) {
+    let width = bias.len().max(1);
+    for (z, y) in z.chunks_mut(width).zip(y.chunks_mut(width)) {
+        for ((z, y), &bias) in z.iter_mut().zip(y).zip(bias) {
+            *z += bias;
+            *y = f(*z);
         }
     }
 }

@@ -9,8 +9,14 @@ use burn::tensor::{Device, TensorData};
 use dgm_core::host;
 use dgm_core::random::Seed;
 
-const ACTIVATIONS: [Activation; 5] =
-    [Activation::Identity, Activation::Relu, Activation::LeakyRelu(0.1), Activation::LeakyRelu(-0.5), Activation::Silu];
+const ACTIVATIONS: [Activation; 6] = [
+    Activation::Identity,
+    Activation::Relu,
+    Activation::LeakyRelu(0.1),
+    Activation::LeakyRelu(-0.5),
+    Activation::Silu,
+    Activation::SquaredRelu,
+];
 
 type Layer = fn(Tensor<2>, Tensor<2>, Tensor<1>, Activation) -> Tensor<2>;
 

@@ -1,6 +1,6 @@
 //! How images lie in memory for the tap convolution: planes with zeros around them, and the vectors of positions that go over them.
 
-use super::vector::LANES;
+use super::vector::{LANES, lanes_for};
 use crate::ops::{Before, Tap, padding};
 use std::mem::MaybeUninit;
 
@@ -15,6 +15,8 @@ pub(super) struct Planes {
     pub(super) pitch: usize,
     /// Numbers in a plane.
     pub(super) size: usize,
+    /// Numbers of a vector of positions.
+    pub(super) lanes: usize,
     /// The vectors of positions, in their order.
     pub(super) starts: Vec<Start>,
 }
@@ -41,13 +43,13 @@ pub(super) enum Lanes {
 }
 
 impl Start {
-    fn new(place: usize, [h, w]: [usize; 2], pitch: usize) -> Self {
+    fn new(place: usize, [h, w]: [usize; 2], pitch: usize, lanes: usize) -> Self {
         let (row, column) = (place / pitch, place % pitch);
         let (kept, resume) = (w.saturating_sub(column), pitch - column);
         let out = row * w + column.min(w);
-        let lanes = if (kept >= LANES || pitch == w) && out + LANES <= h * w {
+        let lanes = if (kept >= lanes || pitch == w) && out + lanes <= h * w {
             Lanes::All
-        } else if kept < LANES && resume + w >= LANES && out + kept + LANES <= h * w {
+        } else if kept < lanes && resume + w >= lanes && out + kept + lanes <= h * w {
             Lanes::Split { kept, resume }
         } else {
             Lanes::Any
@@ -60,18 +62,19 @@ impl Start {
 pub(super) fn planes(taps: &[Tap], [h, w]: [usize; 2]) -> [Planes; 2] {
     let [top, bottom, left, right] = padding(taps);
     let (pitch, rows) = (w + left.max(right), h + top + bottom);
+    let lanes = lanes_for(w);
     // Rows one by one where vectors fill them, otherwise all positions with the zeros between the rows.
-    let starts: Vec<usize> = if w.is_multiple_of(LANES) {
-        (0..h).flat_map(|row| (0..w).step_by(LANES).map(move |column| row * pitch + column)).collect()
+    let starts: Vec<usize> = if w.is_multiple_of(lanes) {
+        (0..h).flat_map(|row| (0..w).step_by(lanes).map(move |column| row * pitch + column)).collect()
     } else {
-        (0..(h.max(1) - 1) * pitch + w).step_by(LANES).collect()
+        (0..(h.max(1) - 1) * pitch + w).step_by(lanes).collect()
     };
     // The last vector may end behind the last position: among zeros, not in the next plane.
-    let end = starts.last().map_or(0, |start| start + LANES);
-    let starts: Vec<Start> = starts.into_iter().map(|place| Start::new(place, [h, w], pitch)).collect();
+    let end = starts.last().map_or(0, |start| start + lanes);
+    let starts: Vec<Start> = starts.into_iter().map(|place| Start::new(place, [h, w], pitch, lanes)).collect();
     let of = |first: usize| {
         let size = (rows * pitch + left + right).max(first + end);
-        Planes { h, w, first, pitch, size, starts: starts.clone() }
+        Planes { h, w, first, pitch, size, lanes, starts: starts.clone() }
     };
     [of(top * pitch + left), of(bottom * pitch + right)]
 }
@@ -79,7 +82,7 @@ pub(super) fn planes(taps: &[Tap], [h, w]: [usize; 2]) -> [Planes; 2] {
 impl Planes {
     /// Numbers of `n` planes, with what the last vector reads beyond them.
     pub(super) fn len(&self, n: usize) -> usize {
-        n * self.size + LANES
+        n * self.size + self.lanes
     }
 
     /// Positions of an image.

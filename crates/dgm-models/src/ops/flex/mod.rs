@@ -6,7 +6,8 @@
 mod layout;
 mod planes;
 mod pullback;
-mod vector;
+pub(super) mod small;
+pub(super) mod vector;
 
 use super::{Before, ConvOps, Tap, activation, composed};
 use burn::backend::ops::FloatTensorOps;

@@ -5,20 +5,22 @@
 //! gradients that are not: zeros between rows are multiplied too.
 
 use super::layout::{Lanes, Planes, Start};
-use super::vector::{LANES, Vector, with_fma};
+use super::vector::{MOST_LANES, Vector, with_fma};
 use crate::ops::Tap;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-/// Outputs of a tile of the convolution at the most, and vectors of positions: with these as many sums as there are registers for, and no
-/// more.
-const ROWS: usize = 6;
+/// Vectors of positions of a tile of the convolution.
 const VECTORS: usize = 2;
-/// Vectors of positions that a block of outputs goes over before the next: what they read stays in the first-level cache.
-const BAND: usize = 8;
-/// Gradients' channels of a tile of the weights' gradient, and of its terms.
+/// Positions that a block of outputs goes over before the next: what they read stays in the first-level cache.
+const BAND: usize = 64;
+/// Gradients' channels of a tile of the weights' gradient.
 pub(super) const GRADS: usize = 4;
-const TERMS: usize = 3;
+
+/// Outputs of a tile of the convolution at the most: as many sums as there are registers for, and no more.
+fn rows_of_tile(lanes: usize) -> usize {
+    if lanes == MOST_LANES { 12 } else { 6 }
+}
 
 /// The weights of a convolution in the order in which tiles read them.
 pub(super) struct Packed {
@@ -29,9 +31,9 @@ pub(super) struct Packed {
     outputs: usize,
 }
 
-/// So many outputs as blocks of `ROWS` and less, none much smaller than the others.
-fn blocks(outputs: usize) -> impl Iterator<Item = Range<usize>> {
-    let n = outputs.div_ceil(ROWS);
+/// So many outputs as blocks of a tile's rows and less, none much smaller than the others.
+fn blocks(outputs: usize, lanes: usize) -> impl Iterator<Item = Range<usize>> {
+    let n = outputs.div_ceil(rows_of_tile(lanes));
     (0..n).map(move |block| block * outputs / n..(block + 1) * outputs / n)
 }
 
@@ -65,7 +67,7 @@ impl Packed {
         shift: impl Fn(usize) -> isize,
     ) -> Self {
         let mut weights = Vec::with_capacity(outputs * inputs * taps);
-        for block in blocks(outputs) {
+        for block in blocks(outputs, planes.lanes) {
             for input in 0..inputs {
                 for tap in 0..taps {
                     weights.extend(block.clone().map(|output| weight(output, input, tap)));
@@ -97,11 +99,11 @@ pub(super) fn convolve(
     out: &mut [MaybeUninit<f32>],
 ) {
     // Each vector of each term lies inside.
-    let reach = planes.last_start() + packed.terms.iter().max().copied().unwrap_or(0) + LANES;
+    let reach = planes.last_start() + packed.terms.iter().max().copied().unwrap_or(0) + planes.lanes;
     assert!(input.len() >= reach);
     assert!(out.len() == packed.outputs * planes.positions());
     assert!(added.base.is_none_or(|base| base.len() == out.len()));
-    with_fma!(convolve_with(planes: &Planes, packed: &Packed, added: Added<'_>, input: &[f32], out: &mut [MaybeUninit<f32>]));
+    with_fma!(planes.lanes, convolve_with(planes: &Planes, packed: &Packed, added: Added<'_>, input: &[f32], out: &mut [MaybeUninit<f32>]));
 }
 
 /// # Safety
@@ -114,8 +116,8 @@ unsafe fn convolve_with<V: Vector>(
     input: &[f32],
     out: &mut [MaybeUninit<f32>],
 ) {
-    for band in planes.starts.chunks(BAND) {
-        for block in blocks(packed.outputs) {
+    for band in planes.starts.chunks(BAND / V::LANES) {
+        for block in blocks(packed.outputs, V::LANES) {
             let tile = Tile {
                 planes,
                 weights: &packed.weights[block.start * packed.terms.len()..],
@@ -132,7 +134,15 @@ unsafe fn convolve_with<V: Vector>(
                     3 => tile.rows::<V, 3>(band, out),
                     4 => tile.rows::<V, 4>(band, out),
                     5 => tile.rows::<V, 5>(band, out),
-                    _ => tile.rows::<V, ROWS>(band, out),
+                    6 => tile.rows::<V, 6>(band, out),
+                    // With 16 registers there are no more.
+                    _ if !V::MANY => {}
+                    7 => tile.rows::<V, 7>(band, out),
+                    8 => tile.rows::<V, 8>(band, out),
+                    9 => tile.rows::<V, 9>(band, out),
+                    10 => tile.rows::<V, 10>(band, out),
+                    11 => tile.rows::<V, 11>(band, out),
+                    _ => tile.rows::<V, 12>(band, out),
                 }
             }
         }
@@ -206,7 +216,7 @@ impl Tile<'_> {
         let Self { planes, weights, terms, added, first, input } = self;
         let positions = planes.positions();
         // By way of memory: the last loop is not unrolled, and what it indexes would never be in registers.
-        let mut lanes = [[[0.0; LANES]; N]; R];
+        let mut lanes = [[[0.0; MOST_LANES]; N]; R];
         // SAFETY: the caller's.
         unsafe {
             let mut sums = [[V::splat(0.0); N]; R];
@@ -253,14 +263,14 @@ unsafe fn write<V: Vector>(planes: &Planes, start: Start, sums: V, base: Option<
             Lanes::All => put(start.out, sums, base, out),
             Lanes::Split { kept, resume } => {
                 put(start.out, sums, base, out);
-                if resume < LANES {
+                if resume < V::LANES {
                     put(start.out + kept, sums.down(resume), base, out);
                 }
             }
             Lanes::Any => {
-                let mut values = [0.0; LANES];
+                let mut values = [0.0; MOST_LANES];
                 sums.store(values.as_mut_ptr());
-                for (position, value) in (start.place..).zip(values) {
+                for (position, &value) in (start.place..).zip(&values[..V::LANES]) {
                     let (row, column) = (position / planes.pitch, position % planes.pitch);
                     if column < planes.w && row < planes.h {
                         let place = row * planes.w + column;
@@ -309,18 +319,40 @@ pub(super) fn correlate(
     let terms: Vec<usize> = (0..c).flat_map(|c| taps.iter().map(move |&tap| place(c, tap))).collect();
     let terms = terms.as_slice();
     let last_start = of_inputs.last_start();
-    let reach = last_start + terms.iter().max().copied().unwrap_or(0) + LANES;
-    let reach_of_grads = (o.next_multiple_of(GRADS).max(1) - 1) * of_grads.size + of_grads.first + last_start + LANES;
+    let lanes = of_inputs.lanes;
+    let reach = last_start + terms.iter().max().copied().unwrap_or(0) + lanes;
+    let reach_of_grads = (o.next_multiple_of(GRADS).max(1) - 1) * of_grads.size + of_grads.first + last_start + lanes;
     assert!(inputs.stride >= reach && grads.stride >= reach_of_grads);
     assert!(inputs.planes.len() / inputs.stride == grads.planes.len() / grads.stride);
-    with_fma!(correlate_with(of: [&Planes; 2], o: usize, terms: &[usize], inputs: Images<'_>, grads: Images<'_>, sums: &mut [f32]));
+    with_fma!(lanes, correlate_with(of: [&Planes; 2], o: usize, terms: &[usize], inputs: Images<'_>, grads: Images<'_>, sums: &mut [f32]));
 }
 
 /// # Safety
 /// In each image, from the first position of each term and each plane of the gradients, every start has a vector.
 #[inline(always)]
-#[allow(clippy::needless_range_loop)] // what is passed through closures leaves its registers
 unsafe fn correlate_with<V: Vector>(
+    of: [&Planes; 2],
+    o: usize,
+    terms: &[usize],
+    inputs: Images<'_>,
+    grads: Images<'_>,
+    sums: &mut [f32],
+) {
+    // Terms of a tile: with the gradients' channels as many sums as there are registers for.
+    // SAFETY: the caller's.
+    unsafe {
+        match V::MANY {
+            true => correlate_terms::<V, 6>(of, o, terms, inputs, grads, sums),
+            false => correlate_terms::<V, 3>(of, o, terms, inputs, grads, sums),
+        }
+    }
+}
+
+/// # Safety
+/// As of [`correlate_with`].
+#[inline(always)]
+#[allow(clippy::needless_range_loop)] // what is passed through closures leaves its registers
+unsafe fn correlate_terms<V: Vector, const TERMS: usize>(
     [of_inputs, of_grads]: [&Planes; 2],
     o: usize,
     terms: &[usize],
@@ -334,7 +366,7 @@ unsafe fn correlate_with<V: Vector>(
             // The last block may take its last term again, and nothing becomes of that.
             let term = |i: usize| terms.get(i).or(terms.last()).copied().unwrap_or(0);
             let places: [usize; TERMS] = std::array::from_fn(term);
-            let mut lanes = [[[0.0; LANES]; TERMS]; GRADS];
+            let mut lanes = [[[0.0; MOST_LANES]; TERMS]; GRADS];
             // SAFETY: the caller's.
             unsafe {
                 let mut sums = [[V::splat(0.0); TERMS]; GRADS];
@@ -363,7 +395,7 @@ unsafe fn correlate_with<V: Vector>(
             }
             for (lanes, sums) in lanes.iter().zip(sums.chunks_mut(width.max(1)).skip(first)) {
                 for (lanes, sum) in lanes.iter().zip(sums.iter_mut().skip(block * TERMS).take(terms.len())) {
-                    *sum += lanes.iter().sum::<f32>();
+                    *sum += lanes[..V::LANES].iter().sum::<f32>();
                 }
             }
         }

@@ -1,17 +1,40 @@
-//! Eight numbers at a time, with the processor's multiply-add where it has one.
+//! Eight or sixteen numbers at a time, with the processor's multiply-add where it has one.
 
-/// Numbers of a vector.
-pub(super) const LANES: usize = 8;
+/// Numbers of a vector at the most.
+pub(in crate::ops) const MOST_LANES: usize = 16;
+
+/// Numbers of a vector where there are none that are longer, or rows are too short for them.
+pub(in crate::ops) const LANES: usize = 8;
+
+/// Numbers of the vectors that are best for rows of this length.
+pub(in crate::ops) fn lanes_for(row: usize) -> usize {
+    #[cfg(test)]
+    if tests::SHORT.get() {
+        return LANES;
+    }
+    #[cfg(target_arch = "x86_64")]
+    if row >= MOST_LANES && std::arch::is_x86_feature_detected!("avx512f") {
+        return MOST_LANES;
+    }
+    let _ = row;
+    LANES
+}
 
 /// A vector register, or what stands for it.
-pub(super) trait Vector: Copy {
+pub(in crate::ops) trait Vector: Copy {
+    /// Numbers that it holds.
+    const LANES: usize;
+
+    /// Whether there are 32 registers, not 16.
+    const MANY: bool = false;
+
     /// The same number in every lane.
     ///
     /// # Safety
     /// The processor has the instructions; so for all of this trait.
     unsafe fn splat(value: f32) -> Self;
 
-    /// Reads `LANES` numbers.
+    /// Reads a vector's numbers.
     ///
     /// # Safety
     /// They may be read.
@@ -29,7 +52,7 @@ pub(super) trait Vector: Copy {
     /// See [`splat`](Self::splat).
     unsafe fn add(self, b: Self) -> Self;
 
-    /// The lanes from `by` on, at most `LANES`, moved to the front; what follows them is of no meaning.
+    /// The lanes from `by` on, at most all, moved to the front; what follows them is of no meaning.
     ///
     /// # Safety
     /// See [`splat`](Self::splat).
@@ -41,7 +64,7 @@ pub(super) trait Vector: Copy {
     /// See [`splat`](Self::splat).
     unsafe fn prefetch(from: *const f32);
 
-    /// Writes `LANES` numbers.
+    /// Writes a vector's numbers.
     ///
     /// # Safety
     /// They may be written.
@@ -50,6 +73,8 @@ pub(super) trait Vector: Copy {
 
 /// Without instructions of its own: a product and a sum, each rounded, or one operation where every processor of the kind has it.
 impl Vector for [f32; LANES] {
+    const LANES: usize = LANES;
+
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
         [value; LANES]
@@ -89,13 +114,16 @@ impl Vector for [f32; LANES] {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{LANES, Vector};
+    use super::{LANES, MOST_LANES, Vector};
     use std::arch::x86_64::{
-        __m256, _MM_HINT_T0, _mm_prefetch, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
-        _mm256_permutevar8x32_ps, _mm256_set1_ps, _mm256_storeu_ps,
+        __m256, __m512, _MM_HINT_T0, _mm_prefetch, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
+        _mm256_permutevar8x32_ps, _mm256_set1_ps, _mm256_storeu_ps, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
+        _mm512_loadu_si512, _mm512_permutexvar_ps, _mm512_set1_ps, _mm512_storeu_ps,
     };
 
     impl Vector for __m256 {
+        const LANES: usize = LANES;
+
         #[inline(always)]
         unsafe fn splat(value: f32) -> Self {
             // SAFETY: the caller's; so below.
@@ -135,26 +163,108 @@ mod x86 {
             unsafe { _mm256_storeu_ps(to, self) };
         }
     }
+
+    impl Vector for __m512 {
+        const LANES: usize = MOST_LANES;
+        const MANY: bool = true;
+
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            // SAFETY: the caller's; so below.
+            unsafe { _mm512_set1_ps(value) }
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            unsafe { _mm512_loadu_ps(from) }
+        }
+
+        #[inline(always)]
+        unsafe fn multiply_add(self, b: Self, c: Self) -> Self {
+            unsafe { _mm512_fmadd_ps(self, b, c) }
+        }
+
+        #[inline(always)]
+        unsafe fn add(self, b: Self) -> Self {
+            unsafe { _mm512_add_ps(self, b) }
+        }
+
+        #[inline(always)]
+        unsafe fn down(self, by: usize) -> Self {
+            // Of a lane's number the instruction reads the last four bits.
+            const NUMBERS: [i32; 2 * MOST_LANES] = {
+                let mut numbers = [0; 2 * MOST_LANES];
+                let mut i = 0;
+                while i < numbers.len() {
+                    numbers[i] = i as i32;
+                    i += 1;
+                }
+                numbers
+            };
+            let from = &NUMBERS[by.min(MOST_LANES)..];
+            unsafe { _mm512_permutexvar_ps(_mm512_loadu_si512(from.as_ptr().cast()), self) }
+        }
+
+        #[inline(always)]
+        unsafe fn prefetch(from: *const f32) {
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) };
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            unsafe { _mm512_storeu_ps(to, self) };
+        }
+    }
 }
 
-/// Calls an unsafe function that is generic over [`Vector`], and whose other requirements have just been asserted, for what the machine
-/// has.
+/// Calls an unsafe function that is generic over [`Vector`], and whose other requirements have just been asserted, for vectors of so many
+/// numbers, which [`lanes_for`] has named.
 macro_rules! with_fma {
-    ($function:ident($($name:ident: $type:ty),+)) => {{
+    ($lanes:expr, $function:ident($($name:ident: $type:ty),+)) => {{
         #[cfg(target_arch = "x86_64")]
         {
+            #[target_feature(enable = "avx512f,avx2,fma")]
+            unsafe fn with_long($($name: $type),+) {
+                // SAFETY: the caller's.
+                unsafe { $function::<std::arch::x86_64::__m512>($($name),+) }
+            }
             #[target_feature(enable = "avx2,fma")]
             unsafe fn with_fma($($name: $type),+) {
                 // SAFETY: the caller's.
                 unsafe { $function::<std::arch::x86_64::__m256>($($name),+) }
             }
-            if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+            let has_fma = std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma");
+            if $lanes == $crate::ops::flex::vector::MOST_LANES {
+                assert!(has_fma && std::arch::is_x86_feature_detected!("avx512f"));
+                // SAFETY: the instructions are there, and the rest is asserted.
+                return unsafe { with_long($($name),+) };
+            }
+            if has_fma {
                 // SAFETY: the instructions are there, and the rest is asserted.
                 return unsafe { with_fma($($name),+) };
             }
         }
         // SAFETY: asserted.
-        unsafe { $function::<[f32; super::vector::LANES]>($($name),+) }
+        unsafe { $function::<[f32; $crate::ops::flex::vector::LANES]>($($name),+) }
     }};
 }
-pub(super) use with_fma;
+pub(in crate::ops) use with_fma;
+
+#[cfg(test)]
+pub(in crate::ops) mod tests {
+    //! Tests go through short vectors as well where the machine has long ones.
+
+    thread_local! {
+        /// Whether operations that begin on this thread make do with short vectors.
+        pub(in crate::ops) static SHORT: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    }
+
+    /// What `f` gives with long vectors, where there are any, and with short ones.
+    pub(in crate::ops) fn long_and_short<T>(f: impl Fn() -> T) -> [T; 2] {
+        let long = f();
+        SHORT.set(true);
+        let short = f();
+        SHORT.set(false);
+        [long, short]
+    }
+}

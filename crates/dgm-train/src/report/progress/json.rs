@@ -54,7 +54,7 @@ impl<W: Write> Json<W> {
     }
 }
 
-impl<W: Write> Report for Json<W> {
+impl<W: Write + Send> Report for Json<W> {
     fn begin(&mut self, run: &RunStart<'_>) {
         let &RunStart { model, dataset, parameters, steps, step, .. } = run;
         let course = Course::new(run);
@@ -78,6 +78,7 @@ impl<W: Write> Report for Json<W> {
         let Some(course) = self.course else { return };
         let mut line = json!({
             "kind": "train",
+            "folder": self.folder,
             "step": step,
             "steps": course.steps,
             "epoch": course.epoch(step),
@@ -98,7 +99,7 @@ impl<W: Write> Report for Json<W> {
         if best {
             self.best = loss.map(|loss| (epoch, loss));
         }
-        let mut line = json!({ "kind": "validation", "epoch": epoch, "best": best });
+        let mut line = json!({ "kind": "validation", "folder": self.folder, "epoch": epoch, "best": best });
         let (Some(line), Some(course)) = (line.as_object_mut(), self.course) else { return };
         line.extend(self.best.map(|(epoch, _)| ("best_epoch".into(), json!(epoch))));
         let best = self.best.map(|(_, loss)| loss);

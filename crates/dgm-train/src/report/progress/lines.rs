@@ -10,6 +10,8 @@ const SECONDS: u64 = 5;
 /// A line every few seconds, with the last validation and the best.
 pub(super) struct Lines<W> {
     out: W,
+    /// What each line begins with.
+    name: String,
     course: Option<Course>,
     last: Option<Instant>,
     validation: String,
@@ -17,13 +19,15 @@ pub(super) struct Lines<W> {
 }
 
 impl<W: Write> Lines<W> {
-    pub(super) fn new(out: W) -> Self {
-        Self { out, course: None, last: None, validation: String::new(), best: None }
+    /// Lines of the one that trains, or of the one of this name among several.
+    pub(super) fn new(out: W, name: &str) -> Self {
+        let name = if name.is_empty() { String::new() } else { format!("{name}: ") };
+        Self { out, name, course: None, last: None, validation: String::new(), best: None }
     }
 
     fn line(&mut self, text: &str) {
         // Nobody is left to tell when standard error is gone; training goes on.
-        let _ = writeln!(self.out, "{text}");
+        let _ = writeln!(self.out, "{}{text}", self.name);
     }
 
     #[cfg(test)]
@@ -32,7 +36,7 @@ impl<W: Write> Lines<W> {
     }
 }
 
-impl<W: Write> Report for Lines<W> {
+impl<W: Write + Send> Report for Lines<W> {
     fn begin(&mut self, run: &RunStart<'_>) {
         self.course = Some(Course::new(run));
         self.line(&headline(run));

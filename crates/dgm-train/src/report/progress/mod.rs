@@ -19,7 +19,7 @@ use std::io::IsTerminal;
 use std::time::Instant;
 
 /// Receives the events of training.
-pub trait Report {
+pub trait Report: Send {
     /// Training begins.
     fn begin(&mut self, run: &RunStart<'_>);
     /// A window of steps ended.
@@ -87,7 +87,15 @@ pub fn to_stderr(format: LogFormat, quiet: bool, folder: &str, backend: &str) ->
         _ if quiet => Box::new(Quiet),
         LogFormat::Json => Box::new(Json::new(std::io::stderr(), folder, backend)),
         LogFormat::Auto if std::io::stderr().is_terminal() => Box::new(Bar::default()),
-        LogFormat::Auto | LogFormat::Plain => Box::new(Lines::new(std::io::stderr())),
+        LogFormat::Auto | LogFormat::Plain => Box::new(Lines::new(std::io::stderr(), "")),
+    }
+}
+
+/// The same for a member of an ensemble that trains beside others: a bar would be drawn over theirs, so its lines begin with its name.
+pub fn beside_to_stderr(format: LogFormat, quiet: bool, folder: &str, backend: &str, name: &str) -> Box<dyn Report> {
+    match format {
+        LogFormat::Auto | LogFormat::Plain if !quiet => Box::new(Lines::new(std::io::stderr(), name)),
+        _ => to_stderr(format, quiet, folder, backend),
     }
 }
 

@@ -42,7 +42,7 @@ fn told(report: &mut dyn Report) {
 
 #[test]
 fn plain_lines_have_position_losses_pace_and_time_left() {
-    let mut lines = Lines::new(Vec::new());
+    let mut lines = Lines::new(Vec::new(), "");
     told(&mut lines);
     let text = String::from_utf8(lines.into_inner()).unwrap();
     let expected = "vae on digits: 123 parameters; 1000 training, 350 validation, 447 test examples\n\
@@ -153,7 +153,7 @@ fn a_loss_that_is_no_likelihood_is_called_a_loss() {
         learning_rate: 0.001,
         examples_per_second: 10.0,
     };
-    let mut lines = Lines::new(Vec::new());
+    let mut lines = Lines::new(Vec::new(), "");
     lines.begin(&game);
     lines.train(&window);
     lines.validation(10, None, true);

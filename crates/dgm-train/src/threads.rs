@@ -1,0 +1,47 @@
+//! The pools of threads that divide the work of flex, where the build has it.
+
+use crate::error::Result;
+
+/// Threads that work at the same time.
+pub(crate) fn count() -> usize {
+    #[cfg(feature = "flex")]
+    return rayon::current_num_threads();
+    #[cfg(not(feature = "flex"))]
+    1
+}
+
+/// Runs `f` on a thread of the program's pool: handing work over from outside, and waiting there for what comes back, takes longer than many
+/// an operation.
+#[cfg(feature = "cli")]
+pub(crate) fn in_pool<T: Send>(f: impl FnOnce() -> T + Send) -> T {
+    #[cfg(feature = "flex")]
+    {
+        // As deep as a program's own. Where a thread panics its name is told.
+        const STACK: usize = 8 << 20;
+        let pool = rayon::ThreadPoolBuilder::new().stack_size(STACK).thread_name(|thread| format!("worker {thread}"));
+        match pool.build_global() {
+            Ok(()) => rayon::scope(|_| f()),
+            Err(_) => f(),
+        }
+    }
+    #[cfg(not(feature = "flex"))]
+    f()
+}
+
+/// Runs `f` in a pool of its own of so many threads.
+///
+/// # Errors
+/// The system has no threads for it.
+pub(crate) fn in_pool_of<T: Send>(threads: usize, f: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    #[cfg(feature = "flex")]
+    {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.map_err(|error| crate::error::Error::run(format!("{threads} more threads cannot be started: {error}")))?
+            .install(f)
+    }
+    #[cfg(not(feature = "flex"))]
+    {
+        let _ = threads;
+        f()
+    }
+}
