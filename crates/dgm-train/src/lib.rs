@@ -24,6 +24,8 @@
 // Both panic where nobody reads: `cli::output::say` and `report::tell` do not.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
+#[cfg(feature = "cli")]
+pub mod allocator;
 pub mod backend;
 pub mod check;
 pub mod checkpoint;

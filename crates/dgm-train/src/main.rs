@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 
 /// Training frees and takes the same buffers each step, which the system's allocator gives back to the kernel in
-/// between; this one keeps them.
+/// between; this one keeps them (see `dgm_train::allocator`).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    dgm_train::allocator::keep_freed_memory();
     if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
         // Mesa's drivers complain on standard error when it is missing, and need nothing of it.
         // SAFETY: nothing else runs yet, so no other thread reads or writes the environment.

@@ -56,6 +56,7 @@ struct Length {
 }
 
 fn main() -> ExitCode {
+    dgm_train::allocator::keep_freed_memory();
     // As the program does: on a thread of the pool that divides the work.
     rayon::scope(|_| run())
 }

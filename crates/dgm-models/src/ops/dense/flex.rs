@@ -5,6 +5,7 @@ use super::super::activation::flex::{
 };
 use super::product::{Matrix, product, two_products};
 use super::{Activation, DenseOps, composed};
+use crate::ops::flex::written;
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
 use burn_flex::{Flex, FlexTensor};
@@ -12,6 +13,7 @@ use dgm_core::ops::elementary::sigmoid;
 use dgm_core::ops::flex::{CHUNK, all_f32, from_vec, owned};
 use dgm_core::vectorised;
 use rayon::prelude::*;
+use std::mem::MaybeUninit;
 
 /// The rows' gradients are summed in this many runs, then across the runs.
 const SUMS: usize = 8;
@@ -40,7 +42,7 @@ impl DenseOps for Flex {
         let (width, rows) = (bias.len().max(1), rows_of(&z, bias.len()));
         let per_chunk = width * (CHUNK / width).max(1);
         let values = z.storage_mut::<f32>();
-        let kept: fn(&mut [f32], &mut [f32], &[f32]) = match activation {
+        let kept: fn(&mut [f32], &mut [MaybeUninit<f32>], &[f32]) = match activation {
             Activation::Silu => add_silu,
             Activation::SquaredRelu => add_squared_relu,
             // Of the others the value itself tells the slope, and z is not kept.
@@ -53,9 +55,10 @@ impl DenseOps for Flex {
                 return (z.clone(), z);
             }
         };
-        let mut y = vec![0.0f32; rows * width];
-        let chunks = values.par_chunks_mut(per_chunk).zip(y.par_chunks_mut(per_chunk));
-        each(rows * width, chunks, |(z, y)| kept(z, y, bias));
+        let y = written(rows * width, |y| {
+            let chunks = values.par_chunks_mut(per_chunk).zip(y.par_chunks_mut(per_chunk));
+            each(rows * width, chunks, |(z, y)| kept(z, y, bias));
+        });
         (from_vec(y, shape), z)
     }
 
@@ -144,11 +147,11 @@ vectorised! {
         finish(z, bias, |z| leaky_relu(z, slope));
     }
 
-    fn add_silu(z: &mut [f32], y: &mut [f32], bias: &[f32]) {
+    fn add_silu(z: &mut [f32], y: &mut [MaybeUninit<f32>], bias: &[f32]) {
         finish_beside(z, y, bias, |z| z * sigmoid(z));
     }
 
-    fn add_squared_relu(z: &mut [f32], y: &mut [f32], bias: &[f32]) {
+    fn add_squared_relu(z: &mut [f32], y: &mut [MaybeUninit<f32>], bias: &[f32]) {
         finish_beside(z, y, bias, squared_relu);
     }
 
@@ -199,12 +202,12 @@ fn finish(z: &mut [f32], bias: &[f32], f: impl Fn(f32) -> f32) {
 
 /// z ← z + bias, y ← φ(z), row by row.
 #[inline(always)]
-fn finish_beside(z: &mut [f32], y: &mut [f32], bias: &[f32], f: impl Fn(f32) -> f32) {
+fn finish_beside(z: &mut [f32], y: &mut [MaybeUninit<f32>], bias: &[f32], f: impl Fn(f32) -> f32) {
     let width = bias.len().max(1);
     for (z, y) in z.chunks_mut(width).zip(y.chunks_mut(width)) {
         for ((z, y), &bias) in z.iter_mut().zip(y).zip(bias) {
             *z += bias;
-            *y = f(*z);
+            y.write(f(*z));
         }
     }
 }

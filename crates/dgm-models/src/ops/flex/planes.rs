@@ -5,7 +5,7 @@
 //! gradients that are not: zeros between rows are multiplied too.
 
 use super::layout::{Lanes, Planes, Start};
-use super::vector::{MOST_LANES, Vector, with_fma};
+use super::vector::{MOST_LANES, Stored, Vector, with_fma};
 use crate::ops::Tap;
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -216,7 +216,7 @@ impl Tile<'_> {
         let Self { planes, weights, terms, added, first, input } = self;
         let positions = planes.positions();
         // By way of memory: the last loop is not unrolled, and what it indexes would never be in registers.
-        let mut lanes = [[[0.0; MOST_LANES]; N]; R];
+        let mut lanes = [[Stored::EMPTY; N]; R];
         // SAFETY: the caller's.
         unsafe {
             let mut sums = [[V::splat(0.0); N]; R];
@@ -235,7 +235,7 @@ impl Tile<'_> {
             }
             for i in 0..R {
                 for j in 0..N {
-                    sums[i][j].store(lanes[i][j].as_mut_ptr());
+                    lanes[i][j].put(sums[i][j]);
                 }
             }
             for (output, lanes) in (first..).zip(&lanes) {
@@ -243,7 +243,7 @@ impl Tile<'_> {
                 let base = added.base.map(|base| base.as_ptr().add(output * positions));
                 let out = out.as_mut_ptr().add(output * positions).cast::<f32>();
                 for (lanes, &start) in lanes.iter().zip(&starts) {
-                    write(planes, start, V::load(lanes.as_ptr()).add(bias), base, out);
+                    write(planes, start, lanes.get::<V>().add(bias), base, out);
                 }
             }
         }
@@ -268,9 +268,9 @@ unsafe fn write<V: Vector>(planes: &Planes, start: Start, sums: V, base: Option<
                 }
             }
             Lanes::Any => {
-                let mut values = [0.0; MOST_LANES];
-                sums.store(values.as_mut_ptr());
-                for (position, &value) in (start.place..).zip(&values[..V::LANES]) {
+                let mut lanes = Stored::EMPTY;
+                lanes.put(sums);
+                for (position, &value) in (start.place..).zip(lanes.numbers::<V>()) {
                     let (row, column) = (position / planes.pitch, position % planes.pitch);
                     if column < planes.w && row < planes.h {
                         let place = row * planes.w + column;
@@ -366,7 +366,7 @@ unsafe fn correlate_terms<V: Vector, const TERMS: usize>(
             // The last block may take its last term again, and nothing becomes of that.
             let term = |i: usize| terms.get(i).or(terms.last()).copied().unwrap_or(0);
             let places: [usize; TERMS] = std::array::from_fn(term);
-            let mut lanes = [[[0.0; MOST_LANES]; TERMS]; GRADS];
+            let mut lanes = [[Stored::EMPTY; TERMS]; GRADS];
             // SAFETY: the caller's.
             unsafe {
                 let mut sums = [[V::splat(0.0); TERMS]; GRADS];
@@ -389,13 +389,14 @@ unsafe fn correlate_terms<V: Vector, const TERMS: usize>(
                 }
                 for i in 0..GRADS {
                     for j in 0..TERMS {
-                        sums[i][j].store(lanes[i][j].as_mut_ptr());
+                        lanes[i][j].put(sums[i][j]);
                     }
                 }
             }
             for (lanes, sums) in lanes.iter().zip(sums.chunks_mut(width.max(1)).skip(first)) {
                 for (lanes, sum) in lanes.iter().zip(sums.iter_mut().skip(block * TERMS).take(terms.len())) {
-                    *sum += lanes[..V::LANES].iter().sum::<f32>();
+                    // SAFETY: just written.
+                    *sum += unsafe { lanes.numbers::<V>() }.iter().sum::<f32>();
                 }
             }
         }

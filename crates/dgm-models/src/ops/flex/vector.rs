@@ -1,5 +1,7 @@
 //! Eight or sixteen numbers at a time, with the processor's multiply-add where it has one.
 
+use std::mem::MaybeUninit;
+
 /// Numbers of a vector at the most.
 pub(in crate::ops) const MOST_LANES: usize = 16;
 
@@ -69,6 +71,45 @@ pub(in crate::ops) trait Vector: Copy {
     /// # Safety
     /// They may be written.
     unsafe fn store(self, to: *mut f32);
+}
+
+/// A vector in memory, which nobody clears before it is written.
+#[derive(Clone, Copy)]
+pub(in crate::ops) struct Stored([MaybeUninit<f32>; MOST_LANES]);
+
+impl Stored {
+    /// Nothing yet.
+    pub(in crate::ops) const EMPTY: Self = Self([MaybeUninit::uninit(); MOST_LANES]);
+
+    /// Keeps a vector.
+    ///
+    /// # Safety
+    /// The processor has the instructions of `V`.
+    #[inline(always)]
+    pub(in crate::ops) unsafe fn put<V: Vector>(&mut self, vector: V) {
+        // SAFETY: no vector is longer.
+        unsafe { vector.store(self.0.as_mut_ptr().cast()) };
+    }
+
+    /// The vector that was put there.
+    ///
+    /// # Safety
+    /// It was, and is a `V`.
+    #[inline(always)]
+    pub(in crate::ops) unsafe fn get<V: Vector>(&self) -> V {
+        // SAFETY: the caller's.
+        unsafe { V::load(self.0.as_ptr().cast()) }
+    }
+
+    /// Its numbers.
+    ///
+    /// # Safety
+    /// See [`get`](Self::get).
+    #[inline(always)]
+    pub(in crate::ops) unsafe fn numbers<V: Vector>(&self) -> &[f32] {
+        // SAFETY: the caller's.
+        unsafe { self.0[..V::LANES].assume_init_ref() }
+    }
 }
 
 /// Without instructions of its own: a product and a sum, each rounded, or one operation where every processor of the kind has it.

@@ -1,12 +1,14 @@
 //! Layer normalisation on flex: rows in parallel, their sums in runs that depend on the sizes alone.
 
 use super::{NormOps, composed};
+use crate::ops::flex::written;
 use burn::backend::ops::ModuleOps;
 use burn::backend::tensor::FloatTensor;
 use burn_flex::{Flex, FlexTensor};
 use dgm_core::ops::flex::{CHUNK, all_f32, from_vec, owned, sum};
 use dgm_core::vectorised;
 use rayon::prelude::*;
+use std::mem::MaybeUninit;
 
 /// The gradients of γ and β are summed in this many runs of rows, then across the runs.
 const SUMS: usize = 8;
@@ -23,10 +25,11 @@ impl NormOps for Flex {
         }
         let [x, gamma, beta] = [x, gamma, beta].map(owned);
         let (gamma, beta) = (gamma.storage::<f32>(), beta.storage::<f32>());
-        let mut out = vec![0.0f32; x.layout().num_elements()];
         let rows = gamma.len().max(1) * (CHUNK / gamma.len().max(1)).max(1);
-        let chunks = out.par_chunks_mut(rows).zip(x.storage::<f32>().par_chunks(rows));
-        chunks.for_each(|(out, x)| normalise(out, x, gamma, beta, epsilon as f32));
+        let out = written(x.layout().num_elements(), |out| {
+            let chunks = out.par_chunks_mut(rows).zip(x.storage::<f32>().par_chunks(rows));
+            chunks.for_each(|(out, x)| normalise(out, x, gamma, beta, epsilon as f32));
+        });
         from_vec(out, x.layout().shape().clone())
     }
 
@@ -84,12 +87,12 @@ fn moments(row: &[f32], epsilon: f32) -> [f32; 2] {
 const LANES: usize = 16;
 
 vectorised! {
-    fn normalise(out: &mut [f32], x: &[f32], gamma: &[f32], beta: &[f32], epsilon: f32) {
+    fn normalise(out: &mut [MaybeUninit<f32>], x: &[f32], gamma: &[f32], beta: &[f32], epsilon: f32) {
         let width = gamma.len().max(1);
         for (out, x) in out.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
             let [mean, scale] = moments(x, epsilon);
             for (((out, x), gamma), beta) in out.iter_mut().zip(x).zip(gamma).zip(beta) {
-                *out = (x - mean) * scale * gamma + beta;
+                out.write((x - mean) * scale * gamma + beta);
             }
         }
     }
