@@ -20,9 +20,16 @@ fn nats(row: &serde_json::Value) -> f64 {
     row["value"].as_f64().unwrap()
 }
 
-/// Starts a program, kills it when this file is there, and says whether it was killed.
+/// The program with so many threads: with one, members train one after the other, with more side by side.
+fn with_threads(folder: &Path, threads: &str, args: &[&str]) -> std::process::Command {
+    let mut command = dgm(folder);
+    command.args(args).env("RAYON_NUM_THREADS", threads);
+    command
+}
+
+/// Starts a program on one thread, kills it when this file is there, and says whether it was killed.
 fn killed_at(folder: &Path, args: &[&str], file: &str) -> bool {
-    let mut child = dgm(folder).args(args).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    let mut child = with_threads(folder, "1", args).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
     while !folder.join(file).exists() && child.try_wait().unwrap().is_none() {
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -34,7 +41,9 @@ fn killed_at(folder: &Path, args: &[&str], file: &str) -> bool {
 fn an_ensemble_killed_in_each_member_ends_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let small = [&TWO[..], &["--set", "model.hidden=[64]", "--set", "training.epochs=25"]].concat();
-    run_ok(folder.path(), &args("conditional.toml", "whole", &small));
+    // Side by side, and below one after the other: the same bits.
+    let whole = with_threads(folder.path(), "2", &args("conditional.toml", "whole", &small)).output().unwrap();
+    assert!(whole.status.success(), "{}", String::from_utf8_lossy(&whole.stderr));
     assert!(killed_at(folder.path(), &args("conditional.toml", "part", &small), "part/member-0/metrics.jsonl"));
     assert!(!folder.path().join("part/member-1").exists());
     assert!(killed_at(folder.path(), &["--resume", "part"], "part/member-1/metrics.jsonl"));
@@ -76,19 +85,43 @@ fn an_ensemble_killed_in_each_member_ends_the_same() {
 #[test]
 fn a_signal_ends_an_ensemble_as_it_ends_a_run() {
     let folder = tempfile::tempdir().unwrap();
-    let long = [&TWO[..], &["--set", "model.hidden=[64]", "--set", "training.epochs=200"]].concat();
-    let mut command = dgm(folder.path());
-    command.args(args("conditional.toml", "run", &long)).stdout(Stdio::null()).stderr(Stdio::piped());
-    let child = command.spawn().unwrap();
-    while !folder.path().join("run/member-0/metrics.jsonl").exists() {
-        std::thread::sleep(Duration::from_millis(2));
+    let long = [&TWO[..], &["--set", "model.hidden=[64]", "--set", "training.epochs=60"]].concat();
+    let path = |file: &str| folder.path().join(file);
+    for (threads, run) in [("1", "one"), ("2", "two")] {
+        let mut command = with_threads(folder.path(), threads, &args("conditional.toml", run, &long));
+        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let begun = ["member-0", "member-1"].map(|member| path(run).join(member).join("metrics.jsonl"));
+        let awaited = if threads == "1" { &begun[..1] } else { &begun };
+        while !awaited.iter().all(|file| file.exists()) {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        let output = child.wait_with_output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(130), "{text}");
+        assert!(text.ends_with(&format!("interrupted; to resume: dgm-train --resume {run}\n")), "{text}");
+        assert_eq!(path(run).join("member-1").exists(), threads == "2");
+        assert!(!path(run).join("result.json").exists());
+        run_ok(folder.path(), &["--resume", run, "--quiet"]);
     }
-    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    let output = child.wait_with_output().unwrap();
+    assert_eq!(json(&path("one/result.json")), json(&path("two/result.json")));
+}
+
+#[test]
+fn lines_of_members_side_by_side_begin_with_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = ["--config", "conditional.toml", "--set", "training.ensemble=2", "--set", "training.epochs=2", "--out"];
+    let output = with_threads(folder.path(), "2", &[&small[..], &["run"]].concat()).output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(130), "{text}");
-    assert!(text.ends_with("interrupted; to resume: dgm-train --resume run\n"), "{text}");
-    assert!(!folder.path().join("run/member-1").exists() && !folder.path().join("run/result.json").exists());
+    for name in ["member 1 of 2: ", "member 2 of 2: "] {
+        assert!(text.lines().any(|line| line.starts_with(&format!("{name}epoch 2/2, step "))), "{text}");
+    }
+    // Every line of a JSON log says whose it is.
+    let output = with_threads(folder.path(), "2", &[&small[..], &["log", "--log-format", "json"]].concat()).output().unwrap();
+    for line in String::from_utf8(output.stderr).unwrap().lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(line["folder"].as_str().is_some_and(|folder| folder.starts_with("log/member-")), "{line}");
+    }
 }
 
 #[test]

@@ -468,9 +468,18 @@ fn who_watches_is_told_of_members() {
     }
     let folder = tempfile::tempdir().unwrap();
     let config: Config<ToyGanConfig> = config("toy_gan", "[training]\nepochs = 1\nensemble = 2");
-    let mut run = Run::create_with(config, cloud(&[]), flex(), &folder.path().join("run")).unwrap();
-    let mut told = Told::default();
-    run.train(&mut told, &GO).unwrap().unwrap();
-    assert_eq!(told.1, [true, false, true, false]);
-    assert!(told.0.len() == 2 && told.0[1].starts_with("member 2 of 2, seed 1000003: run folder"), "{:?}", told.0);
+    let told = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let path = folder.path().join(threads.to_string());
+        let mut run = Run::create_with(config.clone(), cloud(&[]), flex(), &path).unwrap();
+        let mut told = Told::default();
+        pool.install(|| run.train(&mut told, &GO)).unwrap().unwrap();
+        told.0.sort();
+        assert!(told.0.len() == 2 && told.0[1].starts_with("member 2 of 2, seed 1000003: run folder"), "{:?}", told.0);
+        told.1
+    };
+    // One after the other; side by side a signal waits from the first step of any to the last of all.
+    assert_eq!(told(1), [true, false, true, false]);
+    let beside = told(2);
+    assert!(beside.chunks(2).all(|pair| pair == [true, false]), "{beside:?}");
 }

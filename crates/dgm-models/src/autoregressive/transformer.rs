@@ -91,11 +91,11 @@ impl TransformerConfig {
                     positions = \"rotary\"";
         ModelError::check(turns, "heads", heads, what)?;
         ModelError::check_dropout("dropout", self.dropout)?;
-        // Of every example and layer the scores of all pairs of places are kept for the gradient.
+        // But on flex the scores of all pairs of places are made at once.
         let scores = (rows * columns).saturating_mul(rows * columns).saturating_mul(heads);
         if scores > 1 << 26 {
             return Err(ModelError::Data(format!(
-                "targets of {} positions: the attention of {heads} heads keeps {scores} numbers per example and layer; expected at most \
+                "targets of {} positions: the attention of {heads} heads makes {scores} numbers per example; expected at most \
                  67108864 (2^26); use shorter windows or smaller images, or kind = \"causal_conv\"",
                 rows * columns
             )));

@@ -81,9 +81,9 @@ impl ConvOps for Flex {
         residual: bool,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         if !all_f32(&[&x, &weight, &grad]) {
-            let of_x =
-                composed::tap_conv2d_pullback_input::<Self>(x.clone(), weight, grad.clone(), &taps, before, residual);
-            let (of_weight, of_bias) = composed::tap_conv2d_pullback_weight::<Self>(x, grad, &taps, before);
+            let (x_too, grad_too) = (x.clone(), grad.clone());
+            let of_x = Self::tap_conv2d_pullback_input(x_too, weight, grad_too, taps.clone(), before, residual);
+            let (of_weight, of_bias) = Self::tap_conv2d_pullback_weight(x, grad, taps, before);
             return (of_x, of_weight, of_bias);
         }
         pullback::of_all([x, grad], weight, &taps, before, residual)
