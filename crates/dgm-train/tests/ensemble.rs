@@ -117,7 +117,8 @@ fn lines_of_members_side_by_side_begin_with_their_names() {
         assert!(text.lines().any(|line| line.starts_with(&format!("{name}epoch 2/2, step "))), "{text}");
     }
     // Every line of a JSON log says whose it is.
-    let output = with_threads(folder.path(), "2", &[&small[..], &["log", "--log-format", "json"]].concat()).output().unwrap();
+    let output =
+        with_threads(folder.path(), "2", &[&small[..], &["log", "--log-format", "json"]].concat()).output().unwrap();
     for line in String::from_utf8(output.stderr).unwrap().lines() {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         assert!(line["folder"].as_str().is_some_and(|folder| folder.starts_with("log/member-")), "{line}");

@@ -4,6 +4,7 @@ use crate::networks::{ConditionalMlp, Vae};
 use crate::shipped::{levels, loss};
 use crate::{Length, inputs, step_of};
 use burn::tensor::Device;
+use dgm_core::estimate::importance_weighted;
 use dgm_core::random::Seed;
 use dgm_models::autoregressive::sampling::{SamplingParams, sample};
 use dgm_models::{AnyModel, DataSpec, Model, ModelConfig, Values};
@@ -37,6 +38,9 @@ pub(crate) fn print(device: &Device, length: &Length) {
         step_of(model, |model| loss(model, &batch), length).0
     };
     let pixel_cnn = "kind = \"pixel_cnn\"\nchannels = 32\nlayers = 4\nlikelihood = \"bernoulli\"";
+    let transformer = "kind = \"transformer\"\nchannels = 64\nlayers = 2\nlikelihood = \"categorical\"";
+    // What only evaluates or samples keeps no graph.
+    let still = device.clone().inner();
     let causal = "kind = \"causal_conv\"\nchannels = 64\nlayers = 4\nkernel = 3\nlikelihood = \"categorical\"";
     let rows = [
         row("batch of the VAE 784-400-20", &[128, 256, 512, 1024], "1", &|n| {
@@ -58,9 +62,20 @@ pub(crate) fn print(device: &Device, length: &Length) {
         row("levels of the data, the same, length 256", &[64, 128, 256, 512], "at most 1", &|levels| {
             of_model(model(causal, [1, 1, 256], levels, device), 8, levels)
         }),
+        row("length of sequences, a transformer, batch 8", &[64, 128, 256, 512], "1 to 2", &|length| {
+            of_model(model(transformer, [1, 1, length], 32, device), 8, 32)
+        }),
+        row("importance samples k of that VAE, 32 images", &[625, 1250, 2500, 5000], "1", &|k| {
+            let model = model("kind = \"vae\"\nlikelihood = \"bernoulli\"", [1, 28, 28], 2, &still);
+            let (latent, batch) = (model.latent().expect("latent variables"), levels([32, 784], 2, &still));
+            let mut noise = Seed(0).stream("importance", 0);
+            let start = Instant::now();
+            importance_weighted(k, 1, |_| latent.log_weight(&batch, &mut noise).unsqueeze_dim(1)).expect("weights");
+            start.elapsed().as_secs_f64() * 1e3
+        }),
         row("pixels of a sample of that PixelCNN, 16 at once", &[64, 256, 1024], "1", &|pixels| {
             let side = pixels.isqrt();
-            let model = model(pixel_cnn, [1, side, side], 2, device);
+            let model = model(pixel_cnn, [1, side, side], 2, &still);
             let arm = model.conditionals().expect("an autoregressive model");
             let draw = || {
                 let start = Instant::now();
