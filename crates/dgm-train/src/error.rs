@@ -32,6 +32,14 @@ impl Error {
         Self::Run(one_line(message.into()))
     }
 
+    /// The same error, of something that has a name: "member 2 of 5: …".
+    pub(crate) fn of(self, name: &str) -> Self {
+        match self {
+            Self::Input(message) => Self::Input(format!("{name}: {message}")),
+            Self::Run(message) => Self::Run(format!("{name}: {message}")),
+        }
+    }
+
     /// The exit code of the process: 2 for an input that the user can fix, 1 for a failure while running.
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -2,6 +2,10 @@
 
 use crate::error::Result;
 
+/// As deep as a program's own.
+#[cfg(feature = "flex")]
+const STACK: usize = 8 << 20;
+
 /// Threads that work at the same time.
 pub(crate) fn count() -> usize {
     #[cfg(feature = "flex")]
@@ -16,8 +20,7 @@ pub(crate) fn count() -> usize {
 pub(crate) fn in_pool<T: Send>(f: impl FnOnce() -> T + Send) -> T {
     #[cfg(feature = "flex")]
     {
-        // As deep as a program's own. Where a thread panics its name is told.
-        const STACK: usize = 8 << 20;
+        // Where a thread panics its name is told.
         let pool = rayon::ThreadPoolBuilder::new().stack_size(STACK).thread_name(|thread| format!("worker {thread}"));
         match pool.build_global() {
             Ok(()) => rayon::scope(|_| f()),
@@ -35,7 +38,7 @@ pub(crate) fn in_pool<T: Send>(f: impl FnOnce() -> T + Send) -> T {
 pub(crate) fn in_pool_of<T: Send>(threads: usize, f: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     #[cfg(feature = "flex")]
     {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK).build();
         pool.map_err(|error| crate::error::Error::run(format!("{threads} more threads cannot be started: {error}")))?
             .install(f)
     }

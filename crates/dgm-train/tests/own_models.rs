@@ -483,3 +483,18 @@ fn who_watches_is_told_of_members() {
     let beside = told(2);
     assert!(beside.chunks(2).all(|pair| pair == [true, false]), "{beside:?}");
 }
+
+#[test]
+fn a_member_that_fails_ends_the_ensemble_with_its_error() {
+    for threads in [1, 2] {
+        let folder = tempfile::tempdir().unwrap();
+        let more = "poisoned = 1\n[training]\nepochs = 2\nbatch_size = 32\nensemble = 2\nnonfinite = \"stop\"";
+        let config: Config<ToyGanConfig> = config("toy_gan", more);
+        let mut run = Run::create_with(config, cloud(&[5]), flex(), &folder.path().join("run")).unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let error = pool.install(|| run.train(&mut (), &GO)).unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with("member ") && text.contains(" of 2: training stopped: loss is NaN at step"), "{text}");
+        assert!(!folder.path().join("run/result.json").exists());
+    }
+}

@@ -38,6 +38,15 @@ fn exp_bounded(x: f32) -> f32 {
     exp_r * f32::from_bits((shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127)) << 23)
 }
 
+/// x, or 0 where |x| < 1e-25; NaN stays NaN.
+///
+/// Gradients of what a trained model is certain of are this small, and with the next factor they are no longer normal numbers, with which
+/// Intel's processors take a hundred times as long. Beside the others in any sum they are nothing.
+#[inline(always)]
+pub fn flush_tiny(x: f32) -> f32 {
+    if x.abs() < 1e-25 { 0.0 } else { x }
+}
+
 /// log x for normal numbers above 0, relatively within 4e-7 and absolutely within 1e-7 near 1.
 ///
 /// e·ln 2 + 2·artanh((m − 1)/(m + 1)) with x = 2ᵉ·m, √½ ≤ m < √2.
@@ -105,6 +114,13 @@ pub fn sigmoid(x: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tiny_numbers_are_flushed() {
+        assert_eq!([1e-26, -9e-26, 1e-40, -0.0, 0.0].map(flush_tiny), [0.0; 5]);
+        assert_eq!([1.1e-25, -1.0, f32::INFINITY].map(flush_tiny), [1.1e-25, -1.0, f32::INFINITY]);
+        assert!(flush_tiny(f32::NAN).is_nan());
+    }
 
     #[test]
     fn exp_is_exp() {

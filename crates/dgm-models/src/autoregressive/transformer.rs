@@ -91,7 +91,7 @@ impl TransformerConfig {
                     positions = \"rotary\"";
         ModelError::check(turns, "heads", heads, what)?;
         ModelError::check_dropout("dropout", self.dropout)?;
-        // But on flex the scores of all pairs of places are made at once.
+        // Except on flex, the scores of all pairs of places are made at once.
         let scores = (rows * columns).saturating_mul(rows * columns).saturating_mul(heads);
         if scores > 1 << 26 {
             return Err(ModelError::Data(format!(

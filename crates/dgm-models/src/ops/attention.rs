@@ -3,7 +3,7 @@
 //!
 //! [`AttentionOps`] is a backend extension as `dgm_core::ops::ObjectiveOps` is. It reads queries, keys and values as the layer that makes them
 //! leaves them, side by side, and its pullback makes the weights again: of a head flex keeps the scores of some queries at a time, and
-//! passes over no place that is hidden.
+//! skips hidden places, up to whole tiles.
 
 // NdArray is deprecated in Burn 0.22, and offered by name all the same.
 #![cfg_attr(feature = "ndarray", allow(deprecated))]

@@ -487,3 +487,13 @@ fn ensemble_members_are_runs_that_share_the_data() {
         assert_eq!(message, expected);
     }
 }
+
+#[test]
+fn a_list_has_as_many_values_as_are_read() {
+    for (size, found) in [("[8, 8, 8]", "3 values"), ("[8]", "1 value"), ("[]", "0 values")] {
+        let text =
+            format!("[data]\nsource = \"synthetic\"\nkind = \"bernoulli\"\nsize = {size}\n[model]\nkind = \"vae\"\n");
+        let error = parse(&text, &[]).unwrap_err().to_string();
+        assert_eq!(error, format!("vae.toml:4: data.size: found a list of {found}; expected a list of 2 values"));
+    }
+}

@@ -243,6 +243,17 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         visitor.visit_newtype_struct(self).map_err(|fault: Fault| fault.at(self.0.span()))
     }
 
+    /// A list of so many values: visitors read as many as they want, and look no further.
+    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Fault> {
+        match self.0.get_ref() {
+            DeValue::Array(items) if items.len() != len => {
+                let list = |n: usize| format!("a list of {n} value{}", if n == 1 { "" } else { "s" });
+                Err(Fault::new(Problem::Type { found: list(items.len()), expected: list(len) }).at(self.0.span()))
+            }
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -262,7 +273,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple_struct map
         struct identifier ignored_any
     }
 }

@@ -11,14 +11,14 @@ use crate::run_folder::RunFolder;
 use crate::threads;
 use dgm_core::random::Seed;
 use dgm_models::ModelFactory;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 impl<C: ModelFactory> Run<C> {
     /// Trains the members that are not there yet, on a CPU as many side by side as there are threads, and evaluates the mixture; `None`:
     /// `stop` was set before the end.
     ///
-    /// A result does not depend on the number of threads, so neither does it on what trains beside it.
+    /// A result does not depend on the number of threads, and so not on what trains beside it.
     pub(super) fn train_members(
         &self,
         members: &[Config<C>],
@@ -32,15 +32,17 @@ impl<C: ModelFactory> Run<C> {
                 false => left.push(index),
             }
         }
-        let all = threads::count();
-        let beside = if self.backend.is_eager() { all.min(left.len()) } else { 1 };
-        if beside > 1 {
-            self.train_beside(members, &left, [beside, all / beside], watch, stop)?;
-        } else {
-            for index in left {
-                if self.train_member(index, members, watch, stop)?.is_none() {
-                    break;
+        let all = if self.backend.is_eager() { threads::count() } else { 1 };
+        for wave in left.chunks(all) {
+            match wave {
+                [index] => {
+                    let trained = self.train_member(*index, members, watch, stop);
+                    trained.map_err(|error| error.of(&name(*index, members)))?;
                 }
+                _ => self.train_beside(members, wave, all / wave.len(), watch, stop)?,
+            }
+            if stop.load(Ordering::SeqCst) {
+                return Ok(None);
             }
         }
         if stop.load(Ordering::SeqCst) {
@@ -62,32 +64,28 @@ impl<C: ModelFactory> Run<C> {
         self.member(folder, &members[index], watch)?.train(watch, stop)
     }
 
-    /// Trains the members `left`, so many at a time, each in a pool of so many threads. The first error ends it once those that train are
-    /// at their end: what they have learnt is kept.
+    /// Trains these members side by side, each in a pool of so many threads. An error is told at once, and ends the ensemble when the
+    /// others are at their end: what they have learnt is kept.
     fn train_beside(
         &self,
         members: &[Config<C>],
-        left: &[usize],
-        [beside, threads]: [usize; 2],
+        wave: &[usize],
+        threads: usize,
         watch: &mut dyn Watch,
         stop: &AtomicBool,
     ) -> Result<()> {
         let shared = Mutex::new(Shared { watch, training: 0 });
-        let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let work = || -> Result<()> {
-            while let Some(&index) = left.get(next.fetch_add(1, Ordering::SeqCst)) {
-                if failed.load(Ordering::SeqCst) || stop.load(Ordering::SeqCst) {
-                    break;
-                }
-                let mut watch = Beside { shared: &shared, name: name(index, members) };
-                let trained = self.train_member(index, members, &mut watch, stop);
-                failed.fetch_or(trained.is_err(), Ordering::SeqCst);
-                trained?;
-            }
-            Ok(())
+        let train = |index: usize| -> Result<()> {
+            let mut watch = Beside { shared: &shared, name: name(index, members), trains: false };
+            let trained = threads::in_pool_of(threads, || self.train_member(index, members, &mut watch, stop));
+            trained.map(drop).map_err(|error| {
+                watch.warn(&error.to_string());
+                error.of(&watch.name)
+            })
         };
         std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..beside).map(|_| scope.spawn(|| threads::in_pool_of(threads, work))).collect();
+            let train = &train;
+            let workers: Vec<_> = wave.iter().map(|&index| scope.spawn(move || train(index))).collect();
             let ended = workers.into_iter().map(|worker| {
                 worker.join().unwrap_or_else(|_| Err(Error::run("the training of a member of the ensemble broke off")))
             });
@@ -136,6 +134,7 @@ struct Shared<'a> {
 struct Beside<'a, 'b> {
     shared: &'a Mutex<Shared<'b>>,
     name: String,
+    trains: bool,
 }
 
 impl<'b> Beside<'_, 'b> {
@@ -151,6 +150,7 @@ impl Watch for Beside<'_, '_> {
 
     /// As long as one takes steps, an interruption waits for their end.
     fn training(&mut self, is: bool) {
+        self.trains = is;
         let mut shared = self.shared();
         let before = shared.training > 0;
         shared.training = if is { shared.training + 1 } else { shared.training.saturating_sub(1) };
@@ -167,6 +167,15 @@ impl Watch for Beside<'_, '_> {
 
     fn tell(&mut self, text: &str) {
         self.shared().watch.tell(text);
+    }
+}
+
+/// Of one whose training panicked nobody waits for the end of a step.
+impl Drop for Beside<'_, '_> {
+    fn drop(&mut self) {
+        if self.trains {
+            self.training(false);
+        }
     }
 }
 

@@ -1,13 +1,13 @@
 //! Attention on flex, head by head: images in parallel, so a result does not depend on the number of threads.
 //!
-//! Scores are made for some queries at a time and for the keys that they see, a vector's worth more at the most.
+//! Scores are made for some queries at a time and for the keys that they see, up to whole tiles of rows and vectors.
 
 use super::{AttentionOps, composed, scale};
 use crate::ops::flex::small::{Left, Right, Sums, product};
 use crate::ops::flex::vector::{LANES, Vector, lanes_for, with_fma};
 use burn::backend::tensor::FloatTensor;
 use burn_flex::{Flex, FlexTensor};
-use dgm_core::ops::elementary::exp_negative;
+use dgm_core::ops::elementary::{exp_negative, flush_tiny};
 use dgm_core::ops::flex::{all_f32, from_vec, max, owned, sum};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -23,6 +23,9 @@ impl AttentionOps for Flex {
         let projections = owned(projections);
         let (n, sizes) = Sizes::of(&projections, heads);
         let mut out = vec![0.0f32; n * sizes.outputs()];
+        if out.is_empty() {
+            return from_vec(out, [n, sizes.length, sizes.channels()]);
+        }
         let images = out.par_chunks_mut(sizes.outputs()).zip(projections.storage::<f32>().par_chunks(sizes.inputs()));
         images.for_each_init(
             || Head::new(sizes),
@@ -48,6 +51,9 @@ impl AttentionOps for Flex {
         let (n, sizes) = Sizes::of(&projections, heads);
         assert_eq!(grad.layout().num_elements(), n * sizes.outputs(), "causal_attention: numbers of the gradient");
         let mut out = vec![0.0f32; n * sizes.inputs()];
+        if out.is_empty() {
+            return projections;
+        }
         let images = out.par_chunks_mut(sizes.inputs()).zip(projections.storage::<f32>().par_chunks(sizes.inputs()));
         let images = images.zip(grad.storage::<f32>().par_chunks(sizes.outputs()));
         images.for_each_init(
@@ -190,7 +196,7 @@ fn soften(row: &mut [f32], scale: f32) {
     let most = max(row);
     row.iter_mut().for_each(|score| *score = exp_negative(*score - most));
     let total = 1.0 / sum(row);
-    row.iter_mut().for_each(|weight| *weight *= total);
+    row.iter_mut().for_each(|weight| *weight = flush_tiny(*weight * total));
 }
 
 fn forward(head: &mut Head, number: usize, image: &[f32], out: &mut [f32]) {
@@ -325,7 +331,7 @@ unsafe fn pull_with<V: Vector>(
 fn pull_softmax(weights: &[f32], grad: &mut [f32], scale: f32) {
     let mean = dot(weights, grad);
     for (grad, weight) in grad.iter_mut().zip(weights) {
-        *grad = scale * weight * (*grad - mean);
+        *grad = flush_tiny(scale * weight * (*grad - mean));
     }
 }
 

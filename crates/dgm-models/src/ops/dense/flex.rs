@@ -9,7 +9,7 @@ use crate::ops::flex::written;
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
 use burn_flex::{Flex, FlexTensor};
-use dgm_core::ops::elementary::sigmoid;
+use dgm_core::ops::elementary::{flush_tiny, sigmoid};
 use dgm_core::ops::flex::{CHUNK, all_f32, from_vec, owned};
 use dgm_core::vectorised;
 use rayon::prelude::*;
@@ -36,6 +36,7 @@ impl DenseOps for Flex {
         let bias = owned(bias);
         let bias = bias.storage::<f32>();
         let (x, weight) = (owned(x), owned(weight));
+        assert_eq!(bias.len(), weight.layout().shape()[1], "dense: numbers of the bias, and columns of the weight");
         let z = product(matrix(&x), matrix(&weight));
         let shape = [x.layout().shape()[0], weight.layout().shape()[1]];
         let mut z = from_vec(z, shape);
@@ -55,10 +56,12 @@ impl DenseOps for Flex {
                 return (z.clone(), z);
             }
         };
-        let y = written(rows * width, |y| {
+        let write = |y: &mut [MaybeUninit<f32>]| {
             let chunks = values.par_chunks_mut(per_chunk).zip(y.par_chunks_mut(per_chunk));
             each(rows * width, chunks, |(z, y)| kept(z, y, bias));
-        });
+        };
+        // SAFETY: there are as many numbers in z, whole rows of the bias' length.
+        let y = unsafe { written(rows * width, write) };
         (from_vec(y, shape), z)
     }
 
@@ -184,7 +187,7 @@ fn pull(sums: &mut [f32], grad: &mut [f32], z: &[f32], f: impl Fn(f32, f32) -> f
     let width = sums.len().max(1);
     for (grad, z) in grad.chunks_mut(width).zip(z.chunks(width)) {
         for ((grad, &z), sum) in grad.iter_mut().zip(z).zip(&mut *sums) {
-            *grad = f(*grad, z);
+            *grad = flush_tiny(f(*grad, z));
             *sum += *grad;
         }
     }

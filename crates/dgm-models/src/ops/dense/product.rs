@@ -6,6 +6,7 @@
 use crate::ops::flex::written;
 use gemm::Parallelism;
 use rayon::prelude::*;
+use std::mem::MaybeUninit;
 
 /// Multiplications of a part at the least: for fewer, waking another thread takes longer.
 const LEAST: usize = 1 << 20;
@@ -48,7 +49,10 @@ impl<'a> Matrix<'a> {
 
 /// a·b, row-major.
 pub(super) fn product(a: Matrix<'_>, b: Matrix<'_>) -> Vec<f32> {
-    written(a.rows * b.columns, |out| run(parts([a, b], out.as_mut_ptr().cast(), rayon::current_num_threads())))
+    let write =
+        |out: &mut [MaybeUninit<f32>]| run(parts([a, b], out.as_mut_ptr().cast(), rayon::current_num_threads()));
+    // SAFETY: the parts are the whole product, and `gemm` writes all of what it is given.
+    unsafe { written(a.rows * b.columns, write) }
 }
 
 /// Two products at once, each for half of the threads.
@@ -56,14 +60,18 @@ pub(super) fn two_products([first, second]: [[Matrix<'_>; 2]; 2]) -> [Vec<f32>; 
     let threads = rayon::current_num_threads().div_ceil(2);
     let size = |[a, b]: [Matrix<'_>; 2]| a.rows * b.columns;
     let mut other = Vec::new();
-    let one = written(size(first), |out| {
+    let write = |out: &mut [MaybeUninit<f32>]| {
         let to_first = out.as_mut_ptr().cast();
-        other = written(size(second), |out| {
+        let write_both = |out: &mut [MaybeUninit<f32>]| {
             let mut all = parts(first, to_first, threads);
             all.extend(parts(second, out.as_mut_ptr().cast(), threads));
             run(all);
-        });
-    });
+        };
+        // SAFETY: as of one product.
+        other = unsafe { written(size(second), write_both) };
+    };
+    // SAFETY: as of one product.
+    let one = unsafe { written(size(first), write) };
     [one, other]
 }
 

@@ -2,6 +2,8 @@
 
 use super::vector::{LANES, lanes_for};
 use crate::ops::{Before, Tap, padding};
+use dgm_core::ops::elementary::flush_tiny;
+use dgm_core::vectorised;
 use std::mem::MaybeUninit;
 
 /// How images of one size lie in memory with the zeros that a list of taps needs around them. The zeros to the right of a row are those
@@ -110,12 +112,7 @@ impl Planes {
     }
 
     fn fill_one(&self, channel: &[f32], plane: &mut [f32]) {
-        if self.pitch == self.w {
-            return plane[self.first..self.first + channel.len()].copy_from_slice(channel);
-        }
-        for (from, to) in channel.chunks(self.w).zip(plane[self.first..].chunks_mut(self.pitch)) {
-            copy_row(from, to);
-        }
+        copy_rows(channel, self.w, &mut plane[self.first..], self.pitch);
     }
 
     /// Where the last vector begins.
@@ -124,17 +121,26 @@ impl Planes {
     }
 }
 
-/// A row, vector by vector: it is too short for the call of a copy to be worth it.
+vectorised! {
+    /// Rows of so many numbers, to rows so far apart, without numbers that are next to nothing.
+    fn copy_rows(channel: &[f32], w: usize, plane: &mut [f32], pitch: usize) {
+        // Rows without zeros between them are one.
+        let (w, pitch) = if pitch == w { (channel.len(), channel.len()) } else { (w, pitch) };
+        for (from, to) in channel.chunks(w.max(1)).zip(plane.chunks_mut(pitch.max(1))) {
+            copy_row(from, &mut to[..from.len()]);
+        }
+    }
+}
+
+/// Vector by vector, the last over the one before: a loop over what is left would take as long as all the rest of a short row.
 #[inline(always)]
 fn copy_row(from: &[f32], to: &mut [f32]) {
-    let to = &mut to[..from.len()];
-    let (whole, _) = from.as_chunks::<LANES>();
-    let (whole_to, _) = to.as_chunks_mut::<LANES>();
-    for (from, to) in whole.iter().zip(whole_to) {
-        *to = *from;
+    let put = |from: &[f32; LANES], to: &mut [f32; LANES]| *to = from.map(flush_tiny);
+    for (from, to) in from.as_chunks::<LANES>().0.iter().zip(to.as_chunks_mut::<LANES>().0) {
+        put(from, to);
     }
     match (from.last_chunk::<LANES>(), to.last_chunk_mut::<LANES>()) {
-        (Some(from), Some(to)) => *to = *from,
-        _ => to.copy_from_slice(from),
+        (Some(from), Some(to)) => put(from, to),
+        _ => to.iter_mut().zip(from).for_each(|(to, &from)| *to = flush_tiny(from)),
     }
 }

@@ -113,10 +113,12 @@ impl ConvOps for Flex {
         }
         let x = x.to_contiguous();
         let ([n, c, h, w], half) = halves(&x);
-        let out = written(n * half, |out| {
+        let write = |out: &mut [MaybeUninit<f32>]| {
             let images = out.par_chunks_mut(half).zip(x.storage::<f32>().par_chunks(2 * half));
             images.for_each(|(out, x)| activation::flex::gate(x, out));
-        });
+        };
+        // SAFETY: there are n images in x, and the gate writes all of one.
+        let out = unsafe { written(n * half, write) };
         from_vec(out, [n, c / 2, h, w])
     }
 
@@ -128,11 +130,13 @@ impl ConvOps for Flex {
         let (shape, half) = halves(&x);
         let xs = x.storage::<f32>();
         assert_eq!(2 * grad.layout().num_elements(), xs.len(), "gate_pullback: numbers of `grad`, twice, and of `x`");
-        let out = written(xs.len(), |out| {
+        let write = |out: &mut [MaybeUninit<f32>]| {
             let images = out.par_chunks_mut(2 * half).zip(xs.par_chunks(2 * half));
             let images = images.zip(grad.storage::<f32>().par_chunks(half));
             images.for_each(|((out, x), grad)| Before::Gate.pull_image(x, grad, None, out));
-        });
+        };
+        // SAFETY: of all three there are as many images, and all of one is written.
+        let out = unsafe { written(xs.len(), write) };
         from_vec(out, shape)
     }
 }
@@ -150,7 +154,7 @@ fn forward(tensors: [FlexTensor; 3], base: Option<FlexTensor>, taps: &[Tap], bef
         Some(&base[first..first + outputs])
     };
     let images = x.storage::<f32>().par_chunks(before.channels() * c * h * w);
-    let out = written(b * outputs, |out| {
+    let write = |out: &mut [MaybeUninit<f32>]| {
         let scratch = || (vec![0.0f32; planes.len(c)], Vec::new());
         // Each piece needs planes of its own; what comes out does not depend on how many there are.
         let least = b.div_ceil(4 * rayon::current_num_threads());
@@ -162,7 +166,9 @@ fn forward(tensors: [FlexTensor; 3], base: Option<FlexTensor>, taps: &[Tap], bef
                 convolve(&planes, &packed, added, input, out);
             },
         );
-    });
+    };
+    // SAFETY: there are b images in x, and the convolution writes all of one.
+    let out = unsafe { written(b * outputs, write) };
     from_vec(out, [b, o, h, w])
 }
 
@@ -189,11 +195,14 @@ impl Sizes {
     }
 }
 
-/// So many numbers, of which `f` writes every one: they need not be zeros before.
-pub(in crate::ops) fn written(n: usize, f: impl FnOnce(&mut [MaybeUninit<f32>])) -> Vec<f32> {
+/// So many numbers, which need not be zeros before.
+///
+/// # Safety
+/// `f` writes every one of them.
+pub(in crate::ops) unsafe fn written(n: usize, f: impl FnOnce(&mut [MaybeUninit<f32>])) -> Vec<f32> {
     let mut numbers = Vec::with_capacity(n);
     f(&mut numbers.spare_capacity_mut()[..n]);
-    // SAFETY: all of them are written.
+    // SAFETY: the caller's.
     unsafe { numbers.set_len(n) };
     numbers
 }

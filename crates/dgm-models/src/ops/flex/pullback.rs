@@ -26,14 +26,16 @@ pub(super) fn of_input(
     let packed = call.packed(weight);
     let (x, grad) = (owned(x), owned(grad));
     let [input, output] = call.numbers();
-    let of_x = written(x.layout().num_elements(), |out| {
+    let write = |out: &mut [MaybeUninit<f32>]| {
         let run = call.images_of_run();
         let images = out.par_chunks_mut(run * input).zip(x.storage::<f32>().par_chunks(run * input));
         let images = images.zip(grad.storage::<f32>().par_chunks(run * output));
         images.for_each(|((out, xs), gs)| {
             call.run(xs, gs, Some(Pull { packed: &packed, residual, out }));
         });
-    });
+    };
+    // SAFETY: `Call::new` asserts that x and the gradient have as many images, and all of each is written.
+    let of_x = unsafe { written(x.layout().num_elements(), write) };
     from_vec(of_x, x.layout().shape().clone())
 }
 
@@ -60,12 +62,14 @@ pub(super) fn of_all(
     let (x, grad) = (owned(x), owned(grad));
     let ([input, output], run) = (call.numbers(), call.images_of_run());
     let mut runs = Vec::new();
-    let of_x = written(x.layout().num_elements(), |out| {
+    let write = |out: &mut [MaybeUninit<f32>]| {
         let images = out.par_chunks_mut(run * input).zip(x.storage::<f32>().par_chunks(run * input));
         let images = images.zip(grad.storage::<f32>().par_chunks(run * output));
         let of_run = |((out, xs), gs)| call.run(xs, gs, Some(Pull { packed: &packed, residual, out }));
         runs = images.map(of_run).collect();
-    });
+    };
+    // SAFETY: as in `of_input`.
+    let of_x = unsafe { written(x.layout().num_elements(), write) };
     let (of_weight, of_bias) = call.total(&runs);
     (from_vec(of_x, x.layout().shape().clone()), of_weight, of_bias)
 }

@@ -1,5 +1,5 @@
-//! Products of small matrices, of which the left is read number by number in any order, and rows and terms that are known to be zero are
-//! passed over. The sums of a tile stay in registers.
+//! Products of small matrices, of which the left is read number by number in any order, and terms and columns that are known to be zero are
+//! skipped. The sums of a tile stay in registers.
 
 use super::vector::Vector;
 use std::ops::Range;

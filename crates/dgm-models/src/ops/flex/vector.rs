@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 /// Numbers of a vector at the most.
 pub(in crate::ops) const MOST_LANES: usize = 16;
 
-/// Numbers of a vector where there are none that are longer, or rows are too short for them.
+/// Numbers of a vector where the processor has no longer ones, or rows are too short for them.
 pub(in crate::ops) const LANES: usize = 8;
 
 /// Numbers of the vectors that are best for rows of this length.

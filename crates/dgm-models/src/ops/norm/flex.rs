@@ -25,11 +25,14 @@ impl NormOps for Flex {
         }
         let [x, gamma, beta] = [x, gamma, beta].map(owned);
         let (gamma, beta) = (gamma.storage::<f32>(), beta.storage::<f32>());
+        assert_sizes(&x, gamma.len(), beta.len());
         let rows = gamma.len().max(1) * (CHUNK / gamma.len().max(1)).max(1);
-        let out = written(x.layout().num_elements(), |out| {
+        let write = |out: &mut [MaybeUninit<f32>]| {
             let chunks = out.par_chunks_mut(rows).zip(x.storage::<f32>().par_chunks(rows));
             chunks.for_each(|(out, x)| normalise(out, x, gamma, beta, epsilon as f32));
-        });
+        };
+        // SAFETY: x is whole rows of as many numbers as γ and β have.
+        let out = unsafe { written(x.layout().num_elements(), write) };
         from_vec(out, x.layout().shape().clone())
     }
 
@@ -44,6 +47,8 @@ impl NormOps for Flex {
         }
         let [x, gamma, mut grad] = [x, gamma, grad].map(owned);
         let gammas = gamma.storage::<f32>();
+        assert_sizes(&x, gammas.len(), gammas.len());
+        assert_eq!(grad.layout().num_elements(), x.layout().num_elements(), "layer_norm: numbers of the gradient");
         let width = gammas.len().max(1);
         let rows = width * (x.layout().num_elements() / width).div_ceil(SUMS).max(1);
         let runs = grad.storage_mut::<f32>().par_chunks_mut(rows).zip(x.storage::<f32>().par_chunks(rows));
@@ -64,6 +69,12 @@ impl NormOps for Flex {
         let (of_gamma, of_beta): (FlexTensor, FlexTensor) = (total(0), total(1));
         (grad, of_gamma, of_beta)
     }
+}
+
+/// Rows of x are as long as γ and β.
+fn assert_sizes(x: &FlexTensor, gamma: usize, beta: usize) {
+    let features = x.layout().shape().last().copied().unwrap_or(1);
+    assert!(features == gamma && gamma == beta, "layer_norm: {features} features, {gamma} of γ and {beta} of β");
 }
 
 /// The mean of a row, and one over its standard deviation.

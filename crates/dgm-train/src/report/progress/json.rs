@@ -114,7 +114,7 @@ impl<W: Write + Send> Report for Json<W> {
     }
 
     fn warn(&mut self, text: &str) {
-        self.text(&warning_line(text));
+        self.line(&json!({ "kind": "warning", "folder": self.folder, "message": text }));
     }
 
     fn end(&mut self, why: &str) {
