@@ -1,7 +1,7 @@
 //! How the program's allocator, mimalloc, treats memory that a training step frees.
 
 /// Milliseconds that freed memory is kept before the system has it back.
-const KEPT: i64 = 10_000;
+const KEPT: std::ffi::c_long = 10_000;
 
 /// `mi_option_purge_delay` of mimalloc.h, which the binding has no name for.
 const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
@@ -11,7 +11,7 @@ const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
 pub fn keep_freed_memory() {
     if std::env::var_os("MIMALLOC_PURGE_DELAY").is_none() {
         // SAFETY: it sets a number, at a time when no other thread reads it.
-        unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, KEPT as _) };
+        unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, KEPT) };
     }
 }
 
@@ -26,6 +26,6 @@ mod tests {
         let get = || unsafe { libmimalloc_sys::mi_option_get(PURGE_DELAY) };
         assert_eq!(get(), 1000);
         keep_freed_memory();
-        assert_eq!(get(), KEPT as _);
+        assert_eq!(get(), KEPT);
     }
 }

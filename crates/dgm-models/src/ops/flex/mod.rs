@@ -1,7 +1,7 @@
 //! The tap convolution and the gate on flex, images in parallel.
 //!
-//! How images are grouped, and the order in which their weight gradients are summed, depend on the sizes alone, so a result does not
-//! depend on the number of threads.
+//! Numbers below 1e-25 are taken for 0 (`flush_tiny` says why). How images are grouped, and the order in which their weight gradients are
+//! summed, depend on the sizes alone, so a result does not depend on the number of threads.
 
 mod layout;
 mod planes;
