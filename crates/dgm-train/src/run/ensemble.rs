@@ -42,7 +42,7 @@ impl<C: ModelFactory> Run<C> {
                 _ => self.train_beside(members, wave, all / wave.len(), watch, stop)?,
             }
             if stop.load(Ordering::SeqCst) {
-                return Ok(None);
+                break;
             }
         }
         if stop.load(Ordering::SeqCst) {
