@@ -19,7 +19,7 @@ use std::mem::MaybeUninit;
 const SUMS: usize = 8;
 
 /// Numbers below which waking other threads takes longer than the work.
-const ALONE: usize = 32 * 1024;
+const ALONE: usize = 128 * 1024;
 
 impl DenseOps for Flex {
     fn dense_with_preactivation(

@@ -117,10 +117,9 @@ fn parts<'a>([a, b]: [Matrix<'a>; 2], out: *mut f32, n: usize) -> Vec<Part<'a>> 
 }
 
 fn run(parts: Vec<Part<'_>>) {
-    match <[Part<'_>; 1]>::try_from(parts) {
-        Ok([only]) => only.run(),
-        Err(parts) => parts.into_par_iter().for_each(Part::run),
-    }
+    let multiplications: usize = parts.iter().map(|Part { a, b, .. }| a.rows * a.columns * b.columns).sum();
+    let at_once = if multiplications < LEAST { parts.len().max(1) } else { 1 };
+    parts.into_par_iter().with_min_len(at_once).for_each(Part::run);
 }
 
 impl Part<'_> {
