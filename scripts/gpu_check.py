@@ -33,8 +33,16 @@ def run(command, limit=60.0):
     except OSError as error:
         return None, str(error)
     if done.returncode != 0:
-        return None, (done.stderr.strip().splitlines() or ["failed"])[-1][:120]
+        return None, reason(done.stderr)
     return done.stdout, None
+
+
+def reason(told):
+    """The line of an error that says why: of a panic the one after its place."""
+    lines = told.strip().splitlines() or ["failed"]
+    place = next((number for number, line in enumerate(lines) if "panicked at" in line), None)
+    line = lines[-1] if place is None else lines[min(place + 1, len(lines) - 1)]
+    return line.strip()[:120].replace("|", "/")
 
 
 class GpuMemory(threading.Thread):

@@ -1,10 +1,14 @@
 //! Conditional density of a short target given a condition: a trunk and a head, p(y | c) = likelihood(y; MLP(c)).
 
+mod features;
+mod trunk;
+
 use crate::data::{Batch, DataSpec};
 use crate::error::{ModelError, chain};
-use crate::layers::{Mlp, Mode, apply, condition_of, linear};
+use crate::layers::{Mode, apply, condition_of, linear};
 use crate::likelihood::{Likelihood, LikelihoodConfig};
 use crate::ops::Activation;
+use crate::parts::Plain;
 use crate::training::{TrainLikelihood, Training};
 use crate::traits::{Autoregressive, Density, Estimator, Generate, Model, Steps};
 use burn::module::Module;
@@ -12,7 +16,9 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use dgm_core::objective::{fill_padding, sum_event};
 use dgm_core::random::Stream;
+pub use features::{Features, FeaturesConfig, PeriodicConfig};
 use serde::{Deserialize, Serialize};
+use trunk::Trunk;
 
 /// Configuration of [`ConditionalMlp`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,17 +31,29 @@ pub struct ConditionalMlpConfig {
     /// Standard deviation of the normal noise that training adds to the standardised condition: a smoothness penalty
     /// (Bishop 1995, "Training with noise is equivalent to Tikhonov regularization").
     pub input_noise: f64,
+    /// How the numbers of the condition enter: as they are, or with waves of each.
+    pub features: FeaturesConfig,
+    /// Whether every hidden layer but the first is a block that adds to what comes before it: h + W₂ SiLU(W₁ LayerNorm(h)).
+    pub residual: bool,
     /// What the head's outputs mean: `normal` gives heteroscedastic regression, `categorical` classification.
     pub likelihood: LikelihoodConfig,
 }
 
 impl Default for ConditionalMlpConfig {
     fn default() -> Self {
-        Self { hidden: vec![128, 128], dropout: 0.1, input_noise: 0.0, likelihood: LikelihoodConfig::NORMAL }
+        Self { hidden: vec![128, 128], dropout: 0.1, input_noise: 0.0, features: FeaturesConfig::Plain(Plain {}), residual: false, likelihood: LikelihoodConfig::NORMAL }
     }
 }
 
 impl ConditionalMlpConfig {
+    /// What a search varies.
+    pub(crate) const SEARCH_SPACE: &str = r#"
+        hidden = [[64, 64], [128, 128], [256, 256], [128, 128, 128, 128]]
+        residual = [false, true]
+        dropout = [0.0, 0.05, 0.1, 0.2]
+        features = ["plain", { kind = "periodic", scale = 0.1 }, { kind = "periodic", scale = 0.3 }]
+    "#;
+
     /// Builds the model for `spec`, with weights drawn from `noise`.
     pub fn init(&self, spec: &DataSpec, rng: &mut Stream, device: &Device) -> Result<ConditionalMlp, ModelError> {
         spec.checked()?;
@@ -50,11 +68,13 @@ impl ConditionalMlpConfig {
         }
         let likelihood = self.likelihood.build(spec)?;
         let outputs = spec.event() * likelihood.parameters();
-        let widths = std::iter::once(spec.condition_width()).chain(self.hidden.iter().copied()).chain([outputs]);
+        let features = self.features.init(spec, rng, device)?;
+        let widths = std::iter::once(features.outputs()).chain(self.hidden.iter().copied()).chain([outputs]);
         ModelError::check_weights("hidden", format!("{:?}", self.hidden), chain(widths))?;
-        let width = self.hidden.last().copied().unwrap_or(spec.condition_width());
+        let width = Trunk::outputs(features.outputs(), &self.hidden, self.residual);
         Ok(ConditionalMlp {
-            trunk: Mlp::new(spec.condition_width(), &self.hidden, self.dropout, rng, device),
+            trunk: Trunk::new(features.outputs(), &self.hidden, self.residual, self.dropout, rng, device),
+            features,
             head: linear(width, outputs, rng, device),
             input_noise: self.input_noise,
             likelihood,
@@ -66,7 +86,8 @@ impl ConditionalMlpConfig {
 /// p(y | c) = Π_e likelihood(y_e; head(trunk(c))_e).
 #[derive(Module, Debug)]
 pub struct ConditionalMlp {
-    trunk: Mlp,
+    features: Features,
+    trunk: Trunk,
     head: Linear,
     #[module(skip)]
     input_noise: f64,
@@ -82,7 +103,8 @@ impl ConditionalMlp {
         // `init` refuses data with no condition, so its width is that of the inputs.
         let empty = Tensor::zeros([0, self.spec.condition_width()], &self.head.weight.val().device());
         let inputs = condition_of(&self.spec, condition).unwrap_or(empty);
-        let hidden = self.trunk.forward(mode.jitter(inputs, self.input_noise), mode);
+        let inputs = self.features.forward(mode.jitter(inputs, self.input_noise));
+        let hidden = self.trunk.forward(inputs, mode);
         let [batch, _] = hidden.dims();
         apply(&self.head, hidden, Activation::Identity).reshape([
             batch,
@@ -142,6 +164,10 @@ impl Autoregressive for ConditionalMlp {
 
     fn parameters(&self, _: Tensor<2>, condition: Option<&Tensor<2>>) -> Tensor<3> {
         self.head_outputs(condition, &mut Mode::Evaluate)
+    }
+
+    fn is_independent(&self) -> bool {
+        true
     }
 
     fn start(&self, _: usize, condition: Option<&Tensor<2>>) -> Box<dyn Steps + '_> {

@@ -71,6 +71,11 @@ pub struct Scale {
     pub mean_rest: Vec<f64>,
     /// Standard deviation of each dimension, in its own units; above zero.
     pub std: Vec<f64>,
+    /// Distance between neighbouring values of each dimension, in its own units, where they are a grid, as whole numbers and those rounded to
+    /// a digit are; 0 where not, and empty where none is. What is below it cannot be known: no predicted standard deviation is smaller than
+    /// step/√12, that of a number which is equally likely anywhere in its cell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub step: Vec<f64>,
     /// Where the numbers are dequantised levels, x + u with u from 0 to 1: how many levels there were. Samples are levels again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub levels: Option<usize>,
@@ -97,7 +102,14 @@ impl Scale {
             if std > 0.0 { std } else { 1.0 }
         };
         let std = (0..first.len()).map(deviation).collect();
-        Self { mean: first, mean_rest: shift, std, levels: None }
+        Self { mean: first, mean_rest: shift, std, ..Self::default() }
+    }
+
+    /// The variance of a number within its cell, step²/12, in standardised units; `None`: there is no grid.
+    pub(crate) fn cell_variance(&self) -> Option<Vec<f32>> {
+        let variance = |(step, std): (&f64, &f64)| ((step / std).powi(2) / 12.0) as f32;
+        let all: Vec<f32> = self.step.iter().zip(&self.std).map(variance).collect();
+        all.iter().any(|&variance| variance > 0.0).then_some(all)
     }
 
     /// Number of dimensions.

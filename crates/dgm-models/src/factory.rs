@@ -53,6 +53,12 @@ pub trait ModelFactory: Clone + Debug + PartialEq + Serialize + DeserializeOwned
         "model"
     }
 
+    /// The keys of `[model]` that are worth searching where a configuration names none, as the table `[tune.model]` in TOML:
+    /// `dropout = [0.0, 0.1]`, or `latent = { from = 4, to = 64, log = true }`. Default: none.
+    fn search_space(&self) -> &'static str {
+        ""
+    }
+
     /// Builds the model for data that [`DataSpec::check`] has found right, with weights drawn from `rng`.
     ///
     /// # Errors
@@ -75,6 +81,10 @@ impl ModelFactory for ModelConfig {
 
     fn objective(&self) -> &'static str {
         self.objective()
+    }
+
+    fn search_space(&self) -> &'static str {
+        self.search_space()
     }
 
     fn init(&self, spec: &DataSpec, rng: &mut Stream, device: &Device) -> Result<AnyModel, ModelError> {

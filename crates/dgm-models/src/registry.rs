@@ -57,6 +57,11 @@ macro_rules! registry {
                 match self { $(Self::$model(_) => $objective,)+ }
             }
 
+            /// The keys of `[model]` that are worth searching, as TOML: see [`ModelFactory::search_space`](crate::ModelFactory::search_space).
+            pub fn search_space(&self) -> &'static str {
+                match self { $(Self::$model(_) => crate::$module::$config::SEARCH_SPACE,)+ }
+            }
+
             /// Builds the model for `spec`, with weights drawn from `rng`.
             ///
             /// # Errors

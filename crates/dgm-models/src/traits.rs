@@ -155,6 +155,12 @@ pub trait Autoregressive {
         self.likelihood().distribution(self.parameters(x, condition))
     }
 
+    /// Whether, given the condition, no dimension of the target depends on another: [`predict`](Self::predict) is then the distribution of
+    /// each by itself, whatever x is. Default: where there is one.
+    fn is_independent(&self) -> bool {
+        self.order().len() == 1
+    }
+
     /// The same one dimension after the other, for `n` examples at once.
     fn start(&self, n: usize, condition: Option<&Tensor<2>>) -> Box<dyn Steps + '_>;
 }

@@ -51,6 +51,14 @@ impl Default for VaeConfig {
 }
 
 impl VaeConfig {
+    /// What a search varies.
+    pub(crate) const SEARCH_SPACE: &str = r#"
+        latent = [8, 16, 32]
+        encoder.hidden = [[256, 256], [512, 512]]
+        encoder.dropout = [0.0, 0.1, 0.2]
+        decoder.hidden = [[256, 256], [512, 512]]
+    "#;
+
     /// With so many latent variables, and an encoder and a decoder of fully connected layers: the widths of the encoder's are given, the
     /// decoder has them in reverse.
     pub fn mlp(latent: usize, hidden: &[usize], likelihood: LikelihoodConfig) -> Self {

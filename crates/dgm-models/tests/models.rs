@@ -113,7 +113,7 @@ fn a_real_target_is_scored_in_its_own_units() {
 #[test]
 fn standardised_values_do_not_depend_on_the_offset() {
     // Unix seconds some 20 apart, which 32 bits would make one number: (x − 1700000000.25) / 20.
-    let scale = Scale { mean: vec![1.7e9], mean_rest: vec![0.25], std: vec![20.0], levels: None };
+    let scale = Scale { mean: vec![1.7e9], mean_rest: vec![0.25], std: vec![20.0], ..Scale::default() };
     let x = [1_700_000_020.25, 1_700_000_000.25, 1_699_999_990.25];
     assert_eq!(scale.standardize(&x), [1.0, 0.0, -0.5]);
     assert_eq!(scale.restore(&[1.0, 0.0, -0.5]), x);

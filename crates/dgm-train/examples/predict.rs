@@ -1,12 +1,11 @@
-//! A run folder, loaded to predict: the whole distribution of a target given a condition, not only its mean.
+//! A run folder, loaded inside another program to predict: mean, quantiles and log-probabilities, in the units of the data.
 //!
 //! `cargo run --release -p dgm-train --example predict`
 
-use burn::tensor::{Device, Tensor, TensorData};
-use dgm_core::random::Seed;
-use dgm_models::{Model, Values};
 use dgm_train::backend::Backend;
 use dgm_train::config::Config;
+use dgm_train::data::Matrix;
+use dgm_train::predict::{Levels, Predicted, Predictor};
 use dgm_train::run::Run;
 use dgm_train::run_folder::RunFolder;
 use std::sync::atomic::AtomicBool;
@@ -19,38 +18,23 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Run::create(config, Backend::open("flex")?, &folder)?.train(&mut (), &AtomicBool::new(false))?;
 
     // From here on: the folder alone.
-    let device = Device::flex();
-    let run = RunFolder::open(&folder)?;
-    let (config, spec): (Config, _) = (run.config()?, run.provenance()?.spec);
-    let model = run.model(&config, &spec, &device)?;
-    let (Some(predictor), Some(condition)) = (model.conditionals(), &spec.condition) else {
-        return Err("not a model of a target given a condition".into());
-    };
-    // One number; of several the parameters of each depend on those before.
-    if spec.event() != 1 {
-        return Err("not a model of one number".into());
-    }
+    let predictor: Predictor = Predictor::open(&RunFolder::open(&folder)?, &Backend::open("flex")?)?;
 
-    // Conditions in their own units, standardised as training standardised them.
-    let rows = [-2.0, -1.0, 0.0, 1.0, 2.0];
-    let width = condition.width();
-    let inputs = condition.scale.standardize(&rows.iter().flat_map(|&x| vec![x; width]).collect::<Vec<f64>>());
-    let inputs = Tensor::from_data(TensorData::new(inputs, [rows.len(), width]), &device);
-    let nothing_before = Tensor::zeros([rows.len(), spec.event()], &device);
-    let distribution = predictor.predict(nothing_before, Some(&inputs));
-
-    let Values::Real(scale) = &spec.values else { return Err("the targets are no real numbers".into()) };
-    let units = |values: Tensor<2>| scale.restore(&values.into_data().iter::<f32>().collect::<Vec<f32>>());
-    let quantile = |p: f64| distribution.quantile(Tensor::full([rows.len(), 1], p, &device)).map(units);
-    let (Some(low), Some(high)) = (quantile(0.1), quantile(0.9)) else {
-        return Err("a likelihood without quantiles in closed form".into());
+    // Conditions and targets in their own units, a row each.
+    let x = [-2.0, -1.0, 0.0, 1.0, 2.0];
+    let width = predictor.spec().condition_width();
+    let condition = Matrix::new(x.len(), width, x.iter().flat_map(|&x| vec![x; width]).collect());
+    let target = Matrix::new(x.len(), 1, vec![0.0; x.len()]);
+    let prediction = predictor.predict(&condition, Some(&target), &Levels::of(&[0.1, 0.9], &predictor))?;
+    let Predicted::Numbers { mean, quantiles, .. } = &prediction.predicted else {
+        return Err("the target is a label".into());
     };
-    let mean = units(distribution.mean());
-    let sample = units(distribution.sample(&mut Seed(0).stream("samples", 0)));
-    println!("{:>6} {:>8} {:>20} {:>10}", "x", "mean", "with 80 % within", "a sample");
-    for (row, x) in rows.iter().enumerate() {
-        println!("{x:>6} {:>8.3} {:>9.3} to {:>7.3} {:>10.3}", mean[row], low[row], high[row], sample[row]);
-        assert!(low[row] < mean[row] && mean[row] < high[row]);
+    let log_prob = prediction.log_prob.unwrap_or_default();
+    println!("{:>6} {:>8} {:>20} {:>12}", "x", "mean", "with 80 % within", "log p(0 | x)");
+    for (row, x) in x.iter().enumerate() {
+        let [mean, low, high] = [mean, &quantiles[0], &quantiles[1]].map(|matrix| matrix.row(row)[0]);
+        println!("{x:>6} {mean:>8.3} {low:>9.3} to {high:>7.3} {:>12.3}", log_prob[row]);
+        assert!(low < mean && mean < high);
     }
     std::fs::remove_dir_all(&folder)?;
     Ok(())

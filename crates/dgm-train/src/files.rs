@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result};
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::io::{BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
 
 /// Writes `bytes` beside `path`, flushes them to disk and renames: `path` is the old file or the new one, never half.
 ///
@@ -23,6 +23,59 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
         let _ = fs::remove_file(aside);
         failed(error)
     })
+}
+
+/// A file that is written part by part beside its place, and stands there once it is whole.
+#[derive(Debug)]
+pub struct PartFile {
+    file: BufWriter<File>,
+    aside: PathBuf,
+    path: PathBuf,
+    done: bool,
+}
+
+impl PartFile {
+    /// Begins to write; the old file, where there is one, stays.
+    ///
+    /// # Errors
+    /// The folder is not there, or cannot be written.
+    pub fn create(path: &Path) -> std::io::Result<Self> {
+        let mut aside = path.as_os_str().to_owned();
+        aside.push(".part");
+        let aside = PathBuf::from(aside);
+        Ok(Self { file: BufWriter::new(File::create(&aside)?), aside, path: path.into(), done: false })
+    }
+
+    /// Puts the file in its place.
+    ///
+    /// # Errors
+    /// The disk is full, or fails.
+    pub fn finish(mut self) -> std::io::Result<()> {
+        self.file.flush()?;
+        self.file.get_ref().sync_all()?;
+        rename_synced(&self.aside, &self.path)?;
+        self.done = true;
+        Ok(())
+    }
+}
+
+impl Write for PartFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for PartFile {
+    /// What was not finished leaves nothing behind.
+    fn drop(&mut self) {
+        if !self.done {
+            let _ = fs::remove_file(&self.aside);
+        }
+    }
 }
 
 /// Renames a file that is on disk already, and waits until the new name is too.

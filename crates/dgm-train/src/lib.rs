@@ -13,7 +13,9 @@
 //! | [`backend`] | the name of a backend → a device |
 //! | [`train`], [`checkpoint`] | the training loop, its state, and exact resume |
 //! | [`evaluate`], [`measure`] | the results of a model, from a registry of measures |
+//! | [`tune`] | a search for hyper-parameters |
 //! | [`metrics`] | the lines of `metrics.jsonl` |
+//! | [`predict`] | predictions in the units of the data, of rows of a table too |
 //! | [`sampling`] | samples in the units and the form of the data |
 //! | [`run_folder`], [`provenance`], [`weights`], [`files`] | the files of a run, what it was made of, weights as bytes and their digest |
 //! | [`report`] | terminal output: progress, tables, pictures |
@@ -41,6 +43,7 @@ pub mod files;
 pub mod guess;
 pub mod measure;
 pub mod metrics;
+pub mod predict;
 pub mod provenance;
 pub mod recipe;
 pub mod report;
@@ -50,6 +53,7 @@ pub mod sampling;
 pub mod shipped;
 mod threads;
 pub mod train;
+pub mod tune;
 pub mod weights;
 
 // What tests of several modules use.

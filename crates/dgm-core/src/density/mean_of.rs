@@ -1,6 +1,6 @@
 //! The mean of several densities: what an ensemble of models says.
 
-use super::{Distribution, Support};
+use super::{Distribution, Support, invert};
 use crate::random::Stream;
 use crate::special::log_sum_exp;
 use burn::tensor::{Int, Tensor, TensorData};
@@ -68,5 +68,17 @@ impl<const D: usize> Distribution<D> for MeanOf<D> {
 
     fn cdf(&self, x: Tensor<D>) -> Option<Tensor<D>> {
         self.average(|member| member.cdf(x.clone()))
+    }
+
+    /// By bisection between the members' quantiles.
+    fn quantile(&self, p: Tensor<D>) -> Option<Tensor<D>> {
+        let quantiles: Vec<_> = self.members.iter().map(|member| member.quantile(p.clone())).collect::<Option<_>>()?;
+        let bracket = quantiles.into_iter().map(|one| [one.clone(), one]).reduce(|[low, high], [one, other]| {
+            [low.min_pair(one), high.max_pair(other)]
+        })?;
+        let of_levels = self.support().is_discrete();
+        // Where the bracket has both ends in one place that is it, and the function is asked all the same: it is there.
+        self.cdf(bracket[0].clone())?;
+        Some(invert::quantile(&p, bracket, of_levels, |x| self.cdf(x.clone()).unwrap_or(x)))
     }
 }

@@ -12,7 +12,7 @@
 //! Logarithms of scales, rates and counts are tested to ±30; beyond ±88 their exponentials leave f32, and NaN may come back.
 //!
 //! `sample` takes random numbers from a named [`Stream`], differentiably where it says so; `variance`, `entropy`, `cdf` and `quantile` are
-//! there where they have closed forms. [`Distribution`] is what they have in common; [`MeanOf`] and [`Affine`] are made of any of them. `log_prob`
+//! there where they have closed forms, or can be computed to the precision of one. [`Distribution`] is what they have in common; [`MeanOf`] and [`Affine`] are made of any of them. `log_prob`
 //! trusts its targets: [`Support::check`] is what looks at them.
 //!
 //! A density is one file with one line `distribution!(…)` and its name below. [`AdaptiveCategorical`] is none: its `log_prob` reads the
@@ -27,6 +27,7 @@ mod continuous_bernoulli;
 mod discretized_logistic;
 mod discretized_logistic_mixture;
 mod distribution;
+mod invert;
 mod laplace;
 mod mean_of;
 mod negative_binomial;
@@ -36,6 +37,7 @@ mod poisson;
 mod student_t;
 mod support;
 
+use crate::host;
 use crate::random::Stream;
 use crate::shape::assert_one_shape;
 use burn::tensor::{Int, Tensor, TensorData};
@@ -70,10 +72,17 @@ fn sample_on_host<const D: usize, const N: usize>(
     rng: &mut Stream,
     sample: impl Fn([f64; N], &mut Stream) -> f64,
 ) -> Tensor<D> {
-    let (shape, device) = (parameters[0].dims(), parameters[0].device());
-    let columns = parameters.map(|parameter| parameter.clone().into_data().iter::<f64>().collect::<Vec<_>>());
-    let samples: Vec<f32> = (0..columns[0].len())
-        .map(|i| sample(std::array::from_fn(|parameter| columns[parameter][i]), rng) as f32)
-        .collect();
-    Tensor::from_data(TensorData::new(samples, shape), &device)
+    on_host(parameters, |numbers| sample(numbers, rng))
+}
+
+/// f of the numbers of each variable, computed on the host in f64.
+fn on_host<const D: usize, const N: usize>(
+    tensors: [&Tensor<D>; N],
+    mut f: impl FnMut([f64; N]) -> f64,
+) -> Tensor<D> {
+    let (shape, device) = (tensors[0].dims(), tensors[0].device());
+    let columns = tensors.map(|tensor| host(tensor.clone()));
+    let values: Vec<f32> =
+        (0..columns[0].len()).map(|i| f(std::array::from_fn(|column| columns[column][i])) as f32).collect();
+    Tensor::from_data(TensorData::new(values, shape), &device)
 }

@@ -1,6 +1,6 @@
 //! Mixtures of normals: real numbers with several likely values.
 
-use super::{Categorical, Normal, Support, assert_one_shape, distribution, pick};
+use super::{Categorical, Normal, Support, assert_one_shape, distribution, invert, pick};
 use crate::random::Stream;
 use crate::special::log_sum_exp;
 use burn::tensor::Tensor;
@@ -69,6 +69,16 @@ impl NormalMixture {
         (self.weights() * self.components.cdf(self.for_components(x))).sum_dim(1).squeeze_dim(1)
     }
 
+    /// The x with P(X ≤ x) = p, by bisection between the components' quantiles; `p` `[n]`, the result `[n]`.
+    ///
+    /// # Panics
+    /// If `p` has not n numbers.
+    pub fn quantile(&self, p: Tensor<1>) -> Tensor<1> {
+        let of_components = self.components.quantile(self.for_components(p.clone()));
+        let bracket = [of_components.clone().min_dim(1), of_components.max_dim(1)].map(|end| end.squeeze_dim(1));
+        invert::quantile(&p, bracket, false, |x| self.cdf(x))
+    }
+
     /// One sample of each variable, `[n]`; no gradient reaches the weights, through which no sample can be differentiated.
     pub fn sample(&self, rng: &mut Stream) -> Tensor<1> {
         let component = Categorical::from_logits(self.weight_logits.clone()).sample(rng);
@@ -82,4 +92,4 @@ impl NormalMixture {
     }
 }
 
-distribution!(NormalMixture { variance, cdf(x) });
+distribution!(NormalMixture { variance, cdf(x), quantile(p) });

@@ -1,6 +1,8 @@
 //! Student's t with a location and a scale: regression that outliers do not bend.
 
-use super::{Support, assert_one_shape, distribution, sample_on_host};
+mod standard;
+
+use super::{Support, assert_one_shape, distribution, on_host, sample_on_host};
 use crate::random::Stream;
 use crate::special::{LN_SQRT_2PI, digamma_half_step, log_gamma_half_step, log1p};
 use burn::tensor::Tensor;
@@ -83,6 +85,28 @@ impl<const D: usize> StudentT<D> {
         self.log_scale.clone() - self.log_peak() + half.clone().add_scalar(0.5) * digamma_half_step(half)
     }
 
+    /// P(X ≤ x), computed on the host; no gradient goes through it.
+    ///
+    /// # Panics
+    /// If the shapes of the mean and `x` differ.
+    pub fn cdf(&self, x: Tensor<D>) -> Tensor<D> {
+        assert_one_shape("StudentT::cdf", ("mean", &self.mean), ("x", &x));
+        on_host([&self.mean, &self.log_scale, &self.log_dof, &x], |[mean, log_scale, log_dof, x]| {
+            standard::cdf((x - mean) * (-log_scale).exp(), log_dof.exp())
+        })
+    }
+
+    /// The x with P(X ≤ x) = p, computed on the host; no gradient goes through it.
+    ///
+    /// # Panics
+    /// If the shapes of the mean and `p` differ.
+    pub fn quantile(&self, p: Tensor<D>) -> Tensor<D> {
+        assert_one_shape("StudentT::quantile", ("mean", &self.mean), ("p", &p));
+        on_host([&self.mean, &self.log_scale, &self.log_dof, &p], |[mean, log_scale, log_dof, p]| {
+            mean + log_scale.exp() * standard::quantile(p, log_dof.exp())
+        })
+    }
+
     /// μ + s·ε with ε a standard Student number of ν degrees of freedom, drawn on the host: differentiable in the location and
     /// the scale, not in ν.
     pub fn sample(&self, rng: &mut Stream) -> Tensor<D> {
@@ -93,4 +117,4 @@ impl<const D: usize> StudentT<D> {
     }
 }
 
-distribution!(StudentT<D> { variance, entropy });
+distribution!(StudentT<D> { variance, entropy, cdf(x), quantile(p) });

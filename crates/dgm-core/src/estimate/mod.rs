@@ -9,6 +9,7 @@
 //! | `calibration` | is a classifier as sure as it is right? [`Reliability`] |
 //! | `pit` | are predicted distributions calibrated? [`pit_histogram`], [`interval_coverage`] |
 //! | `crps` | how far are predicted distributions from the outcomes? [`crps_normal`], [`crps_ensemble`] |
+//! | `roc` | does a score tell two classes apart? [`Auroc`] |
 //! | `frechet` | how far apart are two sets of features? [`frechet_distance`] |
 //! | `representation` | how much does z hold of x? [`active_units`], [`mutual_information_lower`] |
 //!
@@ -24,6 +25,7 @@ mod mean;
 mod pit;
 mod ratio;
 mod representation;
+mod roc;
 
 pub use crate::special::log_sum_exp;
 pub use calibration::{Binning, Reliability, ReliabilityBin, top_label};
@@ -35,6 +37,7 @@ pub use likelihood::{bits_per_dim, divergence_from_data, perplexity};
 pub use mean::Mean;
 pub use pit::{interval_coverage, kolmogorov_smirnov_uniform, pit_histogram, randomised_pit};
 pub use ratio::Ratio;
+pub use roc::Auroc;
 pub use representation::{
     ACTIVE_UNIT_VARIANCE, active_units, mutual_information_lower, mutual_information_upper, posterior_mean_variances,
 };

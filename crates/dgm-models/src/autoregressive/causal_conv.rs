@@ -57,6 +57,13 @@ impl Default for CausalConvConfig {
 pub type CausalConv = Arm<CausalConvNetwork>;
 
 impl CausalConvConfig {
+    /// What a search varies.
+    pub(crate) const SEARCH_SPACE: &str = r#"
+        channels = [32, 64, 128]
+        layers = [4, 6, 8]
+        dropout = [0.0, 0.1, 0.2]
+    "#;
+
     /// Builds the model for `spec`, with weights drawn from `rng`.
     ///
     /// # Errors

@@ -55,6 +55,13 @@ const ABOVE: [Tap; 1] = [[-1, 0]];
 pub type PixelCnn = Arm<PixelCnnNetwork>;
 
 impl PixelCnnConfig {
+    /// What a search varies.
+    pub(crate) const SEARCH_SPACE: &str = r#"
+        channels = [32, 64, 96]
+        layers = [4, 6, 8]
+        dropout = [0.0, 0.2, 0.4]
+    "#;
+
     /// Builds the model for `spec`, with weights drawn from `rng`.
     ///
     /// # Errors

@@ -71,6 +71,12 @@ impl Default for TransformerConfig {
 pub type Transformer = Arm<TransformerNetwork>;
 
 impl TransformerConfig {
+    /// What a search varies.
+    pub(crate) const SEARCH_SPACE: &str = r#"
+        layers = [2, 4, 6]
+        dropout = [0.0, 0.1, 0.2]
+    "#;
+
     /// Builds the model for `spec`, with weights drawn from `rng`.
     ///
     /// # Errors

@@ -34,6 +34,10 @@ impl<M: Model> Autoregressive for Ensemble<M> {
         Tensor::cat(self.arms().map(|arm| arm.parameters(x.clone(), condition)).collect(), 2)
     }
 
+    fn is_independent(&self) -> bool {
+        self.arms().all(Autoregressive::is_independent)
+    }
+
     fn start(&self, n: usize, condition: Option<&Tensor<2>>) -> Box<dyn Steps + '_> {
         Box::new(MemberSteps { members: self.arms().map(|arm| arm.start(n, condition)).collect() })
     }

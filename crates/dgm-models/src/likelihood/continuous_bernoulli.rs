@@ -29,7 +29,13 @@ impl Standardised for ContinuousBernoulli {
     }
 
     /// p^(1/T) ∝ exp(l·v / T): a logit of l / T.
-    fn density(&self, parameters: Tensor<3>, dimensions: Range<usize>, temperature: f64) -> Box<dyn Distribution<2>> {
+    fn density(
+        &self,
+        parameters: Tensor<3>,
+        dimensions: Range<usize>,
+        temperature: f64,
+        _: Option<Tensor<2>>,
+    ) -> Box<dyn Distribution<2>> {
         let device = parameters.device();
         let of = |all: &[f32]| row(all.get(dimensions.clone()).unwrap_or_default(), &device);
         let unit = Density::from_logits(part(&parameters, 0).div_scalar(temperature));

@@ -1,7 +1,7 @@
 //! Laplace: two outputs, location and log-scale of the standardised number.
 
 use super::Likelihood;
-use super::real::{LOG_VAR_BOUND, Standardised, likelihood, part, warmer};
+use super::real::{LOG_VAR_BOUND, Standardised, floored_scale, likelihood, part, warmer};
 use crate::data::DataSpec;
 use crate::parts::Plain;
 use burn::tensor::Tensor;
@@ -21,8 +21,16 @@ impl Standardised for Laplace {
     }
 
     /// p^(1/T) ∝ exp(−|z − μ| / (T s)): T times the scale, which stays as near to the data's as a normal's standard deviation does.
-    fn density(&self, parameters: Tensor<3>, _: Range<usize>, temperature: f64) -> Box<dyn Distribution<2>> {
+    fn density(
+        &self,
+        parameters: Tensor<3>,
+        _: Range<usize>,
+        temperature: f64,
+        floor: Option<Tensor<2>>,
+    ) -> Box<dyn Distribution<2>> {
         let log_scale = part(&parameters, 1).clamp(-LOG_VAR_BOUND / 2.0, LOG_VAR_BOUND / 2.0);
+        // A variance of 2s².
+        let log_scale = floored_scale(log_scale, floor, 0.5);
         Box::new(Density::new(part(&parameters, 0), warmer(log_scale, temperature.ln())))
     }
 }

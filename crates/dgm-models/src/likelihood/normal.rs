@@ -1,7 +1,7 @@
 //! Normal: two outputs, mean and log-variance of the standardised number.
 
 use super::Likelihood;
-use super::real::{LOG_VAR_BOUND, Standardised, likelihood, part, warmer};
+use super::real::{LOG_VAR_BOUND, Standardised, floored, likelihood, part, warmer};
 use crate::data::DataSpec;
 use crate::parts::Plain;
 use burn::tensor::Tensor;
@@ -21,8 +21,14 @@ impl Standardised for Normal {
     }
 
     /// p^(1/T) is a normal of T times the variance.
-    fn density(&self, parameters: Tensor<3>, _: Range<usize>, temperature: f64) -> Box<dyn Distribution<2>> {
-        let log_var = part(&parameters, 1).clamp(-LOG_VAR_BOUND, LOG_VAR_BOUND);
+    fn density(
+        &self,
+        parameters: Tensor<3>,
+        _: Range<usize>,
+        temperature: f64,
+        floor: Option<Tensor<2>>,
+    ) -> Box<dyn Distribution<2>> {
+        let log_var = floored(part(&parameters, 1).clamp(-LOG_VAR_BOUND, LOG_VAR_BOUND), floor);
         Box::new(Density::new(part(&parameters, 0), warmer(log_var, temperature.ln())))
     }
 }

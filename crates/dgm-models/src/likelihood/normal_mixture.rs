@@ -2,7 +2,7 @@
 //! the standardised number.
 
 use super::levels::of_components;
-use super::real::{LOG_VAR_BOUND, Standardised, likelihood, row, warmer};
+use super::real::{LOG_VAR_BOUND, Standardised, floored, likelihood, row, warmer};
 use super::shaped::Shaped;
 use super::{Components, Likelihood};
 use crate::data::DataSpec;
@@ -22,7 +22,7 @@ pub(super) struct NormalMixture {
 impl NormalMixture {
     /// Outputs of 0 are means spread evenly over two standard deviations to either side, and components of half the distance between
     /// them: components that all start alike would never part.
-    pub(super) fn mixture(&self, rows: Tensor<2>, temperature: f64) -> Density {
+    pub(super) fn mixture(&self, rows: Tensor<2>, temperature: f64, floor: Option<Tensor<2>>) -> Density {
         let components = self.components;
         let [weights, mean, log_var] = of_components(rows, components);
         let apart = 4.0 / components as f32;
@@ -30,6 +30,7 @@ impl NormalMixture {
         let mean = mean.clone() + row(&centres, &mean.device());
         let start = if components == 1 { 0.0 } else { 2.0 * f64::from(apart / 2.0).ln() };
         let log_var = log_var.add_scalar(start).clamp(-LOG_VAR_BOUND, LOG_VAR_BOUND);
+        let log_var = floored(log_var, floor);
         Density::new(weights, mean, warmer(log_var, temperature.ln()))
     }
 }
@@ -40,7 +41,15 @@ impl Standardised for NormalMixture {
     }
 
     /// Of each component p^(1/T): T times its variance, with the weights as they are.
-    fn density(&self, parameters: Tensor<3>, _: Range<usize>, temperature: f64) -> Box<dyn Distribution<2>> {
-        Shaped::boxed(parameters, |rows| self.mixture(rows, temperature))
+    fn density(
+        &self,
+        parameters: Tensor<3>,
+        _: Range<usize>,
+        temperature: f64,
+        floor: Option<Tensor<2>>,
+    ) -> Box<dyn Distribution<2>> {
+        let [batch, event, _] = parameters.dims();
+        let floor = floor.map(|row| row.expand([batch, event]).reshape([batch * event, 1]));
+        Shaped::boxed(parameters, |rows| self.mixture(rows, temperature, floor))
     }
 }

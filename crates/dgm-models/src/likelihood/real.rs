@@ -16,8 +16,15 @@ pub(super) trait Standardised: Debug + Send + Sync {
     /// Outputs of a network for one number.
     fn parameters(&self) -> usize;
 
-    /// p(z)^(1/T), normalised, of each of these dimensions, from parameters `[batch, dimensions, parameters]`.
-    fn density(&self, parameters: Tensor<3>, dimensions: Range<usize>, temperature: f64) -> Box<dyn Distribution<2>>;
+    /// p(z)^(1/T), normalised, of each of these dimensions, from parameters `[batch, dimensions, parameters]`; `floor`, `[1, dimensions]`, is
+    /// what a variance is more than, see [`floored`].
+    fn density(
+        &self,
+        parameters: Tensor<3>,
+        dimensions: Range<usize>,
+        temperature: f64,
+        floor: Option<Tensor<2>>,
+    ) -> Box<dyn Distribution<2>>;
 }
 
 /// A [`Standardised`] density as a [`Family`].
@@ -26,13 +33,15 @@ struct OfReal<S> {
     density: S,
     /// log of the standard deviation that each number was divided by: p(x) = p(z) dz/dx with z = (x − mean) / std.
     log_std: Vec<f32>,
+    /// The variance of each number within its cell, where the numbers are a grid.
+    cell_variance: Option<Vec<f32>>,
 }
 
 /// The likelihood with this density; `None`: the data are levels.
 pub(super) fn likelihood(density: impl Standardised + 'static, spec: &DataSpec) -> Option<Likelihood> {
     let Values::Real(scale) = &spec.values else { return None };
     let log_std = scale.std.iter().map(|std| std.ln() as f32).collect();
-    Some(Likelihood::new(OfReal { density, log_std }))
+    Some(Likelihood::new(OfReal { density, log_std, cell_variance: scale.cell_variance() }))
 }
 
 impl<S: Standardised> Family for OfReal<S> {
@@ -46,7 +55,10 @@ impl<S: Standardised> Family for OfReal<S> {
         dimensions: Range<usize>,
         temperature: f64,
     ) -> Box<dyn Distribution<2>> {
-        self.density.density(parameters, dimensions, temperature)
+        let device = parameters.device();
+        let of_cells = self.cell_variance.as_ref().and_then(|all| all.get(dimensions.clone()));
+        let floor = of_cells.map(|variances| row(variances, &device));
+        self.density.density(parameters, dimensions, temperature, floor)
     }
 
     fn log_units(&self, dimensions: Range<usize>) -> Option<&[f32]> {
@@ -63,6 +75,23 @@ pub(super) fn part(parameters: &Tensor<3>, i: usize) -> Tensor<2> {
 /// One row `[1, n]` for broadcasting over a batch.
 pub(super) fn row(values: &[f32], device: &Device) -> Tensor<2> {
     Tensor::from_data(TensorData::new(values.to_vec(), [1, values.len()]), device)
+}
+
+/// log (σ² + f) from log σ²: a number that was rounded varies within its cell beside all else (Sheppard's correction), so that a grid is met
+/// by no spike of density.
+pub(super) fn floored<const D: usize>(log_var: Tensor<D>, floor: Option<Tensor<D>>) -> Tensor<D> {
+    match floor {
+        Some(floor) => log_var.clone() + (floor * log_var.neg().exp()).log1p(),
+        None => log_var,
+    }
+}
+
+/// The same of the logarithm of a scale whose square is `share` of the variance.
+pub(super) fn floored_scale(log_scale: Tensor<2>, floor: Option<Tensor<2>>, share: f64) -> Tensor<2> {
+    match floor {
+        Some(floor) => floored(log_scale.mul_scalar(2.0), Some(floor.mul_scalar(share))).mul_scalar(0.5),
+        None => log_scale,
+    }
 }
 
 /// The logarithm of a scale plus that of a factor, which is 0 but at a temperature.

@@ -302,7 +302,7 @@ fn a_temperature_widens_components_and_heavy_tails() {
     let hot = sampled("normal_mixture", 3, temperature);
     let mixture = normal_mixture::NormalMixture { components: 3 };
     for x in [-3.0, -1.0, 0.0, 1.0, 4.0] {
-        let [weights, mean, log_var] = mixture.mixture(shaped::rows(outputs(1, 9)), 1.0).parameters();
+        let [weights, mean, log_var] = mixture.mixture(shaped::rows(outputs(1, 9)), 1.0, None).parameters();
         let wide = dgm_core::density::NormalMixture::new(weights, mean, log_var + temperature.ln());
         let p = host(wide.cdf(Tensor::full([2], x, &Device::flex())));
         for dimension in 0..2 {

@@ -8,10 +8,12 @@ mod data_inspect;
 mod evaluate;
 mod new;
 mod output;
+mod predict;
 mod sample;
 mod sample_text;
 mod signals;
 mod train;
+mod tune;
 
 use crate::backend::Backend;
 use crate::error::{Error, Result};
@@ -54,6 +56,10 @@ commands! {
     Evaluate(evaluate::EvaluateArgs) => evaluate,
     /// Sample from a run's best checkpoint
     Sample(sample::SampleArgs) => sample,
+    /// Predict the target of each row of a table, with intervals: dgm-train predict runs/prices --data new.csv
+    Predict(predict::PredictArgs) => predict,
+    /// Search for hyper-parameters on the validation split: dgm-train tune --config prices.toml --trials 40 --minutes 30
+    Tune(tune::TuneArgs) => tune,
     /// Write a complete configuration for your own data: dgm-train new --data prices.csv --target price
     New(new::NewArgs) => new,
     /// List the backends of this build and the devices of this machine

@@ -9,6 +9,7 @@ pub mod optimizer;
 mod parse;
 mod short;
 mod training;
+mod tune;
 mod value;
 
 #[cfg(feature = "cli")]
@@ -18,6 +19,7 @@ pub use objective::{ObjectiveConfig, PenaltyConfig};
 pub use optimizer::{GroupConfig, LearningRateSchedule, MuonAdjustment, OptimizerConfig, OptimizerKind};
 pub use parse::place_of;
 pub use training::{CheckpointEvery, EarlyStopping, EvaluateEvery, NonFinite, TrainingConfig};
+pub use tune::{Alternatives, NotSearchable, TuneConfig};
 
 use dgm_models::objective::ModelLoss;
 use dgm_models::{ModelFactory, ObjectiveKind};
@@ -56,6 +58,9 @@ pub struct Config<M = ModelConfig> {
     pub training: TrainingConfig,
     /// `[evaluation]`: evaluation after training.
     pub evaluation: EvaluationConfig,
+    /// `[tune]`: what `dgm-train tune` varies.
+    #[serde(skip_serializing_if = "TuneConfig::is_empty")]
+    pub tune: TuneConfig,
 }
 
 /// `[evaluation]`
@@ -89,6 +94,7 @@ impl<M: ModelFactory> Config<M> {
             optimizer: OptimizerConfig::default(),
             training: TrainingConfig::default(),
             evaluation: EvaluationConfig::default(),
+            tune: TuneConfig::default(),
             model,
         }
     }

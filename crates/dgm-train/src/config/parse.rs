@@ -6,6 +6,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
+use super::tune::NotSearchable;
 use super::value::{self, Fault, Reader};
 use super::{Config, ObjectiveConfig, OptimizerConfig, OptimizerKind};
 use crate::check::Invalid;
@@ -19,7 +20,7 @@ const MAX_KEYS: usize = 8;
 
 const SEEDS: [&str; 2] = ["seed", "data_seed"];
 
-const TABLES: [&str; 6] = ["data", "model", "objective", "optimizer", "training", "evaluation"];
+const TABLES: [&str; 7] = ["data", "model", "objective", "optimizer", "training", "evaluation", "tune"];
 
 /// Keys of earlier versions, the kind of model that they were of where it was one alone, and what is written instead of them.
 const RENAMED: [(&str, Option<&str>, &str); 5] = [
@@ -65,6 +66,7 @@ pub(super) fn parse<M: ModelFactory>(text: &str, origin: &str, overrides: &[Stri
         optimizer: source.optimizer()?,
         training: source.table("training")?,
         evaluation: source.table("evaluation")?,
+        tune: source.table("tune")?,
     };
     source.in_range("data", config.data.validate())?;
     source.in_range("objective", config.objective.validate())?;
@@ -74,6 +76,8 @@ pub(super) fn parse<M: ModelFactory>(text: &str, origin: &str, overrides: &[Stri
     }
     source.in_range("training", config.training.validate())?;
     source.in_range("evaluation", config.evaluation.validate())?;
+    let searchable = config.tune.alternatives();
+    searchable.map_err(|NotSearchable { key, expected }| source.out_of_range("tune", &key, expected))?;
     Ok(config)
 }
 
@@ -393,20 +397,22 @@ impl<'a> Document<'a> {
 
     /// The range check's error at the place of the value.
     fn in_range(&self, table: &str, result: std::result::Result<(), Invalid>) -> Result<()> {
-        result.map_err(|Invalid { key, expected }| {
-            let path = format!("{table}.{key}");
-            match self.find(&path) {
-                Some(value) => {
-                    let message = format!("{path} is {}; expected {expected}", show(value.get_ref()));
-                    self.error(value.span(), &message)
-                }
-                // The value is not written (a default, or a key that is missing): the table is the nearest place.
-                None => {
-                    let span = self.find(table).map_or(0..0, Spanned::span);
-                    self.error(span, &format!("{path}: expected {expected}"))
-                }
+        result.map_err(|Invalid { key, expected }| self.out_of_range(table, key, &expected))
+    }
+
+    fn out_of_range(&self, table: &str, key: &str, expected: &str) -> Error {
+        let path = format!("{table}.{key}");
+        match self.find(&path) {
+            Some(value) => {
+                let message = format!("{path} is {}; expected {expected}", show(value.get_ref()));
+                self.error(value.span(), &message)
             }
-        })
+            // The value is not written (a default, or a key that is missing): the table is the nearest place.
+            None => {
+                let span = self.find(table).map_or(0..0, Spanned::span);
+                self.error(span, &format!("{path}: expected {expected}"))
+            }
+        }
     }
 }
 

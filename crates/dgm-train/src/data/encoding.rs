@@ -171,7 +171,7 @@ impl<'s, 'a> Text<'s, 'a> {
     ///
     /// A file that cannot be read or is no text.
     pub(super) fn new(source: &'s mut FileReader<'a>, choice: Choice) -> Result<Self> {
-        let start = source.read(PART)?;
+        let start = source.read_part(PART)?;
         let decoder = Decoder::new(source.name(), &start, choice)?;
         Ok(Self { source, decoder, start, passed: 0 })
     }
@@ -183,7 +183,7 @@ impl<'s, 'a> Text<'s, 'a> {
     /// A file that cannot be read, and bytes that the encoding does not have.
     pub(super) fn read(&mut self, text: &mut String) -> Result<bool> {
         let bytes = match self.start.is_empty() {
-            true => self.source.read(PART)?,
+            true => self.source.read_part(PART)?,
             false => std::mem::take(&mut self.start),
         };
         self.passed += bytes.len() as u64;

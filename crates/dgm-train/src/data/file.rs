@@ -18,6 +18,8 @@ pub struct FileReader<'a> {
     /// The length of the content, where it is known: not for a compressed file.
     length: Option<u64>,
     container: Container,
+    /// Whether it is written while it is read: what is there is taken, and nothing waited for.
+    live: bool,
 }
 
 /// What the content is packed in.
@@ -49,14 +51,25 @@ impl<'a> FileReader<'a> {
     pub fn from_bytes(name: &str, bytes: &'a [u8]) -> Self {
         let name = name.to_owned();
         if bytes.starts_with(&GZIP) {
-            return Self { reader: Box::new(Gzip::new(bytes)), name, length: None, container: Container::Gzip };
+            return Self { reader: Box::new(Gzip::new(bytes)), name, length: None, container: Container::Gzip, live: false };
         }
-        Self { reader: Box::new(bytes), name, length: Some(bytes.len() as u64), container: Container::Plain }
+        Self {
+            reader: Box::new(bytes),
+            name,
+            length: Some(bytes.len() as u64),
+            container: Container::Plain,
+            live: false,
+        }
+    }
+
+    /// A stream that may be written while it is read, such as standard input.
+    pub fn from_stream(name: &str, stream: impl Read + 'a) -> Self {
+        Self { reader: Box::new(stream), name: name.to_owned(), length: None, container: Container::Plain, live: true }
     }
 
     /// A file inside an NPZ archive.
     pub(super) fn from_archive(reader: Box<dyn Read + 'a>, name: String) -> Self {
-        Self { reader, name, length: None, container: Container::Npz }
+        Self { reader, name, length: None, container: Container::Npz, live: false }
     }
 
     /// What to do about a packed file that would not fit into memory.
@@ -70,9 +83,18 @@ impl<'a> FileReader<'a> {
 
     /// Opens a file. `what` says what should be there, `key` which key of `[data]` names it.
     pub(crate) fn open(path: &Path, key: &str, what: &str) -> Result<Self> {
-        let name = path.display().to_string();
-        let fail = |problem: String| Error::input(format!("data.{key}: {problem}"));
         let advice = format!("put {what} there, or set data.{key} to where it is, as with --set data.{key}=PATH");
+        Self::open_as(path, &format!("data.{key}"), &advice)
+    }
+
+    /// Opens a file that an argument such as `--data` names.
+    pub(crate) fn open_argument(path: &Path, argument: &str) -> Result<Self> {
+        Self::open_as(path, argument, "name a file that is there and readable")
+    }
+
+    fn open_as(path: &Path, named_by: &str, advice: &str) -> Result<Self> {
+        let name = path.display().to_string();
+        let fail = |problem: String| Error::input(format!("{named_by}: {problem}"));
         let file = File::open(path).map_err(|error| match error.kind() {
             ErrorKind::NotFound => fail(format!("there is no file {name}; {advice}")),
             _ => fail(format!("{name} cannot be opened: {error}; {advice}")),
@@ -84,9 +106,11 @@ impl<'a> FileReader<'a> {
         let mut buffered = BufReader::new(file);
         let start = buffered.fill_buf().map_err(|error| fail(format!("{name} cannot be read: {error}; {advice}")))?;
         if start.starts_with(&GZIP) {
-            return Ok(Self { reader: Box::new(Gzip::new(buffered)), name, length: None, container: Container::Gzip });
+            let reader = Box::new(Gzip::new(buffered));
+            return Ok(Self { reader, name, length: None, container: Container::Gzip, live: false });
         }
-        Ok(Self { reader: Box::new(buffered), name, length: Some(metadata.len()), container: Container::Plain })
+        let length = Some(metadata.len());
+        Ok(Self { reader: Box::new(buffered), name, length, container: Container::Plain, live: false })
     }
 
     /// The file's name in messages.
@@ -106,8 +130,34 @@ impl<'a> FileReader<'a> {
     /// A file that cannot be read, or a damaged gzip file.
     pub fn read(&mut self, limit: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        match self.reader.by_ref().take(limit).read_to_end(&mut bytes) {
-            Ok(_) => Ok(bytes),
+        let read = self.reader.by_ref().take(limit).read_to_end(&mut bytes);
+        self.whole(read).map(|_| bytes)
+    }
+
+    /// The next bytes, `limit` at most: as [`read`](Self::read), but of a stream those that are there. None: it is over.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub(super) fn read_part(&mut self, limit: u64) -> Result<Vec<u8>> {
+        if !self.live {
+            return self.read(limit);
+        }
+        let mut bytes = vec![0; usize::try_from(limit).unwrap_or(usize::MAX)];
+        let read = loop {
+            match self.reader.read(&mut bytes) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => break self.whole(read)?,
+            }
+        };
+        bytes.truncate(read);
+        Ok(bytes)
+    }
+
+    /// What was read, or why it was not.
+    fn whole(&self, read: std::io::Result<usize>) -> Result<usize> {
+        match read {
+            Ok(read) => Ok(read),
             Err(error) => Err(Error::input(match error.kind() {
                 ErrorKind::UnexpectedEof => {
                     format!("{}: the {} is cut short; fetch it again", self.name, self.container.name())

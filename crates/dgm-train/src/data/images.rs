@@ -186,8 +186,8 @@ impl ImageSet {
                 false => format!("{name}: the pixels"),
             })?;
             let repeat = |value: Vec<f64>| if table { value } else { value.repeat(field.width()) };
-            let Scale { mean, mean_rest, std, levels } = scale;
-            Ok(Scale { mean: repeat(mean), mean_rest: repeat(mean_rest), std: repeat(std), levels })
+            let Scale { mean, mean_rest, std, step, levels } = scale;
+            Ok(Scale { mean: repeat(mean), mean_rest: repeat(mean_rest), std: repeat(std), step: repeat(step), levels })
         };
         let levels = if binarize == Binarize::None { self.levels } else { 2 };
         let (shape, values) = match declared.target {

@@ -3,6 +3,7 @@
 mod members;
 
 use crate::config::Config;
+use crate::data::summary::short;
 use crate::data::{Dataset, Names};
 use crate::error::{Error, Result};
 use crate::measure::{self, Metric, NATS};
@@ -113,9 +114,13 @@ impl Results {
         text.push_str(&measure::token_table(&self.metrics));
         text.push_str(&self.members.as_ref().map_or(String::new(), Members::table));
         for Metric { split, quantity, value, standard_error, unit, estimator, .. } in others {
-            let (scale, unit) = if unit == measure::PROPORTION { (100.0, "%") } else { (1.0, unit.as_str()) };
-            let [value, error] = [value, standard_error].map(|number| scale * number);
-            text.push_str(&format!("{split} {quantity} {value:.2} ± {error:.2} {unit}, {estimator}\n"));
+            let (value, error, unit) = match unit.as_str() {
+                measure::PROPORTION => (format!("{:.2}", 100.0 * value), format!("{:.2}", 100.0 * standard_error), "%"),
+                unit => (short(*value), short(*standard_error), unit),
+            };
+            // What has no error, such as a distance, is told without.
+            let error = if standard_error.is_nan() { String::new() } else { format!(" ± {error}") };
+            text.push_str(&format!("{split} {quantity} {value}{error} {unit}, {estimator}\n"));
         }
         if let Some(entropy) = self.entropy {
             text.push_str(&format!(

@@ -2,9 +2,11 @@
 //! nothing to say of a model that lacks it.
 
 mod accuracy;
+mod classification;
 mod importance;
 mod labels;
 mod likelihood;
+mod regression;
 mod tokens;
 
 use crate::config::{Config, EvaluationConfig};
@@ -25,7 +27,14 @@ pub(crate) use tokens::table as token_table;
 type Measure = fn(&Subject<'_>) -> Result<Vec<Metric>>;
 
 /// What is measured, in the order in which it is reported.
-const MEASURES: &[Measure] = &[likelihood::measure, importance::measure, labels::measure, accuracy::measure];
+const MEASURES: &[Measure] = &[
+    likelihood::measure,
+    importance::measure,
+    labels::measure,
+    accuracy::measure,
+    classification::measure,
+    regression::measure,
+];
 
 /// Evaluation batch size, where `micro_batch_size` is not smaller.
 const AT_ONCE: usize = 256;
@@ -36,16 +45,17 @@ const DEQUANTIZED: &str = "one dequantised x + u per example";
 /// One reported metric.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
-    /// What measured it: `likelihood`, `importance_weighted`, `label_mixture`, `label_accuracy`, `accuracy`.
+    /// What measured it: `likelihood`, `importance_weighted`, `label_mixture`, `label_accuracy`, `accuracy`,
+    /// `calibration`, `prediction`, `interval_likelihood`.
     pub measure: String,
     /// The split that it is of: `test`, or `validation`, which chose the checkpoint.
     pub split: String,
     /// What it is: `NLL` (exact), an upper bound of it, `-ELBO` (also where levels were dequantised) or the tighter `-IWAE`
-    /// (importance-weighted); `accuracy`.
+    /// (importance-weighted); `accuracy`, `RMSE`, `CRPS` and so on.
     pub quantity: String,
     /// The mean over examples.
     pub value: f64,
-    /// Its unit: [`NATS`] or [`PROPORTION`].
+    /// Its unit: [`NATS`], [`PROPORTION`], or that of what is predicted.
     pub unit: String,
     /// Standard error of the mean over examples, in the same unit; NaN (`null` in JSON) of one example.
     #[serde(deserialize_with = "number_or_null")]

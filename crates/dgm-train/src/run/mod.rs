@@ -24,7 +24,7 @@ mod learnt;
 mod resume;
 
 use crate::backend::Backend;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, TrainingProgress};
 use crate::config::{Config, ModelConfig};
 use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
@@ -197,6 +197,18 @@ impl<C: ModelFactory> Run<C> {
         if let Some(members) = self.config.members() {
             return self.train_members(&members, watch, stop);
         }
+        // A signal that came with the last step is heard too: what is left can be done by resuming.
+        if self.train_only(watch, stop)? == Ending::Interrupted || stop.load(Ordering::SeqCst) {
+            return Ok(None);
+        }
+        self.evaluate(None).map(Some)
+    }
+
+    /// Trains a run of one model from where it stands to its end, or until `stop` is set; the test split is not looked at.
+    ///
+    /// # Errors
+    /// As [`train`](Self::train).
+    pub(crate) fn train_only(&mut self, watch: &mut dyn Watch, stop: &AtomicBool) -> Result<Ending> {
         let Self { config, dataset, backend, folder, from, _lock } = self;
         let (device, eager) = (backend.device.clone(), backend.is_eager());
         let trainer = Trainer { config, dataset, device, eager, folder, stop };
@@ -207,11 +219,12 @@ impl<C: ModelFactory> Run<C> {
         let ending = ending?;
         // Trained again, it resumes from here.
         self.from = self.folder.checkpoints().newest()?;
-        // A signal that came with the last step is heard too: what is left can be done by resuming.
-        if ending == Ending::Interrupted || stop.load(Ordering::SeqCst) {
-            return Ok(None);
-        }
-        self.evaluate(None).map(Some)
+        Ok(ending)
+    }
+
+    /// Where the run stands: of one that has taken no step, nothing.
+    pub(crate) fn progress(&self) -> Option<&TrainingProgress> {
+        self.from.as_ref().map(|checkpoint| &checkpoint.progress)
     }
 
     /// Evaluates what the run has learnt and writes the results down, with samples where they are images.

@@ -52,6 +52,16 @@ impl Feature {
         self.places.is_none()
     }
 
+    /// The distance between neighbouring values, where the column's numbers are a grid: of whole numbers and of those that were rounded.
+    pub(super) fn step(&self, table: &Table) -> Option<f64> {
+        let of_digits = match self.spec.kind {
+            ColumnKind::Integer => Some(1.0),
+            ColumnKind::Number { decimals: Some(decimals) } => Some(10f64.powi(-i32::from(decimals))),
+            _ => None,
+        };
+        table.columns().get(self.column).and_then(Column::grid).or(of_digits)
+    }
+
     /// A column of the condition. What is known of its cells is what the training rows hold.
     pub(super) fn of_condition(table: &Table, column: &Column, impute: bool, train: &[usize]) -> Self {
         let has_missing = impute && column.missing > 0;

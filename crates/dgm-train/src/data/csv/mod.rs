@@ -186,6 +186,7 @@ impl CsvConfig {
         let names = Names { target: specs(&targets), condition: specs(&conditions), classes };
         let mut warnings = odd::warnings(&table, &parts, &splits[0], matches!(values, Classes::Real));
         warnings.extend(table.doubts().iter().cloned());
+        let steps: Vec<f64> = targets.iter().map(|feature| feature.step(&table).unwrap_or(0.0)).collect();
         let view = |features: Vec<Feature>| {
             let width = features.iter().map(|feature| feature.spec.width()).sum();
             View::new(table.rows(), width, TableRows { table: table.clone(), features })
@@ -204,7 +205,10 @@ impl CsvConfig {
             format!("{}: column `{}`", table.name(), super::names::column_of(columns, number))
         };
         let values = match values {
-            Classes::Real => Values::Real(train.target.scale_of(false, &|number| name(&names.target, number))?),
+            Classes::Real => {
+                let scale = train.target.scale_of(false, &|number| name(&names.target, number))?;
+                Values::Real(Scale { step: steps, ..scale })
+            }
             Classes::Numbered(classes) => Values::Levels(classes),
             Classes::Named(names) => Values::Levels(names.len()),
         };
@@ -232,6 +236,18 @@ impl CsvConfig {
             encoding: self.encoding,
             missing_values: self.missing_values.clone(),
         }
+    }
+
+    /// How the table is written, where every key says so, as in the configuration that a run writes down.
+    pub fn dialect(&self) -> Option<Dialect> {
+        Some(Dialect {
+            delimiter: self.delimiter.set()?,
+            header: self.header.set()?,
+            decimal: self.decimal.set()?,
+            thousands: self.thousands.set()?,
+            comment: self.comment.clone().set()?,
+            encoding: self.encoding.set()?,
+        })
     }
 
     /// What is recognised is what was recognised there.
@@ -330,7 +346,7 @@ enum Classes {
 
 /// Numbers that are no quantities, such as those of a one-hot form, stay as they are.
 fn with_units(scale: Scale, has_units: &[bool]) -> Scale {
-    let Scale { mut mean, mut mean_rest, mut std, levels } = scale;
+    let Scale { mut mean, mut mean_rest, mut std, step, levels } = scale;
     for (place, _) in has_units.iter().enumerate().filter(|(_, has)| !**has) {
         for (numbers, value) in [(&mut mean, 0.0), (&mut mean_rest, 0.0), (&mut std, 1.0)] {
             if let Some(number) = numbers.get_mut(place) {
@@ -338,7 +354,7 @@ fn with_units(scale: Scale, has_units: &[bool]) -> Scale {
             }
         }
     }
-    Scale { mean, mean_rest, std, levels }
+    Scale { mean, mean_rest, std, step, levels }
 }
 
 /// Every number is a label below `classes`.

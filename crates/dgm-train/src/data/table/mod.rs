@@ -13,6 +13,7 @@ mod missing;
 mod number;
 mod profile;
 mod read;
+pub(crate) mod rows;
 mod sniff;
 mod words;
 

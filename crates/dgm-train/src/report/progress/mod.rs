@@ -104,6 +104,11 @@ pub fn counter(total: u64, what: &'static str) -> ProgressBar {
     bar(total, &format!("{{bar:40}} {{pos}} of {{len}} {what}, {{eta}} left"))
 }
 
+/// What is counted on standard error, where nobody knows how many there will be.
+pub fn open_counter(what: &'static str) -> ProgressBar {
+    bar(0, &format!("{{spinner}} {{pos}} {what}, {{per_sec}}"))
+}
+
 /// A bar on standard error for a file of so many bytes that is being received, the first `here` of which are there; a line
 /// where that is no terminal.
 pub fn download(name: &str, bytes: u64, here: u64) -> ProgressBar {

@@ -1,0 +1,155 @@
+//! `dgm-train predict RUN --data TABLE`: predictions for the rows of a table, as CSV.
+
+use super::output::say;
+use crate::config::Config;
+use crate::data::DataConfig;
+use crate::data::file::FileReader;
+use crate::error::{Error, Result};
+use crate::files::PartFile;
+use crate::predict::{Conformal, Predictor, TableOptions, predict_table};
+use crate::report::{progress, tell};
+use crate::run_folder::RunFolder;
+use clap::Args;
+use std::cell::Cell;
+use std::io::{ErrorKind, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+#[derive(Args, Debug)]
+pub(super) struct PredictArgs {
+    /// Run folder
+    run: PathBuf,
+    /// Table with the columns that the run was trained on, by name and in any order; - is standard input
+    #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
+    data: PathBuf,
+    /// Output file, as CSV; - is standard output
+    #[arg(long, value_name = "FILE", default_value = "-", allow_hyphen_values = true)]
+    out: PathBuf,
+    /// Central interval with this probability; may be given several times [default: 0.9]
+    #[arg(long = "interval", value_name = "P", allow_negative_numbers = true, value_parser = probability)]
+    intervals: Vec<f64>,
+    /// Further quantile; may be given several times
+    #[arg(long = "quantile", value_name = "P", allow_negative_numbers = true, value_parser = probability)]
+    quantiles: Vec<f64>,
+    /// Column of the table to write in front of the predictions; may be given several times
+    #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]
+    keep: Vec<String>,
+    /// Widen or narrow the intervals until they hold their share of the validation split (split conformal): then they hold as much of rows
+    /// of the same kind, on average
+    #[arg(long)]
+    conformal: bool,
+    /// Take words that no training row has for unknown ones instead of refusing them
+    #[arg(long)]
+    allow_unknown: bool,
+    /// Backend to compute on [default: the run's, where this build has it]
+    #[arg(long)]
+    backend: Option<String>,
+    /// New path of data that have moved, as in --set data.path=table.csv (--conformal reads them)
+    #[arg(long = "set", value_name = "KEY=PATH")]
+    overrides: Vec<String>,
+}
+
+/// A number above 0 and below 1.
+fn probability(text: &str) -> std::result::Result<f64, String> {
+    let value = text.parse().ok().filter(|value: &f64| *value > 0.0 && *value < 1.0);
+    value.ok_or_else(|| "expected a number above 0 and below 1".into())
+}
+
+pub(super) fn run(args: &PredictArgs) -> Result<ExitCode> {
+    let folder = RunFolder::open(&args.run)?;
+    let backend = super::backend_of_run(args.backend.as_deref(), &folder.provenance()?.backend)?;
+    let config: Config = folder.config_with_moved_data(&args.overrides)?;
+    let predictor: Predictor = Predictor::open(&folder, &backend)?;
+    let DataConfig::Csv(table) = &config.data else {
+        return Err(Error::input(format!(
+            "{}: the run was trained on data.source = \"{}\"; expected a run on a table (\"csv\"); name another run",
+            args.run.display(),
+            config.data.source()
+        )));
+    };
+    let conformal = match args.conformal {
+        true => Some(Conformal::of(&predictor, &folder.dataset(&config)?.validation)?),
+        false => None,
+    };
+    if let Some(conformal) = &conformal {
+        tell(format_args!(
+            "conformal intervals from {} validation examples: the share that they hold is guaranteed on average, for rows that are \
+             exchangeable with those",
+            conformal.examples()
+        ));
+    }
+    let options = TableOptions {
+        intervals: if args.intervals.is_empty() { vec![0.9] } else { args.intervals.clone() },
+        quantiles: args.quantiles.clone(),
+        keep: args.keep.clone(),
+        allow_unknown: args.allow_unknown,
+        conformal,
+        dialect: table.dialect(),
+        missing_values: table.missing_values.clone(),
+    };
+    let stdin = std::io::stdin();
+    let mut source = match args.data.as_os_str() == "-" {
+        true => FileReader::from_stream("standard input", stdin.lock()),
+        false => FileReader::open_argument(&args.data, "--data")?,
+    };
+    if args.out.as_os_str() == "-" {
+        let gone = Cell::new(false);
+        let out = Heard { out: std::io::stdout().lock(), gone: &gone };
+        let more = |_: usize| if gone.get() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        predict_table(&predictor, &mut source, &options, out, more)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut out = part_file(&args.out)?;
+    let bar = progress::open_counter("rows predicted");
+    let count = predict_table(&predictor, &mut source, &options, &mut out, |rows| {
+        bar.inc(rows as u64);
+        ControlFlow::Continue(())
+    });
+    bar.finish_and_clear();
+    let count = count?;
+    out.finish().map_err(|error| cannot_write(&args.out, &error))?;
+    say(format_args!("{count} predictions in {}", args.out.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn part_file(path: &Path) -> Result<PartFile> {
+    PartFile::create(path).map_err(|error| cannot_write(path, &error))
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
+    Error::input(format!("{}: cannot be written: {error}; name another file with --out", path.display()))
+}
+
+/// Standard output, whose reader may have had enough: from then on nothing is written.
+struct Heard<'a, W> {
+    out: W,
+    gone: &'a Cell<bool>,
+}
+
+impl<W: Write> Heard<'_, W> {
+    fn heard<T>(&self, written: std::io::Result<T>, otherwise: T) -> std::io::Result<T> {
+        match written {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                self.gone.set(true);
+                Ok(otherwise)
+            }
+            written => written,
+        }
+    }
+}
+
+impl<W: Write> Write for Heard<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.gone.get() {
+            return Ok(bytes.len());
+        }
+        let written = self.out.write(bytes);
+        self.heard(written, bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        let flushed = self.out.flush();
+        self.heard(flushed, ())
+    }
+}

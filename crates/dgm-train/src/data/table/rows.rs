@@ -1,0 +1,223 @@
+//! A table row by row as it comes, written as another one was: nothing is recognised but what stands between the cells.
+
+use super::date::Stamp;
+use super::dialect::{Delimiter, Dialect};
+use super::lexer::{Lexer, Step};
+use super::missing::Missing;
+use super::number::Style;
+use crate::data::encoding::{Choice, Text};
+use crate::data::file::FileReader;
+use crate::data::names::{ColumnKind, ColumnSpec};
+use crate::error::{Error, Result};
+
+/// What a header may be split by, the likeliest first.
+const DELIMITERS: [Delimiter; 5] =
+    [Delimiter::Comma, Delimiter::Semicolon, Delimiter::Tab, Delimiter::Pipe, Delimiter::Whitespace];
+
+/// The longest row.
+const LONGEST: usize = 16 << 20;
+
+/// The rows of a table that is read part by part.
+pub(crate) struct Rows<'s, 'a> {
+    input: Input<'s, 'a>,
+    lexer: Lexer,
+    names: Option<Vec<String>>,
+    /// Cells of each row, known after the first.
+    width: Option<usize>,
+}
+
+/// A text, and the part of it that is in memory.
+struct Input<'s, 'a> {
+    file: String,
+    text: Text<'s, 'a>,
+    buffer: String,
+    /// Where the next row begins in the buffer.
+    at: usize,
+    /// Nothing follows the buffer.
+    whole: bool,
+}
+
+/// What comes next in a table.
+enum Next {
+    /// A record, over after so many bytes.
+    Row(usize),
+    /// One that is not all there yet.
+    Later,
+    /// Nothing.
+    End,
+}
+
+impl Input<'_, '_> {
+    fn rest(&self) -> &str {
+        self.buffer.get(self.at..).unwrap_or_default()
+    }
+
+    /// Finds the next record, reading more where it takes more and `waits`.
+    fn next(&mut self, lexer: &mut Lexer, waits: bool) -> Result<Next> {
+        loop {
+            match lexer.next(self.rest(), self.whole) {
+                Step::Row(end) => return Ok(Next::Row(end)),
+                Step::End => return Ok(Next::End),
+                Step::More(_) if !waits => return Ok(Next::Later),
+                Step::More(done) => self.more(done, lexer.line())?,
+                Step::Open(line) => {
+                    return Err(self.refuse(
+                        line,
+                        "found a quote that opens a cell and is never closed; expected its end; close it, or double it (\"\") where it \
+                         belongs to the text",
+                    ));
+                }
+            }
+        }
+    }
+
+    /// Reads on, after `done` bytes that nobody needs any more.
+    fn more(&mut self, done: usize, line: usize) -> Result<()> {
+        self.buffer.drain(..self.at + done);
+        self.at = 0;
+        if self.buffer.len() > LONGEST {
+            return Err(self.refuse(
+                line,
+                "found a row of more than 16 MiB; expected rows of cells; close the quote that is open in it",
+            ));
+        }
+        self.whole = !self.text.read(&mut self.buffer)?;
+        Ok(())
+    }
+
+    fn refuse(&self, line: usize, what: &str) -> Error {
+        Error::input(format!("{}:{line}: {what}", self.file))
+    }
+}
+
+impl<'s, 'a> Rows<'s, 'a> {
+    /// Begins to read, with the header where the dialect has one: split by what makes the most of the `known` names columns.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is empty.
+    pub(crate) fn open(source: &'s mut FileReader<'a>, dialect: &Dialect, known: &[&str]) -> Result<Self> {
+        let file = source.name().to_owned();
+        let text = Text::new(source, Choice::Recognised)?;
+        let input = Input { file, text, buffer: String::new(), at: 0, whole: false };
+        let lexer = Lexer::new(dialect.delimiter, dialect.comment.start());
+        let mut rows = Self { input, lexer, names: None, width: None };
+        if dialect.header {
+            rows.read_header(dialect, known)?;
+        }
+        Ok(rows)
+    }
+
+    /// The file's name in messages.
+    pub(crate) fn file(&self) -> &str {
+        &self.input.file
+    }
+
+    /// The names of the columns, where the table has a header.
+    pub(crate) fn names(&self) -> Option<&[String]> {
+        self.names.as_deref()
+    }
+
+    fn read_header(&mut self, dialect: &Dialect, known: &[&str]) -> Result<()> {
+        let mut best: Option<(usize, Lexer, usize, Vec<String>)> = None;
+        for delimiter in std::iter::once(dialect.delimiter).chain(DELIMITERS) {
+            let mut lexer = Lexer::new(delimiter, dialect.comment.start());
+            let Next::Row(end) = self.input.next(&mut lexer, true)? else { continue };
+            let cells: Vec<String> = lexer.record.cells(self.input.rest()).map(str::to_owned).collect();
+            let found = known.iter().filter(|name| cells.iter().any(|cell| cell == *name)).count();
+            if best.as_ref().is_none_or(|(most, ..)| found > *most) {
+                best = Some((found, lexer, end, cells));
+            }
+        }
+        let Some((_, lexer, end, names)) = best else {
+            return Err(Error::input(format!(
+                "{}: found nothing; expected a table with the names of its columns in the first line; name another file, or put rows \
+                 there",
+                self.file()
+            )));
+        };
+        self.lexer = lexer;
+        self.input.at += end;
+        (self.width, self.names) = (Some(names.len()), Some(names));
+        Ok(())
+    }
+
+    /// Shows `each` the next rows, with their lines: one, which may have to be waited for, and those that are there already, `most`
+    /// together. Returns how many there were; 0: the table is over.
+    ///
+    /// # Errors
+    /// A table that cannot be read, a row with more or fewer cells than the first, and those of `each`.
+    pub(crate) fn read(
+        &mut self,
+        most: usize,
+        mut each: impl FnMut(usize, &mut dyn Iterator<Item = &str>) -> Result<()>,
+    ) -> Result<usize> {
+        let mut count = 0;
+        while count < most {
+            let Next::Row(end) = self.input.next(&mut self.lexer, count == 0)? else { break };
+            let record = &self.lexer.record;
+            let width = *self.width.get_or_insert(record.len());
+            if record.len() != width {
+                let found = record.len();
+                let what = format!(
+                    "found {found} cells; expected {width}, as in the first line; fix the line (a cell that holds the delimiter needs \
+                     quotes)"
+                );
+                return Err(self.input.refuse(record.line, &what));
+            }
+            each(record.line, &mut record.cells(self.input.rest()))?;
+            self.input.at += end;
+            count += 1;
+        }
+        Ok(count)
+    }
+}
+
+/// How the cells of a table become numbers, as they did in the one that a model was trained on.
+#[derive(Clone, Debug)]
+pub(crate) struct CellReader {
+    style: Style,
+    missing: Vec<String>,
+}
+
+/// What a cell holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Cell {
+    /// A number, or the number of a level.
+    Value(f64),
+    /// No value.
+    Missing,
+    /// A word that is none of the levels.
+    Unknown,
+    /// Something else than the column holds.
+    Odd,
+}
+
+impl CellReader {
+    pub(crate) fn new(dialect: &Dialect, missing: &[String]) -> Self {
+        let style = Style { decimal: dialect.decimal, thousands: dialect.thousands };
+        Self { style, missing: missing.to_vec() }
+    }
+
+    /// What a cell of this column holds; `classes`: the names of labels.
+    pub(crate) fn read(&self, column: &ColumnSpec, classes: &[String], text: &str) -> Cell {
+        let level = |words: &[String]| words.iter().position(|word| word == text).map(|level| level as f64);
+        let missing = Missing::new(&self.missing);
+        // A word of the column may look like a marker, and a marker of the configuration like a number.
+        let value = match &column.kind {
+            ColumnKind::Category { levels } => level(levels),
+            ColumnKind::Label if !classes.is_empty() => level(classes),
+            ColumnKind::Boolean { words } => {
+                words.iter().position(|word| word.eq_ignore_ascii_case(text)).map(|value| value as f64)
+            }
+            _ if missing.is_given(text) => None,
+            ColumnKind::Time { format } => Stamp::parse(text).and_then(|stamp| format.value(&stamp)),
+            ColumnKind::Number { .. } | ColumnKind::Integer | ColumnKind::Label => self.style.parse(text),
+        };
+        match value {
+            Some(value) => Cell::Value(value),
+            None if missing.contains(text) => Cell::Missing,
+            None if matches!(column.kind, ColumnKind::Category { .. } | ColumnKind::Label) => Cell::Unknown,
+            None => Cell::Odd,
+        }
+    }
+}

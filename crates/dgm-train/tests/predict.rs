@@ -1,0 +1,263 @@
+//! `dgm-train predict`: what a trained model says of the rows of a table, with the real binary and from the library.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::{dgm, json, measured, run, run_fails, run_ok};
+use dgm_train::backend::Backend;
+use dgm_train::data::Matrix;
+use dgm_train::predict::{Conformal, Levels, Predicted, Predictor};
+use dgm_train::run_folder::RunFolder;
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Write as _};
+use std::path::Path;
+use std::process::Stdio;
+
+const FAST: [&str; 7] =
+    ["--quiet", "--set", "training.epochs=20", "--set", "training.batch_size=32", "--set", "model.hidden=[16]"];
+
+/// Flats: an identifier, a size, a word, a date, and a price in steps of ten.
+fn flat(i: u32) -> [String; 5] {
+    let (size, part) = (30 + i * 37 % 90, ["north", "south", "west"][i as usize % 3]);
+    let noise = f64::from(i * 7919 % 1000) / 1000.0 - 0.5;
+    let price = 20.0 * f64::from(size) + 300.0 * f64::from(i % 3) + 200.0 * noise;
+    let date = format!("2024-{:02}-{:02}", 1 + i % 12, 1 + i % 28);
+    [format!("flat-{i}"), size.to_string(), part.into(), date, format!("{:.0}", (price / 10.0).round() * 10.0)]
+}
+
+fn table(order: [usize; 5], rows: impl Iterator<Item = u32>) -> String {
+    let names = ["name", "size", "part", "seen", "price"];
+    let mut text = order.map(|place| names[place]).join(",") + "\n";
+    rows.for_each(|i| {
+        let cells = flat(i);
+        writeln!(text, "{}", order.map(|place| cells[place].clone()).join(",")).unwrap();
+    });
+    text
+}
+
+/// A trained run in `folder`: `flats`, on the first 300 rows, with the last 60 of them for the test.
+fn trained(folder: &Path, target: &str) {
+    std::fs::write(folder.join("flats.csv"), table([0, 1, 2, 3, 4], 0..300)).unwrap();
+    let lines = |rows: std::ops::Range<u32>| rows.map(|row| format!("{row}\n")).collect::<String>();
+    std::fs::write(folder.join("train.txt"), lines(0..240)).unwrap();
+    std::fs::write(folder.join("test.txt"), lines(240..300)).unwrap();
+    let config = format!(
+        "[data]\nsource = \"csv\"\npath = \"flats.csv\"\ntarget = \"{target}\"\nexclude = [\"name\"]\ntrain_rows = \"train.txt\"\n\
+         test_rows = \"test.txt\"\n[model]\nkind = \"conditional_mlp\"\n{}",
+        if target == "price" { "" } else { "likelihood = \"categorical\"\n" }
+    );
+    std::fs::write(folder.join("flats.toml"), config).unwrap();
+    run_ok(folder, &[&["--config", "flats.toml", "--out", "flats"], &FAST[..]].concat());
+}
+
+/// The header and the rows of a CSV.
+fn read(text: &str) -> (Vec<String>, Vec<Vec<String>>) {
+    let mut lines = text.lines().map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
+    (lines.next().unwrap(), lines.collect())
+}
+
+fn column(header: &[String], rows: &[Vec<String>], name: &str) -> Vec<f64> {
+    let place = header.iter().position(|column| column == name).unwrap_or_else(|| panic!("no {name} in {header:?}"));
+    rows.iter().map(|row| row[place].parse().unwrap()).collect()
+}
+
+fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let n = values.len() as f64;
+    values.sum::<f64>() / n
+}
+
+#[test]
+fn numbers_are_predicted_as_evaluation_and_the_library_see_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    trained(folder, "price");
+    // Another order, and columns that nobody asked for.
+    std::fs::write(folder.join("new.csv"), table([4, 3, 0, 2, 1], 240..300)).unwrap();
+    let predict = ["predict", "flats", "--data", "new.csv", "--keep", "name", "--interval", "0.8", "--quantile", "0.25"];
+    let said = run_ok(folder, &[&predict[..], &["--out", "predictions.csv"]].concat());
+    assert_eq!(said.trim(), "60 predictions in predictions.csv");
+    let text = std::fs::read_to_string(folder.join("predictions.csv")).unwrap();
+    let (header, rows) = read(&text);
+    assert_eq!(
+        header.join(" "),
+        "name price_mean price_median price_std price_lower_0.8 price_upper_0.8 price_q0.25 log_prob"
+    );
+    assert_eq!((rows.len(), rows[3][0].as_str()), (60, "flat-243"));
+    let of = |name: &str| column(&header, &rows, name);
+    for (((low, quarter), median), high) in
+        of("price_lower_0.8").iter().zip(of("price_q0.25")).zip(of("price_median")).zip(of("price_upper_0.8"))
+    {
+        assert!(*low < quarter && quarter < median && median < high);
+    }
+
+    // What evaluation reports of the same rows.
+    let results = json(&folder.join("flats/result.json"));
+    let nll = measured(&results, "likelihood", "test")["value"].as_f64().unwrap();
+    assert!((mean(of("log_prob").into_iter()) + nll).abs() < 1e-4, "{nll}");
+    let prices: Vec<f64> = (240..300).map(|i| flat(i)[4].parse().unwrap()).collect();
+    let errors: Vec<f64> = of("price_mean").iter().zip(&prices).map(|(mean, price)| (mean - price).powi(2)).collect();
+    let metric = |quantity: &str| {
+        let metrics = results["metrics"].as_array().unwrap();
+        metrics.iter().find(|metric| metric["quantity"] == quantity).unwrap_or_else(|| panic!("no {quantity}"))["value"]
+            .as_f64()
+            .unwrap()
+    };
+    let rmse = mean(errors.into_iter()).sqrt();
+    assert!((rmse / metric("RMSE") - 1.0).abs() < 1e-4, "{rmse} {}", metric("RMSE"));
+    assert!(rmse < 500.0 && metric("CRPS") < metric("MAE") && metric("MAE") < metric("RMSE"));
+    assert!((0.0..=1.0).contains(&metric("coverage 90 %")) && (0.0..1.0).contains(&metric("PIT")));
+    // The step of the prices is 10: a cell's probability is about its width times the density.
+    assert!((metric("cell NLL") - (nll - 10f64.ln())).abs() < 0.2, "{} {nll}", metric("cell NLL"));
+
+    // From standard input to standard output, whatever comes at once: the same bytes.
+    let mut child = dgm(folder)
+        .args(["predict", "flats", "--data", "-", "--keep", "name", "--interval", "0.8", "--quantile", "0.25"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut input, mut output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+    let mut streamed = String::new();
+    for (place, line) in table([4, 3, 0, 2, 1], 240..300).lines().enumerate() {
+        writeln!(input, "{line}").unwrap();
+        if place > 0 {
+            // A line is answered before the next is written; the header comes with the first.
+            for _ in 0..if place == 1 { 2 } else { 1 } {
+                output.read_line(&mut streamed).unwrap();
+            }
+        }
+    }
+    drop(input);
+    assert!(child.wait().unwrap().success());
+    assert_eq!(streamed, text);
+
+    // From the library: the same numbers to the bit.
+    let trained = RunFolder::open(&folder.join("flats")).unwrap();
+    let predictor: Predictor = Predictor::open(&trained, &Backend::open("flex").unwrap()).unwrap();
+    let (names, mut numbers) = (predictor.names(), Vec::new());
+    let days = |i: u32| {
+        let month_starts = [0, 31, 60, 91, 121, 152, 182, 213, 244, 274, 305, 335];
+        f64::from(19_723 + month_starts[i as usize % 12] + i % 28)
+    };
+    for i in 240..300 {
+        let [_, size, part, ..] = flat(i);
+        let level = ["north", "south", "west"].iter().position(|word| *word == part).map(|level| level as f64);
+        for (column, value) in names.condition.iter().zip([size.parse().ok(), level, Some(days(i))]) {
+            column.append(value, &mut numbers);
+        }
+    }
+    let condition = Matrix::new(60, predictor.spec().condition_width(), numbers);
+    let levels = Levels::of(&[0.1, 0.9], &predictor);
+    let found = predictor.predict(&condition, Some(&Matrix::new(60, 1, prices)), &levels).unwrap();
+    let Predicted::Numbers { mean, median, std, quantiles } = &found.predicted else { panic!("{found:?}") };
+    for (matrix, name) in [
+        (mean, "price_mean"),
+        (median, "price_median"),
+        (std.as_ref().unwrap(), "price_std"),
+        (&quantiles[0], "price_lower_0.8"),
+    ] {
+        assert_eq!(matrix.values(), of(name), "{name}");
+    }
+    assert_eq!(found.log_prob.unwrap(), of("log_prob"));
+
+    // Conformal intervals hold nine tenths of the validation split, and one more.
+    let stated = run(folder, &["predict", "flats", "--data", "new.csv", "--conformal"]);
+    let told = String::from_utf8(stated.stderr).unwrap();
+    assert!(stated.status.success() && told.contains("conformal intervals from 24 validation examples"), "{told}");
+    let config: dgm_train::config::Config = trained.config().unwrap();
+    let split = trained.dataset(&config).unwrap().validation;
+    let conformal = Conformal::of(&predictor, &split).unwrap();
+    let read = |field: &dgm_train::data::Field| field.read_all(0).unwrap();
+    let (condition, target) = (read(split.condition.as_ref().unwrap()), read(&split.target));
+    let found = predictor.predict(&condition, None, &conformal.interval(0.9)).unwrap();
+    let Predicted::Numbers { quantiles, .. } = &found.predicted else { panic!("{found:?}") };
+    let inside = (0..24).filter(|&row| {
+        let [low, high, y] = [&quantiles[0], &quantiles[1], &target].map(|matrix| matrix.row(row)[0]);
+        // The one at the edge may be on either side of it.
+        low - 1e-3 <= y && y <= high + 1e-3
+    });
+    // ⌈25 · 0.9⌉ = 23 of 24.
+    assert_eq!(inside.count(), 23);
+    // Too few for 99 %: an interval of everything.
+    let found = predictor.predict(&condition, None, &conformal.interval(0.99)).unwrap();
+    let Predicted::Numbers { quantiles, .. } = &found.predicted else { panic!("{found:?}") };
+    assert_eq!((quantiles[0].row(0)[0], quantiles[1].row(0)[0]), (f64::NEG_INFINITY, f64::INFINITY));
+}
+
+#[test]
+fn labels_are_predicted_with_probabilities() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    trained(folder, "part");
+    // No price: it is a part of the condition, and has to be there; no part: then there is no log_prob.
+    std::fs::write(folder.join("new.csv"), table([1, 0, 3, 4, 2], 240..300)).unwrap();
+    let (header, rows) = read(&run_ok(folder, &["predict", "flats", "--data", "new.csv"]));
+    assert_eq!(header, ["part_predicted", "part_p_north", "part_p_south", "part_p_west", "log_prob"]);
+    let results = json(&folder.join("flats/result.json"));
+    let nll = measured(&results, "likelihood", "test")["value"].as_f64().unwrap();
+    assert!((mean(column(&header, &rows, "log_prob").into_iter()) + nll).abs() < 1e-4);
+    let (mut right, mut brier) = (0, 0.0);
+    for (row, i) in rows.iter().zip(240..) {
+        let p: Vec<f64> = row[1..4].iter().map(|cell| cell.parse().unwrap()).collect();
+        assert!((p.iter().sum::<f64>() - 1.0).abs() < 1e-6);
+        let best = (0..3).max_by(|&a, &b| p[a].total_cmp(&p[b])).unwrap();
+        assert_eq!(row[0], ["north", "south", "west"][best]);
+        right += usize::from(best == i % 3);
+        brier += (0..3).map(|class| (p[class] - f64::from(u8::from(class == i % 3))).powi(2)).sum::<f64>() / 60.0;
+    }
+    let metric = |measure: &str, quantity: &str| {
+        let metrics = results["metrics"].as_array().unwrap();
+        let found = metrics.iter().find(|metric| metric["measure"] == measure && metric["quantity"] == quantity);
+        found.unwrap_or_else(|| panic!("no {quantity}"))["value"].as_f64().unwrap()
+    };
+    assert!((metric("accuracy", "accuracy") - right as f64 / 60.0).abs() < 1e-12);
+    assert!((metric("calibration", "Brier score") - brier).abs() < 1e-5);
+    assert!((0.5..=1.0).contains(&metric("calibration", "AUROC")));
+    let line = run_fails(folder, &["predict", "flats", "--data", "new.csv", "--conformal"], 2);
+    assert!(line.contains("leave --conformal out"), "{line}");
+}
+
+#[test]
+fn what_is_wrong_with_a_table_is_said_in_a_line_and_nothing_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    trained(folder, "price");
+    let header = "size,part,seen,price\n";
+    for (text, parts) in [
+        ("", "new.csv: found nothing; expected a table"),
+        (header, "new.csv: found no row; expected one"),
+        ("size,seen\n40,2024-01-01\n", "found no column `part`; expected the columns that the run was trained on"),
+        ("size,parts,seen\n40,north,2024-01-01\n", "found no column `part` (did you mean `parts`?)"),
+        ("size,size,part,seen\n40,40,north,2024-01-01\n", "found two columns called `size`, 0 and 1"),
+        (&format!("{header}40,east,2024-01-01,500\n"), "new.csv:2: column `part`: found \"east\", a word that no training row has"),
+        (&format!("{header}40,north,2024-01-01,500\nlarge,north,2024-01-01,500\n"), "new.csv:3: column `size`: found \"large\"; expected a number"),
+        (&format!("{header}40,north,soon,500\n"), "new.csv:2: column `seen`: found \"soon\"; expected a date"),
+        (&format!("{header},north,2024-01-01,500\n"), "column `size`: the cell is missing"),
+        (&format!("{header}40,north,2024-01-01,dear\n"), "column `price`: found \"dear\"; expected a number"),
+        (&format!("{header}40,north,2024-01-01\n"), "new.csv:2: found 3 cells; expected 4"),
+        (&format!("{header}\"40,north,2024-01-01,500\n"), "new.csv:2: found a quote that opens a cell and is never closed"),
+    ] {
+        std::fs::write(folder.join("new.csv"), text).unwrap();
+        let line = run_fails(folder, &["predict", "flats", "--data", "new.csv", "--out", "out.csv"], 2);
+        assert!(line.contains(parts), "{parts}: {line}");
+        assert!(!folder.join("out.csv").exists() && !folder.join("out.csv.part").exists(), "{line}");
+    }
+    // An unknown word can be allowed, and a price that is not known is left out.
+    std::fs::write(folder.join("new.csv"), format!("{header}40,east,2024-01-01,\n")).unwrap();
+    let (header, rows) = read(&run_ok(folder, &["predict", "flats", "--data", "new.csv", "--allow-unknown"]));
+    assert_eq!((header.last().unwrap().as_str(), rows[0].last().unwrap().as_str()), ("log_prob", ""));
+    // Another delimiter is recognised.
+    std::fs::write(folder.join("new.csv"), "seen;part;size\n2024-01-01;north;40\n").unwrap();
+    assert_eq!(read(&run_ok(folder, &["predict", "flats", "--data", "new.csv"])).1.len(), 1);
+
+    let fails = |args: &[&str], part: &str| {
+        let line = run_fails(folder, args, 2);
+        assert!(line.contains(part), "{part}: {line}");
+    };
+    fails(&["predict", "flats", "--data", "none.csv"], "--data: there is no file none.csv");
+    fails(&["predict", "flats", "--data", "new.csv", "--keep", "id"], "found no column `id`");
+    fails(&["predict", "flats", "--data", "new.csv", "--out", "no/out.csv"], "no/out.csv: cannot be written");
+    let refused = run(folder, &["predict", "flats", "--data", "new.csv", "--interval", "90"]);
+    assert_eq!(refused.status.code(), Some(2));
+}
