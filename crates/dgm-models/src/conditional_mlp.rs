@@ -41,7 +41,14 @@ pub struct ConditionalMlpConfig {
 
 impl Default for ConditionalMlpConfig {
     fn default() -> Self {
-        Self { hidden: vec![128, 128], dropout: 0.1, input_noise: 0.0, features: FeaturesConfig::Plain(Plain {}), residual: false, likelihood: LikelihoodConfig::NORMAL }
+        Self {
+            hidden: vec![128, 128],
+            dropout: 0.1,
+            input_noise: 0.0,
+            features: FeaturesConfig::Plain(Plain {}),
+            residual: false,
+            likelihood: LikelihoodConfig::NORMAL,
+        }
     }
 }
 

@@ -91,10 +91,15 @@ fn cases() -> Vec<Case> {
                     json = with;
                 }
             }
-            let config: ModelConfig = serde_json::from_value(json).unwrap();
-            if config.init(&spec, &mut Seed(1).stream("weights", 0), &Device::flex()).is_ok() {
-                let name = format!("{kind}, {}, {:?}", likelihood, spec.levels());
-                cases.push(Case { name, config, spec: spec.clone() });
+            // As it is, and with blocks where a kind has them.
+            let mut with_blocks = json.clone();
+            (with_blocks["residual"], with_blocks["hidden"]) = (true.into(), serde_json::json!([6, 5]));
+            for (json, how) in [(json, ""), (with_blocks, ", residual")] {
+                let Ok(config) = serde_json::from_value::<ModelConfig>(json) else { continue };
+                if config.init(&spec, &mut Seed(1).stream("weights", 0), &Device::flex()).is_ok() {
+                    let name = format!("{kind}, {}, {:?}{how}", likelihood, spec.levels());
+                    cases.push(Case { name, config, spec: spec.clone() });
+                }
             }
         }
     }

@@ -73,9 +73,10 @@ impl<const D: usize> Distribution<D> for MeanOf<D> {
     /// By bisection between the members' quantiles.
     fn quantile(&self, p: Tensor<D>) -> Option<Tensor<D>> {
         let quantiles: Vec<_> = self.members.iter().map(|member| member.quantile(p.clone())).collect::<Option<_>>()?;
-        let bracket = quantiles.into_iter().map(|one| [one.clone(), one]).reduce(|[low, high], [one, other]| {
-            [low.min_pair(one), high.max_pair(other)]
-        })?;
+        let bracket = quantiles
+            .into_iter()
+            .map(|one| [one.clone(), one])
+            .reduce(|[low, high], [one, other]| [low.min_pair(one), high.max_pair(other)])?;
         let of_levels = self.support().is_discrete();
         // Where the bracket has both ends in one place that is it, and the function is asked all the same: it is there.
         self.cdf(bracket[0].clone())?;

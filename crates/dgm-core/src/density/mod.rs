@@ -76,10 +76,7 @@ fn sample_on_host<const D: usize, const N: usize>(
 }
 
 /// f of the numbers of each variable, computed on the host in f64.
-fn on_host<const D: usize, const N: usize>(
-    tensors: [&Tensor<D>; N],
-    mut f: impl FnMut([f64; N]) -> f64,
-) -> Tensor<D> {
+fn on_host<const D: usize, const N: usize>(tensors: [&Tensor<D>; N], mut f: impl FnMut([f64; N]) -> f64) -> Tensor<D> {
     let (shape, device) = (tensors[0].dims(), tensors[0].device());
     let columns = tensors.map(|tensor| host(tensor.clone()));
     let values: Vec<f32> =

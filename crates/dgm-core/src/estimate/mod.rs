@@ -37,7 +37,7 @@ pub use likelihood::{bits_per_dim, divergence_from_data, perplexity};
 pub use mean::Mean;
 pub use pit::{interval_coverage, kolmogorov_smirnov_uniform, pit_histogram, randomised_pit};
 pub use ratio::Ratio;
-pub use roc::Auroc;
 pub use representation::{
     ACTIVE_UNIT_VARIANCE, active_units, mutual_information_lower, mutual_information_upper, posterior_mean_variances,
 };
+pub use roc::Auroc;

@@ -89,3 +89,35 @@ impl Features {
         Tensor::cat(vec![x, angles.clone().sin(), angles.cos()], 1)
     }
 }
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::data::{ConditionSpec, Scale, Values};
+    use dgm_core::random::Seed;
+
+    #[test]
+    fn waves_of_quantities_alone() {
+        // A quantity, a flag, a quantity.
+        let scale = Scale { mean: vec![2.0, 0.0, 0.0], std: vec![3.0, 1.0, 0.5], ..Scale::default() };
+        let condition = Some(ConditionSpec { scale, classes: None, augmentation: 0 });
+        let spec = DataSpec { shape: [1, 1, 1], values: Values::Levels(2), condition };
+        let device = Device::flex();
+        let config = FeaturesConfig::Periodic(PeriodicConfig { frequencies: 2, scale: 0.5 });
+        let features = config.init(&spec, &mut Seed(0).stream("weights", 0), &device).unwrap();
+        assert_eq!(features.outputs(), 3 + 2 * 4);
+        let x = [[0.3f32, 1.0, -1.5]];
+        let found: Vec<f64> = features.forward(Tensor::from_floats(x, &device)).into_data().iter::<f64>().collect();
+        let c: Vec<f64> = features.frequencies.as_ref().unwrap().val().into_data().iter::<f64>().collect();
+        let angles = [c[0] * 0.3, c[1] * 0.3, c[2] * -1.5, c[3] * -1.5].map(|turns| turns * std::f64::consts::TAU);
+        let expected = [0.3, 1.0, -1.5].into_iter().chain(angles.map(f64::sin)).chain(angles.map(f64::cos));
+        assert_eq!(found.len(), 11);
+        found.iter().zip(expected).for_each(|(found, expected)| assert!((found - expected).abs() < 1e-5));
+        // Flags alone have no waves.
+        let flags = Some(ConditionSpec { scale: Scale::identity(3), classes: None, augmentation: 0 });
+        let spec = DataSpec { condition: flags, ..spec };
+        let features = config.init(&spec, &mut Seed(0).stream("weights", 0), &device).unwrap();
+        assert_eq!(features.outputs(), 3);
+    }
+}

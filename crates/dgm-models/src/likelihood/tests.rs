@@ -411,3 +411,39 @@ fn a_choice_out_of_range_is_no_sample() {
     let likelihood = likelihood_of("categorical", 1).build(&spec(Values::Levels(3))).unwrap();
     likelihood.sample_at(outputs(1, 3), 0..2, &temperature(0.0), &mut Seed(0).stream("sample", 0));
 }
+
+/// A target on a grid: no density is above that of a number which varies within its cell, and a wide one is what it was.
+#[test]
+fn a_grid_is_met_by_no_spike() {
+    let Values::Real(plain) = scale() else { unreachable!() };
+    // Cells of 0.3 where the standard deviation is 2; no grid in the second dimension.
+    let grid = Values::Real(Scale { step: vec![0.3, 0.0], ..plain });
+    let variance = (0.3f64 / 2.0).powi(2) / 12.0;
+    for kind in ["normal", "laplace", "student_t", "normal_mixture"] {
+        let likelihood = likelihood_of(kind, 1).build(&spec(grid.clone())).unwrap();
+        let n = likelihood.parameters();
+        // As narrow as it can be: the output that is its scale at −100, the others at 0.
+        let scale_at = if kind == "normal_mixture" { 2 } else { 1 };
+        let all: Vec<f32> = (0..2 * n).map(|i| if i % n == scale_at { -100.0 } else { 0.0 }).collect();
+        let narrow = likelihood.distribution(Tensor::from_data(TensorData::new(all, [1, 2, n]), &Device::flex()));
+        let top = host(narrow.log_prob(narrow.mean()));
+        // A Laplace number is the sharpest of these: density 1/√(2 variance) at its centre.
+        assert!(top[0] <= -(2.0 * variance).ln() / 2.0 + 1e-3, "{kind}: {top:?}");
+        assert!(top[1] > top[0] + 1.0, "{kind}: {top:?}");
+    }
+    // In closed form: a normal of variance σ² + step²/12.
+    let [with, without] = [grid, scale()].map(|values| LikelihoodConfig::NORMAL.build(&spec(values)).unwrap());
+    let (parameters, x) = (outputs(3, 2), outputs(3, 1).reshape([3, 2]));
+    let log_var = host(parameters.clone().slice([0..3, 0..2, 1..2]));
+    let mean = host(parameters.clone().slice([0..3, 0..2, 0..1]));
+    let [with, without] = [with, without].map(|likelihood| host(likelihood.log_prob(parameters.clone(), x.clone())));
+    for (i, x) in host(x).into_iter().enumerate() {
+        let of = |variance: f64| {
+            let square = (x - mean[i]).powi(2) / variance;
+            -0.5 * (square + variance.ln() + (2.0 * std::f64::consts::PI).ln())
+        };
+        let (unit, floor) = if i % 2 == 0 { (2.0f64.ln(), variance) } else { (0.5f64.ln(), 0.0) };
+        assert!((with[i] - (of(log_var[i].exp() + floor) - unit)).abs() < 1e-5, "{i}: {} ", with[i]);
+        assert!((without[i] - (of(log_var[i].exp()) - unit)).abs() < 1e-5, "{i}: {}", without[i]);
+    }
+}

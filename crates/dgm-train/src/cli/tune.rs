@@ -50,7 +50,14 @@ pub(super) fn run(args: &TuneArgs) -> Result<ExitCode> {
     // A signal ends the program at once: every trial goes on from its last checkpoint.
     let found = tune.run(args.trials as usize, limit, &Arc::default(), &|line| tell(line))?;
     let folder = out.display();
-    let unfinished = if found.complete { "" } else { "not all trials are trained; the same command goes on where this one stopped\n" };
-    say(format_args!("{}{unfinished}best configuration: {folder}/best.toml, all trials: {folder}/trials.csv", found.table(SHOWN)))?;
+    let unfinished = if found.complete {
+        ""
+    } else {
+        "not all trials are trained; the same command goes on where this one stopped\n"
+    };
+    say(format_args!(
+        "{}{unfinished}best configuration: {folder}/best.toml, all trials: {folder}/trials.csv",
+        found.table(SHOWN)
+    ))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -231,7 +231,7 @@ fn errors_of_the_file_name_line_and_key() {
         (
             "[optimiser]\nkind = \"adam\"\n",
             "vae.toml:5: unknown key `optimiser`; did you mean `optimizer`? (allowed at the top: seed, data_seed, [data], [model], \
-             [objective], [optimizer], [training], [evaluation])",
+             [objective], [optimizer], [training], [evaluation], [tune])",
         ),
         (
             "latnt = 3\n",

@@ -61,16 +61,23 @@ impl TuneConfig {
     pub fn alternatives(&self) -> Result<Vec<(String, Alternatives)>, NotSearchable> {
         let mut found = Vec::new();
         for (table, keys) in &self.0 {
-            require(TABLES.contains(&table.as_str()), table, "a key of [model], [objective], [optimizer] or [training]")?;
+            require(
+                TABLES.contains(&table.as_str()),
+                table,
+                "a key of [model], [objective], [optimizer] or [training]",
+            )?;
             let keys = keys.as_table();
             require(keys.is_some(), table, "a table of keys, each with what it may be")?;
             collect(table, keys.into_iter().flatten(), &mut found)?;
         }
         let not = found.iter().find(|(key, _)| NOT.contains(&key.as_str()));
-        require(not.is_none(), not.map_or("", |(key, _)| key.as_str()), "left out: the search decides how long a trial trains")?;
+        require(
+            not.is_none(),
+            not.map_or("", |(key, _)| key.as_str()),
+            "left out: the search decides how long a trial trains",
+        )?;
         Ok(found)
     }
-
 }
 
 fn collect<'a>(

@@ -51,7 +51,13 @@ impl<'a> FileReader<'a> {
     pub fn from_bytes(name: &str, bytes: &'a [u8]) -> Self {
         let name = name.to_owned();
         if bytes.starts_with(&GZIP) {
-            return Self { reader: Box::new(Gzip::new(bytes)), name, length: None, container: Container::Gzip, live: false };
+            return Self {
+                reader: Box::new(Gzip::new(bytes)),
+                name,
+                length: None,
+                container: Container::Gzip,
+                live: false,
+            };
         }
         Self {
             reader: Box::new(bytes),

@@ -69,6 +69,9 @@ pub enum SyntheticKind {
     /// y | x normal with mean 2 sin(aᵀx) and log σ = -1 + ½ bᵀx, x standard normal, |a| = |b| = 1:
     /// h(y | x) = ½ log(2πe) + E[log σ] = ½ log(2πe) - 1 for each dimension of y.
     Conditional,
+    /// y | x = ±√x + σ ε, either sign as probable, x uniform on [0, 1]: h(y | x) = ½ log(2πe σ²) + log 2 − E[log(1 + exp(−2m(m + σε)/σ²))] with
+    /// m = √x. Two branches that one normal number cannot follow (Bishop 1994, "Mixture density networks").
+    Branches,
 }
 
 fn many() -> usize {
@@ -91,7 +94,8 @@ impl SyntheticConfig {
     }
 
     fn size(&self) -> [usize; 2] {
-        self.size.unwrap_or(if self.kind == SyntheticKind::Conditional { [1, 1] } else { [8, 8] })
+        let one = matches!(self.kind, SyntheticKind::Conditional | SyntheticKind::Branches);
+        self.size.unwrap_or(if one { [1, 1] } else { [8, 8] })
     }
 
     fn event(&self) -> usize {
@@ -101,11 +105,15 @@ impl SyntheticConfig {
 
     /// Numbers of a condition.
     fn inputs(&self) -> usize {
-        if self.kind == SyntheticKind::Conditional { self.inputs.unwrap_or(2) } else { 0 }
+        match self.kind {
+            SyntheticKind::Conditional => self.inputs.unwrap_or(2),
+            SyntheticKind::Branches => 1,
+            _ => 0,
+        }
     }
 
     pub(super) fn validate(&self) -> std::result::Result<(), Invalid> {
-        use SyntheticKind::{Bernoulli, Conditional, Markov, Normal};
+        use SyntheticKind::{Bernoulli, Branches, Conditional, Markov, Normal};
         let only = |given: bool, key, kind: SyntheticKind, name| {
             require(!given || self.kind == kind, key, format!("no such key: it belongs to data.kind = \"{name}\""))
         };
@@ -114,7 +122,8 @@ impl SyntheticConfig {
         only(self.initial.is_some(), "initial", Markov, "markov")?;
         only(self.transition.is_some(), "transition", Markov, "markov")?;
         only(self.factors.is_some(), "factors", Normal, "normal")?;
-        only(self.noise.is_some(), "noise", Normal, "normal")?;
+        only(self.noise.is_some() && self.kind != Branches, "noise", Normal, "normal\" or \"branches")?;
+        only(self.size.is_some_and(|size| size != [1, 1] && self.kind == Branches), "size", Normal, "normal")?;
         only(self.inputs.is_some(), "inputs", Conditional, "conditional")?;
 
         // A full covariance is a matrix of event × event.
@@ -193,6 +202,7 @@ impl SyntheticConfig {
             SyntheticKind::Markov => "synthetic/markov",
             SyntheticKind::Normal => "synthetic/normal",
             SyntheticKind::Conditional => "synthetic/conditional",
+            SyntheticKind::Branches => "synthetic/branches",
         };
         let spec = DataSpec { shape: [1, height, width], values, condition };
         let dataset = Dataset::new(name, spec, [train, validation, test], fingerprint.finish());
@@ -219,6 +229,9 @@ enum Distribution {
     Conditional {
         mean: Vec<Vec<f64>>,
         spread: Vec<Vec<f64>>,
+    },
+    Branches {
+        noise: f64,
     },
 }
 
@@ -268,6 +281,7 @@ impl Distribution {
                 };
                 Self::Conditional { mean: directions(), spread: directions() }
             }
+            SyntheticKind::Branches => Self::Branches { noise: config.noise.unwrap_or(0.05) },
         }
     }
 
@@ -276,7 +290,7 @@ impl Distribution {
         match self {
             Self::Bernoulli(_) => Some(2),
             Self::Markov { initial, .. } => Some(initial.cumulative.len()),
-            Self::Normal { .. } | Self::Conditional { .. } => None,
+            Self::Normal { .. } | Self::Conditional { .. } | Self::Branches { .. } => None,
         }
     }
 
@@ -308,6 +322,9 @@ impl Distribution {
                 0.5 * (loading.len() as f64 * log_2_pi_e + log_det(loading.len(), covariance))
             }
             Self::Conditional { mean, .. } => mean.len() as f64 * (0.5 * log_2_pi_e + LOG_SPREAD),
+            Self::Branches { noise } => {
+                0.5 * log_2_pi_e + noise.ln() + std::f64::consts::LN_2 - doubt_of_the_branch(*noise)
+            }
         }
     }
 
@@ -341,10 +358,40 @@ impl Distribution {
                     }
                     conditions.extend(inputs);
                 }
+                Self::Branches { noise } => {
+                    let x = rng.uniform();
+                    let sign = if rng.uniform() < 0.5 { -1.0 } else { 1.0 };
+                    let own: f64 = to_f64(rng.normals(1)).iter().sum();
+                    targets.push((sign * f64::from(x).sqrt() + noise * own) as f32);
+                    conditions.push(x);
+                }
             }
         }
         (targets, conditions)
     }
+}
+
+/// E[log(1 + exp(−2m(m + σε)/σ²))], ε standard normal and m = √x with x uniform on [0, 1]: how much is left open of the branch by y. By Simpson's
+/// rule over ε from −9 to 9 and over m, whose density is 2m.
+fn doubt_of_the_branch(noise: f64) -> f64 {
+    /// Parts of each range, an even number.
+    const PARTS: usize = 2000;
+    let simpson = |from: f64, to: f64, f: &dyn Fn(f64) -> f64| {
+        let width = (to - from) / PARTS as f64;
+        let weight = |i: usize| if i == 0 || i == PARTS { 1.0 } else { 2.0 + 2.0 * (i % 2) as f64 };
+        (0..=PARTS).map(|i| weight(i) * f(from + width * i as f64)).sum::<f64>() * width / 3.0
+    };
+    let of_mean = |m: f64| {
+        let inner = |e: f64| {
+            let exponent = -2.0 * m * (m + noise * e) / (noise * noise);
+            // log(1 + exp(a)) without overflow.
+            let open = exponent.max(0.0) + (-exponent.abs()).exp().ln_1p();
+            (-0.5 * e * e).exp() * open / (2.0 * std::f64::consts::PI).sqrt()
+        };
+        2.0 * m * simpson(-9.0, 9.0, &inner)
+    };
+    // From ten deviations on nothing is open.
+    simpson(0.0, (10.0 * noise).min(1.0), &of_mean)
 }
 
 /// Mean of the conditional distribution's log σ.

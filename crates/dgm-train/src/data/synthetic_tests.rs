@@ -58,6 +58,11 @@ fn log_prob(distribution: &Distribution, x: &[f64], condition: &[f64]) -> f64 {
                 .map(|(x, (a, b))| log_normal(*x, 2.0 * dot(a, &c).sin(), -1.0 + 0.5 * dot(b, &c)))
                 .sum()
         }
+        Distribution::Branches { noise } => {
+            let of = |sign: f64| log_normal(x[0], sign * condition[0].sqrt(), noise.ln());
+            let (a, b) = (of(1.0), of(-1.0));
+            a.max(b) + (-(a - b).abs()).exp().ln_1p() - std::f64::consts::LN_2
+        }
     }
 }
 
@@ -97,6 +102,8 @@ fn entropies_in_closed_form() {
     assert!((entropy(copies) - 2f64.ln()).abs() < 1e-12);
     // ½ (1 + log 2π) - 1
     assert!((entropy("kind = \"conditional\"") - 0.418_938_533_204_672_7).abs() < 1e-12);
+    // mpmath: quad over m of 2m (½ log(2πe σ²) + log 2 − quad of the normal density times log1p(exp(−2m(m + σε)/σ²))), 20 digits.
+    assert!((entropy("kind = \"branches\"") + 0.886_407_511_532_552_96).abs() < 1e-9);
     // One factor: det(w wᵀ + σ² I) = σ^{2(n-1)} (σ² + |w|²).
     let keys = "kind = \"normal\"\nsize = [3, 5]\nfactors = 1\nnoise = 0.25";
     let distribution = distribution(&config(keys));
@@ -122,6 +129,8 @@ fn samples_are_from_the_distribution() {
         "kind = \"markov\"\nlevels = 5",
         "kind = \"normal\"\nfactors = 1",
         "kind = \"conditional\"\nsize = [1, 3]",
+        "kind = \"branches\"",
+        "kind = \"branches\"\nnoise = 0.5",
     ] {
         let config = config(keys);
         let distribution = distribution(&config);

@@ -9,7 +9,8 @@ use dgm_models::{DataSpec, Values};
 const BINS: usize = 15;
 
 pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
-    let DataSpec { shape: [1, 1, 1], values: Values::Levels(classes), condition: Some(_) } = subject.model.spec() else {
+    let DataSpec { shape: [1, 1, 1], values: Values::Levels(classes), condition: Some(_) } = subject.model.spec()
+    else {
         return Ok(Vec::new());
     };
     let Some(arm) = subject.model.conditionals() else { return Ok(Vec::new()) };
@@ -41,7 +42,8 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
         .chunks(classes)
         .zip(&labels)
         .map(|(row, &label)| {
-            let of_class = |(class, log_prob): (usize, &f64)| (log_prob.exp() - f64::from(u8::from(class == label))).powi(2);
+            let of_class =
+                |(class, log_prob): (usize, &f64)| (log_prob.exp() - f64::from(u8::from(class == label))).powi(2);
             row.iter().enumerate().map(of_class).sum()
         })
         .collect();
@@ -67,13 +69,25 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     };
     if classes == 2 {
         if let Some(Auroc { area, standard_error }) = one_against_rest(1) {
-            metrics.push(metric("AUROC", PROPORTION, area, standard_error, "area under the ROC curve of the second class".into()));
+            metrics.push(metric(
+                "AUROC",
+                PROPORTION,
+                area,
+                standard_error,
+                "area under the ROC curve of the second class".into(),
+            ));
         }
     } else {
         let areas: Vec<f64> = (0..classes).filter_map(one_against_rest).map(|found| found.area).collect();
         if !areas.is_empty() {
             let estimator = format!("each of {} classes against the others, their mean", areas.len());
-            metrics.push(metric("AUROC", PROPORTION, areas.iter().sum::<f64>() / areas.len() as f64, f64::NAN, estimator));
+            metrics.push(metric(
+                "AUROC",
+                PROPORTION,
+                areas.iter().sum::<f64>() / areas.len() as f64,
+                f64::NAN,
+                estimator,
+            ));
         }
     }
     Ok(metrics)

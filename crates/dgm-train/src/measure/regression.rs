@@ -155,7 +155,8 @@ impl Scores {
         };
         // Rounding may leave a sum of probabilities above 1.
         let pit: Vec<f64> = self.pit.iter().map(|u| u.clamp(0.0, 1.0)).collect();
-        for (level, Mean { mean, standard_error, .. }) in LEVELS.iter().zip(interval_coverage(&pit, &LEVELS).map_err(failed)?)
+        for (level, Mean { mean, standard_error, .. }) in
+            LEVELS.iter().zip(interval_coverage(&pit, &LEVELS).map_err(failed)?)
         {
             let percent = 100.0 * level;
             let estimator = format!("share of targets in the central interval of {percent} %");
@@ -164,8 +165,9 @@ impl Scores {
         let distance = kolmogorov_smirnov_uniform(&pit).map_err(failed)?;
         // The distance of a calibrated model is above this once in twenty times.
         let critical = 1.358 / (examples as f64).sqrt();
-        let estimator =
-            format!("Kolmogorov-Smirnov distance of P(Y ≤ y) from uniform; calibrated models are below {critical:.3} in 95 % of cases");
+        let estimator = format!(
+            "Kolmogorov-Smirnov distance of P(Y ≤ y) from uniform; calibrated models are below {critical:.3} in 95 % of cases"
+        );
         metrics.push(metric("PIT", "distance", distance, f64::NAN, estimator));
         if let Some(step) = step.filter(|_| !self.cells.is_empty()) {
             let Mean { mean, standard_error, .. } = Mean::of(&self.cells);

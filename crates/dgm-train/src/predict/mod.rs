@@ -158,7 +158,13 @@ impl<C: ModelFactory> Predictor<C> {
         let mut parts = Parts::new(levels.0.len(), self.classes().is_some());
         for first in (0..condition.rows()).step_by(ROWS) {
             let rows = first..condition.rows().min(first + ROWS);
-            self.predict_some(&padded(condition, &rows), target.map(|all| padded(all, &rows)), levels, rows.len(), &mut parts)?;
+            self.predict_some(
+                &padded(condition, &rows),
+                target.map(|all| padded(all, &rows)),
+                levels,
+                rows.len(),
+                &mut parts,
+            )?;
         }
         Ok(parts.finish(condition.rows(), expected[1], target.is_some(), self.classes()))
     }
@@ -173,9 +179,10 @@ impl<C: ModelFactory> Predictor<C> {
         parts: &mut Parts,
     ) -> Result<()> {
         let (arm, spec, event) = (self.arm()?, self.spec(), self.spec().event());
-        let condition = spec.condition.as_ref().map(|described| {
-            self.upload(described.scale.standardize(condition), described.width())
-        });
+        let condition = spec
+            .condition
+            .as_ref()
+            .map(|described| self.upload(described.scale.standardize(condition), described.width()));
         // Where a target is not known, a number stands for it whose log-probability nobody sees.
         let known = target.as_ref().map(|target| target.iter().map(|y| !y.is_nan()).collect::<Vec<bool>>());
         let y: Vec<f64> = target.unwrap_or_else(|| vec![0.0; ROWS * event]);
@@ -266,7 +273,9 @@ fn restored(spec: &DataSpec, values: Tensor<2>) -> Vec<f64> {
 /// Distances of a batch in the units of the data.
 fn in_units(spec: &DataSpec, values: Tensor<2>) -> Vec<f64> {
     match &spec.values {
-        Values::Real(Scale { std, .. }) => host(values).iter().zip(std.iter().cycle()).map(|(z, std)| z * std).collect(),
+        Values::Real(Scale { std, .. }) => {
+            host(values).iter().zip(std.iter().cycle()).map(|(z, std)| z * std).collect()
+        }
         Values::Levels(_) => host(values),
     }
 }

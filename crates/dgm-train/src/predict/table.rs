@@ -58,7 +58,9 @@ pub fn predict_table<C: ModelFactory>(
         ));
     }
     let Some(dialect) = &options.dialect else {
-        return Err(Error::input("how the run's table is written is not known; expected the configuration of a table; name another run"));
+        return Err(Error::input(
+            "how the run's table is written is not known; expected the configuration of a table; name another run",
+        ));
     };
     let known: Vec<&str> = names.condition.iter().chain(&names.target).map(|column| column.name.as_str()).collect();
     let mut rows = Rows::open(source, dialect, &known)?;
@@ -66,7 +68,8 @@ pub fn predict_table<C: ModelFactory>(
     let reader = CellReader::new(dialect, &options.missing_values);
     let levels = levels(predictor, options);
     let mut writer = csv::Writer::from_writer(out);
-    let cannot = |error: csv::Error| Error::run(format!("the predictions cannot be written: {error}; see that there is room"));
+    let cannot =
+        |error: csv::Error| Error::run(format!("the predictions cannot be written: {error}; see that there is room"));
     let kept = columns.keep.iter().map(|&place| match rows.names() {
         Some(names) => names.get(place).cloned().unwrap_or_default(),
         None => format!("column {place}"),
@@ -77,9 +80,9 @@ pub fn predict_table<C: ModelFactory>(
         batch.clear();
         let file = rows.file().to_owned();
         let count = rows.read(super::ROWS, |line, cells| {
-            batch.push(&columns, &reader, predictor, options.allow_unknown, cells).map_err(|problem| {
-                Error::input(format!("{file}:{line}: {problem}"))
-            })
+            batch
+                .push(&columns, &reader, predictor, options.allow_unknown, cells)
+                .map_err(|problem| Error::input(format!("{file}:{line}: {problem}")))
         })?;
         if count == 0 {
             break;
@@ -97,7 +100,10 @@ pub fn predict_table<C: ModelFactory>(
         }
     }
     if all == 0 {
-        return Err(Error::input(format!("{}: found no row; expected one for each prediction; put rows there", rows.file())));
+        return Err(Error::input(format!(
+            "{}: found no row; expected one for each prediction; put rows there",
+            rows.file()
+        )));
     }
     Ok(all)
 }
@@ -289,7 +295,8 @@ impl Part {
             }
             self.target.push(value);
         }
-        let kept = columns.keep.iter().map(|&place| text(place).cloned()).collect::<std::result::Result<_, String>>()?;
+        let kept =
+            columns.keep.iter().map(|&place| text(place).cloned()).collect::<std::result::Result<_, String>>()?;
         self.kept.push(kept);
         Ok(())
     }

@@ -32,7 +32,8 @@ const HALVING: usize = 3;
 const RUNGS: u32 = 3;
 
 /// What every kind of model is searched over.
-const OPTIMIZER: &str = "learning_rate = { from = 3e-4, to = 1e-2, log = true }\nweight_decay = { from = 1e-3, to = 1.0, log = true }";
+const OPTIMIZER: &str =
+    "learning_rate = { from = 3e-4, to = 1e-2, log = true }\nweight_decay = { from = 1e-3, to = 1.0, log = true }";
 
 /// A search in a folder.
 pub struct Tune<C = ModelConfig> {
@@ -103,9 +104,8 @@ impl<C: ModelFactory> Tune<C> {
                 self.folder.display()
             ))),
             Err(_) => {
-                let refuse = |what: String| {
-                    Error::input(format!("{}: {what}; name another with --out", self.folder.display()))
-                };
+                let refuse =
+                    |what: String| Error::input(format!("{}: {what}; name another with --out", self.folder.display()));
                 if std::fs::read_dir(&self.folder).is_ok_and(|mut entries| entries.next().is_some()) {
                     return Err(refuse("the output folder is not empty".into()));
                 }
@@ -213,7 +213,9 @@ impl<C: ModelFactory> Tune<C> {
             Ok(Ranked { trial, values: self.trial(trial)?.values, standing: standing.clone() })
         };
         let mut trials: Vec<Ranked> = standings.iter().map(of).collect::<Result<_>>()?;
-        let rung = |ranked: &Ranked| std::cmp::Reverse(if ranked.standing.complete { u64::MAX } else { ranked.standing.epochs });
+        let rung = |ranked: &Ranked| {
+            std::cmp::Reverse(if ranked.standing.complete { u64::MAX } else { ranked.standing.epochs })
+        };
         trials.sort_by(|a, b| {
             let order = rung(a).cmp(&rung(b)).then(a.standing.rank().total_cmp(&b.standing.rank()));
             order.then(a.trial.cmp(&b.trial))
@@ -229,7 +231,8 @@ impl<C: ModelFactory> Tune<C> {
         table.write_record(head.chain(keys.iter().map(|key| key.as_str()))).map_err(cannot)?;
         for Ranked { trial, values, standing } in &found.trials {
             let loss = standing.loss.map_or(String::new(), |loss| loss.to_string());
-            let own = [trial.to_string(), standing.epochs.to_string(), loss, standing.problem.clone().unwrap_or_default()];
+            let own =
+                [trial.to_string(), standing.epochs.to_string(), loss, standing.problem.clone().unwrap_or_default()];
             let value = |key: &&String| values.get(*key).cloned().unwrap_or_default();
             table.write_record(own.into_iter().chain(keys.iter().map(value))).map_err(cannot)?;
         }
@@ -262,7 +265,11 @@ impl Found {
 fn defaults<C: ModelFactory>(model: &C) -> Result<TuneConfig> {
     let parse = |text: &str| {
         text.parse::<toml::Table>().map_err(|error| {
-            Error::run(format!("the search space of a {:?} model is no TOML: {}; write [tune]", model.kind(), error.message()))
+            Error::run(format!(
+                "the search space of a {:?} model is no TOML: {}; write [tune]",
+                model.kind(),
+                error.message()
+            ))
         })
     };
     let tables = [("model", parse(model.search_space())?), ("optimizer", parse(OPTIMIZER)?)];

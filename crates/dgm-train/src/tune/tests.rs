@@ -77,7 +77,10 @@ fn the_better_third_goes_on_and_the_best_is_written_down() {
         }
     }
     let table = std::fs::read_to_string(folder.path().join("search/trials.csv")).unwrap();
-    assert!(table.starts_with("trial,epochs,validation_loss,problem,model.hidden,optimizer.learning_rate\n"), "{table}");
+    assert!(
+        table.starts_with("trial,epochs,validation_loss,problem,model.hidden,optimizer.learning_rate\n"),
+        "{table}"
+    );
     assert_eq!(table.lines().count(), 10);
 
     // Run again it finds all done; another configuration is refused.

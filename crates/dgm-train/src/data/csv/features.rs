@@ -52,14 +52,20 @@ impl Feature {
         self.places.is_none()
     }
 
-    /// The distance between neighbouring values, where the column's numbers are a grid: of whole numbers and of those that were rounded.
-    pub(super) fn step(&self, table: &Table) -> Option<f64> {
-        let of_digits = match self.spec.kind {
-            ColumnKind::Integer => Some(1.0),
-            ColumnKind::Number { decimals: Some(decimals) } => Some(10f64.powi(-i32::from(decimals))),
-            _ => None,
-        };
-        table.columns().get(self.column).and_then(Column::grid).or(of_digits)
+    /// The distance that the numbers of these rows are whole multiples of, from the first on, where they are a grid: whole numbers, and those that
+    /// were rounded to a digit.
+    pub(super) fn step(&self, table: &Table, rows: &[usize]) -> Option<f64> {
+        let column = table.columns().get(self.column)?;
+        if !matches!(self.spec.kind, ColumnKind::Integer | ColumnKind::Number { .. }) {
+            return None;
+        }
+        let values = || rows.iter().filter_map(|&row| column.number(row));
+        let unit = 10f64.powi(i32::from(digits_of(values())?));
+        let mut whole = values().map(|value| (value * unit).round() as i128);
+        let first = whole.next()?;
+        let step = whole.fold(0, |step, value| greatest_common_divisor(step, (value - first).unsigned_abs()));
+        // Where there is one value only there is no distance.
+        (step > 0).then_some(step as f64 / unit)
     }
 
     /// A column of the condition. What is known of its cells is what the training rows hold.
@@ -148,14 +154,26 @@ fn kind_of(table: &Table, column: &Column) -> ColumnKind {
     }
 }
 
+fn greatest_common_divisor(mut a: u128, mut b: u128) -> u128 {
+    while b > 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
 /// Digits behind the point, where all cells have few of them.
 fn decimals(table: &Table, column: &Column) -> Option<u8> {
+    digits_of((0..table.rows()).filter_map(|row| column.number(row)))
+}
+
+/// Digits behind the point, where all of these have few of them.
+fn digits_of(values: impl Iterator<Item = f64>) -> Option<u8> {
     let whole = |value: f64, digits: u8| {
         let scaled = value * 10f64.powi(i32::from(digits));
         (scaled - scaled.round()).abs() <= 4.0 * f64::EPSILON * scaled.abs()
     };
     let mut digits = 0;
-    for value in (0..table.rows()).filter_map(|row| column.number(row)) {
+    for value in values {
         while !whole(value, digits) {
             digits += 1;
             if digits > MOST_DECIMALS {

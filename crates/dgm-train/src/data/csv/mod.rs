@@ -186,7 +186,7 @@ impl CsvConfig {
         let names = Names { target: specs(&targets), condition: specs(&conditions), classes };
         let mut warnings = odd::warnings(&table, &parts, &splits[0], matches!(values, Classes::Real));
         warnings.extend(table.doubts().iter().cloned());
-        let steps: Vec<f64> = targets.iter().map(|feature| feature.step(&table).unwrap_or(0.0)).collect();
+        let steps: Vec<f64> = targets.iter().map(|feature| feature.step(&table, &splits[0]).unwrap_or(0.0)).collect();
         let view = |features: Vec<Feature>| {
             let width = features.iter().map(|feature| feature.spec.width()).sum();
             View::new(table.rows(), width, TableRows { table: table.clone(), features })
