@@ -1,11 +1,11 @@
 //! Conditional density of a short target given a condition: a trunk and a head, p(y | c) = likelihood(y; MLP(c)).
 
 mod features;
-mod trunk;
+mod residual;
 
 use crate::data::{Batch, DataSpec};
 use crate::error::{ModelError, chain};
-use crate::layers::{Mode, apply, condition_of, linear};
+use crate::layers::{Mlp, Mode, apply, condition_of, linear};
 use crate::likelihood::{Likelihood, LikelihoodConfig};
 use crate::ops::Activation;
 use crate::parts::Plain;
@@ -17,8 +17,8 @@ use burn::tensor::{Device, Tensor};
 use dgm_core::objective::{fill_padding, sum_event};
 use dgm_core::random::Stream;
 pub use features::{Features, FeaturesConfig, PeriodicConfig};
+use residual::Residual;
 use serde::{Deserialize, Serialize};
-use trunk::Trunk;
 
 /// Configuration of [`ConditionalMlp`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,9 +78,12 @@ impl ConditionalMlpConfig {
         let features = self.features.init(spec, rng, device)?;
         let widths = std::iter::once(features.outputs()).chain(self.hidden.iter().copied()).chain([outputs]);
         ModelError::check_weights("hidden", format!("{:?}", self.hidden), chain(widths))?;
-        let width = Trunk::outputs(features.outputs(), &self.hidden, self.residual);
+        // Blocks give what comes into them.
+        let (plain, in_blocks) = if self.residual { (&[][..], &self.hidden[..]) } else { (&self.hidden[..], &[][..]) };
+        let width = plain.last().or(in_blocks.first()).copied().unwrap_or(features.outputs());
         Ok(ConditionalMlp {
-            trunk: Trunk::new(features.outputs(), &self.hidden, self.residual, self.dropout, rng, device),
+            trunk: Mlp::new(features.outputs(), plain, self.dropout, rng, device),
+            blocks: Residual::new(features.outputs(), in_blocks, self.dropout, rng, device),
             features,
             head: linear(width, outputs, rng, device),
             input_noise: self.input_noise,
@@ -94,7 +97,9 @@ impl ConditionalMlpConfig {
 #[derive(Module, Debug)]
 pub struct ConditionalMlp {
     features: Features,
-    trunk: Trunk,
+    /// Without layers where there are blocks.
+    trunk: Mlp,
+    blocks: Option<Residual>,
     head: Linear,
     #[module(skip)]
     input_noise: f64,
@@ -112,6 +117,10 @@ impl ConditionalMlp {
         let inputs = condition_of(&self.spec, condition).unwrap_or(empty);
         let inputs = self.features.forward(mode.jitter(inputs, self.input_noise));
         let hidden = self.trunk.forward(inputs, mode);
+        let hidden = match &self.blocks {
+            Some(blocks) => blocks.forward(hidden, mode),
+            None => hidden,
+        };
         let [batch, _] = hidden.dims();
         apply(&self.head, hidden, Activation::Identity).reshape([
             batch,

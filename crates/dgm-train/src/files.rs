@@ -1,7 +1,7 @@
 //! Files that are whole or absent.
 
 use crate::error::{Error, Result};
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -25,25 +25,34 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     })
 }
 
-/// A file that is written part by part beside its place, and stands there once it is whole.
+/// A file that is written part by part beside its place, and stands there once it is whole. What is no regular file, such as a pipe, is written
+/// itself.
 #[derive(Debug)]
 pub struct PartFile {
     file: BufWriter<File>,
-    aside: PathBuf,
-    path: PathBuf,
-    done: bool,
+    /// Where it is written, and its place.
+    aside: Option<(PathBuf, PathBuf)>,
 }
 
 impl PartFile {
-    /// Begins to write; the old file, where there is one, stays.
+    /// Begins to write; the old file, where there is one, stays until the new one is whole.
     ///
     /// # Errors
     /// The folder is not there, or cannot be written.
     pub fn create(path: &Path) -> std::io::Result<Self> {
-        let mut aside = path.as_os_str().to_owned();
-        aside.push(".part");
+        match fs::metadata(path) {
+            Ok(metadata) if !metadata.is_file() => {
+                let file = OpenOptions::new().write(true).open(path)?;
+                return Ok(Self { file: BufWriter::new(file), aside: None });
+            }
+            _ => {}
+        }
+        // A link stays one: its target is written.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.into());
+        let mut aside = path.clone().into_os_string();
+        aside.push(format!(".{}.part", std::process::id()));
         let aside = PathBuf::from(aside);
-        Ok(Self { file: BufWriter::new(File::create(&aside)?), aside, path: path.into(), done: false })
+        Ok(Self { file: BufWriter::new(File::create(&aside)?), aside: Some((aside, path)) })
     }
 
     /// Puts the file in its place.
@@ -52,9 +61,11 @@ impl PartFile {
     /// The disk is full, or fails.
     pub fn finish(mut self) -> std::io::Result<()> {
         self.file.flush()?;
-        self.file.get_ref().sync_all()?;
-        rename_synced(&self.aside, &self.path)?;
-        self.done = true;
+        if let Some((aside, path)) = &self.aside {
+            self.file.get_ref().sync_all()?;
+            rename_synced(aside, path)?;
+            self.aside = None;
+        }
         Ok(())
     }
 }
@@ -72,8 +83,8 @@ impl Write for PartFile {
 impl Drop for PartFile {
     /// What was not finished leaves nothing behind.
     fn drop(&mut self) {
-        if !self.done {
-            let _ = fs::remove_file(&self.aside);
+        if let Some((aside, _)) = &self.aside {
+            let _ = fs::remove_file(aside);
         }
     }
 }

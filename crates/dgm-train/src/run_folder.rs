@@ -28,6 +28,11 @@ pub struct Lock {
 }
 
 impl RunFolder {
+    /// A folder, whatever is in it.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self { path: path.into() }
+    }
+
     /// Makes the folder of a new run.
     ///
     /// # Errors

@@ -50,17 +50,16 @@ pub(super) struct PredictArgs {
     overrides: Vec<String>,
 }
 
-/// A number above 0 and below 1.
+/// A number above 0 and below 1, as far as single precision tells its quantile from an end.
 fn probability(text: &str) -> std::result::Result<f64, String> {
-    let value = text.parse().ok().filter(|value: &f64| *value > 0.0 && *value < 1.0);
-    value.ok_or_else(|| "expected a number above 0 and below 1".into())
+    let value = text.parse().ok().filter(|value: &f64| (1e-6..=1.0 - 1e-6).contains(value));
+    value.ok_or_else(|| "expected a number from 0.000001 to 0.999999".into())
 }
 
 pub(super) fn run(args: &PredictArgs) -> Result<ExitCode> {
     let folder = RunFolder::open(&args.run)?;
     let backend = super::backend_of_run(args.backend.as_deref(), &folder.provenance()?.backend)?;
     let config: Config = folder.config_with_moved_data(&args.overrides)?;
-    let predictor: Predictor = Predictor::open(&folder, &backend)?;
     let DataConfig::Csv(table) = &config.data else {
         return Err(Error::input(format!(
             "{}: the run was trained on data.source = \"{}\"; expected a run on a table (\"csv\"); name another run",
@@ -68,6 +67,12 @@ pub(super) fn run(args: &PredictArgs) -> Result<ExitCode> {
             config.data.source()
         )));
     };
+    let predictor: Predictor = Predictor::open(&folder, &backend)?;
+    if predictor.classes().is_some() && !(args.intervals.is_empty() && args.quantiles.is_empty()) {
+        return Err(Error::input(
+            "--interval and --quantile are for numbers, and this run's target is a label; leave them out",
+        ));
+    }
     let conformal = match args.conformal {
         true => Some(Conformal::of(&predictor, &folder.dataset(&config)?.validation)?),
         false => None,

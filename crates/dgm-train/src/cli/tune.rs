@@ -55,9 +55,10 @@ pub(super) fn run(args: &TuneArgs) -> Result<ExitCode> {
     } else {
         "not all trials are trained; the same command goes on where this one stopped\n"
     };
-    say(format_args!(
-        "{}{unfinished}best configuration: {folder}/best.toml, all trials: {folder}/trials.csv",
-        found.table(SHOWN)
-    ))?;
+    let files = match found.best() {
+        Some(_) => format!("best configuration: {folder}/best.toml, all trials: {folder}/trials.csv"),
+        None => "no trial is trained yet".into(),
+    };
+    say(format_args!("{}{unfinished}{files}", found.table(SHOWN)))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -121,6 +121,17 @@ fn between(path: &str, table: &toml::Table) -> Result<Alternatives, NotSearchabl
 }
 
 impl Alternatives {
+    /// All of the values, or both ends of a range.
+    pub(crate) fn extremes(&self) -> Vec<toml::Value> {
+        match self {
+            Self::OneOf(values) => values.clone(),
+            &Self::Between { from, to, whole, .. } => {
+                let number = |x: f64| if whole { toml::Value::Integer(x as i64) } else { toml::Value::Float(x) };
+                vec![number(from), number(to)]
+            }
+        }
+    }
+
     /// One of the values: numbers of a range with three digits.
     pub fn draw(&self, rng: &mut Stream) -> toml::Value {
         match self {
@@ -130,9 +141,11 @@ impl Alternatives {
             }
             &Self::Between { from, to, log, whole } => {
                 let u = f64::from(rng.uniform());
-                let value = if log { from * (to / from).powf(u) } else { from + (to - from) * u };
+                // Of whole numbers each end is as probable as those between.
+                let (low, high) = if whole { (from - 0.5, to + 0.5) } else { (from, to) };
+                let value = if log { low * (high / low).powf(u) } else { low + (high - low) * u };
                 if whole {
-                    return toml::Value::Integer(value.round() as i64);
+                    return toml::Value::Integer(value.round().clamp(from, to) as i64);
                 }
                 let rounded = format!("{value:.2e}").parse().unwrap_or(value);
                 toml::Value::Float(f64::clamp(rounded, from, to))

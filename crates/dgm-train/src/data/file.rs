@@ -68,9 +68,18 @@ impl<'a> FileReader<'a> {
         }
     }
 
-    /// A stream that may be written while it is read, such as standard input.
+    /// A stream that may be written while it is read, such as standard input; gzip is recognised.
     pub fn from_stream(name: &str, stream: impl Read + 'a) -> Self {
-        Self { reader: Box::new(stream), name: name.to_owned(), length: None, container: Container::Plain, live: true }
+        let (mut buffered, name) = (BufReader::with_capacity(1 << 16, stream), name.to_owned());
+        // An error comes again when it is read.
+        let is_gzip = buffered.fill_buf().is_ok_and(|start| start.starts_with(&GZIP));
+        match is_gzip {
+            true => {
+                let reader = Box::new(Gzip::new(buffered));
+                Self { reader, name, length: None, container: Container::Gzip, live: false }
+            }
+            false => Self { reader: Box::new(buffered), name, length: None, container: Container::Plain, live: true },
+        }
     }
 
     /// A file inside an NPZ archive.

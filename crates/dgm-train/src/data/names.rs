@@ -17,6 +17,9 @@ pub struct Names {
     /// The classes, where the target or the condition is a label; empty where they are called 0, 1, ….
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<String>,
+    /// Columns of the whole table, whatever part they have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub columns: Option<usize>,
 }
 
 /// A column of a table as a part of every example: its name, and how its cells become numbers and numbers its cells.

@@ -45,7 +45,10 @@ impl Members {
             first.metrics.iter().filter(|metric| metric.unit == NATS && metric.measure != "importance_weighted");
         let metric = |first: &Metric| {
             // What some do not have, as `[evaluation]` was another when they were trained, has no mean.
-            let of = |results: &Results| results.metric(&first.measure, &first.split).cloned();
+            let same = |metric: &&Metric| {
+                (&metric.measure, &metric.split, &metric.quantity) == (&first.measure, &first.split, &first.quantity)
+            };
+            let of = |results: &Results| results.metrics.iter().find(same).cloned();
             let metrics: Vec<Metric> = all.iter().map(of).collect::<Option<_>>()?;
             let nats: Vec<f64> = metrics.iter().map(|metric| metric.value).collect();
             let bits: Option<Vec<f64>> = metrics.iter().map(|metric| metric.bits_per_dim).collect();

@@ -1,6 +1,7 @@
 //! Where the target is one label given a condition: how good the probabilities of the classes are.
 
 use super::{Metric, PROPORTION, Subject, batches, host};
+use crate::data::names::class_name;
 use crate::error::{Error, Result};
 use dgm_core::estimate::{Auroc, Binning, EstimateError, Mean, Reliability, top_label};
 use dgm_models::{DataSpec, Values};
@@ -14,6 +15,11 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
         return Ok(Vec::new());
     };
     let Some(arm) = subject.model.conditionals() else { return Ok(Vec::new()) };
+    // Counts are no labels.
+    let names = &subject.dataset.names.classes;
+    if names.is_empty() && !arm.likelihood().is_nominal() {
+        return Ok(Vec::new());
+    }
     let ((split_name, split), classes) = (subject.test(), *classes);
     let (mut log_probs, mut labels) = (Vec::new(), Vec::new());
     for (_, batch) in batches(split, subject.on) {
@@ -74,7 +80,7 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
                 PROPORTION,
                 area,
                 standard_error,
-                "area under the ROC curve of the second class".into(),
+                format!("area under the ROC curve of {}", class_name(names, 1)),
             ));
         }
     } else {

@@ -2,14 +2,19 @@
 //! predictive distributions are, number by number.
 
 use super::{Metric, NATS, PROPORTION, Subject, batches, host};
+use crate::data::ColumnKind;
 use crate::error::{Error, Result};
 use burn::tensor::Tensor;
 use dgm_core::density::Distribution;
 use dgm_core::estimate::{Mean, interval_coverage, kolmogorov_smirnov_uniform};
 use dgm_models::{Autoregressive, Values};
 
-/// Quantiles that a CRPS is computed from, at the middles of as many equal parts of (0, 1).
-const QUANTILES: usize = 200;
+/// Probabilities of the quantiles between which a CRPS is integrated: the middles of as many equal parts of (0, 1), and far out on both sides.
+const QUANTILES: usize = 32;
+const TAILS: [f64; 2] = [1e-4, 1e-3];
+
+/// Parts of equal length between two of these quantiles.
+const PARTS: usize = 8;
 
 /// Levels of the intervals whose coverage is reported.
 const LEVELS: [f64; 3] = [0.5, 0.9, 0.95];
@@ -44,7 +49,7 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
         let name = subject.dataset.names.target.get(dimension).map(|column| column.name.as_str());
         let std = scale.std.get(dimension).copied().unwrap_or(1.0);
         let step = scale.step.get(dimension).copied().filter(|&step| step > 0.0);
-        metrics.extend(scores.metrics(subject, name.unwrap_or("target"), std, step, event > 1)?);
+        metrics.extend(scores.metrics(subject, dimension, name.unwrap_or("target"), [std, step.unwrap_or(0.0)])?);
     }
     Ok(metrics)
 }
@@ -84,19 +89,54 @@ fn score(
     add(host((distribution.mean() - y.clone()).square()), |scores| &mut scores.squares);
     add(host((quantile(0.5)? - y.clone()).abs()), |scores| &mut scores.distances);
     add(host(distribution.cdf(y.clone()).ok_or_else(lacks)?), |scores| &mut scores.pit);
-    let mut crps = vec![0.0; targets.len()];
-    for part in 0..QUANTILES {
-        let p = (part as f64 + 0.5) / QUANTILES as f64;
-        for ((crps, y), q) in crps.iter_mut().zip(&targets).zip(host(quantile(p)?)) {
-            // Twice the pinball loss.
-            *crps += 2.0 * (y - q) * (p - f64::from(u8::from(*y < q))) / QUANTILES as f64;
-        }
-    }
-    add(crps, |scores| &mut scores.crps);
+    let cdf = |x: &Tensor<2>| distribution.cdf(x.clone()).ok_or_else(lacks);
+    add(crps(&targets, &quantile, &cdf)?, |scores| &mut scores.crps);
     if steps.iter().any(Option::is_some) {
         add(cells(distribution.as_ref(), &y, steps).ok_or_else(lacks)?, |scores| &mut scores.cells);
     }
     Ok(())
+}
+
+/// ∫ (F(t) − 1[t ≥ y])² dt of each number, F linear between points that are dense where F rises.
+fn crps(
+    targets: &[f64],
+    quantile: &dyn Fn(f64) -> Result<Tensor<2>>,
+    cdf: &dyn Fn(&Tensor<2>) -> Result<Tensor<2>>,
+) -> Result<Vec<f64>> {
+    let middles = (0..QUANTILES).map(|part| (part as f64 + 0.5) / QUANTILES as f64);
+    let upper = TAILS.iter().rev().map(|p| 1.0 - p);
+    let mut levels = TAILS.iter().copied().chain(middles).chain(upper);
+    let mut last = quantile(levels.next().unwrap_or(0.5))?;
+    let (mut x, mut p) = (host(last.clone()), host(cdf(&last)?));
+    // Below the lowest point F is next to nothing: the distance of a target from there counts whole.
+    let mut sums: Vec<f64> = targets.iter().zip(&x).map(|(y, x)| (x - y).max(0.0)).collect();
+    for level in levels {
+        let next = quantile(level)?;
+        let step = (next.clone() - last.clone()).div_scalar(PARTS as f64);
+        for part in 1..=PARTS {
+            let at = if part == PARTS { next.clone() } else { last.clone() + step.clone().mul_scalar(part as f64) };
+            let (to, q) = (host(at.clone()), host(cdf(&at)?));
+            for (i, sum) in sums.iter_mut().enumerate() {
+                *sum += segment([x[i], to[i]], [p[i], q[i]], targets[i]);
+            }
+            (x, p) = (to, q);
+        }
+        last = next;
+    }
+    sums.iter_mut().zip(targets).zip(&x).for_each(|((sum, y), x)| *sum += (y - x).max(0.0));
+    Ok(sums)
+}
+
+/// ∫ (F(t) − 1[t ≥ y])² dt from a to b, F going from p to q on a straight line.
+fn segment([a, b]: [f64; 2], [p, q]: [f64; 2], y: f64) -> f64 {
+    let square = |length: f64, p: f64, q: f64| length * (p * p + p * q + q * q) / 3.0;
+    let length = b - a;
+    if length <= 0.0 {
+        return 0.0;
+    }
+    let share = ((y - a) / length).clamp(0.0, 1.0);
+    let middle = p + share * (q - p);
+    square(share * length, p, middle) + square((1.0 - share) * length, 1.0 - middle, 1.0 - q)
 }
 
 /// −log P(y − h/2 < Y ≤ y + h/2), with h the step of each number.
@@ -114,15 +154,15 @@ fn cells(distribution: &dyn Distribution<2>, y: &Tensor<2>, steps: &[Option<f64>
 }
 
 impl Scores {
-    /// As metrics in the units of the data: `std` of them are one standardised unit.
+    /// As metrics in the units of the data: `std` of them are one standardised unit, and `step` is a cell of a grid, 0 where there is none.
     fn metrics(
         &self,
         subject: &Subject<'_>,
+        dimension: usize,
         name: &str,
-        std: f64,
-        step: Option<f64>,
-        several: bool,
+        [std, step]: [f64; 2],
     ) -> Result<Vec<Metric>> {
+        let several = subject.model.spec().event() > 1;
         let (split, examples) = (subject.test().0, self.pit.len());
         let called = |quantity: &str| if several { format!("{quantity} of {name}") } else { quantity.to_owned() };
         let metric = |quantity: &str, unit: &str, value: f64, error: f64, estimator: String| Metric {
@@ -137,7 +177,11 @@ impl Scores {
             bits_per_dim: None,
             per_token: None,
         };
-        let unit = format!("units of {name}");
+        let unit = match subject.dataset.names.target.get(dimension).map(|column| &column.kind) {
+            Some(ColumnKind::Time { format }) if format.has_time() => "seconds".to_owned(),
+            Some(ColumnKind::Time { .. }) => "days".to_owned(),
+            _ => format!("units of {name}"),
+        };
         let of_mean = |quantity: &str, values: &[f64], estimator: &str| {
             let Mean { mean, standard_error, .. } = Mean::of(values);
             metric(quantity, &unit, std * mean, std * standard_error, estimator.into())
@@ -148,7 +192,7 @@ impl Scores {
         let mut metrics = vec![
             metric("RMSE", &unit, std * root, std * root_error, "root of the mean square error of the mean".into()),
             of_mean("MAE", &self.distances, "mean absolute error of the median"),
-            of_mean("CRPS", &self.crps, &format!("continuous ranked probability score, from {QUANTILES} quantiles")),
+            of_mean("CRPS", &self.crps, "continuous ranked probability score, integrated numerically"),
         ];
         let failed = |error: dgm_core::estimate::EstimateError| {
             Error::run(format!("the calibration cannot be computed: {error}: the model is not usable"))
@@ -169,7 +213,7 @@ impl Scores {
             "Kolmogorov-Smirnov distance of P(Y ≤ y) from uniform; calibrated models are below {critical:.3} in 95 % of cases"
         );
         metrics.push(metric("PIT", "distance", distance, f64::NAN, estimator));
-        if let Some(step) = step.filter(|_| !self.cells.is_empty()) {
+        if step > 0.0 && !self.cells.is_empty() {
             let Mean { mean, standard_error, .. } = Mean::of(&self.cells);
             let estimator = format!("interval likelihood: probability of the target's own cell, {step} wide");
             metrics.push(Metric {
@@ -179,5 +223,68 @@ impl Scores {
             });
         }
         Ok(metrics)
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use burn::tensor::{Device, TensorData};
+    use dgm_core::density::{MeanOf, Normal};
+    use dgm_core::estimate::{crps_normal, crps_normal_mixture};
+
+    fn column(values: &[f32]) -> Tensor<2> {
+        Tensor::from_data(TensorData::new(values.to_vec(), [values.len(), 1]), &Device::flex())
+    }
+
+    fn found(distribution: &dyn Distribution<2>, targets: &[f32]) -> Vec<f64> {
+        let y = column(targets);
+        let targets = host(y.clone());
+        let quantile = |p: f64| Ok(distribution.quantile(y.full_like(p)).unwrap());
+        let cdf = |x: &Tensor<2>| Ok(distribution.cdf(x.clone()).unwrap());
+        crps(&targets, &quantile, &cdf).unwrap()
+    }
+
+    /// Against the closed forms, near the middle, in the tails and far out.
+    #[test]
+    fn the_score_is_that_of_the_closed_form() {
+        let y = [0.0f32, 0.7, -1.5, 3.0, -30.0, 1e3];
+        let normal = |mean: f32, std: f32| Box::new(Normal::new(column(&[mean; 6]), column(&[2.0 * std.ln(); 6])));
+        for (found, &y) in found(normal(0.5, 2.0).as_ref(), &y).iter().zip(&y) {
+            let expected = crps_normal(0.5, 2.0, f64::from(y));
+            assert!((found / expected - 1.0).abs() < 2e-3, "{y}: {found} {expected}");
+        }
+        // A spike beside a wide one.
+        let mean = MeanOf::new(vec![normal(0.0, 1.0), normal(0.7, 0.01)]);
+        for (found, &y) in found(&mean, &y).iter().zip(&y) {
+            let expected =
+                crps_normal_mixture(&[0.5, 0.5], &[0.0, f64::from(0.7f32)], &[1.0, 0.01], f64::from(y)).unwrap();
+            assert!((found / expected - 1.0).abs() < 5e-3, "{y}: {found} {expected}");
+        }
+    }
+
+    /// Of a wide normal a cell has its density's share; of a spike in it all.
+    #[test]
+    fn a_cell_has_its_probability() {
+        for (std, y) in [(1.0f32, 0.3f32), (0.02, 0.05), (1e-3, 0.0), (100.0, 20.0), (1.0, 6.0)] {
+            let distribution = Normal::new(column(&[0.0]), column(&[2.0 * std.ln()]));
+            let found = cells(&distribution, &column(&[y]), &[Some(0.1)]).unwrap()[0];
+            // The same difference in 64 bits.
+            let [s, y] = [std, y].map(f64::from);
+            let upper = |x: f64| 0.5 * erfc(x / s / std::f64::consts::SQRT_2);
+            let expected = -(upper(y - 0.05) - upper(y + 0.05)).ln();
+            assert!((found - expected).abs() < 2e-3 * (1.0 + expected.abs()), "{std} {y}: {found} {expected}");
+        }
+    }
+
+    /// erfc by Simpson's rule: what a test needs of it.
+    fn erfc(x: f64) -> f64 {
+        let (from, parts) = (x, 20_000);
+        let width = (from.abs() + 12.0 - from) / f64::from(parts);
+        let f = |t: f64| (-t * t).exp();
+        let weight = |i: i32| if i == 0 || i == parts { 1.0 } else { 2.0 + 2.0 * f64::from(i % 2) };
+        let sum: f64 = (0..=parts).map(|i| weight(i) * f(from + width * f64::from(i))).sum();
+        sum * width / 3.0 * 2.0 / std::f64::consts::PI.sqrt()
     }
 }

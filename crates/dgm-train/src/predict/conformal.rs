@@ -50,7 +50,7 @@ impl Conformal {
     pub fn interval(&self, level: f64) -> Levels {
         let n = self.examples();
         // What rounding adds to a product that is whole is no rank more.
-        let rank = ((n + 1) as f64 * level - 1e-9).ceil() as usize;
+        let rank = ((n + 1) as f64 * level - 1e-9).ceil().max(1.0) as usize;
         let reach = |scores: &Vec<f64>| rank.checked_sub(1).and_then(|rank| scores.get(rank)).copied().unwrap_or(0.5);
         let side = |sign: f64| self.scores.iter().map(|scores| 0.5 + sign * reach(scores)).collect();
         Levels(vec![side(-1.0), side(1.0)])

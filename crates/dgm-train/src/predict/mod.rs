@@ -24,7 +24,7 @@ mod table;
 
 use crate::backend::Backend;
 use crate::config::{Config, ModelConfig};
-use crate::data::{ColumnKind, Matrix, Names};
+use crate::data::{Matrix, Names};
 use crate::error::{Error, Result};
 use crate::run_folder::RunFolder;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -126,12 +126,12 @@ impl<C: ModelFactory> Predictor<C> {
         &self.names
     }
 
-    /// Number of classes, where the target is a label.
+    /// Number of classes, where the target is a label: its levels have names, or no order. Counts are numbers.
     pub fn classes(&self) -> Option<usize> {
-        let is_label = self.names.target.iter().any(|column| matches!(column.kind, ColumnKind::Label));
+        let named = !self.names.classes.is_empty();
         let nominal = self.arm().is_ok_and(|arm| arm.likelihood().is_nominal());
         match self.spec().values {
-            Values::Levels(levels) if self.spec().event() == 1 && (is_label || nominal) => Some(levels),
+            Values::Levels(levels) if self.spec().event() == 1 && (named || nominal) => Some(levels),
             _ => None,
         }
     }

@@ -5,9 +5,9 @@ use crate::data::file::FileReader;
 use crate::data::names::class_name;
 use crate::data::table::rows::{Cell, CellReader, Rows};
 use crate::data::table::{Dialect, write_number};
-use crate::data::{ColumnKind, ColumnSpec, Matrix};
+use crate::data::{ColumnKind, ColumnSpec, Matrix, Names};
 use crate::error::{Error, Result, did_you_mean};
-use dgm_models::{ModelFactory, Values};
+use dgm_models::{DataSpec, ModelFactory, Values};
 use std::io::Write;
 use std::ops::ControlFlow;
 
@@ -64,7 +64,8 @@ pub fn predict_table<C: ModelFactory>(
     };
     let known: Vec<&str> = names.condition.iter().chain(&names.target).map(|column| column.name.as_str()).collect();
     let mut rows = Rows::open(source, dialect, &known)?;
-    let columns = Columns::find(rows.names(), rows.file(), [&names.condition, &names.target], &options.keep)?;
+    let width = rows.width()?;
+    let columns = Columns::find(rows.names(), rows.file(), names, width, &options.keep)?;
     let reader = CellReader::new(dialect, &options.missing_values);
     let levels = levels(predictor, options);
     let mut writer = csv::Writer::from_writer(out);
@@ -80,6 +81,7 @@ pub fn predict_table<C: ModelFactory>(
         batch.clear();
         let file = rows.file().to_owned();
         let count = rows.read(super::ROWS, |line, cells| {
+            batch.lines.push(line);
             batch
                 .push(&columns, &reader, predictor, options.allow_unknown, cells)
                 .map_err(|problem| Error::input(format!("{file}:{line}: {problem}")))
@@ -89,6 +91,13 @@ pub fn predict_table<C: ModelFactory>(
         }
         let matrix = |values: &Vec<f64>| Matrix::new(count, values.len() / count, values.clone());
         let target = columns.target.is_some().then(|| matrix(&batch.target));
+        if let Some(line) = batch.beyond(predictor.spec()) {
+            return Err(Error::input(format!(
+                "{}:{line}: a number of the condition is more than 3e38 standard deviations from those of the training rows; expected \
+                 one like theirs; fix the row",
+                rows.file()
+            )));
+        }
         let prediction = predictor.predict(&matrix(&batch.condition), target.as_ref(), &levels)?;
         for (row, kept) in batch.kept.iter().enumerate() {
             writer.write_record(kept.iter().cloned().chain(cells(predictor, &prediction, row))).map_err(cannot)?;
@@ -183,9 +192,13 @@ impl Columns {
     fn find(
         names: Option<&[String]>,
         file: &str,
-        [condition, target]: [&Vec<ColumnSpec>; 2],
+        Names { condition, target, columns, .. }: &Names,
+        width: Option<usize>,
         keep: &[String],
     ) -> Result<Self> {
+        if let (None, Some(found), Some(trained)) = (names, width, columns) {
+            return Self::by_index(file, [condition, target], found, *trained, keep);
+        }
         let place = |name: &str| match names {
             None => Ok(name.strip_prefix("column ").unwrap_or(name).parse::<usize>().ok()),
             Some(names) => {
@@ -223,6 +236,46 @@ impl Columns {
         let keep = keep.iter().map(kept).collect::<Result<Vec<usize>>>()?;
         Ok(Self { condition, target, keep })
     }
+
+    /// Columns of a table without names: all that the run's table has, or all but the targets.
+    ///
+    /// # Errors
+    /// More or fewer of them: nothing would say which is which.
+    fn by_index(
+        file: &str,
+        parts: [&Vec<ColumnSpec>; 2],
+        found: usize,
+        trained: usize,
+        keep: &[String],
+    ) -> Result<Self> {
+        let index = |column: &ColumnSpec| column.name.strip_prefix("column ").and_then(|index| index.parse().ok());
+        let [condition, target] = parts.map(|columns| columns.iter().filter_map(index).collect::<Vec<usize>>());
+        let without = trained.saturating_sub(target.len());
+        let (condition, target) = match found {
+            _ if found == trained => (condition, Some(target)),
+            _ if found == without => {
+                let before = |place: usize| target.iter().filter(|&&target| target < place).count();
+                (condition.into_iter().map(|place| place - before(place)).collect(), None)
+            }
+            _ => {
+                return Err(Error::input(format!(
+                    "{file}: found {found} columns, without names; expected {trained}, as the run's table has, or the {without} that are no \
+                     target, in the same order; add or take out what differs"
+                )));
+            }
+        };
+        let kept = |name: &String| {
+            let place =
+                name.strip_prefix("column ").unwrap_or(name).parse().ok().filter(|&place: &usize| place < found);
+            place.ok_or_else(|| {
+                Error::input(format!(
+                    "--keep {name}: found no such column in {file}; expected one of 0 to {}; name another",
+                    found.saturating_sub(1)
+                ))
+            })
+        };
+        Ok(Self { condition, target, keep: keep.iter().map(kept).collect::<Result<_>>()? })
+    }
 }
 
 /// Rows that were read and not predicted yet.
@@ -231,6 +284,7 @@ struct Part {
     condition: Vec<f64>,
     target: Vec<f64>,
     kept: Vec<Vec<String>>,
+    lines: Vec<usize>,
     /// The cells of one row.
     row: Vec<String>,
 }
@@ -240,6 +294,15 @@ impl Part {
         self.condition.clear();
         self.target.clear();
         self.kept.clear();
+        self.lines.clear();
+    }
+
+    /// The line of the first row whose condition single precision cannot hold, standardised.
+    fn beyond(&self, spec: &DataSpec) -> Option<usize> {
+        let condition = spec.condition.as_ref()?;
+        let standardised = condition.scale.standardize(&self.condition);
+        let place = standardised.iter().position(|value| !value.is_finite())?;
+        self.lines.get(place / condition.width().max(1)).copied()
     }
 
     /// Takes a row; says what is wrong with it.
@@ -319,6 +382,9 @@ fn refusal(column: &ColumnSpec, cell: Cell, text: &str, classes: &[String]) -> S
     let shown: Vec<&str> = words.iter().take(10).map(String::as_str).collect();
     let more = if words.len() > shown.len() { ", …" } else { "" };
     let near = did_you_mean(text, words.iter().map(String::as_str));
+    // A cell may hold a whole text.
+    let cut: String = text.chars().take(60).collect();
+    let text = if cut.len() < text.len() { cut + "…" } else { cut };
     match &column.kind {
         ColumnKind::Category { .. } => format!(
             "column `{name}`: found {text:?}, a word that no training row has{near} (words: {}{more}); expected one of them; fix the \

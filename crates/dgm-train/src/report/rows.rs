@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 pub fn csv(samples: &[Vec<f64>], names: &Names, conditions: &Split) -> Result<Vec<u8>> {
     let cannot = |error: ::csv::Error| Error::run(format!("the samples cannot be written as CSV: {error}"));
     let mut writer = ::csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
-    let Names { target, condition, classes } = names;
+    let Names { target, condition, classes, .. } = names;
     if !target.is_empty() {
         writer.write_record(Names::header(&[condition, target])).map_err(cannot)?;
     }

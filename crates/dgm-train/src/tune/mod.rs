@@ -9,10 +9,11 @@
 mod trial;
 
 use crate::backend::Backend;
-use crate::config::{Alternatives, Config, ModelConfig, TuneConfig};
+use crate::config::{Alternatives, Config, ConfigFile, Missing, ModelConfig, TuneConfig};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
+use crate::run_folder::{Lock, RunFolder};
 use crate::threads;
 use dgm_core::random::Seed;
 use dgm_models::ModelFactory;
@@ -38,10 +39,15 @@ const OPTIMIZER: &str =
 /// A search in a folder.
 pub struct Tune<C = ModelConfig> {
     config: Config<C>,
+    /// Where the configuration comes from: a trial is what this says with assignments of its own.
+    source: ConfigFile,
+    overrides: Vec<String>,
     dataset: Dataset,
     backend: Backend,
-    folder: PathBuf,
+    folder: RunFolder,
     alternatives: Vec<(String, Alternatives)>,
+    /// Held while the search is there.
+    _lock: Lock,
 }
 
 /// What a search has found.
@@ -72,7 +78,8 @@ impl<C: ModelFactory> Tune<C> {
     /// # Errors
     /// A configuration that cannot be read, data that cannot be loaded, a folder that holds something else.
     pub fn open(path: &Path, overrides: &[String], backend: Backend, folder: &Path) -> Result<Self> {
-        let mut config: Config<C> = Config::open(path, overrides)?;
+        let source = ConfigFile::open(path)?;
+        let mut config: Config<C> = source.config(overrides, Missing::Refused)?;
         if config.tune.is_empty() {
             config.tune = defaults(&config.model)?;
         }
@@ -83,37 +90,16 @@ impl<C: ModelFactory> Tune<C> {
         if let Some(resolved) = dataset.resolved.take() {
             config.data = resolved;
         }
-        let tune = Self { config, dataset, backend, folder: folder.into(), alternatives };
-        tune.claim()?;
-        Ok(tune)
+        check::<C>(&source, overrides, &alternatives)?;
+        let (folder, overrides) = (RunFolder::at(folder), overrides.to_vec());
+        claim(&folder, &config)?;
+        let lock = folder.lock()?;
+        Ok(Self { config, source, overrides, dataset, backend, folder, alternatives, _lock: lock })
     }
 
     /// The configuration of the search, with every default.
     pub fn config(&self) -> &Config<C> {
         &self.config
-    }
-
-    /// Makes the folder, or sees that it is that of this search.
-    fn claim(&self) -> Result<()> {
-        let text = self.config.to_toml()?;
-        let path = self.folder.join("search.toml");
-        match std::fs::read_to_string(&path) {
-            Ok(before) if before == text => Ok(()),
-            Ok(_) => Err(Error::input(format!(
-                "{}: holds a search with another configuration; go on with that one, or name another folder with --out",
-                self.folder.display()
-            ))),
-            Err(_) => {
-                let refuse =
-                    |what: String| Error::input(format!("{}: {what}; name another with --out", self.folder.display()));
-                if std::fs::read_dir(&self.folder).is_ok_and(|mut entries| entries.next().is_some()) {
-                    return Err(refuse("the output folder is not empty".into()));
-                }
-                std::fs::create_dir_all(&self.folder)
-                    .map_err(|error| refuse(format!("the output folder cannot be made: {error}")))?;
-                write_atomic(&path, text.as_bytes())
-            }
-        }
     }
 
     /// What trial `number` changes: nothing in the first.
@@ -125,11 +111,13 @@ impl<C: ModelFactory> Tune<C> {
         let mut assignments: Vec<String> = values.iter().map(|(key, value)| format!("{key}={value}")).collect();
         // A table before what stands in it.
         assignments.sort_by_key(|assignment| assignment.split('=').next().map_or(0, |key| key.matches('.').count()));
-        let text = self.config.to_toml()?;
-        let mut config: Config<C> = Config::from_toml(&text, &format!("trial {number}"), &assignments)?;
+        let all: Vec<String> = self.overrides.iter().cloned().chain(assignments).collect();
+        let mut config: Config<C> = self.source.config(&all, Missing::Refused)?;
+        // As it was recognised once for all.
+        config.data = self.config.data.clone();
         config.training.ensemble = None;
         config.tune = TuneConfig::default();
-        Ok(Trial { number, values, config, folder: self.folder.join(format!("trial-{number:03}")) })
+        Ok(Trial { number, values, config, folder: self.folder.path().join(format!("trial-{number:03}")) })
     }
 
     /// Trains so many trials, as many side by side as there are threads on a CPU, for about so long at the most, or until `stop` is set. `told`
@@ -160,12 +148,19 @@ impl<C: ModelFactory> Tune<C> {
                 break;
             }
             let rank = |trial: &Trial<C>| standings.get(&trial.number).map_or(f64::INFINITY, Standing::rank);
+            trials.retain(|trial| standings.get(&trial.number).is_none_or(|standing| standing.problem.is_none()));
             trials.sort_by(|a, b| rank(a).total_cmp(&rank(b)).then(a.number.cmp(&b.number)));
             if rung > 0 {
                 trials.truncate(trials.len().div_ceil(HALVING));
             }
         }
         let found = self.ranked(&standings, complete)?;
+        let problem = standings.values().find_map(|standing| standing.problem.as_ref());
+        if let (true, Some(problem)) = (trials.is_empty(), problem) {
+            return Err(Error::input(format!(
+                "no trial can be trained: the first is out, {problem}; change the configuration or its [tune]"
+            )));
+        }
         self.write(&found)?;
         Ok(found)
     }
@@ -237,15 +232,56 @@ impl<C: ModelFactory> Tune<C> {
             table.write_record(own.into_iter().chain(keys.iter().map(value))).map_err(cannot)?;
         }
         let table = table.into_inner().map_err(|error| cannot(error.into_error().into()))?;
-        write_atomic(&self.folder.join("trials.csv"), &table)?;
-        let Some(best) = found.trials.iter().find(|ranked| ranked.standing.loss.is_some()) else { return Ok(()) };
+        write_atomic(&self.folder.path().join("trials.csv"), &table)?;
+        let Some(best) = found.best() else { return Ok(()) };
         let mut config = self.trial(best.trial)?.config;
         config.training.ensemble = self.config.training.ensemble;
-        write_atomic(&self.folder.join("best.toml"), config.to_toml()?.as_bytes())
+        write_atomic(&self.folder.path().join("best.toml"), config.to_toml()?.as_bytes())
     }
 }
 
+/// Makes the folder of a search, or sees that it is that of this one.
+fn claim<C: ModelFactory>(folder: &RunFolder, config: &Config<C>) -> Result<()> {
+    let (text, path) = (config.to_toml()?, folder.path().join("search.toml"));
+    let name = folder.path().display();
+    match std::fs::read_to_string(&path) {
+        Ok(before) if before == text => Ok(()),
+        Ok(_) => Err(Error::input(format!(
+            "{name}: holds a search with another configuration; go on with that one, or name another folder with --out"
+        ))),
+        Err(_) => {
+            let refuse = |what: String| Error::input(format!("{name}: {what}; name another with --out"));
+            if std::fs::read_dir(folder.path()).is_ok_and(|mut entries| entries.next().is_some()) {
+                return Err(refuse("the output folder is not empty".into()));
+            }
+            std::fs::create_dir_all(folder.path())
+                .map_err(|error| refuse(format!("the output folder cannot be made: {error}")))?;
+            write_atomic(&path, text.as_bytes())
+        }
+    }
+}
+
+/// Whether each key can have each of its values by itself; of a range both ends are tried.
+fn check<C: ModelFactory>(
+    source: &ConfigFile,
+    overrides: &[String],
+    alternatives: &[(String, Alternatives)],
+) -> Result<()> {
+    for (key, values) in alternatives {
+        for value in values.extremes() {
+            let one = overrides.iter().cloned().chain([format!("{key}={value}")]).collect::<Vec<_>>();
+            source.config::<C>(&one, Missing::Refused).map_err(|error| error.of(&format!("tune.{key}")))?;
+        }
+    }
+    Ok(())
+}
+
 impl Found {
+    /// The best trial; `None`: none is trained yet.
+    pub fn best(&self) -> Option<&Ranked> {
+        self.trials.iter().find(|ranked| ranked.standing.rank().is_finite())
+    }
+
     /// The trials as a table for a terminal, the first so many.
     pub fn table(&self, most: usize) -> String {
         let mut text = format!("{:>5} {:>7} {:>12}  changed\n", "trial", "epochs", "validation");

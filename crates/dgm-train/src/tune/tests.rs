@@ -124,11 +124,24 @@ fn an_interrupted_search_ends_as_it_would_have() {
 fn a_trial_that_cannot_be_is_out() {
     let folder = tempfile::tempdir().unwrap();
     let config = search(folder.path(), 0.0);
-    let text = std::fs::read_to_string(&config).unwrap().replace("[[4], [8], [16]]", "[[0]]");
-    std::fs::write(&config, text).unwrap();
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("[[4], [8], [16]]", "[[0]]")).unwrap();
     let found = run(&open(folder.path(), &config), 3);
     assert_eq!(found.trials[0].trial, 0);
     let problems = found.trials.iter().filter(|ranked| ranked.standing.problem.is_some()).count();
     assert_eq!(problems, 2);
     assert!(found.table(10).contains("out"), "{}", found.table(10));
+
+    // What no trial could ever be is said before the first; and what all of them cannot be.
+    let refused = |text: String, part: &str| {
+        std::fs::write(&config, text).unwrap();
+        let other = tempfile::tempdir().unwrap();
+        let found = Tune::<ModelConfig>::open(&config, &[], Backend::open("flex").unwrap(), &other.path().join("s"))
+            .and_then(|tune| tune.run(2, None, &Arc::default(), &|_| {}));
+        let error = found.unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    };
+    refused(text.replace("[[4], [8], [16]]", "['wide']"), "tune.model.hidden: ");
+    let nothing = text.replace("hidden = [8]", "hidden = [0]").replace("[[4], [8], [16]]", "[[0]]");
+    refused(nothing, "no trial can be trained");
 }

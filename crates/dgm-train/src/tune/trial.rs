@@ -7,8 +7,8 @@ use crate::error::{Error, Result};
 use crate::report::progress::{Report, RunStart, WindowMeans};
 use crate::run::{ChangedAt, Run, Watch};
 use crate::run_folder::RunFolder;
-use crate::train::Ending;
 use crate::train::plan::Plan;
+use crate::train::{Ending, check, initial_model};
 use dgm_models::ModelFactory;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -48,7 +48,7 @@ impl Standing {
     /// Its loss in words.
     pub(super) fn told(&self) -> String {
         match (&self.problem, self.loss) {
-            (Some(_), _) => "out".into(),
+            (Some(problem), _) => format!("out: {problem}"),
             (None, Some(loss)) => format!("{loss:.4}"),
             (None, None) => "-".into(),
         }
@@ -74,7 +74,18 @@ pub(super) fn advance<C: ModelFactory>(
 ) -> Result<Option<Advanced>> {
     let own = Arc::new(AtomicBool::new(false));
     let mut watch = Until { epochs: until, own: own.clone(), stop: stop.clone() };
+    let out = |problem: String| {
+        let standing = Standing { epochs: 0, loss: None, complete: false, problem: Some(problem) };
+        Ok(Some(Advanced { standing, trained: true }))
+    };
     let begun = trial.folder.join("config.toml").is_file();
+    if !begun {
+        // Values that do not go together: a trial that cannot be.
+        let model = initial_model(&trial.config, &dataset.spec, &backend.device).map_err(Error::from);
+        if let Err(error) = model.and_then(|model| check(&trial.config, &model, |_| String::new())) {
+            return out(error.to_string());
+        }
+    }
     let run = match begun {
         true => Run::resume_with(&trial.folder, dataset.clone(), ChangedAt::default(), &mut watch),
         false => {
@@ -82,16 +93,7 @@ pub(super) fn advance<C: ModelFactory>(
             Run::begin(config, dataset.clone(), backend, &trial.folder, None, &|_| String::new())
         }
     };
-    let out = |problem: String| {
-        let standing = Standing { epochs: 0, loss: None, complete: false, problem: Some(problem) };
-        Ok(Some(Advanced { standing, trained: true }))
-    };
-    let mut run: Run<C> = match run {
-        Ok(run) => run,
-        // Values that do not go together: a trial that cannot be.
-        Err(error) if !begun && trial.number > 0 => return out(error.to_string()),
-        Err(error) => return Err(error.of(&format!("trial {}", trial.number))),
-    };
+    let mut run: Run<C> = run.map_err(|error| error.of(&format!("trial {}", trial.number)))?;
     let plan = Plan::of(&trial.config.training, dataset.train.len());
     let standing = |run: &Run<C>| {
         let progress = run.progress();

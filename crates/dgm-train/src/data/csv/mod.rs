@@ -183,7 +183,12 @@ impl CsvConfig {
             Classes::Named(names) => names.clone(),
             _ => Vec::new(),
         };
-        let names = Names { target: specs(&targets), condition: specs(&conditions), classes };
+        let names = Names {
+            target: specs(&targets),
+            condition: specs(&conditions),
+            classes,
+            columns: Some(table.columns().len()),
+        };
         let mut warnings = odd::warnings(&table, &parts, &splits[0], matches!(values, Classes::Real));
         warnings.extend(table.doubts().iter().cloned());
         let steps: Vec<f64> = targets.iter().map(|feature| feature.step(&table, &splits[0]).unwrap_or(0.0)).collect();

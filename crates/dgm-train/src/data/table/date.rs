@@ -243,7 +243,7 @@ impl DateFormat {
     }
 
     /// Whether it has a time.
-    pub(super) fn has_time(&self) -> bool {
+    pub(crate) fn has_time(&self) -> bool {
         self.time.is_some()
     }
 

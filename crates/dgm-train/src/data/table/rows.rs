@@ -5,7 +5,7 @@ use super::dialect::{Delimiter, Dialect};
 use super::lexer::{Lexer, Step};
 use super::missing::Missing;
 use super::number::Style;
-use crate::data::encoding::{Choice, Text};
+use crate::data::encoding::{Choice, Text, TextEncoding};
 use crate::data::file::FileReader;
 use crate::data::names::{ColumnKind, ColumnSpec};
 use crate::error::{Error, Result};
@@ -24,6 +24,16 @@ pub(crate) struct Rows<'s, 'a> {
     names: Option<Vec<String>>,
     /// Cells of each row, known after the first.
     width: Option<usize>,
+    delimiter: Delimiter,
+    comment: String,
+}
+
+/// A header as one delimiter splits it, with so many of the known names.
+struct Header {
+    found: usize,
+    lexer: Lexer,
+    end: usize,
+    names: Vec<String>,
 }
 
 /// A text, and the part of it that is in memory.
@@ -97,10 +107,13 @@ impl<'s, 'a> Rows<'s, 'a> {
     /// A file that cannot be read or is empty.
     pub(crate) fn open(source: &'s mut FileReader<'a>, dialect: &Dialect, known: &[&str]) -> Result<Self> {
         let file = source.name().to_owned();
-        let text = Text::new(source, Choice::Recognised)?;
+        // What is no UTF-8 cannot be told apart from other such encodings: it is that of the table before.
+        let is_utf_8 = dialect.encoding == TextEncoding::UTF_8;
+        let text = Text::new(source, if is_utf_8 { Choice::Recognised } else { Choice::Key(Some(dialect.encoding)) })?;
         let input = Input { file, text, buffer: String::new(), at: 0, whole: false };
-        let lexer = Lexer::new(dialect.delimiter, dialect.comment.start());
-        let mut rows = Self { input, lexer, names: None, width: None };
+        let (delimiter, comment) = (dialect.delimiter, dialect.comment.start().to_owned());
+        let lexer = Lexer::new(delimiter, &comment);
+        let mut rows = Self { input, lexer, names: None, width: None, delimiter, comment };
         if dialect.header {
             rows.read_header(dialect, known)?;
         }
@@ -117,18 +130,26 @@ impl<'s, 'a> Rows<'s, 'a> {
         self.names.as_deref()
     }
 
+    /// Splits the header by the dialect's delimiter, or, where that does not make all known names columns, by the one that makes the most.
     fn read_header(&mut self, dialect: &Dialect, known: &[&str]) -> Result<()> {
-        let mut best: Option<(usize, Lexer, usize, Vec<String>)> = None;
+        let mut own = Lexer::new(dialect.delimiter, dialect.comment.start());
+        let first = self.input.next(&mut own, true);
+        let mut best: Option<Header> = None;
         for delimiter in std::iter::once(dialect.delimiter).chain(DELIMITERS) {
+            if best.as_ref().is_some_and(|header| header.found == known.len()) {
+                break;
+            }
             let mut lexer = Lexer::new(delimiter, dialect.comment.start());
-            let Next::Row(end) = self.input.next(&mut lexer, true)? else { continue };
-            let cells: Vec<String> = lexer.record.cells(self.input.rest()).map(str::to_owned).collect();
-            let found = known.iter().filter(|name| cells.iter().any(|cell| cell == *name)).count();
-            if best.as_ref().is_none_or(|(most, ..)| found > *most) {
-                best = Some((found, lexer, end, cells));
+            // What is in memory is enough, as it holds the line; by a wrong delimiter a quote in it may never be closed.
+            let Step::Row(end) = lexer.next(self.input.rest(), true) else { continue };
+            let names: Vec<String> = lexer.record.cells(self.input.rest()).map(str::to_owned).collect();
+            let found = known.iter().filter(|name| names.iter().any(|cell| cell == *name)).count();
+            if best.as_ref().is_none_or(|best| found > best.found) {
+                best = Some(Header { found, lexer, end, names });
             }
         }
-        let Some((_, lexer, end, names)) = best else {
+        let Some(Header { lexer, end, names, .. }) = best else {
+            first?;
             return Err(Error::input(format!(
                 "{}: found nothing; expected a table with the names of its columns in the first line; name another file, or put rows \
                  there",
@@ -139,6 +160,20 @@ impl<'s, 'a> Rows<'s, 'a> {
         self.input.at += end;
         (self.width, self.names) = (Some(names.len()), Some(names));
         Ok(())
+    }
+
+    /// How many cells a row has; `None`: there is no row.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(crate) fn width(&mut self) -> Result<Option<usize>> {
+        if self.width.is_none() {
+            let mut lexer = Lexer::new(self.delimiter, &self.comment);
+            if let Next::Row(_) = self.input.next(&mut lexer, true)? {
+                self.width = Some(lexer.record.len());
+            }
+        }
+        Ok(self.width)
     }
 
     /// Shows `each` the next rows, with their lines: one, which may have to be waited for, and those that are there already, `most`

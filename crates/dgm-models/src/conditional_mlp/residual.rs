@@ -1,0 +1,58 @@
+//! Residual blocks: hidden layers that add to what comes before them.
+
+use crate::layers::{Mode, Norm, apply, linear};
+use crate::ops::Activation;
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::{Device, Tensor};
+use dgm_core::random::Stream;
+
+/// h₁ = W x, hᵢ = hᵢ₋₁ + W₂ SiLU(W₁ LayerNorm(hᵢ₋₁)), and LayerNorm of the last (Gorishniy et al. 2021, "Revisiting deep learning models for
+/// tabular data", section 3.2, with layer normalisation).
+#[derive(Module, Debug)]
+pub(super) struct Residual {
+    first: Linear,
+    blocks: Vec<Block>,
+    norm: Norm,
+    #[module(skip)]
+    dropout: f64,
+}
+
+#[derive(Module, Debug)]
+struct Block {
+    norm: Norm,
+    up: Linear,
+    down: Linear,
+}
+
+impl Residual {
+    /// From `inputs` to the first of these widths, that of h; the others are the widths inside of a block each, with dropout there. `None`: there
+    /// is no width.
+    pub(super) fn new(
+        inputs: usize,
+        hidden: &[usize],
+        dropout: f64,
+        rng: &mut Stream,
+        device: &Device,
+    ) -> Option<Self> {
+        let (&width, inner) = hidden.split_first()?;
+        let first = linear(inputs, width, rng, device);
+        let mut block = |&inner: &usize| Block {
+            norm: Norm::new(width, device),
+            up: linear(width, inner, rng, device),
+            down: linear(inner, width, rng, device),
+        };
+        let blocks = inner.iter().map(&mut block).collect();
+        Some(Self { first, blocks, norm: Norm::new(width, device), dropout })
+    }
+
+    /// `[batch, inputs]` → `[batch, the first width]`.
+    pub(super) fn forward(&self, x: Tensor<2>, mode: &mut Mode) -> Tensor<2> {
+        let h = apply(&self.first, x, Activation::Identity);
+        let h = self.blocks.iter().fold(h, |h, block| {
+            let inner = apply(&block.up, block.norm.forward(h.clone()), Activation::Silu);
+            h + apply(&block.down, mode.dropout(inner, self.dropout), Activation::Identity)
+        });
+        self.norm.forward(h)
+    }
+}
