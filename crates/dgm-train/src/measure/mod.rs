@@ -43,7 +43,7 @@ const AT_ONCE: usize = 256;
 const DEQUANTIZED: &str = "one dequantised x + u per example";
 
 /// One reported metric.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Metric {
     /// What measured it: `likelihood`, `importance_weighted`, `label_mixture`, `label_accuracy`, `accuracy`,
     /// `calibration`, `prediction`, `interval_likelihood`.
@@ -57,7 +57,7 @@ pub struct Metric {
     pub value: f64,
     /// Its unit: [`NATS`], [`PROPORTION`], or that of what is predicted.
     pub unit: String,
-    /// Standard error of the mean over examples, in the same unit; NaN (`null` in JSON) of one example.
+    /// Standard error of the mean over examples, in the same unit; NaN (`null` in JSON) of one example, and of what has no such error.
     #[serde(deserialize_with = "number_or_null")]
     pub standard_error: f64,
     /// Number of examples.
@@ -70,6 +70,14 @@ pub struct Metric {
     /// Of nats: the same for each token, where the targets are tokens of a text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_token: Option<TokenMetrics>,
+}
+
+/// Equal as they are written: what has no standard error is equal to itself.
+impl PartialEq for Metric {
+    fn eq(&self, other: &Self) -> bool {
+        let written = |metric: &Self| serde_json::to_value(metric).ok();
+        written(self) == written(other)
+    }
 }
 
 /// The unit of a likelihood.

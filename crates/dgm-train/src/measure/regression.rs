@@ -46,10 +46,11 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     }
     let mut metrics = Vec::new();
     for (dimension, scores) in scores.iter().enumerate() {
-        let name = subject.dataset.names.target.get(dimension).map(|column| column.name.as_str());
+        let name = subject.dataset.names.target.get(dimension).map(|column| column.name.clone());
+        let name = name.unwrap_or_else(|| if event == 1 { "target".into() } else { format!("dimension {dimension}") });
         let std = scale.std.get(dimension).copied().unwrap_or(1.0);
         let step = scale.step.get(dimension).copied().filter(|&step| step > 0.0);
-        metrics.extend(scores.metrics(subject, dimension, name.unwrap_or("target"), [std, step.unwrap_or(0.0)])?);
+        metrics.extend(scores.metrics(subject, dimension, &name, [std, step.unwrap_or(0.0)])?);
     }
     Ok(metrics)
 }

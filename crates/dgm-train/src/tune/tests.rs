@@ -67,6 +67,8 @@ fn the_better_third_goes_on_and_the_best_is_written_down() {
     let (on, out) = losses.split_at(3);
     assert!(on.iter().all(|on| out.iter().all(|out| on <= out)), "{losses:?}");
 
+    drop(tune);
+
     // The best as a configuration of its own, an ensemble as before.
     let best: Config = Config::open(&folder.path().join("search/best.toml"), &[]).unwrap();
     assert_eq!((best.training.ensemble, best.training.epochs), (Some(3), 18));
