@@ -19,7 +19,10 @@ const VERBS: &str = "add begin build change check choose close convert copy down
 const CARRIERS: [&str; 4] = ["{advice}", "{again}", "{instead}", "{to_do}"];
 
 /// Refusals without a remedy of their own: file, message, reason.
-const EXCEPTIONS: [(&str, &str, &str); 16] = [
+const EXCEPTIONS: [(&str, &str, &str); 19] = [
+    ("dgm-train/src/data/table/rows.rs", "{}:{line}: {what}", WHOLE),
+    ("dgm-train/src/predict/table.rs", "{file}:{line}: {problem}", WHOLE),
+    ("dgm-train/src/predict/table.rs", "{file}: found no column `{name}`{near}; expected {why}", WHOLE),
     ("dgm-models/src/error.rs", "`model.{key}` is {found}, expected {expected}", RANGE),
     ("dgm-train/src/config/parse.rs", "{path} is {}; expected {expected}", RANGE),
     ("dgm-train/src/config/parse.rs", "{path}: expected {expected}", RANGE),

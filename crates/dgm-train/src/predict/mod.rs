@@ -108,7 +108,7 @@ impl<C: ModelFactory> Predictor<C> {
         if !arm.is_independent() {
             return Err(Error::input(format!(
                 "`model.kind` \"{}\" models a target of {} numbers that depend on each other; expected one number, or a model in which \
-                 they do not, such as \"conditional_mlp\"; draw from it with dgm-train sample instead",
+                 they do not, such as \"conditional_mlp\"; use dgm-train sample instead",
                 model.name(),
                 model.spec().event()
             )));

@@ -75,7 +75,7 @@ pub fn predict_table<C: ModelFactory>(
         Some(names) => names.get(place).cloned().unwrap_or_default(),
         None => format!("column {place}"),
     });
-    writer.write_record(kept.chain(header(predictor, options, columns.target.is_some()))).map_err(cannot)?;
+    let header: Vec<String> = kept.chain(header(predictor, options, columns.target.is_some())).collect();
     let (mut all, mut batch) = (0, Part::default());
     loop {
         batch.clear();
@@ -99,6 +99,10 @@ pub fn predict_table<C: ModelFactory>(
             )));
         }
         let prediction = predictor.predict(&matrix(&batch.condition), target.as_ref(), &levels)?;
+        // Of a table that cannot be read there is no header either.
+        if all == 0 {
+            writer.write_record(&header).map_err(cannot)?;
+        }
         for (row, kept) in batch.kept.iter().enumerate() {
             writer.write_record(kept.iter().cloned().chain(cells(predictor, &prediction, row))).map_err(cannot)?;
         }

@@ -60,6 +60,9 @@ impl Feature {
             return None;
         }
         let values = || rows.iter().filter_map(|&row| column.number(row));
+        if let Some(step) = binary_step(values()) {
+            return Some(step);
+        }
         let unit = 10f64.powi(i32::from(digits_of(values())?));
         let mut whole = values().map(|value| (value * unit).round() as i128);
         let first = whole.next()?;
@@ -152,6 +155,26 @@ fn kind_of(table: &Table, column: &Column) -> ColumnKind {
         }
         _ => ColumnKind::Number { decimals: decimals(table, column) },
     }
+}
+
+/// Cells of a grid at the most: of more the step is that of the numbers' last bits.
+const MOST_CELLS: f64 = (1u64 << 30) as f64;
+
+/// The greatest number that all differences are whole multiples of, bit for bit: neither a unit that is a power of two nor an offset changes it. Of
+/// decimals, which are no such multiples, `None`.
+fn binary_step(mut values: impl Iterator<Item = f64>) -> Option<f64> {
+    let first = values.next()?;
+    let (mut step, mut range) = (0.0f64, 0.0f64);
+    for value in values {
+        // A remainder of two floats is exact.
+        let (mut a, mut b) = (step, (value - first).abs());
+        range = range.max(b);
+        while b > 0.0 {
+            (a, b) = (b, a % b);
+        }
+        step = a;
+    }
+    (step > 0.0 && range / step <= MOST_CELLS).then_some(step)
 }
 
 fn greatest_common_divisor(mut a: u128, mut b: u128) -> u128 {
