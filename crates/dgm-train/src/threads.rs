@@ -14,6 +14,17 @@ pub(crate) fn count() -> usize {
     1
 }
 
+/// What `f` makes of 0, 1, … n − 1, in this order; on a CPU side by side.
+pub(crate) fn map<T: Send>(n: usize, side_by_side: bool, f: impl Fn(usize) -> T + Sync + Send) -> Vec<T> {
+    #[cfg(feature = "flex")]
+    if side_by_side {
+        use rayon::prelude::*;
+        return (0..n).into_par_iter().map(f).collect();
+    }
+    let _ = side_by_side;
+    (0..n).map(f).collect()
+}
+
 /// Runs `f` on a thread of the program's pool: handing work over from outside, and waiting there for what comes back, takes longer than many
 /// an operation.
 #[cfg(feature = "cli")]

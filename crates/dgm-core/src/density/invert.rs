@@ -67,7 +67,7 @@ mod tests {
         let members: Vec<Box<dyn Distribution<1>>> = vec![normal(-2.0, 0.0), normal(1.0, -2.0)];
         let mean = MeanOf::new(members);
         let p = row([0.1, 0.5, 0.9]);
-        let found = mean.quantile(p.clone()).map(|x| mean.cdf(x)).flatten();
+        let found = mean.quantile(p.clone()).and_then(|x| mean.cdf(x));
         close(found.unwrap_or_else(|| row([f32::NAN])), &[0.1, 0.5, 0.9], 1e-5);
 
         // Of levels: the same level that the mean of the tables gives.

@@ -27,6 +27,7 @@ use crate::config::{Config, ModelConfig};
 use crate::data::{Matrix, Names};
 use crate::error::{Error, Result};
 use crate::run_folder::RunFolder;
+use crate::threads;
 use burn::tensor::{Device, Tensor, TensorData};
 pub use conformal::Conformal;
 use dgm_core::host;
@@ -42,6 +43,8 @@ pub struct Predictor<C: ModelFactory = ModelConfig> {
     model: Ensemble<C::Model>,
     names: Names,
     device: Device,
+    /// Whether the device is a CPU, on which parts of the rows are predicted side by side.
+    is_cpu: bool,
 }
 
 /// What is predicted of some rows.
@@ -96,7 +99,8 @@ impl<C: ModelFactory> Predictor<C> {
     pub fn open(folder: &RunFolder, backend: &Backend) -> Result<Self> {
         let (config, provenance): (Config<C>, _) = (folder.config()?, folder.provenance()?);
         let model = folder.model(&config, &provenance.spec, &backend.device)?;
-        Self::new(model, provenance.names, backend.device.clone())
+        let predictor = Self::new(model, provenance.names, backend.device.clone())?;
+        Ok(Self { is_cpu: backend.is_eager(), ..predictor })
     }
 
     /// A model, with the names that the columns of its data have.
@@ -113,7 +117,7 @@ impl<C: ModelFactory> Predictor<C> {
                 model.spec().event()
             )));
         }
-        Ok(Self { model, names, device })
+        Ok(Self { model, names, device, is_cpu: false })
     }
 
     /// The data that the model was built for.
@@ -155,18 +159,18 @@ impl<C: ModelFactory> Predictor<C> {
                 widths[0], widths[1], expected[0], expected[1]
             )));
         }
-        let mut parts = Parts::new(levels.0.len(), self.classes().is_some());
-        for first in (0..condition.rows()).step_by(ROWS) {
-            let rows = first..condition.rows().min(first + ROWS);
-            self.predict_some(
-                &padded(condition, &rows),
-                target.map(|all| padded(all, &rows)),
-                levels,
-                rows.len(),
-                &mut parts,
-            )?;
+        let classes = self.classes();
+        let part = |index: usize| {
+            let rows = index * ROWS..condition.rows().min((index + 1) * ROWS);
+            let mut parts = Parts::new(levels.0.len(), classes.is_some());
+            let target = target.map(|all| padded(all, &rows));
+            self.predict_some(&padded(condition, &rows), target, levels, rows.len(), &mut parts).map(|()| parts)
+        };
+        let mut parts = Parts::new(levels.0.len(), classes.is_some());
+        for part in threads::map(condition.rows().div_ceil(ROWS), self.is_cpu, part) {
+            parts.append(part?);
         }
-        Ok(parts.finish(condition.rows(), expected[1], target.is_some(), self.classes()))
+        Ok(parts.finish(condition.rows(), expected[1], target.is_some(), classes))
     }
 
     /// The same of [`ROWS`] rows, of which the first `n` are wanted.
@@ -293,6 +297,17 @@ impl Parts {
     fn new(levels: usize, classes: bool) -> Self {
         let quantiles = if classes { Vec::new() } else { vec![Vec::new(); levels] };
         Self { mean: Vec::new(), median: Vec::new(), std: Vec::new(), quantiles, log_prob: Vec::new() }
+    }
+
+    /// These, and those of another after them.
+    fn append(&mut self, other: Self) {
+        let Self { mean, median, std, quantiles, log_prob } = other;
+        for (all, more) in
+            [(&mut self.mean, mean), (&mut self.median, median), (&mut self.std, std), (&mut self.log_prob, log_prob)]
+        {
+            all.extend(more);
+        }
+        self.quantiles.iter_mut().zip(quantiles).for_each(|(all, more)| all.extend(more));
     }
 
     fn finish(self, rows: usize, event: usize, scored: bool, classes: Option<usize>) -> Prediction {

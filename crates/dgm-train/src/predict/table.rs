@@ -11,6 +11,9 @@ use dgm_models::{DataSpec, ModelFactory, Values};
 use std::io::Write;
 use std::ops::ControlFlow;
 
+/// Parts of the rows that are read together, and predicted side by side on a CPU.
+const AT_ONCE: usize = 8;
+
 /// What is written of each row.
 #[derive(Clone, Debug, Default)]
 pub struct TableOptions {
@@ -80,7 +83,7 @@ pub fn predict_table<C: ModelFactory>(
     loop {
         batch.clear();
         let file = rows.file().to_owned();
-        let count = rows.read(super::ROWS, |line, cells| {
+        let count = rows.read(AT_ONCE * super::ROWS, |line, cells| {
             batch.lines.push(line);
             batch
                 .push(&columns, &reader, predictor, options.allow_unknown, cells)
