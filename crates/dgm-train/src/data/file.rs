@@ -103,7 +103,11 @@ impl<'a> FileReader<'a> {
     }
 
     /// Opens a file that an argument such as `--data` names.
-    pub(crate) fn open_argument(path: &Path, argument: &str) -> Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// It is not there, or cannot be read.
+    pub fn open_argument(path: &Path, argument: &str) -> Result<Self> {
         Self::open_as(path, argument, "name a file that is there and readable")
     }
 
