@@ -63,12 +63,9 @@ impl Feature {
         if let Some(step) = binary_step(values()) {
             return Some(step);
         }
+        // Of decimals the multiples of their last digit are whole.
         let unit = 10f64.powi(i32::from(digits_of(values())?));
-        let mut whole = values().map(|value| (value * unit).round() as i128);
-        let first = whole.next()?;
-        let step = whole.fold(0, |step, value| greatest_common_divisor(step, (value - first).unsigned_abs()));
-        // Where there is one value only there is no distance.
-        (step > 0).then_some(step as f64 / unit)
+        binary_step(values().map(|value| (value * unit).round())).map(|step| step / unit)
     }
 
     /// A column of the condition. What is known of its cells is what the training rows hold.
@@ -175,13 +172,6 @@ fn binary_step(mut values: impl Iterator<Item = f64>) -> Option<f64> {
         step = a;
     }
     (step > 0.0 && range / step <= MOST_CELLS).then_some(step)
-}
-
-fn greatest_common_divisor(mut a: u128, mut b: u128) -> u128 {
-    while b > 0 {
-        (a, b) = (b, a % b);
-    }
-    a
 }
 
 /// Digits behind the point, where all cells have few of them.
