@@ -13,13 +13,16 @@ pub enum Capability {
     Represent,
     /// [`Model::conditionals`]
     Autoregressive,
+    /// [`Model::any_order`]
+    AnyOrder,
     /// [`Model::latent`]
     Latent,
 }
 
 impl Capability {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Density, Self::Generate, Self::Represent, Self::Autoregressive, Self::Latent];
+    pub const ALL: [Self; 6] =
+        [Self::Density, Self::Generate, Self::Represent, Self::Autoregressive, Self::AnyOrder, Self::Latent];
 
     /// Whether the model has it.
     pub fn is_of(self, model: &dyn Model) -> bool {
@@ -28,6 +31,7 @@ impl Capability {
             Self::Generate => model.generator().is_some(),
             Self::Represent => model.encoder().is_some(),
             Self::Autoregressive => model.conditionals().is_some(),
+            Self::AnyOrder => model.any_order().is_some(),
             Self::Latent => model.latent().is_some(),
         }
     }
@@ -39,6 +43,7 @@ impl Capability {
             Self::Generate => "sample",
             Self::Represent => "encode examples",
             Self::Autoregressive => "sample position by position",
+            Self::AnyOrder => "sample given any of the values",
             Self::Latent => "give importance-weighted bounds",
         }
     }

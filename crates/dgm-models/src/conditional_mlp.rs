@@ -1,11 +1,8 @@
 //! Conditional density of a short target given a condition: a trunk and a head, p(y | c) = likelihood(y; MLP(c)).
 
-mod features;
-mod residual;
-
 use crate::data::{Batch, DataSpec};
 use crate::error::{ModelError, chain};
-use crate::layers::{Mlp, Mode, apply, condition_of, linear};
+use crate::layers::{Features, FeaturesConfig, Mlp, Mode, Residual, apply, condition_of, linear};
 use crate::likelihood::{Likelihood, LikelihoodConfig};
 use crate::ops::Activation;
 use crate::parts::Plain;
@@ -16,8 +13,6 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use dgm_core::objective::{fill_padding, sum_event};
 use dgm_core::random::Stream;
-pub use features::{Features, FeaturesConfig, PeriodicConfig};
-use residual::Residual;
 use serde::{Deserialize, Serialize};
 
 /// Configuration of [`ConditionalMlp`].

@@ -56,6 +56,17 @@ pub enum Values {
     Levels(usize),
     /// Real numbers, with the units of each.
     Real(Scale),
+    /// Of each dimension real numbers or levels of its own, as in a table.
+    Columns(ColumnValues),
+}
+
+/// The values of dimensions of different kinds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ColumnValues {
+    /// Number of levels of each dimension; 0 where its values are real numbers.
+    pub levels: Vec<usize>,
+    /// The units of the real numbers; mean 0 and standard deviation 1 where there are levels.
+    pub scale: Scale,
 }
 
 /// The units of real numbers: what each one's standardised value (x − mean) / std is multiplied by and added to.
@@ -200,7 +211,12 @@ impl DataSpec {
             Values::Levels(levels) if !(2..=65_536).contains(levels) => {
                 return Err(format!("{levels} levels, expected 2 to 65536"));
             }
-            Values::Real(scale) if !scale.fits(self.event()) => {
+            Values::Columns(ColumnValues { levels, .. })
+                if levels.len() != self.event() || levels.iter().any(|&levels| levels > 65_536) =>
+            {
+                return Err(format!("levels {levels:?} for {} elements, expected 0 to 65536 for each", self.event()));
+            }
+            Values::Real(scale) | Values::Columns(ColumnValues { scale, .. }) if !scale.fits(self.event()) => {
                 let (means, stds) = (scale.mean.len(), scale.std.len());
                 return Err(format!(
                     "{means} means and {stds} standard deviations above 0 for {} elements",
@@ -228,14 +244,32 @@ impl DataSpec {
         self.check().map_err(|what| ModelError::Data(format!("the data's description is wrong: {what}; fix it")))
     }
 
-    /// What an element of the target has to be, in words, where `value` is not it; `None`: it is.
-    pub fn expects(&self, value: f64) -> Option<String> {
-        match self.values {
-            Values::Levels(levels) if value.fract() != 0.0 || !(0.0..levels as f64).contains(&value) => {
-                Some(format!("a whole number from 0 to {}", levels.saturating_sub(1)))
+    /// What this dimension of the target has to be, in words, where `value` is not it; `None`: it is.
+    pub fn expects(&self, dimension: usize, value: f64) -> Option<String> {
+        let levels = self.levels_of(dimension);
+        match levels {
+            0 if !value.is_finite() => Some("a finite number".into()),
+            1.. if value.fract() != 0.0 || !(0.0..levels as f64).contains(&value) => {
+                Some(format!("a whole number from 0 to {}", levels - 1))
             }
-            Values::Real(_) if !value.is_finite() => Some("a finite number".into()),
             _ => None,
+        }
+    }
+
+    /// Number of levels of this dimension of the target; 0 where its values are real numbers.
+    pub fn levels_of(&self, dimension: usize) -> usize {
+        match &self.values {
+            Values::Levels(levels) => *levels,
+            Values::Real(_) => 0,
+            Values::Columns(columns) => columns.levels.get(dimension).copied().unwrap_or(0),
+        }
+    }
+
+    /// The units of the target's numbers, standardised in a batch; `None`: all are levels.
+    pub fn scale(&self) -> Option<&Scale> {
+        match &self.values {
+            Values::Levels(_) => None,
+            Values::Real(scale) | Values::Columns(ColumnValues { scale, .. }) => Some(scale),
         }
     }
 
@@ -273,7 +307,7 @@ impl DataSpec {
         let shown = batch.mask.clone().map(host);
         let hidden = |at: usize| shown.as_ref().is_some_and(|mask| mask.get(at).is_some_and(|&one| one < 0.5));
         for (at, value) in host(batch.target.clone()).into_iter().enumerate().filter(|(at, _)| !hidden(*at)) {
-            let Some(expected) = self.expects(value) else { continue };
+            let Some(expected) = self.expects(at % event, value) else { continue };
             return refuse(format!("target: example {}: found {value}, expected {expected}", at / event));
         }
         let Some(condition) = &batch.condition else { return Ok(()) };
@@ -297,11 +331,11 @@ impl DataSpec {
         self.shape.iter().product()
     }
 
-    /// Number of levels of each dimension of a target; `None`: they are real.
+    /// Number of levels of each dimension of a target; `None`: they are real, or differ.
     pub fn levels(&self) -> Option<usize> {
         match self.values {
             Values::Levels(levels) => Some(levels),
-            Values::Real(_) => None,
+            Values::Real(_) | Values::Columns(_) => None,
         }
     }
 
@@ -310,6 +344,7 @@ impl DataSpec {
         match &self.values {
             Values::Levels(levels) => Some(*levels),
             Values::Real(scale) => scale.levels,
+            Values::Columns(_) => None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Several models of the same data as one density: the mean of their probabilities.
 
+mod any_order;
 mod autoregressive;
 
 use crate::autoregressive::sampling;
@@ -8,7 +9,7 @@ use crate::error::ModelError;
 use crate::likelihood::{Likelihood, SamplingParams, log_mean_exp};
 use crate::registry::AnyModel;
 use crate::training::Training;
-use crate::traits::{Autoregressive, Density, Estimator, Generate, Latent, Model, Represent};
+use crate::traits::{AnyOrder, Autoregressive, Density, Estimator, Generate, Latent, Model, Represent};
 use burn::tensor::{Int, Tensor};
 use dgm_core::objective::{fill_padding, sum_event};
 use dgm_core::random::Stream;
@@ -218,6 +219,15 @@ impl<M: Model> Model for Ensemble<M> {
         match self.single() {
             Some(member) => member.conditionals(),
             None if self.mixed.is_some() => Some(self),
+            None => None,
+        }
+    }
+
+    /// Where every member is one.
+    fn any_order(&self) -> Option<&dyn AnyOrder> {
+        match self.single() {
+            Some(member) => member.any_order(),
+            None if self.models().all(|model| model.any_order().is_some()) => Some(self),
             None => None,
         }
     }

@@ -1,11 +1,16 @@
 //! What the networks are made of. Weights are drawn on the host, so they are the same on every backend.
 
+mod features;
+mod residual;
+
 use crate::data::{DataSpec, Values};
 use crate::ops::{Activation, Before, Tap, dense, fused_tap_conv2d, gate, layer_norm, tap_conv2d};
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::random::Stream;
+pub use features::{Features, FeaturesConfig, PeriodicConfig};
+pub(crate) use residual::Residual;
 
 /// Training, with noise for dropout, or evaluation, without.
 #[derive(Debug)]
@@ -237,7 +242,7 @@ impl PointConv {
 pub fn network_target(spec: &DataSpec, target: Tensor<2>) -> Tensor<2> {
     match &spec.values {
         Values::Levels(levels) => target.mul_scalar(2.0 / (*levels as f64 - 1.0)).sub_scalar(1.0),
-        Values::Real(_) => target,
+        Values::Real(_) | Values::Columns(_) => target,
     }
 }
 

@@ -22,6 +22,7 @@ pub mod posterior;
 pub mod prior;
 pub mod registry;
 
+pub mod any_order_mlp;
 pub mod autoregressive;
 pub mod conditional_mlp;
 pub mod vae;
@@ -37,13 +38,15 @@ mod traits;
 
 pub use autoregressive::{causal_conv, pixel_cnn, transformer};
 pub use capability::Capability;
-pub use data::{Batch, ConditionSpec, DataSpec, Scale, Values};
+pub use data::{Batch, ColumnValues, ConditionSpec, DataSpec, Scale, Values};
 pub use ensemble::Ensemble;
 pub use error::ModelError;
 pub use factory::ModelFactory;
-pub use layers::{Mlp, Mode, TapConv, condition_of, linear, network_target, with_condition};
+pub use layers::{
+    Features, FeaturesConfig, Mlp, Mode, PeriodicConfig, TapConv, condition_of, linear, network_target, with_condition,
+};
 pub use objective::ObjectiveKind;
 pub use parts::Plain;
 pub use registry::{AnyModel, ModelConfig, require};
 pub use training::{Examples, Inference, Player, Train, TrainBound, TrainLikelihood, Training};
-pub use traits::{Autoregressive, Density, Estimator, Generate, Latent, Model, Represent, Steps};
+pub use traits::{AnyOrder, Autoregressive, Density, Estimator, Generate, Latent, Model, Represent, Steps};

@@ -4,7 +4,7 @@ use crate::capability::Capability;
 use crate::data::{Batch, DataSpec};
 use crate::error::ModelError;
 use crate::training::{Examples, Training};
-use crate::traits::{Autoregressive, Density, Generate, Latent, Model, Represent};
+use crate::traits::{AnyOrder, Autoregressive, Density, Generate, Latent, Model, Represent};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use dgm_core::random::Stream;
@@ -100,6 +100,7 @@ macro_rules! registry {
 
 registry! {
     "conditional_mlp" => conditional_mlp::ConditionalMlp(ConditionalMlpConfig) by "nll" [Density, Generate, Autoregressive],
+    "any_order_mlp" => any_order_mlp::AnyOrderMlp(AnyOrderMlpConfig) by "nll" [Density, Generate, Autoregressive, AnyOrder],
     "vae" => vae::Vae(VaeConfig) by "elbo" [Density, Generate, Represent, Latent],
     "causal_conv" => causal_conv::CausalConv(CausalConvConfig) by "nll" [Density, Generate, Autoregressive],
     "pixel_cnn" => pixel_cnn::PixelCnn(PixelCnnConfig) by "nll" [Density, Generate, Autoregressive],
@@ -168,6 +169,10 @@ impl Model for AnyModel {
         self.inner().conditionals()
     }
 
+    fn any_order(&self) -> Option<&dyn AnyOrder> {
+        self.inner().any_order()
+    }
+
     fn latent(&self) -> Option<&dyn Latent> {
         self.inner().latent()
     }
@@ -217,7 +222,7 @@ mod tests {
         assert_eq!(
             error,
             "a \"vae\" model cannot sample position by position: it can score examples, sample, encode examples, give importance-weighted \
-             bounds; train one that can (model.kind = \"conditional_mlp\" or \"causal_conv\" or \"pixel_cnn\" or \"transformer\")"
+             bounds; train one that can (model.kind = \"conditional_mlp\" or \"any_order_mlp\" or \"causal_conv\" or \"pixel_cnn\" or \"transformer\")"
         );
         assert!(require(vae.density(), Capability::Density, &vae).is_ok());
     }

@@ -30,6 +30,12 @@ pub trait TrainLikelihood {
         None
     }
 
+    /// Whether [`train_log_prob`](Self::train_log_prob) is an estimate, as of one order of the dimensions out of many, and not the density
+    /// itself.
+    fn is_estimate(&self) -> bool {
+        false
+    }
+
     /// log p of each dimension of the target in nats, in the units of the data, `[batch, event]`, or of the whole target, `[batch, 1]`;
     /// what the mask hides may be anything.
     fn train_log_prob(&self, batch: &Batch, mode: &mut Mode) -> Tensor<2>;

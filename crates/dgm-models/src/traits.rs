@@ -67,6 +67,11 @@ pub trait Model: Send + Sync {
         None
     }
 
+    /// The model as a density of any part of the target given any other: fill in what is missing.
+    fn any_order(&self) -> Option<&dyn AnyOrder> {
+        None
+    }
+
     /// The model as a marginal over latent variables: importance weights.
     fn latent(&self) -> Option<&dyn Latent> {
         None
@@ -163,6 +168,19 @@ pub trait Autoregressive {
 
     /// The same one dimension after the other, for `n` examples at once.
     fn start(&self, n: usize, condition: Option<&Tensor<2>>) -> Box<dyn Steps + '_>;
+}
+
+/// A density of each dimension of the target given any others.
+pub trait AnyOrder {
+    /// The likelihood of each dimension.
+    fn likelihood(&self) -> &Likelihood;
+
+    /// The device of the weights.
+    fn device(&self) -> Device;
+
+    /// The parameters of p(x_d | the visible dimensions, c) of each dimension d that is not visible, `[n, event, parameters]`: of x
+    /// `[n, event]` what has a 1 in `visible`, `[n, event]`, is seen, and nothing else; those of visible dimensions mean nothing.
+    fn parameters_given(&self, x: Tensor<2>, visible: Tensor<2>, condition: Option<&Tensor<2>>) -> Tensor<3>;
 }
 
 /// An [`Autoregressive`] model that goes from dimension to dimension, at the cost of one position each.

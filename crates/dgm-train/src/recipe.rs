@@ -23,6 +23,8 @@ pub enum Task {
     Density,
     /// Several real numbers, jointly, given a condition.
     ConditionalDensity,
+    /// Rows of numbers and words, of which some may be missing.
+    Rows,
 }
 
 impl Task {
@@ -36,6 +38,7 @@ impl Task {
             (Values::Real(_), Some(_)) if dataset.spec.event() == 1 => Self::Regression,
             (Values::Real(_), Some(_)) => Self::ConditionalDensity,
             (Values::Real(_), None) => Self::Density,
+            (Values::Columns(_), _) => Self::Rows,
         }
     }
 
@@ -47,6 +50,7 @@ impl Task {
             Self::Images => "Density of images",
             Self::Text => "Language model",
             Self::Density => "Density of real numbers",
+            Self::Rows => "Density of rows",
             Self::ConditionalDensity => "Joint density of real numbers given a condition",
         }
     }
@@ -73,6 +77,7 @@ pub fn recipe(dataset: &Dataset) -> String {
         Task::Images => images(dataset, batch),
         Task::Text => text(dataset),
         Task::Density | Task::ConditionalDensity => density(dataset, batch),
+        Task::Rows => rows(n, batch),
     }
 }
 
@@ -241,6 +246,33 @@ fn density(dataset: &Dataset, batch: usize) -> String {
          batch_size = {batch}\n\
          ema_decay = 0.99            # the moving average of the weights is what is evaluated\n\
          early_stopping = {{ patience = {} }}\n",
+        (epochs / 5).max(5)
+    )
+}
+
+fn rows(n: usize, batch: usize) -> String {
+    let width = power_of_two(between(n, 64.0, 256.0));
+    let epochs = epochs(n, batch, between(n, 10_000.0, 40_000.0));
+    format!(
+        "[model]\n\
+         kind = \"any_order_mlp\"      # an exact density: each column given any others; samples, scores and fills in\n\
+         hidden = [{width}, {width}, {width}]    # width of the network, and of its residual blocks; more for more rows\n\
+         dropout = {}               # more where validation is much worse than training\n\
+         likelihood = {{ kind = \"normal_mixture\", components = 5 }}   # of the numbers\n\
+         \n\
+         [optimizer]\n\
+         kind = \"adamw\"\n\
+         learning_rate = 2e-3\n\
+         weight_decay = 0.02\n\
+         schedule = \"cosine\"\n\
+         gradient_clip_norm = 10.0\n\
+         \n\
+         [training]\n\
+         epochs = {epochs}                # the most; early stopping may end before\n\
+         batch_size = {batch}\n\
+         ema_decay = 0.995           # the moving average of the weights is what is evaluated\n\
+         early_stopping = {{ patience = {} }}\n",
+        if n < 5000 { "0.1" } else { "0.0" },
         (epochs / 5).max(5)
     )
 }

@@ -4,8 +4,8 @@ use crate::data::Split;
 use crate::error::{Error, Result};
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::random::Seed;
-use dgm_models::autoregressive::sampling::{Given, SamplingParams, complete};
-use dgm_models::{Capability, DataSpec, Model, Values, require};
+use dgm_models::autoregressive::sampling::{Given, SamplingParams, complete, fill_in};
+use dgm_models::{Capability, DataSpec, Model, require};
 use std::ops::{ControlFlow, Range};
 
 /// Samples per call of the model: more take memory and save no time.
@@ -29,6 +29,8 @@ pub struct Wanted {
     pub choice: SamplingParams,
     /// What all of them begin with, for an autoregressive model.
     pub prefix: Option<Prefix>,
+    /// Dimensions of the target that all of them have, and their values in the units of the data, for a model of any order.
+    pub given: Vec<(usize, f64)>,
     /// Names the noise.
     pub seed: Seed,
 }
@@ -36,7 +38,7 @@ pub struct Wanted {
 impl Wanted {
     /// `n` samples from the model itself.
     pub fn plain(n: usize, seed: Seed) -> Self {
-        Self { n, label: None, choice: SamplingParams::default(), prefix: None, seed }
+        Self { n, label: None, choice: SamplingParams::default(), prefix: None, given: Vec::new(), seed }
     }
 }
 
@@ -77,8 +79,15 @@ pub fn sample(
         }
         false => model.conditionals(),
     };
+    let any_order = match wanted.given.is_empty() {
+        true => None,
+        false => Some(
+            require(model.any_order(), Capability::AnyOrder, model)
+                .map_err(|error| Error::input(format!("leave out --given: {error}")))?,
+        ),
+    };
     let cuts = wanted.choice.top_k.is_some() || wanted.choice.top_p.is_some();
-    if cuts && matches!(spec.values, Values::Real(_)) {
+    if cuts && spec.scale().is_some() {
         return Err(Error::input(
             "--top-k and --top-p choose among levels, and this run's values are real numbers; use --temperature",
         ));
@@ -89,8 +98,13 @@ pub fn sample(
         let rows = first..(first + CHUNK).min(wanted.n);
         let n = rows.len();
         let condition = condition_of(&rows, classes, wanted.label, spec, conditions, device)?;
-        let values = match arm {
-            Some(arm) => {
+        let values = match (any_order, arm) {
+            (Some(any_order), _) => {
+                let (x, visible) = known(&wanted.given, n, spec, device);
+                let mut each = || sampled(n as u64);
+                fill_in(any_order, x, &visible, condition.as_ref(), &wanted.choice, &mut noise, &mut each)
+            }
+            (None, Some(arm)) => {
                 let given = wanted.prefix.as_ref().map(|prefix| given(prefix, n, device));
                 let mut each = |_: usize, _: &Tensor<2>| {
                     sampled(n as u64);
@@ -98,20 +112,37 @@ pub fn sample(
                 };
                 complete(arm, n, condition.as_ref(), given.as_ref(), &wanted.choice, &mut noise, &mut each)
             }
-            None => {
+            (None, None) => {
                 let values = generator.generate(n, condition, &mut noise);
                 sampled((n * spec.event()) as u64);
                 values
             }
         };
         let values: Vec<f32> = values.into_data().iter::<f32>().collect();
-        let values = match &spec.values {
-            Values::Real(scale) => scale.restore_samples(&values),
-            Values::Levels(_) => values.into_iter().map(f64::from).collect(),
+        let values = match spec.scale() {
+            Some(scale) => scale.restore_samples(&values),
+            None => values.into_iter().map(f64::from).collect(),
         };
         all.extend(values.chunks(spec.event()).map(<[f64]>::to_vec));
     }
     Ok(all)
+}
+
+/// What is given once for each sample, `[n, event]` as in a batch, and which of it that is.
+fn known(given: &[(usize, f64)], n: usize, spec: &DataSpec, device: &Device) -> (Tensor<2>, Vec<bool>) {
+    let event = spec.event();
+    let mut row = vec![0.0; event];
+    let mut visible = vec![false; event];
+    for &(dimension, value) in given {
+        if let (Some(at), Some(is)) = (row.get_mut(dimension), visible.get_mut(dimension)) {
+            (*at, *is) = (value, true);
+        }
+    }
+    let row = match spec.scale() {
+        Some(scale) => scale.standardize(&row),
+        None => row.iter().map(|&value| value as f32).collect(),
+    };
+    (Tensor::from_data(TensorData::new(row.repeat(n), [n, event]), device), visible.repeat(n))
 }
 
 /// The prefix once for each sample.

@@ -6,7 +6,7 @@
 
 use burn::tensor::Device;
 use dgm_core::random::Seed;
-use dgm_models::{ConditionSpec, DataSpec, Scale, Values};
+use dgm_models::{ColumnValues, ConditionSpec, DataSpec, Scale, Values};
 use dgm_train::backend::Backend;
 use dgm_train::config::{Config, ModelConfig};
 use dgm_train::data::{Dataset, Matrix, Split};
@@ -34,12 +34,12 @@ fn dataset(shape: [usize; 3], values: &Values) -> Dataset {
     let condition = Some(ConditionSpec { scale: Scale::identity(CLASSES), classes: Some(CLASSES), augmentation: 0 });
     let spec = DataSpec { shape, values: values.clone(), condition };
     let mut rng = Seed(7).stream("data", 0);
-    let mut value = || match values {
-        Values::Levels(levels) => f64::from(rng.below(*levels as u32)),
-        Values::Real(_) => f64::from(rng.normals(1)[0]),
+    let mut value = |dimension: usize| match spec.levels_of(dimension) {
+        0 => f64::from(rng.normals(1)[0]),
+        levels => f64::from(rng.below(levels as u32)),
     };
     let mut split = |n: usize| {
-        let target = (0..n * spec.event()).map(|_| value()).collect();
+        let target = (0..n * spec.event()).map(|place| value(place % spec.event())).collect();
         let label = (0..n).flat_map(|row| [f64::from(u8::from(row % 2 == 0)), f64::from(u8::from(row % 2 == 1))]);
         let label = Matrix::new(n, CLASSES, label.collect());
         Split::new(Matrix::new(n, spec.event(), target).into(), Some(label.into()))
@@ -53,7 +53,7 @@ fn model(kind: &str, likelihood: &str, dropout: f64) -> ModelConfig {
     let mut json = json!({ "kind": kind, "likelihood": likelihood });
     for (key, value) in [
         ("dropout", json!(dropout)),
-        ("hidden", json!([6])),
+        ("hidden", json!([6, 5])),
         ("encoder", json!({ "kind": "mlp", "hidden": [6], "dropout": dropout })),
         ("decoder", json!({ "kind": "mlp", "hidden": [6] })),
         ("latent", json!(2)),
@@ -75,9 +75,13 @@ type Make = fn() -> Dataset;
 
 /// Every kind on each of the data that it is for, with this dropout.
 fn cases(dropout: f64) -> Vec<(Config, Make)> {
-    let data: [(&str, Make); 2] = [
+    let data: [(&str, Make); 3] = [
         ("categorical", || dataset([1, 2, 3], &Values::Levels(3))),
         ("normal", || dataset([1, 1, 2], &Values::Real(Scale::identity(2)))),
+        ("normal", || {
+            let columns = ColumnValues { levels: vec![3, 0, 2], scale: Scale::identity(3) };
+            dataset([1, 1, 3], &Values::Columns(columns))
+        }),
     ];
     let mut cases = Vec::new();
     for &kind in ModelConfig::KINDS {

@@ -1,8 +1,8 @@
 //! Cached sampling from an autoregressive model: dimension by dimension, each at the cost of one position.
 
 pub use crate::likelihood::SamplingParams;
-use crate::traits::{Autoregressive, Steps};
-use burn::tensor::Tensor;
+use crate::traits::{AnyOrder, Autoregressive, Steps};
+use burn::tensor::{Bool, Tensor, TensorData};
 use dgm_core::random::Stream;
 use std::ops::ControlFlow;
 
@@ -62,6 +62,42 @@ pub fn complete(
     }
     let nothing = || Tensor::zeros([n, 1], &model.device());
     Tensor::cat(samples.into_iter().map(|value| value.unwrap_or_else(nothing)).collect(), 1)
+}
+
+/// x `[n, event]` with a sample of what is not `visible`, row by row `[n × event]`, given all that is: column by column, each given those
+/// that are visible and those that were sampled before it. `sampled` is told after each column.
+///
+/// # Panics
+/// As [`sample`].
+pub fn fill_in(
+    model: &dyn AnyOrder,
+    x: Tensor<2>,
+    visible: &[bool],
+    condition: Option<&Tensor<2>>,
+    choice: &SamplingParams,
+    rng: &mut Stream,
+    sampled: &mut dyn FnMut(),
+) -> Tensor<2> {
+    let ([n, event], device) = (x.dims(), model.device());
+    let mut visible = visible.to_vec();
+    let mut x = x;
+    for d in 0..event {
+        let hidden: Vec<bool> = visible.iter().skip(d).step_by(event).map(|&visible| !visible).collect();
+        if hidden.contains(&true) {
+            let flags: Vec<f32> = visible.iter().map(|&visible| f32::from(u8::from(visible))).collect();
+            let flags = Tensor::from_data(TensorData::new(flags, [n, event]), &device);
+            let parameters = model.parameters_given(x.clone(), flags, condition);
+            let [_, _, outputs] = parameters.dims();
+            let here = parameters.slice([0..n, d..d + 1, 0..outputs]);
+            let value = model.likelihood().sample_at(here, d..d + 1, choice, rng);
+            let hidden = Tensor::<2, Bool>::from_data(TensorData::new(hidden, [n, 1]), &device);
+            let known = x.clone().slice([0..n, d..d + 1]);
+            x = x.slice_assign([0..n, d..d + 1], known.mask_where(hidden, value));
+            visible.iter_mut().skip(d).step_by(event).for_each(|visible| *visible = true);
+        }
+        sampled();
+    }
+    x
 }
 
 /// log p of each dimension `[n, event]`, added up one position after the other: what [`Density::log_prob_elementwise`] gives all

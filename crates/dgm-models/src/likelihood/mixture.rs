@@ -61,6 +61,12 @@ impl Family for Mixture {
         tables.map(log_mean_exp)
     }
 
+    fn log_probs_at(&self, parameters: Tensor<3>, dimension: usize) -> Option<Tensor<2>> {
+        let of = |one: &Likelihood, parameters| one.log_probs_at(parameters, dimension);
+        let tables: Option<_> = self.each(&parameters, of).into_iter().collect();
+        tables.map(log_mean_exp)
+    }
+
     fn is_nominal(&self) -> bool {
         self.members.iter().any(Likelihood::is_nominal)
     }

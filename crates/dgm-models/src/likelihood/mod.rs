@@ -7,6 +7,7 @@ mod bernoulli;
 mod beta_binomial;
 mod categorical;
 mod choice;
+mod columns;
 mod continuous_bernoulli;
 mod discretized_logistic;
 mod laplace;
@@ -32,6 +33,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use choice::SamplingParams;
+pub(crate) use columns::of_columns;
 pub(crate) use mixture::log_mean_exp;
 pub(crate) use real::LOG_VAR_BOUND;
 
@@ -58,6 +60,13 @@ pub trait Family: Debug + Send + Sync {
     /// The logarithms of the probabilities of all levels, `[batch, dimensions, levels]`, in nats; `None` for real numbers.
     fn log_probs(&self, _parameters: Tensor<3>) -> Option<Tensor<3>> {
         None
+    }
+
+    /// The same of one dimension, from `[batch, 1, parameters]`: `[batch, levels]`; `None` where it is a real number.
+    fn log_probs_at(&self, parameters: Tensor<3>, _dimension: usize) -> Option<Tensor<2>> {
+        let table = self.log_probs(parameters)?;
+        let [batch, _, levels] = table.dims();
+        Some(table.reshape([batch, levels]))
     }
 
     /// Whether it knows no order of the levels.
@@ -91,6 +100,11 @@ impl Likelihood {
     pub fn distribution(&self, parameters: Tensor<3>) -> Box<dyn Distribution<2>> {
         let [_, event, _] = parameters.dims();
         self.tempered(parameters, 0..event, 1.0)
+    }
+
+    /// The same of these dimensions of the event alone.
+    pub fn distribution_at(&self, parameters: Tensor<3>, dimensions: Range<usize>) -> Box<dyn Distribution<2>> {
+        self.tempered(parameters, dimensions, 1.0)
     }
 
     fn tempered(&self, parameters: Tensor<3>, dimensions: Range<usize>, temperature: f64) -> Box<dyn Distribution<2>> {
@@ -159,6 +173,11 @@ impl Likelihood {
     /// The logarithms of the probabilities of all levels, `[batch, event, levels]`, in nats; `None` for real numbers.
     pub fn log_probs(&self, parameters: Tensor<3>) -> Option<Tensor<3>> {
         self.0.log_probs(parameters)
+    }
+
+    /// The same of one dimension, from `[batch, 1, parameters]`: `[batch, levels]`; `None` where it is a real number.
+    pub fn log_probs_at(&self, parameters: Tensor<3>, dimension: usize) -> Option<Tensor<2>> {
+        self.0.log_probs_at(parameters, dimension)
     }
 
     /// Whether it knows no order of the levels.
@@ -275,6 +294,7 @@ impl LikelihoodConfig {
             ),
             Values::Levels(levels) => (format!("{levels} levels"), ""),
             Values::Real(_) => ("real numbers".into(), ""),
+            Values::Columns(_) => ("numbers beside words".into(), ""),
         };
         let fits = Self::KINDS.iter().filter(|kind| Self::of_kind(kind).is_some_and(|of| of.build_for(spec).is_some()));
         let names: Vec<String> = fits.map(|kind| format!("\"{kind}\"")).collect();

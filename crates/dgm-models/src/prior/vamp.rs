@@ -58,7 +58,7 @@ impl Vamp {
     pub(super) fn inputs(&self) -> Tensor<2> {
         match self.spec.values {
             Values::Levels(_) => self.inputs.val().clamp(-1.0, 1.0),
-            Values::Real(_) => self.inputs.val(),
+            Values::Real(_) | Values::Columns(_) => self.inputs.val(),
         }
     }
 }

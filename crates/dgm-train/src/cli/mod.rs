@@ -6,6 +6,7 @@ mod data;
 mod data_fetch;
 mod data_inspect;
 mod evaluate;
+mod impute;
 mod new;
 mod output;
 mod predict;
@@ -58,6 +59,8 @@ commands! {
     Sample(sample::SampleArgs) => sample,
     /// Predict the target of each row of a table, with intervals: dgm-train predict runs/prices --data new.csv
     Predict(predict::PredictArgs) => predict,
+    /// Fill in the missing cells of a table: dgm-train impute runs/air --data air.csv --out filled.csv
+    Impute(impute::ImputeArgs) => impute,
     /// Search for hyper-parameters on the validation split: dgm-train tune --config prices.toml --trials 40 --minutes 30
     Tune(tune::TuneArgs) => tune,
     /// Write a complete configuration for your own data: dgm-train new --data prices.csv --target price

@@ -118,11 +118,11 @@ pub(super) fn run(args: &PredictArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn part_file(path: &Path) -> Result<PartFile> {
+pub(super) fn part_file(path: &Path) -> Result<PartFile> {
     PartFile::create(path).map_err(|error| cannot_write(path, &error))
 }
 
-fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
+pub(super) fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
     Error::input(format!("{}: cannot be written: {error}; name another file with --out", path.display()))
 }
 

@@ -40,6 +40,9 @@ pub(super) struct SampleArgs {
     /// Class to sample, by name or number, for class-conditional models [default: all in turn]
     #[arg(long, value_name = "CLASS", allow_negative_numbers = true)]
     label: Option<String>,
+    /// Value of a column that all samples have, as in --given sex=male; may be given several times (models that sample in any order)
+    #[arg(long, value_name = "COLUMN=VALUE", allow_hyphen_values = true)]
+    given: Vec<String>,
     /// Sampling temperature (this and the following options: autoregressive models)
     #[arg(long, value_name = "T", allow_negative_numbers = true, default_value_t = 1.0, value_parser = temperature)]
     temperature: f64,
@@ -106,12 +109,13 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
         return Err(Error::input(what));
     }
     let prefix = prefix(args, spec)?;
+    let given = args.given.iter().map(|text| given(text, &provenance, &config.data)).collect::<Result<_>>()?;
     let model = folder.model(&config, spec, &backend.device)?;
     // Conditions that are not labels come from the test split; nothing else needs the data.
     let conditions = if needs_examples(spec) { folder.dataset(&config)?.test } else { Split::default() };
     let n = args.n.unwrap_or(SAMPLES) as usize;
     let label = args.label.as_deref().map(|label| class_of(label, &provenance)).transpose()?;
-    let wanted = Wanted { n, label, choice: choice(args), prefix, seed };
+    let wanted = Wanted { n, label, choice: choice(args), prefix, given, seed };
     let bar = progress::counter((n * spec.event()) as u64, "values sampled");
     let samples = sample(&model, &conditions, &wanted, &backend.device, &mut |numbers| bar.inc(numbers))?;
     bar.finish_and_clear();
@@ -148,6 +152,30 @@ fn class_of(label: &str, provenance: &Provenance) -> Result<usize> {
             ),
         })
     })
+}
+
+/// The dimension of the target that `--given` means, and its value.
+fn given(text: &str, provenance: &Provenance, data: &DataConfig) -> Result<(usize, f64)> {
+    let names = &provenance.names;
+    let DataConfig::Csv(table) = data else {
+        return Err(Error::input(format!("--given {text}: this run's data are no table; leave it out")));
+    };
+    let all = names.target.iter().map(|column| column.name.as_str());
+    let Some((name, value)) = text.split_once('=') else {
+        return Err(Error::input(format!(
+            "--given {text}: expected a column and its value; write --given COLUMN=VALUE"
+        )));
+    };
+    let found = names.target.iter().enumerate().find(|(_, column)| column.name == name);
+    let Some((dimension, column)) = found else {
+        let near = did_you_mean(name, all.clone());
+        let listed = all.collect::<Vec<_>>().join(", ");
+        return Err(Error::input(format!(
+            "--given {text}: the samples have no column `{name}`{near} (columns: {listed}); name one of them"
+        )));
+    };
+    let value = table.read_cell(column, &names.classes, value);
+    value.map(|value| (dimension, value)).map_err(|problem| Error::input(format!("--given {text}: {problem}")))
 }
 
 /// How samples are shown.

@@ -63,6 +63,11 @@ pub enum ColumnKind {
         /// The words.
         levels: Vec<String>,
     },
+    /// One of several words, as the number of its level: a column of the target among others.
+    Word {
+        /// The words.
+        levels: Vec<String>,
+    },
     /// One of several words, as a label: the number of its class.
     Label,
 }
@@ -87,9 +92,9 @@ impl ColumnSpec {
     }
 
     /// Appends what stands for a cell of this value: a number, the number of a level (of one that is not there, its count), or
-    /// nothing where the cell is missing.
+    /// nothing where the cell is missing: then it is what the column imputes, NaN if that is nothing.
     pub fn append(&self, value: Option<f64>, numbers: &mut Vec<f64>) {
-        let filled = value.or(self.imputed).unwrap_or(0.0);
+        let filled = value.or(self.imputed).unwrap_or(f64::NAN);
         match &self.kind {
             ColumnKind::Category { levels } => {
                 let level = (filled as usize).min(levels.len());
@@ -108,6 +113,9 @@ impl ColumnSpec {
             return String::new();
         }
         let value = numbers.first().copied().unwrap_or(f64::NAN);
+        if value.is_nan() {
+            return String::new();
+        }
         match &self.kind {
             // −0 is 0.
             ColumnKind::Number { decimals: Some(decimals) } => plain(format!("{value:.0$}", usize::from(*decimals))),
@@ -119,6 +127,7 @@ impl ColumnSpec {
                 let level = numbers.iter().position(|&one| one == 1.0);
                 level.and_then(|level| levels.get(level)).cloned().unwrap_or_default()
             }
+            ColumnKind::Word { levels } => levels.get(value as usize).cloned().unwrap_or_default(),
             ColumnKind::Label => class_name(classes, value as usize),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::estimate::bits_per_dim;
 use dgm_core::random::Seed;
-use dgm_models::{Batch, ConditionSpec, DataSpec, Scale, Values};
+use dgm_models::{Batch, ConditionSpec, DataSpec, Scale};
 
 use super::Unit;
 use super::store::View;
@@ -207,18 +207,21 @@ impl Field {
         let mut varies = vec![false; groups];
         let mut sums = vec![0.0f64; groups];
         let mut largest = vec![0.0f64; groups];
+        let mut counts = vec![0usize; groups];
         self.each(
             |group, value| {
                 let origin = *first[group].get_or_insert(value);
                 varies[group] |= origin != value;
+                counts[group] += 1;
                 sums[group] += value - origin;
                 largest[group] = largest[group].max((value - origin).abs());
             },
             groups,
         )?;
-        let n = (self.len() * width / groups.max(1)) as f64;
+        let n = |group: usize| counts.get(group).copied().unwrap_or(0).max(1) as f64;
         let origins: Vec<f64> = first.iter().map(|first| first.unwrap_or(0.0)).collect();
-        let offsets: Vec<f64> = sums.iter().map(|sum| if *sum == 0.0 { 0.0 } else { sum / n }).collect();
+        let offsets: Vec<f64> =
+            sums.iter().enumerate().map(|(group, sum)| if *sum == 0.0 { 0.0 } else { sum / n(group) }).collect();
         // A power of two near the largest difference: dividing by it is exact, and no square leaves the range of the numbers.
         let units: Vec<f64> =
             largest.iter().map(|largest| 2f64.powi(largest.log2().floor().clamp(-1000.0, 1000.0) as i32)).collect();
@@ -231,7 +234,7 @@ impl Field {
         for group in 0..groups {
             let (origin, offset) = (origins[group], offsets[group]);
             let std = match varies[group] {
-                true => (squares[group] / n).sqrt() * units[group],
+                true => (squares[group] / n(group)).sqrt() * units[group],
                 false => 1.0,
             };
             let mean = origin + offset;
@@ -259,12 +262,13 @@ impl Field {
         Ok(scale)
     }
 
-    /// Calls `f` with every number and its group: its place in the row, modulo `groups`.
+    /// Calls `f` with every number that is not missing and its group: its place in the row, modulo `groups`.
     fn each(&self, mut f: impl FnMut(usize, f64), groups: usize) -> Result<()> {
         for part in self.chunks() {
             let part = part?;
             for row in part.values.chunks_exact(part.width.max(1)) {
-                row.iter().enumerate().for_each(|(place, &value)| f(place % groups, value));
+                let present = row.iter().enumerate().filter(|(_, value)| !value.is_nan());
+                present.for_each(|(place, &value)| f(place % groups, value));
             }
         }
         Ok(())
@@ -326,6 +330,12 @@ impl Split {
         self
     }
 
+    /// The same with targets of which some numbers are missing: NaN, which a batch hides.
+    pub(super) fn with_missing(mut self) -> Self {
+        self.mask = Some(self.target.clone().then(Step::Present));
+        self
+    }
+
     /// How many numbers of a target are scored, in the mean over the examples: all of them, where they are not tokens.
     pub fn mean_scored(&self) -> f64 {
         match &self.tokens {
@@ -362,7 +372,7 @@ impl Split {
 
     /// The units of this description are those of the numbers: a batch holds them standardised.
     pub(super) fn standardize(&mut self, spec: &DataSpec) {
-        if let Values::Real(scale) = &spec.values {
+        if let Some(scale) = spec.scale() {
             self.target.scale = Some(Arc::new(scale.clone()));
         }
         if let (Some(ConditionSpec { scale, .. }), Some(field)) = (&spec.condition, &mut self.condition) {
@@ -401,10 +411,7 @@ impl Split {
     /// When a row does not exist.
     pub fn batch(&self, rows: &[usize], epoch: u64, device: &Device) -> Result<Batch> {
         let part = |field: &Field| field.upload(rows, epoch, device);
-        Ok(Batch {
-            target: part(&self.target)?,
-            condition: self.condition.as_ref().map(part).transpose()?,
-            mask: self.mask.as_ref().map(part).transpose()?,
-        })
+        let (target, mask) = (part(&self.target)?, self.mask.as_ref().map(part).transpose()?);
+        Ok(Batch { target, condition: self.condition.as_ref().map(part).transpose()?, mask })
     }
 }

@@ -147,7 +147,7 @@ impl Summary {
             shape: spec.shape,
             levels: match spec.values {
                 Values::Levels(levels) => Some(levels),
-                Values::Real(_) => None,
+                Values::Real(_) | Values::Columns(_) => None,
             },
             condition_width: spec.condition_width(),
             condition_classes: spec.condition.as_ref().and_then(|condition| condition.classes),
@@ -166,7 +166,7 @@ impl SplitSummary {
     fn of(name: &'static str, split: &Split, spec: &DataSpec) -> Result<Self> {
         let levels = match spec.values {
             Values::Levels(levels) => levels,
-            Values::Real(_) => 0,
+            Values::Real(_) | Values::Columns(_) => 0,
         };
         let mut used = vec![0usize; levels];
         let singly = levels == 0 && spec.event() <= MOST_SHOWN;

@@ -147,6 +147,8 @@ pub(super) enum Step {
     },
     /// A uniform number is added.
     Dequantize,
+    /// 1 where there is a number, 0 where one is missing: NaN.
+    Present,
     /// See [`Augment`].
     Augment {
         /// What is done.
@@ -176,7 +178,7 @@ impl Step {
     /// Where a random step draws from.
     pub(super) fn stream(&self, draw: &Draw, epoch: u64) -> Option<Stream> {
         match self {
-            Self::Planes { .. } | Self::OneHot { .. } | Self::Threshold(_) => None,
+            Self::Planes { .. } | Self::OneHot { .. } | Self::Threshold(_) | Self::Present => None,
             Self::Binarize { .. } => Some(draw.stream("binarize", epoch)),
             Self::Dequantize => Some(draw.stream("dequantize", epoch)),
             // The encoding is of what was done: both take the same numbers.
@@ -198,6 +200,9 @@ impl Step {
                 let pixels = numbers[start..].to_vec();
                 let planes = (0..*channels).flat_map(|c| pixels.iter().skip(c).step_by(*channels));
                 numbers[start..].iter_mut().zip(planes).for_each(|(number, &pixel)| *number = pixel);
+            }
+            Self::Present => {
+                numbers[start..].iter_mut().for_each(|number| *number = f64::from(u8::from(!number.is_nan())));
             }
             Self::OneHot { classes } => {
                 let class = numbers.get(start).map_or(usize::MAX, |&class| class as usize);

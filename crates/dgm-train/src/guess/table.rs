@@ -208,8 +208,13 @@ pub(super) fn table(path: &Path, wishes: &Wishes, given: &mut Given, rename: &Re
                 lines.push(format!("# categorical = [{}]   # {comment}", with_target.join(", ")));
             }
         }
-        holes(&[free, targets].concat())
-            .then_some("\"impute\"   # the training mean or most frequent word, and an input that says so")
+        let several = targets.len() > 1 && holes(&targets);
+        if several {
+            Some("\"keep\"   # missing cells are not modelled, and can be filled in")
+        } else {
+            holes(&[free, targets].concat())
+                .then_some("\"impute\"   # the training mean or most frequent word, and an input that says so")
+        }
     };
 
     if !why_words.is_empty() {

@@ -20,6 +20,7 @@
 //! ```
 
 mod conformal;
+mod impute;
 mod table;
 
 use crate::backend::Backend;
@@ -32,6 +33,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 pub use conformal::Conformal;
 use dgm_core::host;
 use dgm_models::{Autoregressive, Capability, DataSpec, Ensemble, Model, ModelFactory, Scale, Values, require};
+pub use impute::{ImputeOptions, impute_table};
 pub use table::{Columns, TableOptions, predict_table};
 
 /// Rows that a model sees at once: always so many, so that what it says of a row does not depend, to the last bit, on how many others are
@@ -191,9 +193,9 @@ impl<C: ModelFactory> Predictor<C> {
         let known = target.as_ref().map(|target| target.iter().map(|y| !y.is_nan()).collect::<Vec<bool>>());
         let y: Vec<f64> = target.unwrap_or_else(|| vec![0.0; ROWS * event]);
         let y: Vec<f64> = y.into_iter().map(|y| if y.is_nan() { 0.0 } else { y }).collect();
-        let y = match &spec.values {
-            Values::Real(scale) => scale.standardize(&y),
-            Values::Levels(_) => y.iter().map(|&y| y as f32).collect(),
+        let y = match spec.scale() {
+            Some(scale) => scale.standardize(&y),
+            None => y.iter().map(|&y| y as f32).collect(),
         };
         let y = self.upload(y, event);
         let parameters = arm.parameters(y.clone(), condition.as_ref());
@@ -268,19 +270,17 @@ fn padded(matrix: &Matrix, rows: &std::ops::Range<usize>) -> Vec<f64> {
 
 /// Numbers of a batch in the units of the data.
 fn restored(spec: &DataSpec, values: Tensor<2>) -> Vec<f64> {
-    match &spec.values {
-        Values::Real(scale) => scale.restore(&values.into_data().iter::<f32>().collect::<Vec<_>>()),
-        Values::Levels(_) => host(values),
+    match spec.scale() {
+        Some(scale) => scale.restore(&values.into_data().iter::<f32>().collect::<Vec<_>>()),
+        None => host(values),
     }
 }
 
 /// Distances of a batch in the units of the data.
 fn in_units(spec: &DataSpec, values: Tensor<2>) -> Vec<f64> {
-    match &spec.values {
-        Values::Real(Scale { std, .. }) => {
-            host(values).iter().zip(std.iter().cycle()).map(|(z, std)| z * std).collect()
-        }
-        Values::Levels(_) => host(values),
+    match spec.scale() {
+        Some(Scale { std, .. }) => host(values).iter().zip(std.iter().cycle()).map(|(z, std)| z * std).collect(),
+        None => host(values),
     }
 }
 

@@ -3,11 +3,11 @@
 use super::{Conformal, Levels, Predicted, Prediction, Predictor};
 use crate::data::file::FileReader;
 use crate::data::names::class_name;
-use crate::data::table::rows::{Cell, CellReader, Rows};
+use crate::data::table::rows::{Cell, CellReader, Rows, refusal};
 use crate::data::table::{Dialect, write_number};
 use crate::data::{ColumnKind, ColumnSpec, Matrix, Names};
 use crate::error::{Error, Result, did_you_mean};
-use dgm_models::{DataSpec, ModelFactory, Values};
+use dgm_models::{DataSpec, ModelFactory, Scale, Values};
 use std::io::Write;
 use std::ops::ControlFlow;
 
@@ -38,8 +38,8 @@ pub struct TableOptions {
 pub struct Columns {
     condition: Vec<usize>,
     /// Of the target, where all of it is there.
-    target: Option<Vec<usize>>,
-    keep: Vec<usize>,
+    pub(super) target: Option<Vec<usize>>,
+    pub(super) keep: Vec<usize>,
 }
 
 /// Predicts the rows of `source` and writes each as a line of CSV to `out`, which is flushed after those that were there at once. Returns how
@@ -86,7 +86,7 @@ pub fn predict_table<C: ModelFactory>(
         let count = rows.read(AT_ONCE * super::ROWS, |line, cells| {
             batch.lines.push(line);
             batch
-                .push(&columns, &reader, predictor, options.allow_unknown, cells)
+                .push(&columns, &reader, names, predictor.spec(), options.allow_unknown, cells)
                 .map_err(|problem| Error::input(format!("{file}:{line}: {problem}")))
         })?;
         if count == 0 {
@@ -96,7 +96,7 @@ pub fn predict_table<C: ModelFactory>(
         let target = columns.target.is_some().then(|| matrix(&batch.target));
         if let Some(line) = batch.beyond(predictor.spec()) {
             return Err(Error::input(format!(
-                "{}:{line}: a number of the condition is more than 3e38 standard deviations from those of the training rows; expected \
+                "{}:{line}: a number is more than 3e38 standard deviations from those of the training rows; expected \
                  one like theirs; fix the row",
                 rows.file()
             )));
@@ -196,7 +196,7 @@ impl Columns {
     ///
     /// # Errors
     /// One that is needed is not there, or two have its name.
-    fn find(
+    pub(super) fn find(
         names: Option<&[String]>,
         file: &str,
         Names { condition, target, columns, .. }: &Names,
@@ -287,41 +287,44 @@ impl Columns {
 
 /// Rows that were read and not predicted yet.
 #[derive(Default)]
-struct Part {
-    condition: Vec<f64>,
-    target: Vec<f64>,
-    kept: Vec<Vec<String>>,
-    lines: Vec<usize>,
+pub(super) struct Part {
+    pub(super) condition: Vec<f64>,
+    pub(super) target: Vec<f64>,
+    pub(super) kept: Vec<Vec<String>>,
+    pub(super) lines: Vec<usize>,
     /// The cells of one row.
     row: Vec<String>,
 }
 
 impl Part {
-    fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.condition.clear();
         self.target.clear();
         self.kept.clear();
         self.lines.clear();
     }
 
-    /// The line of the first row whose condition single precision cannot hold, standardised.
-    fn beyond(&self, spec: &DataSpec) -> Option<usize> {
-        let condition = spec.condition.as_ref()?;
-        let standardised = condition.scale.standardize(&self.condition);
-        let place = standardised.iter().position(|value| !value.is_finite())?;
-        self.lines.get(place / condition.width().max(1)).copied()
+    /// The line of the first row with a number that single precision cannot hold, standardised.
+    pub(super) fn beyond(&self, spec: &DataSpec) -> Option<usize> {
+        let of = |scale: Option<&Scale>, numbers: &[f64]| {
+            let scale = scale?;
+            let place = scale.standardize(numbers).iter().position(|value| value.is_infinite())?;
+            self.lines.get(place / scale.width().max(1)).copied()
+        };
+        let condition = of(spec.condition.as_ref().map(|condition| &condition.scale), &self.condition);
+        condition.into_iter().chain(of(spec.scale(), &self.target)).min()
     }
 
     /// Takes a row; says what is wrong with it.
-    fn push<C: ModelFactory>(
+    pub(super) fn push(
         &mut self,
         columns: &Columns,
         reader: &CellReader,
-        predictor: &Predictor<C>,
+        names: &Names,
+        spec: &DataSpec,
         allow_unknown: bool,
         cells: &mut dyn Iterator<Item = &str>,
     ) -> std::result::Result<(), String> {
-        let names = predictor.names();
         let mut count = 0;
         for (place, cell) in cells.enumerate() {
             match self.row.get_mut(place) {
@@ -354,7 +357,7 @@ impl Part {
                 Cell::Missing => f64::NAN,
                 cell => return Err(refusal(column, cell, text, &names.classes)),
             };
-            if let (Values::Levels(levels), true) = (&predictor.spec().values, !value.is_nan())
+            if let (Values::Levels(levels), true) = (&spec.values, !value.is_nan())
                 && (value.fract() != 0.0 || value < 0.0 || value >= *levels as f64)
             {
                 return Err(format!(
@@ -369,49 +372,5 @@ impl Part {
             columns.keep.iter().map(|&place| text(place).cloned()).collect::<std::result::Result<_, String>>()?;
         self.kept.push(kept);
         Ok(())
-    }
-}
-
-/// What is wrong with a cell, and what to do.
-fn refusal(column: &ColumnSpec, cell: Cell, text: &str, classes: &[String]) -> String {
-    let name = &column.name;
-    if cell == Cell::Missing {
-        return format!(
-            "column `{name}`: the cell is missing, and no training row misses it; expected a value; fill it in, or train on rows that miss \
-             it with data.missing = \"impute\""
-        );
-    }
-    let words = match &column.kind {
-        ColumnKind::Category { levels } => levels,
-        ColumnKind::Boolean { words } => words.as_slice(),
-        _ => classes,
-    };
-    let shown: Vec<&str> = words.iter().take(10).map(String::as_str).collect();
-    let more = if words.len() > shown.len() { ", …" } else { "" };
-    let near = did_you_mean(text, words.iter().map(String::as_str));
-    // A cell may hold a whole text.
-    let cut: String = text.chars().take(60).collect();
-    let text = if cut.len() < text.len() { cut + "…" } else { cut };
-    match &column.kind {
-        ColumnKind::Category { .. } => format!(
-            "column `{name}`: found {text:?}, a word that no training row has{near} (words: {}{more}); expected one of them; fix the \
-             cell, or take such words for unknown ones with --allow-unknown",
-            shown.join(", ")
-        ),
-        ColumnKind::Label if !classes.is_empty() => format!(
-            "column `{name}`: found {text:?}, which is no class{near} (classes: {}{more}); expected one of them; fix the cell, or leave it \
-             empty",
-            shown.join(", ")
-        ),
-        ColumnKind::Boolean { .. } => {
-            format!("column `{name}`: found {text:?}; expected {}; fix the cell", shown.join(" or "))
-        }
-        ColumnKind::Time { .. } => format!(
-            "column `{name}`: found {text:?}; expected a date or time as the run's table writes them; fix the cell"
-        ),
-        _ => format!(
-            "column `{name}`: found {text:?}; expected a number, written as in the run's table; fix the cell, or empty it where it may be \
-             missing"
-        ),
     }
 }

@@ -71,6 +71,7 @@ fn other_data(theirs: &Provenance, ours: &Dataset) -> Option<String> {
     let values = |spec: &DataSpec| match spec.values {
         Values::Levels(levels) => format!("{levels} levels"),
         Values::Real { .. } => "real numbers".into(),
+        Values::Columns(_) => "columns of different kinds".into(),
     };
     let condition = |condition: &Option<ConditionSpec>| match condition {
         None => "no condition".into(),

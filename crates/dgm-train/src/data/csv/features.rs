@@ -47,6 +47,20 @@ impl Feature {
         }
     }
 
+    /// Whether the cell of a row is missing.
+    pub(super) fn is_missing(&self, table: &Table, row: usize) -> bool {
+        self.value(table, row).is_none()
+    }
+
+    /// Number of levels of a column of the target; 0 where it holds numbers.
+    pub(super) fn levels(&self) -> usize {
+        match &self.spec.kind {
+            ColumnKind::Word { levels } => levels.len(),
+            ColumnKind::Boolean { .. } => 2,
+            _ => 0,
+        }
+    }
+
     /// Whether the column is one of numbers, which have units.
     pub(super) fn has_units(&self) -> bool {
         self.places.is_none()
@@ -119,6 +133,17 @@ impl Feature {
     pub(super) fn of_target(table: &Table, column: &Column) -> Self {
         let spec = ColumnSpec { name: name_of(column), kind: kind_of(table, column), imputed: None };
         Self { column: column.index, spec, places: None }
+    }
+
+    /// A column of the target whose cells are words, among others.
+    pub(super) fn of_levels(table: &Table, column: &Column) -> Self {
+        let is_word = column.kind == CellKind::Category;
+        let kind = match is_word {
+            true => ColumnKind::Word { levels: column.levels().to_vec() },
+            false => kind_of(table, column),
+        };
+        let spec = ColumnSpec { name: name_of(column), kind, imputed: None };
+        Self { column: column.index, spec, places: is_word.then(|| (0..column.levels().len()).collect()) }
     }
 
     /// The column of a label whose cells are names: all of them are classes.
@@ -239,8 +264,8 @@ pub(super) fn kept_rows(table: &Table, parts: &Parts, missing: Missing) -> Resul
             let Some((row, column)) = first else { return Ok((all.collect(), Vec::new())) };
             Err(Error::input(format!(
                 "{}:{}: {}: the cell is missing (missing cells: {}); expected a value in every cell that is used; set data.missing = \
-                 \"drop\" to leave such rows out, data.missing = \"impute\" to fill in the mean or the most frequent word, or \
-                 name the column in data.exclude",
+                 \"drop\" to leave such rows out, data.missing = \"impute\" to fill in the mean or the most frequent word, \"keep\" to model \
+                 several targets of which some are missing, or name the column in data.exclude",
                 table.name(),
                 table.line(row),
                 column.title(),
@@ -252,9 +277,25 @@ pub(super) fn kept_rows(table: &Table, parts: &Parts, missing: Missing) -> Resul
             let sentence = dropped(&kept, &everything, "a");
             Ok((kept, sentence.into_iter().collect()))
         }
-        Missing::Impute => {
-            let kept = without(&parts.target);
-            let mut sentences: Vec<String> = dropped(&kept, &parts.target, "the target's").into_iter().collect();
+        Missing::Impute | Missing::Keep => {
+            // A row without any value of the target says nothing of it.
+            let says_something = |row: &usize| parts.target.iter().any(|index| !is_missing(index, *row));
+            let (kept, mut sentences) = match missing {
+                Missing::Keep => {
+                    let kept: Vec<usize> = all.clone().filter(says_something).collect();
+                    let sentence = dropped(&kept, &parts.target, "every target's");
+                    let holes = holes(&parts.target);
+                    let modelled = (!holes.is_empty()).then(|| {
+                        format!("missing cells of the target stay missing: the density is that of the others ({holes})")
+                    });
+                    (kept, sentence.into_iter().chain(modelled).collect::<Vec<String>>())
+                }
+                _ => {
+                    let kept = without(&parts.target);
+                    let sentence = dropped(&kept, &parts.target, "the target's");
+                    (kept, sentence.into_iter().collect())
+                }
+            };
             let filled = holes(&parts.condition);
             if !filled.is_empty() {
                 sentences.push(format!(

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dgm_core::random::Seed;
-use dgm_models::{ConditionSpec, DataSpec, Scale, Values};
+use dgm_models::{ColumnValues, ConditionSpec, DataSpec, Scale, Values};
 use serde::{Deserialize, Serialize};
 
 use self::features::{Feature, TableRows, kept_rows, name_of};
@@ -19,6 +19,8 @@ use super::file::Fingerprint;
 use super::fraction::tenth;
 use super::names::Names;
 use super::store::View;
+#[cfg(feature = "cli")]
+use super::table::rows::{Cell, CellReader, refusal};
 use super::table::{Auto, CellKind, Column, Comment, Decimal, Delimiter, Dialect, Options, Table, Thousands};
 use super::{DataConfig, Dataset, Field, Split, VisitPath};
 use crate::check::{Invalid, require};
@@ -102,6 +104,8 @@ pub enum Missing {
     /// Cells of the condition become the mean of the training rows, or their most frequent word, and one more number of the
     /// condition says which were missing. Rows without a target are left out.
     Impute,
+    /// Cells of several targets stay missing: the model is one of those that are there. The condition is as with `impute`.
+    Keep,
 }
 
 impl CsvConfig {
@@ -171,8 +175,8 @@ impl CsvConfig {
         }
         let (kept, transforms) = kept_rows(&table, &parts, self.missing)?;
         let splits = self.split_rows(&table, &kept, seed, &mut fingerprint)?;
-        let (targets, values) = self.target(&table, &parts)?;
-        let impute = self.missing == Missing::Impute;
+        let (targets, values) = self.target(&table, &parts, &kept)?;
+        let impute = matches!(self.missing, Missing::Impute | Missing::Keep);
         let mut conditions = Vec::with_capacity(parts.condition.len());
         for column in parts.condition.iter().filter_map(|&index| table.columns().get(index)) {
             conditions.push(Feature::of_condition(&table, column, impute, &splits[0]));
@@ -189,7 +193,7 @@ impl CsvConfig {
             classes,
             columns: Some(table.columns().len()),
         };
-        let mut warnings = odd::warnings(&table, &parts, &splits[0], matches!(values, Classes::Real));
+        let mut warnings = odd::warnings(&table, &parts, &splits[0], matches!(values, Classes::Real | Classes::Mixed));
         warnings.extend(table.doubts().iter().cloned());
         let steps: Vec<f64> = targets.iter().map(|feature| feature.step(&table, &splits[0]).unwrap_or(0.0)).collect();
         let view = |features: Vec<Feature>| {
@@ -201,15 +205,26 @@ impl CsvConfig {
             .iter()
             .flat_map(|feature| (0..feature.spec.width()).map(|place| place == 0 && feature.has_units()))
             .collect();
+        let quantities: Vec<bool> = targets.iter().map(|feature| feature.levels() == 0).collect();
+        let levels: Vec<usize> = targets.iter().map(Feature::levels).collect();
+        let is_mixed = matches!(values, Classes::Mixed);
+        let has_missing =
+            is_mixed && kept.iter().any(|&row| targets.iter().any(|feature| feature.is_missing(&table, row)));
         let (targets, conditions) = (view(targets), (!conditions.is_empty()).then(|| view(conditions)));
         let [train, validation, test] = splits.map(|rows| {
             let part = |view: &View| Field::new(view.select(&rows));
-            Split::new(part(&targets), conditions.as_ref().map(part))
+            let split = Split::new(part(&targets), conditions.as_ref().map(part));
+            if has_missing { split.with_missing() } else { split }
         });
         let name = |columns: &[super::ColumnSpec], number: usize| {
             format!("{}: column `{}`", table.name(), super::names::column_of(columns, number))
         };
         let values = match values {
+            Classes::Mixed => {
+                let scale = train.target.scale_of(false, &|number| name(&names.target, number))?;
+                let scale = with_units(Scale { step: steps, ..scale }, &quantities);
+                Values::Columns(ColumnValues { levels, scale })
+            }
             Classes::Real => {
                 let scale = train.target.scale_of(false, &|number| name(&names.target, number))?;
                 Values::Real(Scale { step: steps, ..scale })
@@ -284,6 +299,24 @@ impl CsvConfig {
         }
     }
 
+    /// The number that stands for a cell of a column, written as the run's table is; `classes`: the names of labels.
+    ///
+    /// # Errors
+    /// A cell that holds something else than the column, in words.
+    #[cfg(feature = "cli")]
+    pub(crate) fn read_cell(
+        &self,
+        column: &super::ColumnSpec,
+        classes: &[String],
+        text: &str,
+    ) -> std::result::Result<f64, String> {
+        let dialect = self.dialect().ok_or("how the run's table is written is not known; name another run")?;
+        match CellReader::new(&dialect, &self.missing_values).read(column, classes, text) {
+            Cell::Value(value) => Ok(value),
+            cell => Err(refusal(column, cell, text, classes)),
+        }
+    }
+
     fn read_table(&self, fingerprint: &mut Fingerprint) -> Result<Table> {
         Table::open(
             &self.path,
@@ -295,7 +328,7 @@ impl CsvConfig {
     }
 
     /// The columns of the target, and the values that they take.
-    fn target(&self, table: &Table, parts: &Parts) -> Result<(Vec<Feature>, Classes)> {
+    fn target(&self, table: &Table, parts: &Parts, kept: &[usize]) -> Result<(Vec<Feature>, Classes)> {
         let columns: Vec<&Column> = parts.target.iter().filter_map(|&index| table.columns().get(index)).collect();
         if let (Some(classes), [column]) = (self.target_classes, &columns[..]) {
             if matches!(column.kind, CellKind::Category | CellKind::Boolean) {
@@ -313,8 +346,18 @@ impl CsvConfig {
         }
         let is_word = |column: &&&Column| matches!(column.kind, CellKind::Category | CellKind::Boolean);
         match (columns.iter().find(is_word), &columns[..]) {
+            (Some(_), [_, _, ..]) => {
+                let feature = |column: &Column| match is_word(&&column) {
+                    true => Feature::of_levels(table, column),
+                    false => Feature::of_target(table, column),
+                };
+                Ok((columns.into_iter().map(feature).collect(), Classes::Mixed))
+            }
             (None, _) => {
-                Ok((columns.into_iter().map(|column| Feature::of_target(table, column)).collect(), Classes::Real))
+                let features: Vec<Feature> =
+                    columns.into_iter().map(|column| Feature::of_target(table, column)).collect();
+                let has_missing = kept.iter().any(|&row| features.iter().any(|one| one.is_missing(table, row)));
+                Ok((features, if has_missing { Classes::Mixed } else { Classes::Real }))
             }
             (Some(_), [column]) => {
                 let levels = column.levels();
@@ -329,13 +372,7 @@ impl CsvConfig {
                 }
                 Ok((vec![Feature::of_words(column)], Classes::Named(levels.to_vec())))
             }
-            (Some(word), _) => Err(Error::input(format!(
-                "data.target: {} of {} holds words, and is one of {} targets; expected a label alone, or numbers; name it alone in \
-                 data.target, or in data.condition or data.exclude",
-                word.title(),
-                table.name(),
-                columns.len()
-            ))),
+            (Some(_), []) => unreachable!("a word among no columns"),
         }
     }
 }
@@ -343,6 +380,8 @@ impl CsvConfig {
 /// The values of a target.
 enum Classes {
     Real,
+    /// Of each column numbers or words, of which some may be missing.
+    Mixed,
     /// Labels below this number.
     Numbered(usize),
     /// Labels with these names.

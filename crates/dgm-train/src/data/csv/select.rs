@@ -135,7 +135,8 @@ impl CsvConfig {
     /// Columns that are not there, that two have the name of, or that have two parts.
     pub(super) fn parts(&self, table: &Table) -> Result<Parts> {
         let target = pick(table, &self.target, "target", &[])?;
-        let excluded = pick(table, &self.exclude, "exclude", &target)?;
+        let named = pick(table, &without_patterns(&self.target, table), "target", &[])?;
+        let excluded = pick(table, &self.exclude, "exclude", &named)?;
         let categorical = pick(table, &self.categorical, "categorical", &[])?;
         let mut parts = Parts { target, categorical, ..Parts::default() };
         let mut of_splits = Vec::new();
@@ -143,6 +144,22 @@ impl CsvConfig {
             if let Some(column) = column {
                 of_splits.push(one(table, column, key)?.index);
             }
+        }
+        // What a pattern takes may be excluded again, and is no column that says nothing.
+        let nothing = |column: &Column| {
+            column.constant || !parts.categorical.contains(&column.index) && why_not(column).is_some()
+        };
+        let says_nothing = |index: &usize| table.columns().get(*index).is_none_or(nothing);
+        let other = |index: &usize| excluded.contains(index) || of_splits.contains(index) || says_nothing(index);
+        let (target, not_taken): (Vec<usize>, Vec<usize>) =
+            parts.target.iter().partition(|index| named.contains(index) || !other(index));
+        parts.target = target;
+        if parts.target.is_empty() {
+            return Err(Error::input(format!(
+                "data.target: every column of {} that it matches is excluded, constant, free text or numbers the rows; expected one to \
+                 model at least; name it, or change data.exclude",
+                table.name()
+            )));
         }
         if let Some(&both) = excluded.iter().find(|index| parts.target.contains(index)) {
             return Err(twice(table, both, "exclude", "a target"));
@@ -163,7 +180,7 @@ impl CsvConfig {
                 parts.condition.retain(|index| !excluded.contains(index));
             }
             Conditions::Others => {
-                let other = [excluded, of_splits].concat();
+                let other = [&excluded[..], &of_splits, &not_taken].concat();
                 for column in table.columns() {
                     let taken = other.contains(&column.index) || parts.target.contains(&column.index);
                     match why_not(column).filter(|_| !parts.categorical.contains(&column.index)) {

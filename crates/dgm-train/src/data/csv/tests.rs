@@ -232,11 +232,45 @@ fn words_are_labels_with_their_names() {
     let data =
         read("1.5,10\n2.5,9\n3.5,10\n4.5,700\n", |config| config.categorical = vec![ColumnRef::Index(1)]).unwrap();
     assert_eq!((data.spec.values, data.names.classes.join(" ")), (Values::Levels(3), "9 10 700".into()));
-    assert_eq!(
-        error(CATS, |config| config.target = vec![name("y"), name("tame")]),
-        "data.target: column 2 (`tame`) of t.csv holds words, and is one of 2 targets; expected a label alone, or numbers; name it \
-         alone in data.target, or in data.condition or data.exclude"
+}
+
+#[test]
+fn words_and_numbers_are_modelled_together_with_what_is_missing() {
+    let data = read(CATS, |config| config.target = vec![name("kind"), name("tame"), name("y")]).unwrap();
+    let Values::Columns(columns) = &data.spec.values else { panic!("{:?}", data.spec.values) };
+    assert_eq!((&columns.levels[..], &columns.scale.std[..2]), (&[3, 2, 0][..], &[1.0, 1.0][..]));
+    assert!(data.train.mask.is_none());
+    let first = all(&data.train.target);
+    let cells = Names::cells(&data.names.target, first.row(0), &[]);
+    assert!(
+        ["cat", "dog", "emu"].contains(&cells[0].as_str()) && ["yes", "no"].contains(&cells[1].as_str()),
+        "{cells:?}"
     );
+
+    // `row` numbers the rows and `one` is constant: a pattern takes neither.
+    let holes = "row,a,b,one,y\n1,1.5,x,7,1\n2,,x,7,2.5\n3,3.5,z,7,3\n4,4.5,NA,7,4\n5,,,7,?\n6,6.5,z,7,6\n7,8.5,x,7,8\n8,9,x,7,8\n";
+    let keep = |config: &mut CsvConfig| (config.target, config.missing) = (vec![name("*")], Missing::Keep);
+    let data = read(holes, keep).unwrap();
+    let names: Vec<&str> = data.names.target.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!((&names[..], data.spec.condition.is_none()), (&["a", "b", "y"][..], true));
+    assert_eq!(
+        data.transforms,
+        [
+            "1 of 8 rows left out: every target's cell is missing (missing cells: a 2, b 2, y 1)",
+            "missing cells of the target stay missing: the density is that of the others (a 2, b 2, y 1)"
+        ]
+    );
+    // A missing cell is hidden, and enters neither mean nor standard deviation.
+    let (target, mask) = (all(&data.train.target), all(data.train.mask.as_ref().unwrap()));
+    let shown = |i: usize| target.row(i).iter().zip(mask.row(i)).all(|(value, &one)| value.is_nan() == (one == 0.0));
+    assert!((0..target.rows()).all(shown));
+    let a: Vec<f64> = (0..target.rows()).map(|i| target.row(i)[0]).filter(|value| !value.is_nan()).collect();
+    let mean = a.iter().sum::<f64>() / a.len() as f64;
+    let Values::Columns(columns) = &data.spec.values else { panic!("{:?}", data.spec.values) };
+    assert!((columns.scale.mean[0] - mean).abs() < 1e-12, "{a:?} {:?}", columns.scale);
+    // Where all are excluded there is nothing to model.
+    let message = error(holes, |config| (config.target, config.exclude) = (vec![name("*")], vec![name("*")]));
+    assert!(message.starts_with("data.target: every column of t.csv that it matches is excluded"), "{message}");
 }
 
 const HOLES: &str = "a,b,y\n1.5,x,1\n,x,2.5\n3.5,z,3\n4.5,NA,4\n5.5,x,?\n6.5,z,6\n8.5,x,8\n";
@@ -246,8 +280,8 @@ fn missing_cells_are_refused_left_out_or_filled_in() {
     assert_eq!(
         error(HOLES, |config| config.target = vec![name("y")]),
         "t.csv:3: column 0 (`a`): the cell is missing (missing cells: y 1, a 1, b 1); expected a value in every cell that is used; set \
-         data.missing = \"drop\" to leave such rows out, data.missing = \"impute\" to fill in the mean or the most frequent word, or \
-         name the column in data.exclude"
+         data.missing = \"drop\" to leave such rows out, data.missing = \"impute\" to fill in the mean or the most frequent word, \"keep\" to \
+         model several targets of which some are missing, or name the column in data.exclude"
     );
     let with = |missing| move |config: &mut CsvConfig| (config.target, config.missing) = (vec![name("y")], missing);
     let data = read(HOLES, with(Missing::Drop)).unwrap();

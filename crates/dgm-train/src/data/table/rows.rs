@@ -8,7 +8,7 @@ use super::number::Style;
 use crate::data::encoding::{Choice, Text, TextEncoding};
 use crate::data::file::FileReader;
 use crate::data::names::{ColumnKind, ColumnSpec};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, did_you_mean};
 
 /// What a header may be split by, the likeliest first.
 const DELIMITERS: [Delimiter; 5] =
@@ -239,7 +239,7 @@ impl CellReader {
         let missing = Missing::new(&self.missing);
         // A word of the column may look like a marker, and a marker of the configuration like a number.
         let value = match &column.kind {
-            ColumnKind::Category { levels } => level(levels),
+            ColumnKind::Category { levels } | ColumnKind::Word { levels } => level(levels),
             ColumnKind::Label if !classes.is_empty() => level(classes),
             ColumnKind::Boolean { words } => {
                 words.iter().position(|word| word.eq_ignore_ascii_case(text)).map(|value| value as f64)
@@ -251,8 +251,63 @@ impl CellReader {
         match value {
             Some(value) => Cell::Value(value),
             None if missing.contains(text) => Cell::Missing,
-            None if matches!(column.kind, ColumnKind::Category { .. } | ColumnKind::Label) => Cell::Unknown,
+            None if matches!(
+                column.kind,
+                ColumnKind::Category { .. } | ColumnKind::Word { .. } | ColumnKind::Label
+            ) =>
+            {
+                Cell::Unknown
+            }
             None => Cell::Odd,
         }
+    }
+}
+
+/// What is wrong with a cell, and what to do.
+pub(crate) fn refusal(column: &ColumnSpec, cell: Cell, text: &str, classes: &[String]) -> String {
+    let name = &column.name;
+    if cell == Cell::Missing {
+        return format!(
+            "column `{name}`: the cell is missing, and no training row misses it; expected a value; fill it in, or train on rows that miss \
+             it with data.missing = \"impute\""
+        );
+    }
+    let words = match &column.kind {
+        ColumnKind::Category { levels } | ColumnKind::Word { levels } => levels,
+        ColumnKind::Boolean { words } => words.as_slice(),
+        _ => classes,
+    };
+    let shown: Vec<&str> = words.iter().take(10).map(String::as_str).collect();
+    let more = if words.len() > shown.len() { ", …" } else { "" };
+    let near = did_you_mean(text, words.iter().map(String::as_str));
+    // A cell may hold a whole text.
+    let cut: String = text.chars().take(60).collect();
+    let text = if cut.len() < text.len() { cut + "…" } else { cut };
+    match &column.kind {
+        ColumnKind::Category { .. } => format!(
+            "column `{name}`: found {text:?}, a word that no training row has{near} (words: {}{more}); expected one of them; fix the \
+             cell, or take such words for unknown ones with --allow-unknown",
+            shown.join(", ")
+        ),
+        ColumnKind::Word { .. } => format!(
+            "column `{name}`: found {text:?}, a word that the run's table does not have{near} (words: {}{more}); expected one of them; fix the \
+             cell, or leave it empty",
+            shown.join(", ")
+        ),
+        ColumnKind::Label if !classes.is_empty() => format!(
+            "column `{name}`: found {text:?}, which is no class{near} (classes: {}{more}); expected one of them; fix the cell, or leave it \
+             empty",
+            shown.join(", ")
+        ),
+        ColumnKind::Boolean { .. } => {
+            format!("column `{name}`: found {text:?}; expected {}; fix the cell", shown.join(" or "))
+        }
+        ColumnKind::Time { .. } => format!(
+            "column `{name}`: found {text:?}; expected a date or time as the run's table writes them; fix the cell"
+        ),
+        _ => format!(
+            "column `{name}`: found {text:?}; expected a number, written as in the run's table; fix the cell, or empty it where it may be \
+             missing"
+        ),
     }
 }

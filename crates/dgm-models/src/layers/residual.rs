@@ -10,7 +10,7 @@ use dgm_core::random::Stream;
 /// h₁ = W x, hᵢ = hᵢ₋₁ + W₂ SiLU(W₁ LayerNorm(hᵢ₋₁)), and LayerNorm of the last (Gorishniy et al. 2021, "Revisiting deep learning models for
 /// tabular data", section 3.2, with layer normalisation).
 #[derive(Module, Debug)]
-pub(super) struct Residual {
+pub(crate) struct Residual {
     first: Linear,
     blocks: Vec<Block>,
     norm: Norm,
@@ -28,7 +28,7 @@ struct Block {
 impl Residual {
     /// From `inputs` to the first of these widths, that of h; the others are the widths inside of a block each, with dropout there. `None`: there
     /// is no width.
-    pub(super) fn new(
+    pub(crate) fn new(
         inputs: usize,
         hidden: &[usize],
         dropout: f64,
@@ -47,7 +47,7 @@ impl Residual {
     }
 
     /// `[batch, inputs]` → `[batch, the first width]`.
-    pub(super) fn forward(&self, x: Tensor<2>, mode: &mut Mode) -> Tensor<2> {
+    pub(crate) fn forward(&self, x: Tensor<2>, mode: &mut Mode) -> Tensor<2> {
         let h = apply(&self.first, x, Activation::Identity);
         let h = self.blocks.iter().fold(h, |h, block| {
             let inner = apply(&block.up, block.norm.forward(h.clone()), Activation::Silu);

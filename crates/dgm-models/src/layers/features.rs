@@ -52,16 +52,29 @@ impl FeaturesConfig {
     /// # Errors
     /// A value out of its range.
     pub fn init(&self, spec: &DataSpec, rng: &mut Stream, device: &Device) -> Result<Features, ModelError> {
-        let inputs = spec.condition_width();
+        let units = spec.condition.iter().flat_map(|condition| condition.scale.mean.iter().zip(&condition.scale.std));
+        // What is not a quantity is not standardised.
+        let has_units = |(_, (mean, std)): &(usize, (&f64, &f64))| **mean != 0.0 || **std != 1.0;
+        let quantities = units.enumerate().filter(has_units).map(|(place, _)| place).collect();
+        self.of(spec.condition_width(), quantities, rng, device)
+    }
+
+    /// For so many numbers, of which these are quantities: the others are 0 or 1.
+    ///
+    /// # Errors
+    /// A value out of its range.
+    pub(crate) fn of(
+        &self,
+        inputs: usize,
+        quantities: Vec<usize>,
+        rng: &mut Stream,
+        device: &Device,
+    ) -> Result<Features, ModelError> {
         let Self::Periodic(PeriodicConfig { frequencies, scale }) = self else {
             return Ok(Features { frequencies: None, quantities: Vec::new(), inputs });
         };
         ModelError::check((1..=256).contains(frequencies), "features.frequencies", *frequencies, "1 to 256")?;
         ModelError::check(*scale > 0.0 && *scale <= 100.0, "features.scale", *scale, "a number above 0, at most 100")?;
-        let units = spec.condition.iter().flat_map(|condition| condition.scale.mean.iter().zip(&condition.scale.std));
-        // What is not a quantity is not standardised.
-        let has_units = |(_, (mean, std)): &(usize, (&f64, &f64))| **mean != 0.0 || **std != 1.0;
-        let quantities: Vec<usize> = units.enumerate().filter(has_units).map(|(place, _)| place).collect();
         let shape = [quantities.len(), *frequencies];
         let values: Vec<f32> =
             rng.normals(shape.iter().product()).into_iter().map(|normal| normal * *scale as f32).collect();
