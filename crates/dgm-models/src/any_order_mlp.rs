@@ -3,11 +3,11 @@
 
 use crate::data::{Batch, DataSpec};
 use crate::error::{ModelError, chain};
-use crate::layers::{Features, FeaturesConfig, Mode, Residual, apply, condition_of, linear};
+use crate::layers::{Features, FeaturesConfig, HiddenActivation, Mode, Residual, apply, condition_of, linear};
 use crate::likelihood::{Components, Likelihood, LikelihoodConfig, of_columns};
 use crate::ops::Activation;
 use crate::parts::Plain;
-use crate::training::{TrainLikelihood, Training};
+use crate::training::{Examples, TrainLikelihood, Training};
 use crate::traits::{AnyOrder, Autoregressive, Density, Estimator, Generate, Model, Steps};
 use burn::module::Module;
 use burn::nn::Linear;
@@ -24,6 +24,8 @@ pub struct AnyOrderMlpConfig {
     pub hidden: Vec<usize>,
     /// Dropout inside of each block.
     pub dropout: f64,
+    /// Of the blocks.
+    pub activation: HiddenActivation,
     /// How numbers enter: as they are, or with waves of each.
     pub features: FeaturesConfig,
     /// The likelihood of numbers; that of words is a softmax.
@@ -35,6 +37,7 @@ impl Default for AnyOrderMlpConfig {
         Self {
             hidden: vec![128, 128, 128],
             dropout: 0.0,
+            activation: HiddenActivation::default(),
             features: FeaturesConfig::Plain(Plain {}),
             likelihood: LikelihoodConfig::NormalMixture(Components { components: 5 }),
         }
@@ -65,7 +68,8 @@ impl AnyOrderMlpConfig {
         ModelError::check_weights("hidden", format!("{:?}", self.hidden), chain(widths))?;
         let no_width =
             || ModelError::OutOfRange { key: "hidden", found: "[]".into(), expected: "one width at least".into() };
-        let trunk = Residual::new(features.outputs(), &self.hidden, self.dropout, rng, device).ok_or_else(no_width)?;
+        let trunk = Residual::new(features.outputs(), &self.hidden, self.activation, self.dropout, rng, device)
+            .ok_or_else(no_width)?;
         let width = self.hidden.first().copied().unwrap_or(1);
         let head = linear(width, outputs, rng, device);
         Ok(AnyOrderMlp { features, trunk, head, layout, likelihood, spec: spec.clone() })
@@ -316,6 +320,19 @@ impl Model for AnyOrderMlp {
 
     fn training(&self) -> Training<'_> {
         Training::Likelihood(self)
+    }
+
+    fn fit(&mut self, examples: &dyn Examples, _: &mut Stream) -> Result<(), ModelError> {
+        let (device, numbers) = (AnyOrder::device(self), self.layout.numbers.clone());
+        let inputs = |batch: Batch| {
+            let x = match batch.mask {
+                Some(mask) => batch.target.mask_fill(mask.lower_elem(0.5), f32::NAN),
+                None => batch.target,
+            };
+            let places: Vec<i32> = numbers.iter().map(|&d| d as i32).collect();
+            Some(x.select(1, Tensor::<1, Int>::from_ints(places.as_slice(), &device)))
+        };
+        self.features.fit(examples, &inputs, &device)
     }
 
     fn density(&self) -> Option<&dyn Density> {

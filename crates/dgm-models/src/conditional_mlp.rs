@@ -2,17 +2,17 @@
 
 use crate::data::{Batch, DataSpec};
 use crate::error::{ModelError, chain};
-use crate::layers::{Features, FeaturesConfig, Mlp, Mode, Residual, apply, condition_of, linear};
+use crate::layers::{Features, FeaturesConfig, HiddenActivation, Mlp, Mode, Residual, apply, condition_of, linear};
 use crate::likelihood::{Likelihood, LikelihoodConfig};
 use crate::ops::Activation;
 use crate::parts::Plain;
-use crate::training::{TrainLikelihood, Training};
+use crate::training::{Examples, TrainLikelihood, Training};
 use crate::traits::{Autoregressive, Density, Estimator, Generate, Model, Steps};
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use dgm_core::objective::{fill_padding, sum_event};
-use dgm_core::random::Stream;
+use dgm_core::random::{Seed, Stream};
 use serde::{Deserialize, Serialize};
 
 /// Configuration of [`ConditionalMlp`].
@@ -21,14 +21,18 @@ use serde::{Deserialize, Serialize};
 pub struct ConditionalMlpConfig {
     /// Widths of the hidden layers.
     pub hidden: Vec<usize>,
+    /// Of the hidden layers.
+    pub activation: HiddenActivation,
     /// Dropout after each hidden layer.
     pub dropout: f64,
+    /// Number of networks with dropout that are mixed for a prediction (Monte-Carlo dropout; Gal and Ghahramani 2016); 0: dropout is off.
+    pub dropout_samples: usize,
     /// Standard deviation of the normal noise that training adds to the standardised condition: a smoothness penalty
     /// (Bishop 1995, "Training with noise is equivalent to Tikhonov regularization").
     pub input_noise: f64,
     /// How the numbers of the condition enter: as they are, or with waves of each.
     pub features: FeaturesConfig,
-    /// Whether every hidden layer but the first is a block that adds to what comes before it: h + W₂ SiLU(W₁ LayerNorm(h)).
+    /// Whether every hidden layer but the first is a block that adds to what comes before it: h + W₂ φ(W₁ LayerNorm(h)).
     pub residual: bool,
     /// What the head's outputs mean: `normal` gives heteroscedastic regression, `categorical` classification.
     pub likelihood: LikelihoodConfig,
@@ -38,7 +42,9 @@ impl Default for ConditionalMlpConfig {
     fn default() -> Self {
         Self {
             hidden: vec![128, 128],
+            activation: HiddenActivation::default(),
             dropout: 0.1,
+            dropout_samples: 0,
             input_noise: 0.0,
             features: FeaturesConfig::Plain(Plain {}),
             residual: false,
@@ -53,7 +59,7 @@ impl ConditionalMlpConfig {
         hidden = [[64, 64], [128, 128], [256, 256], [128, 128, 128, 128]]
         residual = [false, true]
         dropout = [0.0, 0.05, 0.1, 0.2]
-        features = ["plain", { kind = "periodic", scale = 0.1 }, { kind = "periodic", scale = 0.3 }]
+        features = ["plain", "piecewise_linear", { kind = "periodic", scale = 0.1 }, { kind = "periodic", scale = 0.3 }]
     "#;
 
     /// Builds the model for `spec`, with weights drawn from `noise`.
@@ -61,6 +67,7 @@ impl ConditionalMlpConfig {
         spec.checked()?;
         ModelError::check_dropout("dropout", self.dropout)?;
         ModelError::check_hidden("hidden", &self.hidden)?;
+        ModelError::check(self.dropout_samples <= 1000, "dropout_samples", self.dropout_samples, "0 to 1000")?;
         let noise_ok = (0.0..=100.0).contains(&self.input_noise);
         ModelError::check(noise_ok, "input_noise", self.input_noise, "a number from 0 to 100")?;
         if spec.condition.is_none() {
@@ -77,11 +84,16 @@ impl ConditionalMlpConfig {
         let (plain, in_blocks) = if self.residual { (&[][..], &self.hidden[..]) } else { (&self.hidden[..], &[][..]) };
         let width = plain.last().or(in_blocks.first()).copied().unwrap_or(features.outputs());
         Ok(ConditionalMlp {
-            trunk: Mlp::new(features.outputs(), plain, self.dropout, rng, device),
-            blocks: Residual::new(features.outputs(), in_blocks, self.dropout, rng, device),
+            trunk: Mlp::new(features.outputs(), plain, self.dropout, rng, device).with_activation(self.activation),
+            blocks: Residual::new(features.outputs(), in_blocks, self.activation, self.dropout, rng, device),
             features,
             head: linear(width, outputs, rng, device),
             input_noise: self.input_noise,
+            predictive: match self.dropout_samples {
+                0 => likelihood.clone(),
+                samples => Likelihood::mixture(vec![likelihood.clone(); samples]),
+            },
+            dropout_samples: self.dropout_samples,
             likelihood,
             spec: spec.clone(),
         })
@@ -98,13 +110,35 @@ pub struct ConditionalMlp {
     head: Linear,
     #[module(skip)]
     input_noise: f64,
+    /// While it is trained.
     #[module(skip)]
     likelihood: Likelihood,
+    /// The mean over the networks with dropout, where there are such; otherwise the same.
+    #[module(skip)]
+    predictive: Likelihood,
+    #[module(skip)]
+    dropout_samples: usize,
     #[module(skip)]
     spec: DataSpec,
 }
 
 impl ConditionalMlp {
+    /// The parameters of the predictive distribution, `[batch, event, parameters]`: those of each network with dropout one after the other. Which
+    /// units are off in them is the same for every example and every call.
+    fn predictive_outputs(&self, condition: Option<&Tensor<2>>) -> Tensor<3> {
+        if self.dropout_samples == 0 {
+            return self.head_outputs(condition, &mut Mode::Evaluate);
+        }
+        let mut masks = Seed(0).stream("dropout samples", 0);
+        let networks = (0..self.dropout_samples).map(|_| self.head_outputs(condition, &mut Mode::OneMask(&mut masks)));
+        Tensor::cat(networks.collect(), 2)
+    }
+
+    fn predictive_log_prob(&self, batch: &Batch) -> Tensor<2> {
+        let parameters = self.predictive_outputs(batch.condition.as_ref());
+        fill_padding(self.predictive.log_prob(parameters, batch.target.clone()), batch.mask.as_ref())
+    }
+
     /// The likelihood's parameters `[batch, event, parameters]` for each row of the condition.
     fn head_outputs(&self, condition: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<3> {
         // `init` refuses data with no condition, so its width is that of the inputs.
@@ -150,19 +184,19 @@ impl Density for ConditionalMlp {
     }
 
     fn log_prob(&self, batch: &Batch, _: &mut Stream) -> Tensor<1> {
-        sum_event(self.elementwise(batch, &mut Mode::Evaluate))
+        sum_event(self.predictive_log_prob(batch))
     }
 
     /// Given the condition the numbers of the target are independent, so any order will do.
     fn log_prob_elementwise(&self, batch: &Batch) -> Option<Tensor<2>> {
-        Some(self.elementwise(batch, &mut Mode::Evaluate))
+        Some(self.predictive_log_prob(batch))
     }
 }
 
 /// Given the condition the numbers do not depend on each other: a product of conditionals that see nothing.
 impl Autoregressive for ConditionalMlp {
     fn likelihood(&self) -> &Likelihood {
-        &self.likelihood
+        &self.predictive
     }
 
     fn device(&self) -> Device {
@@ -174,7 +208,7 @@ impl Autoregressive for ConditionalMlp {
     }
 
     fn parameters(&self, _: Tensor<2>, condition: Option<&Tensor<2>>) -> Tensor<3> {
-        self.head_outputs(condition, &mut Mode::Evaluate)
+        self.predictive_outputs(condition)
     }
 
     fn is_independent(&self) -> bool {
@@ -182,7 +216,7 @@ impl Autoregressive for ConditionalMlp {
     }
 
     fn start(&self, _: usize, condition: Option<&Tensor<2>>) -> Box<dyn Steps + '_> {
-        let parameters = self.head_outputs(condition, &mut Mode::Evaluate);
+        let parameters = self.predictive_outputs(condition);
         Box::new(Independent { parameters, places: self.order().into_iter() })
     }
 }
@@ -203,7 +237,7 @@ impl Steps for Independent {
 
 impl Generate for ConditionalMlp {
     fn generate(&self, _: usize, condition: Option<Tensor<2>>, rng: &mut Stream) -> Tensor<2> {
-        self.likelihood.sample(self.head_outputs(condition.as_ref(), &mut Mode::Evaluate), rng)
+        self.predictive.sample(self.predictive_outputs(condition.as_ref()), rng)
     }
 }
 
@@ -214,6 +248,11 @@ impl Model for ConditionalMlp {
 
     fn training(&self) -> Training<'_> {
         Training::Likelihood(self)
+    }
+
+    fn fit(&mut self, examples: &dyn Examples, _: &mut Stream) -> Result<(), ModelError> {
+        let device = self.head.weight.val().device();
+        self.features.fit(examples, &|batch| batch.condition, &device)
     }
 
     fn density(&self) -> Option<&dyn Density> {

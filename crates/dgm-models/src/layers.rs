@@ -7,16 +7,20 @@ use crate::data::{DataSpec, Values};
 use crate::ops::{Activation, Before, Tap, dense, fused_tap_conv2d, gate, layer_norm, tap_conv2d};
 use burn::module::{Module, Param};
 use burn::nn::Linear;
+use burn::tensor::activation::gelu;
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::random::Stream;
-pub use features::{Features, FeaturesConfig, PeriodicConfig};
+pub use features::{Features, FeaturesConfig, PeriodicConfig, PiecewiseLinearConfig};
 pub(crate) use residual::Residual;
+use serde::{Deserialize, Serialize};
 
 /// Training, with noise for dropout, or evaluation, without.
 #[derive(Debug)]
 pub enum Mode<'a> {
     /// With this noise.
     Train(&'a mut Stream),
+    /// Evaluation of one of the networks that dropout makes: the same units are off for all examples.
+    OneMask(&'a mut Stream),
     /// Without.
     Evaluate,
 }
@@ -28,6 +32,13 @@ impl Mode<'_> {
             Self::Train(noise) if rate > 0.0 => {
                 let factors = noise.dropout_tensor(rate, x.dims(), &x.device());
                 x * factors
+            }
+            Self::OneMask(noise) if rate > 0.0 => {
+                let shape = x.dims();
+                let mut of_one = shape;
+                of_one[0] = 1;
+                let factors = noise.dropout_tensor(rate, of_one, &x.device());
+                x * factors.expand(shape)
             }
             _ => x,
         }
@@ -101,10 +112,45 @@ impl Norm {
     }
 }
 
-/// Linear layers, each followed by SiLU and dropout.
+/// The activation of a hidden layer, as a configuration names it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HiddenActivation {
+    /// z·σ(z).
+    #[default]
+    Silu,
+    /// max(z, 0).
+    Relu,
+    /// max(z, 0)².
+    SquaredRelu,
+    /// z for z > 0, otherwise z / 100.
+    LeakyRelu,
+    /// z·Φ(z) with the normal distribution function Φ.
+    Gelu,
+    /// tanh z.
+    Tanh,
+}
+
+impl HiddenActivation {
+    /// φ(layer(x)).
+    pub(crate) fn after(self, layer: &Linear, x: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Silu => apply(layer, x, Activation::Silu),
+            Self::Relu => apply(layer, x, Activation::Relu),
+            Self::SquaredRelu => apply(layer, x, Activation::SquaredRelu),
+            Self::LeakyRelu => apply(layer, x, Activation::LeakyRelu(0.01)),
+            Self::Gelu => gelu(apply(layer, x, Activation::Identity)),
+            Self::Tanh => apply(layer, x, Activation::Identity).tanh(),
+        }
+    }
+}
+
+/// Linear layers, each followed by an activation and dropout.
 #[derive(Module, Debug)]
 pub struct Mlp {
     layers: Vec<Linear>,
+    #[module(skip)]
+    activation: HiddenActivation,
     #[module(skip)]
     inputs: usize,
     #[module(skip)]
@@ -119,7 +165,12 @@ impl Mlp {
             .iter()
             .map(|&outputs| linear(std::mem::replace(&mut width, outputs), outputs, rng, device))
             .collect();
-        Self { layers, inputs, dropout }
+        Self { layers, activation: HiddenActivation::default(), inputs, dropout }
+    }
+
+    /// The same with this activation; the default is SiLU.
+    pub fn with_activation(self, activation: HiddenActivation) -> Self {
+        Self { activation, ..self }
     }
 
     /// The last width; the number of inputs where there is no layer.
@@ -129,7 +180,7 @@ impl Mlp {
 
     /// `[batch, inputs]` → `[batch, the last width]`, or the inputs themselves where there is no layer.
     pub fn forward(&self, x: Tensor<2>, mode: &mut Mode) -> Tensor<2> {
-        self.layers.iter().fold(x, |x, layer| mode.dropout(apply(layer, x, Activation::Silu), self.dropout))
+        self.layers.iter().fold(x, |x, layer| mode.dropout(self.activation.after(layer, x), self.dropout))
     }
 }
 

@@ -43,7 +43,8 @@ pub use ensemble::Ensemble;
 pub use error::ModelError;
 pub use factory::ModelFactory;
 pub use layers::{
-    Features, FeaturesConfig, Mlp, Mode, PeriodicConfig, TapConv, condition_of, linear, network_target, with_condition,
+    Features, FeaturesConfig, HiddenActivation, Mlp, Mode, PeriodicConfig, PiecewiseLinearConfig, TapConv,
+    condition_of, linear, network_target, with_condition,
 };
 pub use objective::ObjectiveKind;
 pub use parts::Plain;

@@ -373,6 +373,41 @@ fn tables_as_they_come() {
     assert!(line.contains("latin.csv:2: a number is more than"), "{line}");
 }
 
+#[test]
+fn uncertainty_is_calibrated_on_validation_and_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for (target, figures, what) in [
+        ("price", &["importance.svg", "pit.svg"][..], "width of the distributions times"),
+        ("part", &["importance.svg", "reliability.svg"], "temperature"),
+    ] {
+        trained(folder, target);
+        std::fs::write(folder.join("new.csv"), table([0, 1, 2, 3, 4], 240..300)).unwrap();
+        let output = run(folder, &["predict", "flats", "--data", "new.csv", "--calibrate"]);
+        assert!(output.status.success());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("calibrated on 24 validation examples") && said.contains(what), "{said}");
+        // The mean log p(y | x) of the test rows is what evaluation says of the calibrated model.
+        let (header, rows) = read(&String::from_utf8(output.stdout).unwrap());
+        let log_prob = column(&header, &rows, "log_prob");
+        let results = json(&folder.join("flats/result.json"));
+        let nll = measured(&results, "calibrated", "test");
+        assert!((mean(log_prob.into_iter()) + nll["value"].as_f64().unwrap()).abs() < 1e-3, "{nll}");
+        assert_eq!(nll["quantity"], "calibrated NLL");
+
+        run_ok(folder, &["evaluate", "flats", "--figures"]);
+        let mut found: Vec<String> = std::fs::read_dir(folder.join("flats/figures"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        found.sort();
+        assert_eq!(found, figures);
+        let drawn = std::fs::read_to_string(folder.join("flats/figures/importance.svg")).unwrap();
+        assert!(drawn.starts_with("<svg") && ["size", "seen"].iter().all(|name| drawn.contains(name)), "{drawn}");
+        std::fs::remove_dir_all(folder.join("flats")).unwrap();
+    }
+}
+
 /// Animals: a species, its sex and its weight, some cells of which are missing.
 fn animals(rows: u32) -> String {
     let mut text = "id,species,sex,weight\n".to_owned();

@@ -1,8 +1,9 @@
 //! How the numbers of a condition enter a network.
 
-use crate::data::DataSpec;
+use crate::data::{Batch, DataSpec};
 use crate::error::ModelError;
 use crate::parts::{Plain, part};
+use crate::training::Examples;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use dgm_core::random::Stream;
@@ -15,6 +16,8 @@ part! {
     "plain" => Plain as Plain,
     /// Waves of each number beside it.
     "periodic" => PeriodicConfig as Periodic,
+    /// Each number as the part of each of its bins that is below it.
+    "piecewise_linear" => PiecewiseLinearConfig as PiecewiseLinear,
 }
 
 /// `features = { kind = "periodic", frequencies = 16, scale = 0.5 }`.
@@ -33,12 +36,31 @@ impl Default for PeriodicConfig {
     }
 }
 
-/// What a network sees of a condition: with waves, x, sin 2πcⱼₖxⱼ and cos 2πcⱼₖxⱼ of every quantity xⱼ, with frequencies cⱼₖ that are learnt
-/// (Gorishniy, Rubachev and Babenko 2022, "On embeddings for numerical features in tabular deep learning", section 3.3).
+/// `features = { kind = "piecewise_linear", bins = 16 }`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PiecewiseLinearConfig {
+    /// Bins of each number, with as many training rows each.
+    pub bins: usize,
+}
+
+impl Default for PiecewiseLinearConfig {
+    fn default() -> Self {
+        Self { bins: 16 }
+    }
+}
+
+/// What a network sees of a condition (Gorishniy, Rubachev and Babenko 2022, "On embeddings for numerical features in tabular deep learning").
+///
+/// With waves: x, sin 2πcⱼₖxⱼ and cos 2πcⱼₖxⱼ of every quantity xⱼ, with frequencies cⱼₖ that are learnt (section 3.3). Piecewise linear: x, and of
+/// every quantity (xⱼ − bⱼₖ) / (bⱼₖ₊₁ − bⱼₖ), from 0 to 1, below 0 in the first bin and above 1 in the last one, with the quantiles bⱼₖ of
+/// the training rows (section 3.2.1).
 #[derive(Module, Debug)]
 pub struct Features {
     /// `[quantities, frequencies]`
     frequencies: Option<Param<Tensor<2>>>,
+    /// `[quantities, bins + 1]`, in ascending order: no gradient reaches them.
+    edges: Option<Param<Tensor<2>>>,
     /// The elements that are quantities: the others are 0 or 1.
     #[module(skip)]
     quantities: Vec<usize>,
@@ -70,38 +92,118 @@ impl FeaturesConfig {
         rng: &mut Stream,
         device: &Device,
     ) -> Result<Features, ModelError> {
-        let Self::Periodic(PeriodicConfig { frequencies, scale }) = self else {
-            return Ok(Features { frequencies: None, quantities: Vec::new(), inputs });
+        let count = quantities.len();
+        let parameter = |values: Vec<f32>, width: usize| {
+            (count > 0).then(|| Param::from_data(TensorData::new(values, [count, width]), device))
         };
-        ModelError::check((1..=256).contains(frequencies), "features.frequencies", *frequencies, "1 to 256")?;
-        ModelError::check(*scale > 0.0 && *scale <= 100.0, "features.scale", *scale, "a number above 0, at most 100")?;
-        let shape = [quantities.len(), *frequencies];
-        let values: Vec<f32> =
-            rng.normals(shape.iter().product()).into_iter().map(|normal| normal * *scale as f32).collect();
-        let waves = (!quantities.is_empty()).then(|| Param::from_data(TensorData::new(values, shape), device));
-        Ok(Features { frequencies: waves, quantities, inputs })
+        let (frequencies, edges) = match self {
+            Self::Plain(_) => (None, None),
+            Self::Periodic(PeriodicConfig { frequencies, scale }) => {
+                ModelError::check((1..=256).contains(frequencies), "features.frequencies", *frequencies, "1 to 256")?;
+                let ok = *scale > 0.0 && *scale <= 100.0;
+                ModelError::check(ok, "features.scale", *scale, "a number above 0, at most 100")?;
+                let normals = rng.normals(count * frequencies);
+                (parameter(normals.into_iter().map(|normal| normal * *scale as f32).collect(), *frequencies), None)
+            }
+            Self::PiecewiseLinear(PiecewiseLinearConfig { bins }) => {
+                ModelError::check((2..=256).contains(bins), "features.bins", *bins, "2 to 256")?;
+                // Two standard deviations to either side, until there are examples.
+                let edge = |place: usize| 4.0 * (place % (bins + 1)) as f32 / *bins as f32 - 2.0;
+                (None, parameter((0..count * (bins + 1)).map(edge).collect(), bins + 1))
+            }
+        };
+        Ok(Features { frequencies, edges, quantities, inputs })
     }
 }
+
+/// Training rows that quantiles are taken from, at most, evenly over all.
+const MOST_ROWS: usize = 20_000;
 
 impl Features {
     /// How many numbers the network sees.
     pub fn outputs(&self) -> usize {
-        self.inputs + self.frequencies.as_ref().map_or(0, |waves| 2 * waves.val().shape().num_elements())
+        let waves = self.frequencies.as_ref().map_or(0, |waves| 2 * waves.val().shape().num_elements());
+        let bins = self.edges.as_ref().map_or(0, |edges| edges.val().shape().num_elements() - self.quantities.len());
+        self.inputs + waves + bins
     }
 
-    /// `[batch, condition]` → `[batch, outputs]`.
+    /// Takes the edges of bins from the training examples, of which `inputs` gives the numbers; those that are NaN do not count.
+    ///
+    /// # Errors
+    /// Data that can no longer be read.
+    pub(crate) fn fit(
+        &mut self,
+        examples: &dyn Examples,
+        inputs: &dyn Fn(Batch) -> Option<Tensor<2>>,
+        device: &Device,
+    ) -> Result<(), ModelError> {
+        let Some(edges) = &mut self.edges else { return Ok(()) };
+        let [count, width] = edges.val().dims();
+        let mut columns: Vec<Vec<f32>> = vec![Vec::new(); count];
+        let every = examples.count().div_ceil(MOST_ROWS).max(1);
+        let rows: Vec<usize> = (0..examples.count()).step_by(every).collect();
+        for part in rows.chunks(1024) {
+            let Some(numbers) = inputs(examples.batch(part)?) else { return Ok(()) };
+            let [_, width] = numbers.dims();
+            let values: Vec<f32> = numbers.into_data().iter::<f32>().collect();
+            for row in values.chunks(width.max(1)) {
+                for (column, &place) in columns.iter_mut().zip(&self.quantities) {
+                    column.extend(row.get(place).filter(|value| !value.is_nan()));
+                }
+            }
+        }
+        let mut all = Vec::with_capacity(count * width);
+        for mut column in columns {
+            column.sort_by(f32::total_cmp);
+            let last = column.len().saturating_sub(1);
+            let quantile = |k: usize| column.get(k * last / (width - 1)).copied().unwrap_or(0.0);
+            let mut before = f32::NEG_INFINITY;
+            for edge in (0..width).map(quantile) {
+                // Values that are frequent would make bins of no width.
+                before = edge.max(before + LEAST_WIDTH);
+                all.push(before);
+            }
+        }
+        *edges = Param::from_data(TensorData::new(all, [count, width]), device);
+        Ok(())
+    }
+
+    /// `[batch, inputs]` → `[batch, outputs]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let Some(frequencies) = &self.frequencies else { return x };
+        if self.quantities.is_empty() || self.frequencies.is_none() && self.edges.is_none() {
+            return x;
+        }
         let ([batch, _], device) = (x.dims(), x.device());
         let places: Vec<i32> = self.quantities.iter().map(|&place| place as i32).collect();
         let places = Tensor::<1, Int>::from_ints(places.as_slice(), &device);
         let quantities = x.clone().select(1, places).unsqueeze_dim::<3>(2);
-        let angles = quantities * frequencies.val().mul_scalar(std::f64::consts::TAU).unsqueeze::<3>();
-        let [_, quantities, waves] = angles.dims();
-        let angles = angles.reshape([batch, quantities * waves]);
-        Tensor::cat(vec![x, angles.clone().sin(), angles.cos()], 1)
+        let mut all = vec![x];
+        if let Some(frequencies) = &self.frequencies {
+            let angles = quantities.clone() * frequencies.val().mul_scalar(std::f64::consts::TAU).unsqueeze::<3>();
+            let [_, count, waves] = angles.dims();
+            let angles = angles.reshape([batch, count * waves]);
+            all.extend([angles.clone().sin(), angles.cos()]);
+        }
+        if let Some(edges) = &self.edges {
+            let edges = edges.val().detach();
+            let [count, width] = edges.dims();
+            let low = edges.clone().slice([0..count, 0..width - 1]);
+            let apart = edges.slice([0..count, 1..width]) - low.clone();
+            let parts = (quantities - low.unsqueeze::<3>()) / apart.unsqueeze::<3>();
+            let bins = width - 1;
+            // The first has no lower end, and the last no upper one.
+            let first = parts.clone().slice([0..batch, 0..count, 0..1]).clamp_max(1.0);
+            let inner = parts.clone().slice([0..batch, 0..count, 1..bins - 1]).clamp(0.0, 1.0);
+            let last = parts.slice([0..batch, 0..count, bins - 1..bins]).clamp_min(0.0);
+            let parts = if bins > 2 { vec![first, inner, last] } else { vec![first, last] };
+            all.push(Tensor::cat(parts, 2).reshape([batch, count * bins]));
+        }
+        Tensor::cat(all, 1)
     }
 }
+
+/// The least width of a bin, in standard deviations.
+const LEAST_WIDTH: f32 = 0.01;
 
 #[cfg(all(test, feature = "flex"))]
 mod tests {
@@ -132,5 +234,41 @@ mod tests {
         let spec = DataSpec { condition: flags, ..spec };
         let features = config.init(&spec, &mut Seed(0).stream("weights", 0), &device).unwrap();
         assert_eq!(features.outputs(), 3);
+    }
+
+    /// Rows of a quantity and a flag.
+    struct Rows(Vec<[f32; 2]>);
+
+    impl Examples for Rows {
+        fn count(&self) -> usize {
+            self.0.len()
+        }
+
+        fn batch(&self, rows: &[usize]) -> Result<crate::data::Batch, ModelError> {
+            let values: Vec<f32> = rows.iter().flat_map(|&row| self.0[row]).collect();
+            let condition = Tensor::from_data(TensorData::new(values, [rows.len(), 2]), &Device::flex());
+            let target = Tensor::zeros([rows.len(), 1], &Device::flex());
+            Ok(crate::data::Batch { condition: Some(condition), ..crate::data::Batch::new(target) })
+        }
+    }
+
+    #[test]
+    fn bins_are_between_quantiles_and_filled_from_below() {
+        let device = Device::flex();
+        let config = FeaturesConfig::PiecewiseLinear(PiecewiseLinearConfig { bins: 4 });
+        let mut features = config.of(2, vec![0], &mut Seed(0).stream("weights", 0), &device).unwrap();
+        // Quantiles 0, 1, 2, 3, 4, of which one value is frequent.
+        let rows = (0..=400).map(|i| [i as f32 / 100.0, 1.0]).collect();
+        features.fit(&Rows(rows), &|batch| batch.condition, &device).unwrap();
+        assert_eq!(features.outputs(), 2 + 4);
+        let x = Tensor::<2>::from_floats([[2.5, 1.0], [-1.0, 0.0], [6.0, 0.0]], &device);
+        let found: Vec<f32> = features.forward(x).into_data().iter::<f32>().collect();
+        let expected =
+            [[2.5, 1.0, 1.0, 1.0, 0.5, 0.0], [-1.0, 0.0, -1.0, 0.0, 0.0, 0.0], [6.0, 0.0, 1.0, 1.0, 1.0, 3.0]];
+        found.iter().zip(expected.iter().flatten()).for_each(|(a, b)| assert!((a - b).abs() < 1e-5, "{found:?}"));
+        // Bins of values that are all the same have a width.
+        features.fit(&Rows(vec![[3.0, 1.0]; 50]), &|batch| batch.condition, &device).unwrap();
+        let x = Tensor::<2>::from_floats([[3.0, 1.0]], &device);
+        assert!(features.forward(x).into_data().iter::<f32>().all(f32::is_finite));
     }
 }

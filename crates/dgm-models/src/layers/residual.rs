@@ -1,19 +1,21 @@
 //! Residual blocks: hidden layers that add to what comes before them.
 
-use crate::layers::{Mode, Norm, apply, linear};
+use crate::layers::{HiddenActivation, Mode, Norm, apply, linear};
 use crate::ops::Activation;
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use dgm_core::random::Stream;
 
-/// h₁ = W x, hᵢ = hᵢ₋₁ + W₂ SiLU(W₁ LayerNorm(hᵢ₋₁)), and LayerNorm of the last (Gorishniy et al. 2021, "Revisiting deep learning models for
+/// h₁ = W x, hᵢ = hᵢ₋₁ + W₂ φ(W₁ LayerNorm(hᵢ₋₁)), and LayerNorm of the last (Gorishniy et al. 2021, "Revisiting deep learning models for
 /// tabular data", section 3.2, with layer normalisation).
 #[derive(Module, Debug)]
 pub(crate) struct Residual {
     first: Linear,
     blocks: Vec<Block>,
     norm: Norm,
+    #[module(skip)]
+    activation: HiddenActivation,
     #[module(skip)]
     dropout: f64,
 }
@@ -31,6 +33,7 @@ impl Residual {
     pub(crate) fn new(
         inputs: usize,
         hidden: &[usize],
+        activation: HiddenActivation,
         dropout: f64,
         rng: &mut Stream,
         device: &Device,
@@ -43,14 +46,14 @@ impl Residual {
             down: linear(inner, width, rng, device),
         };
         let blocks = inner.iter().map(&mut block).collect();
-        Some(Self { first, blocks, norm: Norm::new(width, device), dropout })
+        Some(Self { first, blocks, norm: Norm::new(width, device), activation, dropout })
     }
 
     /// `[batch, inputs]` → `[batch, the first width]`.
     pub(crate) fn forward(&self, x: Tensor<2>, mode: &mut Mode) -> Tensor<2> {
         let h = apply(&self.first, x, Activation::Identity);
         let h = self.blocks.iter().fold(h, |h, block| {
-            let inner = apply(&block.up, block.norm.forward(h.clone()), Activation::Silu);
+            let inner = self.activation.after(&block.up, block.norm.forward(h.clone()));
             h + apply(&block.down, mode.dropout(inner, self.dropout), Activation::Identity)
         });
         self.norm.forward(h)

@@ -5,6 +5,7 @@
 
 mod bernoulli;
 mod beta_binomial;
+mod calibrated;
 mod categorical;
 mod choice;
 mod columns;
@@ -16,6 +17,7 @@ mod mixture;
 mod negative_binomial;
 mod normal;
 mod normal_mixture;
+mod ordinal;
 mod poisson;
 mod real;
 mod shaped;
@@ -246,6 +248,8 @@ likelihoods! {
     "bernoulli" => bernoulli(Plain) as Bernoulli,
     /// A softmax over the levels.
     "categorical" => categorical(Plain) as Categorical,
+    /// Levels in an order: a number that is cut at thresholds.
+    "ordinal" => ordinal(Plain) as Ordinal,
     /// A mixture of beta-binomials over ordinal levels.
     "beta_binomial" => beta_binomial(Components) as BetaBinomial,
     /// A mixture of discretised logistics over ordinal levels.
@@ -306,5 +310,7 @@ impl LikelihoodConfig {
     }
 }
 
+#[cfg(all(test, feature = "flex"))]
+mod calibrated_tests;
 #[cfg(all(test, feature = "flex"))]
 mod tests;

@@ -129,7 +129,7 @@ fn likelihoods(values: &Values) -> Vec<(String, Likelihood)> {
 
 #[test]
 fn every_likelihood_of_levels_sums_to_one() {
-    for (levels, kinds) in [(2, 8), (7, 7)] {
+    for (levels, kinds) in [(2, 9), (7, 8)] {
         let all = likelihoods(&Values::Levels(levels));
         assert_eq!(all.len(), kinds, "{all:?}");
         for (name, likelihood) in all {
@@ -357,7 +357,7 @@ fn count_samples_follow_the_truncated_distribution() {
 #[test]
 fn what_does_not_fit_names_what_does() {
     let error = likelihood_of("normal", 1).build(&spec(Values::Levels(5))).unwrap_err().to_string();
-    let expected = "`model.likelihood` is \"normal\", but the data hold 5 levels; use \"categorical\", \"beta_binomial\", \
+    let expected = "`model.likelihood` is \"normal\", but the data hold 5 levels; use \"categorical\", \"ordinal\", \"beta_binomial\", \
                     \"discretized_logistic\", \"poisson\" or \"negative_binomial\"";
     assert_eq!(error, expected);
     let error = likelihood_of("bernoulli", 1).build(&spec(Values::Levels(5))).unwrap_err().to_string();

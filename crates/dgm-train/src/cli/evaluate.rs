@@ -4,6 +4,7 @@ use super::output::say;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::evaluate::{Members, Results, evaluate};
+use crate::report::{figures, tell};
 use crate::run_folder::RunFolder;
 use clap::Args;
 use dgm_models::Model;
@@ -23,6 +24,10 @@ pub(super) struct EvaluateArgs {
     /// New path of data that have moved, as in --set data.path=table.csv
     #[arg(long = "set", value_name = "KEY=PATH")]
     overrides: Vec<String>,
+    /// Draw figures into the folder figures of the run: reliability of labels; PIT, and the prediction over one-dimensional x, of numbers; the
+    /// importance of each column of a table
+    #[arg(long)]
+    figures: bool,
     /// Print JSON, as in result.json
     #[arg(long)]
     json: bool,
@@ -49,5 +54,12 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
     let members = config.members().map(|members| Members::read(&folder, members.len())).transpose()?;
     let results = Results { members, ..results };
     say(if args.json { results.json()? } else { results.table().trim_end().to_owned() })?;
+    if args.figures {
+        let figures = figures::write_all(&args.run.join("figures"), &model, &config, &dataset, &backend.device)?;
+        match figures.is_empty() {
+            true => tell("note: there is no figure of this model; they are of labels and numbers given a condition"),
+            false => figures.iter().for_each(|path| tell(path.display())),
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }

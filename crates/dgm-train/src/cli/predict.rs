@@ -2,8 +2,8 @@
 
 use super::output::say;
 use crate::config::Config;
-use crate::data::DataConfig;
 use crate::data::file::FileReader;
+use crate::data::{DataConfig, Split};
 use crate::error::{Error, Result};
 use crate::files::PartFile;
 use crate::predict::{Conformal, Predictor, TableOptions, predict_table};
@@ -39,13 +39,17 @@ pub(super) struct PredictArgs {
     /// of the same kind, on average
     #[arg(long)]
     conformal: bool,
+    /// Make all probabilities sharper or flatter, or all distributions wider or narrower, by the one factor that the validation split is
+    /// most probable with (temperature scaling)
+    #[arg(long)]
+    calibrate: bool,
     /// Take words that no training row has for unknown ones instead of refusing them
     #[arg(long)]
     allow_unknown: bool,
     /// Backend to compute on [default: the run's, where this build has it]
     #[arg(long)]
     backend: Option<String>,
-    /// New path of data that have moved, as in --set data.path=table.csv (--conformal reads them)
+    /// New path of data that have moved, as in --set data.path=table.csv (--conformal and --calibrate read them)
     #[arg(long = "set", value_name = "KEY=PATH")]
     overrides: Vec<String>,
 }
@@ -73,8 +77,21 @@ pub(super) fn run(args: &PredictArgs) -> Result<ExitCode> {
             "--interval and --quantile are for numbers, and this run's target is a label; leave them out",
         ));
     }
+    let validation = match args.conformal || args.calibrate {
+        true => folder.dataset(&config)?.validation,
+        false => Split::default(),
+    };
+    let predictor = match args.calibrate {
+        true => {
+            let what = if predictor.classes().is_some() { "temperature" } else { "width of the distributions times" };
+            let (calibrated, factor) = predictor.calibrate(&validation)?;
+            tell(format_args!("calibrated on {} validation examples: {what} {factor:.3}", validation.len()));
+            calibrated
+        }
+        false => predictor,
+    };
     let conformal = match args.conformal {
-        true => Some(Conformal::of(&predictor, &folder.dataset(&config)?.validation)?),
+        true => Some(Conformal::of(&predictor, &validation)?),
         false => None,
     };
     if let Some(conformal) = &conformal {

@@ -98,17 +98,18 @@ impl Results {
     /// The results as a table for a terminal.
     pub fn table(&self) -> String {
         let (nats, others): (Vec<&Metric>, Vec<&Metric>) = self.metrics.iter().partition(|metric| metric.unit == NATS);
+        let width = nats.iter().map(|metric| metric.quantity.len()).max().unwrap_or(0).max(8);
         let mut text = String::new();
         if !nats.is_empty() {
             text.push_str(&format!(
-                "{:<11} {:<8} {:>12} {:>9} {:>10} {:>9}  {}\n",
+                "{:<11} {:<width$} {:>12} {:>9} {:>10} {:>9}  {}\n",
                 "split", "quantity", NATS, "std error", "bits/dim", "examples", "estimator"
             ));
         }
         for Metric { split, quantity, value, standard_error, bits_per_dim, examples, estimator, .. } in nats {
             let bits = bits_per_dim.unwrap_or(f64::NAN);
             text.push_str(&format!(
-                "{split:<11} {quantity:<8} {value:>12.4} {standard_error:>9.4} {bits:>10.4} {examples:>9}  {estimator}\n"
+                "{split:<11} {quantity:<width$} {value:>12.4} {standard_error:>9.4} {bits:>10.4} {examples:>9}  {estimator}\n"
             ));
         }
         text.push_str(&measure::token_table(&self.metrics));

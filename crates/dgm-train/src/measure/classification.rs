@@ -3,6 +3,7 @@
 use super::{Metric, PROPORTION, Subject, batches, host};
 use crate::data::names::class_name;
 use crate::error::{Error, Result};
+use burn::tensor::Tensor;
 use dgm_core::estimate::{Auroc, Binning, EstimateError, Mean, Reliability, top_label};
 use dgm_models::{DataSpec, Values};
 
@@ -27,11 +28,8 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
         let parameters = arm.parameters(batch.target.clone(), batch.condition.as_ref());
         let Some(table) = arm.likelihood().log_probs(parameters) else { return Ok(Vec::new()) };
         log_probs.extend(host(table));
-        labels.extend(host(batch.target).into_iter().map(|label| label as usize));
+        labels.extend(labels_of(batch.target));
     }
-    let failed = |error: EstimateError| {
-        Error::run(format!("the calibration cannot be computed: {error}: the model is not usable"))
-    };
     let metric = |quantity: &str, unit: &str, value: f64, error: f64, estimator: String| Metric {
         measure: "calibration".into(),
         split: split_name.into(),
@@ -54,8 +52,7 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
         })
         .collect();
     let brier = Mean::of(&squares);
-    let (confidence, correct) = top_label(&log_probs, classes, &labels).map_err(failed)?;
-    let table = Reliability::of(&confidence, &correct, BINS, Binning::EqualWidth).map_err(failed)?;
+    let table = reliability(&log_probs, &labels)?;
     let mut metrics = vec![
         metric("Brier score", "squared probability", brier.mean, brier.standard_error, "sum over the classes".into()),
         metric(
@@ -97,4 +94,19 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
         }
     }
     Ok(metrics)
+}
+
+/// Targets as the numbers of classes.
+pub(super) fn labels_of(target: Tensor<2>) -> Vec<usize> {
+    host(target).into_iter().map(|label| label as usize).collect()
+}
+
+/// How often the most probable label of each row of log-probabilities is right, by its probability.
+pub(super) fn reliability(log_probs: &[f64], labels: &[usize]) -> Result<Reliability> {
+    let failed = |error: EstimateError| {
+        Error::run(format!("the calibration cannot be computed: {error}: the model is not usable"))
+    };
+    let classes = log_probs.len() / labels.len().max(1);
+    let (confidence, correct) = top_label(log_probs, classes, labels).map_err(failed)?;
+    Reliability::of(&confidence, &correct, BINS, Binning::EqualWidth).map_err(failed)
 }

@@ -2,6 +2,7 @@
 //! nothing to say of a model that lacks it.
 
 mod accuracy;
+mod calibration;
 mod classification;
 mod importance;
 mod labels;
@@ -15,11 +16,12 @@ use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
 use burn::tensor::Device;
 use dgm_core::estimate::Mean;
-use dgm_core::host;
+pub(crate) use dgm_core::host;
 use dgm_core::random::Seed;
 use dgm_models::{Batch, Model};
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub(crate) use calibration::{predicted_labels, predicted_numbers};
 pub use tokens::TokenMetrics;
 pub(crate) use tokens::table as token_table;
 
@@ -34,6 +36,7 @@ const MEASURES: &[Measure] = &[
     accuracy::measure,
     classification::measure,
     regression::measure,
+    calibration::measure,
 ];
 
 /// Evaluation batch size, where `micro_batch_size` is not smaller.
@@ -46,7 +49,7 @@ const DEQUANTIZED: &str = "one dequantised x + u per example";
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Metric {
     /// What measured it: `likelihood`, `importance_weighted`, `label_mixture`, `label_accuracy`, `accuracy`,
-    /// `calibration`, `prediction`, `interval_likelihood`.
+    /// `calibration`, `prediction`, `interval_likelihood`, `calibrated`.
     pub measure: String,
     /// The split that it is of: `test`, or `validation`, which chose the checkpoint.
     pub split: String,
@@ -135,15 +138,28 @@ impl Metric {
 }
 
 /// A model and the data that it is measured on.
-struct Subject<'a> {
-    model: &'a dyn Model,
-    dataset: &'a Dataset,
+pub(crate) struct Subject<'a> {
+    pub(crate) model: &'a dyn Model,
+    pub(crate) dataset: &'a Dataset,
     config: &'a EvaluationConfig,
     on: Scoring<'a>,
 }
 
 impl<'a> Subject<'a> {
-    fn test(&self) -> (&'static str, &'a Split) {
+    pub(crate) fn new<C>(
+        model: &'a dyn Model,
+        config: &'a Config<C>,
+        dataset: &'a Dataset,
+        device: &'a Device,
+    ) -> Self {
+        Self { model, dataset, config: &config.evaluation, on: Scoring::of(config, device) }
+    }
+
+    pub(crate) fn device(&self) -> &'a Device {
+        self.on.device
+    }
+
+    pub(crate) fn test(&self) -> (&'static str, &'a Split) {
         ("test", &self.dataset.test)
     }
 
@@ -163,7 +179,7 @@ impl<'a> Subject<'a> {
 /// # Errors
 /// A likelihood that is not finite, or data that cannot be read any more.
 pub(crate) fn all<C>(model: &dyn Model, config: &Config<C>, dataset: &Dataset, device: &Device) -> Result<Vec<Metric>> {
-    let subject = Subject { model, dataset, config: &config.evaluation, on: Scoring::of(config, device) };
+    let subject = Subject::new(model, config, dataset, device);
     let mut metrics = Vec::new();
     for measure in MEASURES {
         metrics.extend(measure(&subject)?);

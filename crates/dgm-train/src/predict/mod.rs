@@ -25,13 +25,15 @@ mod table;
 
 use crate::backend::Backend;
 use crate::config::{Config, ModelConfig};
-use crate::data::{Matrix, Names};
+use crate::data::chunks::chunks;
+use crate::data::{Matrix, Names, Split};
 use crate::error::{Error, Result};
 use crate::run_folder::RunFolder;
 use crate::threads;
 use burn::tensor::{Device, Tensor, TensorData};
 pub use conformal::Conformal;
 use dgm_core::host;
+use dgm_models::likelihood::Likelihood;
 use dgm_models::{Autoregressive, Capability, DataSpec, Ensemble, Model, ModelFactory, Scale, Values, require};
 pub use impute::{ImputeOptions, impute_table};
 pub use table::{Columns, TableOptions, predict_table};
@@ -43,6 +45,8 @@ const ROWS: usize = 1024;
 /// A trained model that predicts.
 pub struct Predictor<C: ModelFactory = ModelConfig> {
     model: Ensemble<C::Model>,
+    /// That of the model made wider or narrower, where it is calibrated.
+    calibrated: Option<Likelihood>,
     names: Names,
     device: Device,
     /// Whether the device is a CPU, on which parts of the rows are predicted side by side.
@@ -119,7 +123,27 @@ impl<C: ModelFactory> Predictor<C> {
                 model.spec().event()
             )));
         }
-        Ok(Self { model, names, device, is_cpu: false })
+        Ok(Self { model, calibrated: None, names, device, is_cpu: false })
+    }
+
+    /// The same with its uncertainty multiplied by the factor that −log p of these examples, such as those of validation, is least with: the
+    /// temperature of a label's probabilities, the scale of the distribution of a number, or of each component of a mixture. Returns the factor too.
+    ///
+    /// # Errors
+    /// Examples that cannot be read any more.
+    pub fn calibrate(self, examples: &Split) -> Result<(Self, f64)> {
+        let arm = self.arm()?;
+        let factor = calibration(arm, examples, &self.device)?;
+        let calibrated = Some(arm.likelihood().calibrated(factor));
+        Ok((Self { calibrated, ..self }, factor))
+    }
+
+    /// What the outputs of the model mean.
+    fn likelihood(&self) -> Result<&Likelihood> {
+        match &self.calibrated {
+            Some(calibrated) => Ok(calibrated),
+            None => Ok(self.arm()?.likelihood()),
+        }
     }
 
     /// The data that the model was built for.
@@ -199,7 +223,7 @@ impl<C: ModelFactory> Predictor<C> {
         };
         let y = self.upload(y, event);
         let parameters = arm.parameters(y.clone(), condition.as_ref());
-        let likelihood = arm.likelihood();
+        let likelihood = self.likelihood()?;
         if let Some(known) = known {
             let log_prob = host(likelihood.log_prob(parameters.clone(), y));
             let rows = log_prob.chunks(event).zip(known.chunks(event)).take(n);
@@ -246,7 +270,10 @@ impl<C: ModelFactory> Predictor<C> {
     /// P(Y ≤ y | x) of each dimension of each row.
     fn cdf(&self, condition: Option<&Tensor<2>>, y: Tensor<2>) -> Result<Tensor<2>> {
         let arm = self.arm()?;
-        let distribution = arm.predict(y.clone(), condition);
+        let distribution = match &self.calibrated {
+            Some(calibrated) => calibrated.distribution(arm.parameters(y.clone(), condition)),
+            None => arm.predict(y.clone(), condition),
+        };
         distribution.cdf(y).ok_or_else(|| no("a distribution function"))
     }
 
@@ -266,6 +293,16 @@ fn no(what: &str) -> Error {
 fn padded(matrix: &Matrix, rows: &std::ops::Range<usize>) -> Vec<f64> {
     let row = |row: usize| matrix.row(row.min(rows.end.saturating_sub(1)));
     (rows.start..rows.start + ROWS).flat_map(|place| row(place).iter().copied()).collect()
+}
+
+/// The factor of [`Likelihood::calibrated`] that −log p of these examples is least with.
+pub(crate) fn calibration(arm: &dyn Autoregressive, examples: &Split, device: &Device) -> Result<f64> {
+    let outputs = |rows: Vec<usize>| -> Result<(Tensor<3>, Tensor<2>)> {
+        let batch = examples.batch(&rows, 0, device)?;
+        Ok((arm.parameters(batch.target.clone(), batch.condition.as_ref()), batch.target))
+    };
+    let batches = chunks(examples.len(), ROWS).map(outputs).collect::<Result<Vec<_>>>()?;
+    Ok(arm.likelihood().fit_calibration(&batches))
 }
 
 /// Numbers of a batch in the units of the data.

@@ -1,6 +1,7 @@
 //! What people look at: progress while training, pictures after it.
 
 pub mod columns;
+pub mod figures;
 pub mod grid;
 pub mod progress;
 pub mod rows;

@@ -146,10 +146,10 @@ impl Feature {
         Self { column: column.index, spec, places: is_word.then(|| (0..column.levels().len()).collect()) }
     }
 
-    /// The column of a label whose cells are names: all of them are classes.
-    pub(super) fn of_words(column: &Column) -> Self {
+    /// The column of a label whose cells are names, with the class of each: all of them are classes.
+    pub(super) fn of_words(column: &Column, places: Vec<usize>) -> Self {
         let spec = ColumnSpec { name: name_of(column), kind: ColumnKind::Label, imputed: None };
-        Self { column: column.index, spec, places: Some((0..column.levels().len()).collect()) }
+        Self { column: column.index, spec, places: Some(places) }
     }
 
     /// The column of a label whose cells are the numbers of classes.

@@ -72,6 +72,9 @@ pub struct CsvConfig {
     /// The target is a label, a whole number below this. Default: it is a real number, or a word.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_classes: Option<usize>,
+    /// The classes of a label in this order, as ["fair", "good", "ideal"] for `likelihood = "ordinal"`. Default: alphabetical, numbers by size.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
     /// A file with the indices of the rows to learn from (the first is 0; a header does not count).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train_rows: Option<PathBuf>,
@@ -126,6 +129,7 @@ impl CsvConfig {
             exclude: Vec::new(),
             categorical: Vec::new(),
             target_classes: None,
+            classes: Vec::new(),
             train_rows: None,
             test_rows: None,
             split_column: None,
@@ -344,6 +348,11 @@ impl CsvConfig {
             check_labels(table, column, classes)?;
             return Ok((vec![Feature::of_labels(column)], Classes::Numbered(classes)));
         }
+        if !self.classes.is_empty() && (columns.len() != 1 || self.target_classes.is_some()) {
+            return Err(Error::input(
+                "data.classes: expected a target of one column of words; leave it out, or name one column in data.target",
+            ));
+        }
         let is_word = |column: &&&Column| matches!(column.kind, CellKind::Category | CellKind::Boolean);
         match (columns.iter().find(is_word), &columns[..]) {
             (Some(_), [_, _, ..]) => {
@@ -370,7 +379,21 @@ impl CsvConfig {
                         levels.len()
                     )));
                 }
-                Ok((vec![Feature::of_words(column)], Classes::Named(levels.to_vec())))
+                if self.classes.is_empty() {
+                    let places = (0..levels.len()).collect();
+                    return Ok((vec![Feature::of_words(column, places)], Classes::Named(levels.to_vec())));
+                }
+                let place = |word: &String| self.classes.iter().position(|class| class == word);
+                let places: Option<Vec<usize>> = levels.iter().map(place).collect();
+                match places.filter(|_| self.classes.len() == levels.len()) {
+                    Some(places) => Ok((vec![Feature::of_words(column, places)], Classes::Named(self.classes.clone()))),
+                    None => Err(Error::input(format!(
+                        "data.classes: found {:?}; expected the words of {}, each once ({}); give them in their order",
+                        self.classes,
+                        column.title(),
+                        levels.join(", ")
+                    ))),
+                }
             }
             (Some(_), []) => unreachable!("a word among no columns"),
         }

@@ -1,0 +1,144 @@
+//! Figures of a trained model on its test split, as SVG: one file each, one line each in `FIGURES`. Each asks for what it needs and draws
+//! nothing of a model that lacks it.
+
+mod band;
+mod importance;
+mod pit;
+mod reliability;
+
+use crate::config::Config;
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::files::write_atomic;
+use crate::measure::Subject;
+use burn::tensor::Device;
+use dgm_models::Model;
+use plotters::coord::types::RangedCoordf64;
+use plotters::prelude::*;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// What is drawn of a model, as a file of this name.
+type Figure = fn(&Subject<'_>) -> Result<Option<String>>;
+
+const FIGURES: &[(&str, Figure)] = &[
+    ("reliability.svg", reliability::draw),
+    ("pit.svg", pit::draw),
+    ("band.svg", band::draw),
+    ("importance.svg", importance::draw),
+];
+
+/// Width and height of a figure.
+const SIZE: (u32, u32) = (640, 440);
+
+/// What the model says.
+const BLUE: RGBColor = RGBColor(31, 102, 173);
+
+/// What it is compared with.
+const ORANGE: RGBColor = RGBColor(214, 110, 20);
+
+/// What the truth, or a perfect model, would be.
+const GREY: RGBColor = RGBColor(110, 110, 110);
+
+/// Writes every figure that there is to be drawn of the model into a folder, and returns their paths.
+///
+/// # Errors
+/// Data that cannot be read any more, a folder that cannot be written.
+pub fn write_all<C>(
+    folder: &Path,
+    model: &dyn Model,
+    config: &Config<C>,
+    dataset: &Dataset,
+    device: &Device,
+) -> Result<Vec<PathBuf>> {
+    let subject = Subject::new(model, config, dataset, device);
+    let mut written = Vec::new();
+    for (name, draw) in FIGURES {
+        let Some(svg) = draw(&subject)? else { continue };
+        let path = folder.join(name);
+        std::fs::create_dir_all(folder).map_err(|error| {
+            Error::input(format!("{}: cannot be made: {error}; make it, or see that there is room", folder.display()))
+        })?;
+        write_atomic(&path, svg.as_bytes())?;
+        written.push(path);
+    }
+    Ok(written)
+}
+
+/// What a drawing may end with.
+type Drawn = std::result::Result<(), Box<dyn std::error::Error>>;
+
+/// A part of a figure.
+type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+
+/// Axes over two ranges of numbers.
+type Axes<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+/// The SVG of a drawing on white.
+fn svg(draw: impl FnOnce(&Area<'_>) -> Drawn) -> Result<String> {
+    let mut text = String::new();
+    {
+        let root = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
+        let done = root.fill(&WHITE).map_err(Into::into).and_then(|()| draw(&root));
+        done.and_then(|()| root.present().map_err(Into::into))
+            .map_err(|error| Error::run(format!("a figure cannot be drawn: {error}")))?;
+    }
+    Ok(text)
+}
+
+/// Axes with a title and the names of what is on them, and about so many numbers beside the vertical one.
+fn axes<'a, 'b>(
+    area: &'a Area<'b>,
+    title: &str,
+    [x, y]: [&str; 2],
+    [x_range, y_range]: [Range<f64>; 2],
+    y_labels: usize,
+) -> std::result::Result<Axes<'a, 'b>, Box<dyn std::error::Error>> {
+    let mut builder = ChartBuilder::on(area);
+    builder.margin(14).x_label_area_size(46).y_label_area_size(64);
+    if !title.is_empty() {
+        builder.caption(title, ("sans-serif", 17));
+    }
+    let mut chart = builder.build_cartesian_2d(x_range, y_range)?;
+    let mut mesh = chart.configure_mesh();
+    if y_labels == 0 {
+        mesh.disable_y_mesh().disable_y_axis();
+    }
+    mesh.light_line_style(TRANSPARENT)
+        .bold_line_style(BLACK.mix(0.08))
+        .axis_style(BLACK.mix(0.5))
+        .label_style(("sans-serif", 13))
+        .axis_desc_style(("sans-serif", 14))
+        .x_labels(7)
+        .y_labels(y_labels)
+        .x_desc(x)
+        .y_desc(y)
+        .draw()?;
+    Ok(chart)
+}
+
+/// A legend in this corner.
+fn legend<'a, 'b: 'a>(chart: &mut Axes<'a, 'b>, corner: SeriesLabelPosition) -> Drawn {
+    chart
+        .configure_series_labels()
+        .position(corner)
+        .background_style(WHITE.mix(0.85))
+        .border_style(BLACK.mix(0.2))
+        .label_font(("sans-serif", 13))
+        .draw()?;
+    Ok(())
+}
+
+/// The sample of a series in a legend.
+fn sample(color: RGBColor) -> impl Fn((i32, i32)) -> PathElement<(i32, i32)> {
+    move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], color.stroke_width(3))
+}
+
+/// A range with a little room on both sides.
+fn with_room(values: impl Iterator<Item = f64>) -> Range<f64> {
+    let ends = |(low, high): (f64, f64), value: f64| (low.min(value), high.max(value));
+    let (low, high) = values.filter(|value| value.is_finite()).fold((f64::INFINITY, f64::NEG_INFINITY), ends);
+    let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
+    let room = if high > low { 0.04 * (high - low) } else { 0.5 };
+    low - room..high + room
+}
