@@ -277,3 +277,35 @@ fn conditions_of_earlier_versions_are_read() {
         assert_eq!(serde_json::from_str::<ConditionSpec>(&text).unwrap(), spec);
     }
 }
+
+#[test]
+fn dropout_samples_are_networks_that_are_mixed() {
+    let condition = ConditionSpec { scale: Scale::identity(2), classes: None, augmentation: 0 };
+    let data = DataSpec { condition: Some(condition), ..spec([1, 1, 1], Values::Real(Scale::identity(1))) };
+    let model = |dropout_samples: usize| {
+        let config = ConditionalMlpConfig { hidden: vec![32], dropout: 0.5, dropout_samples, ..Default::default() };
+        config.init(&data, &mut Seed(1).stream("weights", 0), &device()).unwrap()
+    };
+    let batch = |rows: &[[f32; 3]]| {
+        let condition: Vec<f32> = rows.iter().flat_map(|row| [row[0], row[1]]).collect();
+        let target: Vec<f32> = rows.iter().map(|row| row[2]).collect();
+        let upload = |values, width| Tensor::<2>::from_data(TensorData::new(values, [rows.len(), width]), &device());
+        Batch { condition: Some(upload(condition, 2)), ..Batch::new(upload(target, 1)) }
+    };
+    let log_prob = |samples: usize, rows: &[[f32; 3]]| {
+        host(Density::log_prob(&model(samples), &batch(rows), &mut Seed(0).stream("noise", 0)))
+    };
+    let row = [0.7, -1.1, 0.3];
+    // The first of two networks is the only one of one, and the second has other units off.
+    let [one, two] = [1, 2].map(|samples| log_prob(samples, &[row])[0]);
+    let other = (2.0 * two.exp() - one.exp()).ln();
+    assert!(other.is_finite() && (other - one).abs() > 1e-4, "{one} {two}");
+    assert_ne!(one, log_prob(0, &[row])[0]);
+    // What is said of a row depends neither on its place nor on the others.
+    let among = log_prob(2, &[[9.0, 1.0, 0.0], row]);
+    assert!((among[1] - two).abs() < 1e-6, "{among:?} {two}");
+    // A density still.
+    let grid: Vec<[f32; 3]> = (-800..800).map(|i| [0.7, -1.1, i as f32 * 0.02]).collect();
+    let total: f64 = log_prob(5, &grid).iter().map(|log_p| log_p.exp() * 0.02).sum();
+    assert!((total - 1.0).abs() < 1e-3, "{total}");
+}

@@ -76,8 +76,9 @@ pub fn recipe(dataset: &Dataset) -> String {
         Task::Classification => conditional(n, batch, "categorical", "a probability for each class"),
         Task::Images => images(dataset, batch),
         Task::Text => text(dataset),
-        Task::Density | Task::ConditionalDensity => density(dataset, batch),
-        Task::Rows => rows(n, batch),
+        Task::Density => density(dataset, batch),
+        Task::ConditionalDensity if dataset.spec.shape[1] > 1 => density(dataset, batch),
+        Task::Rows | Task::ConditionalDensity => rows(n, batch),
     }
 }
 
@@ -216,11 +217,7 @@ fn density(dataset: &Dataset, batch: usize) -> String {
                  dilation_base = 2\n\
                  dilation_cycle = {cycle}\n\
                  dropout = 0.1",
-                if dataset.spec.condition.is_some() {
-                    "the condition and the columns before it"
-                } else {
-                    "those before it"
-                },
+                "those before it",
                 power_of_two(between(n, 32.0, 64.0)),
                 2 * cycle
             )

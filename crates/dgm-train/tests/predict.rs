@@ -408,6 +408,47 @@ fn uncertainty_is_calibrated_on_validation_and_drawn() {
     }
 }
 
+#[test]
+fn targets_that_depend_on_each_other_are_predicted_each_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    // v is u, but for a little noise, and both are x but for more.
+    let mut text = "x,u,v\n".to_owned();
+    for i in 0..400u32 {
+        let x = f64::from(i * 37 % 100) / 10.0;
+        let [more, little] = [7919, 104_729].map(|factor| f64::from(i * factor % 1000) / 500.0 - 1.0);
+        writeln!(text, "{x},{:.4},{:.4}", x + more, x + more + 0.1 * little).unwrap();
+    }
+    std::fs::write(folder.join("uv.csv"), &text).unwrap();
+    run_ok(folder, &["new", "--data", "uv.csv", "--target", "u", "--target", "v", "--out", "uv.toml"]);
+    let fast = ["--quiet", "--set", "training.epochs=60", "--set", "model.hidden=[24,24]"];
+    run_ok(folder, &[&["--config", "uv.toml", "--out", "uv"], &fast[..]].concat());
+    run_ok(folder, &["predict", "uv", "--data", "uv.csv", "--out", "p.csv"]);
+    let (header, rows) = read(&std::fs::read_to_string(folder.join("p.csv")).unwrap());
+    let [x, u, v] = ["x", "u", "v"].map(|name| {
+        let (header, rows) = read(&text);
+        column(&header, &rows, name)
+    });
+    let [u_mean, v_mean, std] = ["u_mean", "v_mean", "v_std"].map(|name| column(&header, &rows, name));
+    for (found, y) in [(&u_mean, &u), (&v_mean, &v)] {
+        let error = mean(found.iter().zip(&x).map(|(found, x)| (found - x).abs()));
+        assert!(error < 0.4 && found != y, "{error}");
+    }
+    // Each by itself is as wide as what x does not say of it; together they are narrower than both apart.
+    assert!((0.3..1.0).contains(&mean(std.into_iter())));
+    let results = json(&folder.join("uv/result.json"));
+    let rmse: Vec<f64> = results["metrics"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|metric| metric["quantity"].as_str().unwrap().starts_with("RMSE"))
+        .map(|metric| metric["value"].as_f64().unwrap())
+        .collect();
+    assert!(rmse.len() == 2 && rmse.iter().all(|rmse| (0.3..1.0).contains(rmse)), "{rmse:?}");
+    let log_prob = mean(column(&header, &rows, "log_prob").into_iter());
+    assert!(log_prob > -1.2, "{log_prob}");
+}
+
 /// Animals: a species, its sex and its weight, some cells of which are missing.
 fn animals(rows: u32) -> String {
     let mut text = "id,species,sex,weight\n".to_owned();

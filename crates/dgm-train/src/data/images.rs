@@ -7,7 +7,7 @@ use dgm_models::{ConditionSpec, DataSpec, Scale, Values};
 use serde::{Deserialize, Serialize};
 
 use super::names::class_name;
-use super::spikes;
+use super::spikes::{self, Spikes};
 use super::store::View;
 use super::transform::{Binarize, Dequantize, Draw, Step, Transforms};
 use super::{Dataset, Field, Names, Split};
@@ -190,7 +190,7 @@ impl ImageSet {
             Ok(Scale { mean: repeat(mean), mean_rest: repeat(mean_rest), std: repeat(std), step: repeat(step), levels })
         };
         let levels = if binarize == Binarize::None { self.levels } else { 2 };
-        let (shape, values) = match declared.target {
+        let (shape, mut values) = match declared.target {
             Target::Image if real || dequantize != Dequantize::None => {
                 let was_levels = (dequantize != Dequantize::None).then_some(self.levels);
                 (self.shape, Values::Real(Scale { levels: was_levels, ..statistics(&train.target)? }))
@@ -213,6 +213,10 @@ impl ImageSet {
         if declared.target == Target::Image && table {
             let names: Vec<String> = (0..train.target.width()).map(|number| format!("number {number}")).collect();
             let spikes = spikes::of_field(&train.target)?;
+            let steps: Vec<f64> = spikes.iter().map(|spikes| spikes.as_ref().map_or(0.0, Spikes::step)).collect();
+            if let (Values::Real(scale), true) = (&mut values, steps.iter().any(|&step| step > 0.0)) {
+                scale.step = steps;
+            }
             let found =
                 names.iter().zip(spikes).filter_map(|(name, spikes)| Some((name.as_str(), name.clone(), spikes?)));
             warnings.extend(spikes::sentences(&found.collect::<Vec<_>>()));

@@ -1,4 +1,4 @@
-//! Real targets on which a density may put spikes: constants, and values in equal steps.
+//! Real targets whose density says little: constants, and values in equal steps.
 
 use std::collections::BTreeSet;
 
@@ -84,14 +84,22 @@ pub(super) fn sentences(found: &[(&str, String, Spikes)]) -> Vec<String> {
     }
     let names: Vec<String> = found.iter().take(FEW).map(|(name, ..)| format!("`{name}`")).collect();
     vec![format!(
-        "{} targets ({}, …) are constant or take few values in equal steps: a density may put spikes on them, so its NLL does not compare \
-         with that of continuous targets",
+        "{} targets ({}, …) are constant or take few values in equal steps: their NLL is that of numbers spread over a step, which does not \
+         compare with that of continuous targets",
         found.len(),
         names.join(", ")
     )]
 }
 
 impl Spikes {
+    /// The distance between neighbouring values; 0 of a constant.
+    pub(super) fn step(&self) -> f64 {
+        match self {
+            Self::Constant(_) => 0.0,
+            Self::Grid(_, step) => *step,
+        }
+    }
+
     fn sentence(&self, title: &str) -> String {
         match self {
             Self::Constant(value) => format!(
@@ -99,7 +107,7 @@ impl Spikes {
                  likelihood became"
             ),
             Self::Grid(values, step) => format!(
-                "the target `{title}` takes {values} values in steps of {step}: a density may put spikes on them, so its NLL does not \
+                "the target `{title}` takes {values} values in steps of {step}: its NLL is that of a number spread over the step, which does not \
                  compare with that of a continuous target"
             ),
         }

@@ -156,7 +156,7 @@ fn numbers_given_words_are_one_density() {
     assert_eq!(recipe::Task::of(&dataset), recipe::Task::ConditionalDensity);
     assert!(recipe::headline(&dataset).starts_with("# Joint density of real numbers given a condition of"));
     let text = recipe::recipe(&dataset);
-    assert!(text.contains("causal_conv") && text.contains("each column given the condition and the columns before it"));
+    assert!(text.contains("any_order_mlp") && text.contains("each column given any others"));
     assert_eq!(recipe::Task::of(&proposed(&path, &["x"], &[]).1), recipe::Task::Regression);
     assert_eq!(recipe::Task::of(&proposed(&path, &[], &["data.condition=none"]).1), recipe::Task::Density);
 }

@@ -4,22 +4,22 @@
 use super::classification::{labels_of, reliability};
 use super::{Metric, PROPORTION, Subject, batches, host};
 use crate::error::{Error, Result};
-use crate::predict::calibration;
+use crate::predict::{Marginals, calibration};
 use dgm_core::estimate::{EstimateError, Mean, Reliability, interval_coverage};
 use dgm_core::objective::sum_event;
+use dgm_models::Values;
 use dgm_models::likelihood::Likelihood;
-use dgm_models::{Autoregressive, Values};
 
 /// The interval whose coverage is told, before and after.
 const LEVEL: f64 = 0.9;
 
 /// Whether there are labels to predict, and not numbers; `None`: neither.
-fn predicts_labels<'a>(subject: &Subject<'a>) -> Option<(&'a dyn Autoregressive, bool)> {
+fn predicts_labels<'a>(subject: &Subject<'a>) -> Option<(Marginals<'a>, bool)> {
     let (spec, names) = (subject.model.spec(), &subject.dataset.names.classes);
-    let arm = subject.model.conditionals().filter(|arm| arm.is_independent())?;
-    let is_label = spec.levels().is_some() && (!names.is_empty() || arm.likelihood().is_nominal());
+    let marginals = Marginals::of(subject.model)?;
+    let is_label = spec.levels().is_some() && (!names.is_empty() || marginals.likelihood().is_nominal());
     let is_number = matches!(spec.values, Values::Real(_)) && !subject.test().1.target.is_dequantized();
-    (spec.condition.is_some() && spec.event() == 1 && (is_label || is_number)).then_some((arm, is_label))
+    (spec.condition.is_some() && spec.event() == 1 && (is_label || is_number)).then_some((marginals, is_label))
 }
 
 /// What a likelihood says of the test split.
@@ -33,11 +33,11 @@ struct Said {
     pit: Vec<f64>,
 }
 
-fn said(subject: &Subject<'_>, arm: &dyn Autoregressive, likelihood: &Likelihood) -> Result<Said> {
+fn said(subject: &Subject<'_>, marginals: Marginals<'_>, likelihood: &Likelihood) -> Result<Said> {
     let mut said = Said::default();
     for (_, batch) in batches(subject.test().1, subject.on) {
         let batch = batch?;
-        let parameters = arm.parameters(batch.target.clone(), batch.condition.as_ref());
+        let parameters = marginals.parameters(batch.target.clone(), batch.condition.as_ref());
         let log_prob = likelihood.log_prob(parameters.clone(), batch.target.clone());
         said.nats.extend(host(sum_event(log_prob)).iter().map(|x| -x));
         match likelihood.log_probs(parameters.clone()) {
@@ -55,27 +55,27 @@ fn said(subject: &Subject<'_>, arm: &dyn Autoregressive, likelihood: &Likelihood
 
 /// The reliability of the labels of the test split, before and after a temperature; `None`: the model predicts none.
 pub(crate) fn predicted_labels(subject: &Subject<'_>) -> Result<Option<[Reliability; 2]>> {
-    let Some((arm, true)) = predicts_labels(subject) else { return Ok(None) };
-    let factor = calibration(arm, subject.validation().1, subject.on.device)?;
+    let Some((marginals, true)) = predicts_labels(subject) else { return Ok(None) };
+    let factor = calibration(marginals, subject.validation().1, subject.on.device)?;
     let of = |likelihood: &Likelihood| {
-        let said = said(subject, arm, likelihood)?;
+        let said = said(subject, marginals, likelihood)?;
         reliability(&said.log_probs, &said.labels)
     };
-    Ok(Some([of(arm.likelihood())?, of(&arm.likelihood().calibrated(factor))?]))
+    Ok(Some([of(marginals.likelihood())?, of(&marginals.likelihood().calibrated(factor))?]))
 }
 
 /// P(Y ≤ y) of each number of the test split; `None`: the model predicts none, or has no distribution function.
 pub(crate) fn predicted_numbers(subject: &Subject<'_>) -> Result<Option<Vec<f64>>> {
-    let Some((arm, false)) = predicts_labels(subject) else { return Ok(None) };
-    let pit = said(subject, arm, arm.likelihood())?.pit;
+    let Some((marginals, false)) = predicts_labels(subject) else { return Ok(None) };
+    let pit = said(subject, marginals, marginals.likelihood())?.pit;
     Ok(if pit.is_empty() { None } else { Some(pit) })
 }
 
 pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
-    let Some((arm, is_label)) = predicts_labels(subject) else { return Ok(Vec::new()) };
+    let Some((marginals, is_label)) = predicts_labels(subject) else { return Ok(Vec::new()) };
     let ((name, split), (_, validation)) = (subject.test(), subject.validation());
-    let factor = calibration(arm, validation, subject.on.device)?;
-    let Said { nats, log_probs, labels, pit } = said(subject, arm, &arm.likelihood().calibrated(factor))?;
+    let factor = calibration(marginals, validation, subject.on.device)?;
+    let Said { nats, log_probs, labels, pit } = said(subject, marginals, &marginals.likelihood().calibrated(factor))?;
     let what = if is_label { "temperature" } else { "scale" };
     let how = format!("after a {what} of {factor:.3}, fitted on {} validation examples", validation.len());
     let nll = Metric::of_nats("calibrated", (name, split), "calibrated NLL", format!("exact, {how}"), &nats)?;

@@ -4,10 +4,11 @@
 use super::{Metric, NATS, PROPORTION, Subject, batches, host};
 use crate::data::ColumnKind;
 use crate::error::{Error, Result};
+use crate::predict::Marginals;
 use burn::tensor::Tensor;
 use dgm_core::density::Distribution;
 use dgm_core::estimate::{Mean, interval_coverage, kolmogorov_smirnov_uniform};
-use dgm_models::{Autoregressive, Values};
+use dgm_models::Values;
 
 /// Probabilities of the quantiles between which a CRPS is integrated: the middles of as many equal parts of (0, 1), and far out on both sides.
 const QUANTILES: usize = 32;
@@ -28,7 +29,7 @@ const ROUNDING: f64 = 1e-6;
 pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     let spec = subject.model.spec();
     let (Values::Real(scale), Some(_)) = (&spec.values, &spec.condition) else { return Ok(Vec::new()) };
-    let Some(arm) = subject.model.conditionals().filter(|arm| arm.is_independent()) else { return Ok(Vec::new()) };
+    let Some(marginals) = Marginals::of(subject.model) else { return Ok(Vec::new()) };
     // Of images nobody reads a table of errors pixel by pixel.
     if spec.shape[0] * spec.shape[1] != 1 || subject.test().1.target.is_dequantized() {
         return Ok(Vec::new());
@@ -42,7 +43,7 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     let mut scores = vec![Scores::default(); event];
     for (_, batch) in batches(subject.test().1, subject.on) {
         let batch = batch?;
-        score(arm, batch.target, batch.condition.as_ref(), &steps, &mut scores)?;
+        score(marginals, batch.target, batch.condition.as_ref(), &steps, &mut scores)?;
     }
     let mut metrics = Vec::new();
     for (dimension, scores) in scores.iter().enumerate() {
@@ -71,13 +72,13 @@ struct Scores {
 
 /// Adds the scores of a batch.
 fn score(
-    arm: &dyn Autoregressive,
+    marginals: Marginals<'_>,
     y: Tensor<2>,
     condition: Option<&Tensor<2>>,
     steps: &[Option<f64>],
     scores: &mut [Scores],
 ) -> Result<()> {
-    let distribution = arm.predict(y.clone(), condition);
+    let distribution = marginals.distribution(y.clone(), condition);
     let lacks = || Error::run("the likelihood has neither quantiles nor a distribution function");
     let quantile = |p: f64| distribution.quantile(y.full_like(p)).ok_or_else(lacks);
     let targets = host(y.clone());

@@ -21,6 +21,7 @@
 
 mod conformal;
 mod impute;
+mod marginals;
 mod table;
 
 use crate::backend::Backend;
@@ -34,8 +35,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 pub use conformal::Conformal;
 use dgm_core::host;
 use dgm_models::likelihood::Likelihood;
-use dgm_models::{Autoregressive, Capability, DataSpec, Ensemble, Model, ModelFactory, Scale, Values, require};
+use dgm_models::{Batch, Capability, DataSpec, Ensemble, Model, ModelFactory, Scale, Values, require};
 pub use impute::{ImputeOptions, impute_table};
+pub(crate) use marginals::Marginals;
 pub use table::{Columns, TableOptions, predict_table};
 
 /// Rows that a model sees at once: always so many, so that what it says of a row does not depend, to the last bit, on how many others are
@@ -112,13 +114,13 @@ impl<C: ModelFactory> Predictor<C> {
     /// A model, with the names that the columns of its data have.
     ///
     /// # Errors
-    /// A model whose target is not a product of distributions given the condition: one of several dimensions that depend on each other.
+    /// A model that does not say what each dimension of its target is by itself: one of several that depend on each other, but in any order.
     pub fn new(model: Ensemble<C::Model>, names: Names, device: Device) -> Result<Self> {
-        let arm = require(model.conditionals(), Capability::Autoregressive, &model)?;
-        if !arm.is_independent() {
+        require(model.conditionals(), Capability::Autoregressive, &model)?;
+        if Marginals::of(&model).is_none() {
             return Err(Error::input(format!(
-                "`model.kind` \"{}\" models a target of {} numbers that depend on each other; expected one number, or a model in which \
-                 they do not, such as \"conditional_mlp\"; use dgm-train sample instead",
+                "`model.kind` \"{}\" models a target of {} values that depend on each other; expected one, or numbers and a model that says \
+                 what each is by itself, such as \"conditional_mlp\" or \"any_order_mlp\"; use dgm-train sample or impute instead",
                 model.name(),
                 model.spec().event()
             )));
@@ -132,9 +134,9 @@ impl<C: ModelFactory> Predictor<C> {
     /// # Errors
     /// Examples that cannot be read any more.
     pub fn calibrate(self, examples: &Split) -> Result<(Self, f64)> {
-        let arm = self.arm()?;
-        let factor = calibration(arm, examples, &self.device)?;
-        let calibrated = Some(arm.likelihood().calibrated(factor));
+        let marginals = self.marginals()?;
+        let factor = calibration(marginals, examples, &self.device)?;
+        let calibrated = Some(marginals.likelihood().calibrated(factor));
         Ok((Self { calibrated, ..self }, factor))
     }
 
@@ -142,7 +144,7 @@ impl<C: ModelFactory> Predictor<C> {
     fn likelihood(&self) -> Result<&Likelihood> {
         match &self.calibrated {
             Some(calibrated) => Ok(calibrated),
-            None => Ok(self.arm()?.likelihood()),
+            None => Ok(self.marginals()?.likelihood()),
         }
     }
 
@@ -159,15 +161,15 @@ impl<C: ModelFactory> Predictor<C> {
     /// Number of classes, where the target is a label: its levels have names, or no order. Counts are numbers.
     pub fn classes(&self) -> Option<usize> {
         let named = !self.names.classes.is_empty();
-        let nominal = self.arm().is_ok_and(|arm| arm.likelihood().is_nominal());
+        let nominal = Marginals::of(&self.model).is_some_and(|marginals| marginals.likelihood().is_nominal());
         match self.spec().values {
             Values::Levels(levels) if self.spec().event() == 1 && (named || nominal) => Some(levels),
             _ => None,
         }
     }
 
-    fn arm(&self) -> Result<&dyn Autoregressive> {
-        Ok(require(self.model.conditionals(), Capability::Autoregressive, &self.model)?)
+    fn marginals(&self) -> Result<Marginals<'_>> {
+        Marginals::of(&self.model).ok_or_else(|| no("distribution of each value by itself"))
     }
 
     /// What the model says of rows of conditions `[rows, width]`, in their own units, and of the log-probability of these targets
@@ -208,7 +210,7 @@ impl<C: ModelFactory> Predictor<C> {
         n: usize,
         parts: &mut Parts,
     ) -> Result<()> {
-        let (arm, spec, event) = (self.arm()?, self.spec(), self.spec().event());
+        let (marginals, spec, event) = (self.marginals()?, self.spec(), self.spec().event());
         let condition = spec
             .condition
             .as_ref()
@@ -222,10 +224,18 @@ impl<C: ModelFactory> Predictor<C> {
             None => y.iter().map(|&y| y as f32).collect(),
         };
         let y = self.upload(y, event);
-        let parameters = arm.parameters(y.clone(), condition.as_ref());
+        let parameters = marginals.parameters(y.clone(), condition.as_ref());
         let likelihood = self.likelihood()?;
         if let Some(known) = known {
-            let log_prob = host(likelihood.log_prob(parameters.clone(), y));
+            // The calibrated distributions are those of each by itself.
+            let log_prob = match self.model.density().filter(|_| !marginals.is_joint() && self.calibrated.is_none()) {
+                Some(density) => {
+                    let batch = Batch { target: y, condition: condition.clone(), mask: None };
+                    density.log_prob_elementwise(&batch).ok_or_else(|| no("log-probabilities"))?
+                }
+                None => likelihood.log_prob(parameters.clone(), y),
+            };
+            let log_prob = host(log_prob);
             let rows = log_prob.chunks(event).zip(known.chunks(event)).take(n);
             let of_row = |(log_prob, known): (&[f64], &[bool])| {
                 if known.iter().all(|&known| known) { log_prob.iter().sum() } else { f64::NAN }
@@ -269,10 +279,10 @@ impl<C: ModelFactory> Predictor<C> {
 
     /// P(Y ≤ y | x) of each dimension of each row.
     fn cdf(&self, condition: Option<&Tensor<2>>, y: Tensor<2>) -> Result<Tensor<2>> {
-        let arm = self.arm()?;
+        let marginals = self.marginals()?;
         let distribution = match &self.calibrated {
-            Some(calibrated) => calibrated.distribution(arm.parameters(y.clone(), condition)),
-            None => arm.predict(y.clone(), condition),
+            Some(calibrated) => calibrated.distribution(marginals.parameters(y.clone(), condition)),
+            None => marginals.distribution(y.clone(), condition),
         };
         distribution.cdf(y).ok_or_else(|| no("a distribution function"))
     }
@@ -296,13 +306,13 @@ fn padded(matrix: &Matrix, rows: &std::ops::Range<usize>) -> Vec<f64> {
 }
 
 /// The factor of [`Likelihood::calibrated`] that −log p of these examples is least with.
-pub(crate) fn calibration(arm: &dyn Autoregressive, examples: &Split, device: &Device) -> Result<f64> {
+pub(crate) fn calibration(marginals: Marginals<'_>, examples: &Split, device: &Device) -> Result<f64> {
     let outputs = |rows: Vec<usize>| -> Result<(Tensor<3>, Tensor<2>)> {
         let batch = examples.batch(&rows, 0, device)?;
-        Ok((arm.parameters(batch.target.clone(), batch.condition.as_ref()), batch.target))
+        Ok((marginals.parameters(batch.target.clone(), batch.condition.as_ref()), batch.target))
     };
     let batches = chunks(examples.len(), ROWS).map(outputs).collect::<Result<Vec<_>>>()?;
-    Ok(arm.likelihood().fit_calibration(&batches))
+    Ok(marginals.likelihood().fit_calibration(&batches))
 }
 
 /// Numbers of a batch in the units of the data.

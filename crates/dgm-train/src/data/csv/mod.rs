@@ -348,12 +348,14 @@ impl CsvConfig {
             check_labels(table, column, classes)?;
             return Ok((vec![Feature::of_labels(column)], Classes::Numbered(classes)));
         }
-        if !self.classes.is_empty() && (columns.len() != 1 || self.target_classes.is_some()) {
+        let is_word = |column: &&&Column| matches!(column.kind, CellKind::Category | CellKind::Boolean);
+        let label =
+            columns.len() == 1 && columns.iter().any(|column| is_word(&column)) && self.target_classes.is_none();
+        if !self.classes.is_empty() && !label {
             return Err(Error::input(
                 "data.classes: expected a target of one column of words; leave it out, or name one column in data.target",
             ));
         }
-        let is_word = |column: &&&Column| matches!(column.kind, CellKind::Category | CellKind::Boolean);
         match (columns.iter().find(is_word), &columns[..]) {
             (Some(_), [_, _, ..]) => {
                 let feature = |column: &Column| match is_word(&&column) {

@@ -235,6 +235,25 @@ fn words_are_labels_with_their_names() {
 }
 
 #[test]
+fn classes_have_the_order_that_they_are_given_in() {
+    let order = |words: &[&str]| {
+        let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+        move |config: &mut CsvConfig| (config.target, config.classes) = (vec![name("kind")], words)
+    };
+    let plain = read(CATS, |config| config.target = vec![name("kind")]).unwrap();
+    let data = read(CATS, order(&["emu", "cat", "dog"])).unwrap();
+    assert_eq!(data.names.classes, ["emu", "cat", "dog"]);
+    let class = |data: &Dataset| data.names.classes[all(&data.train.target).row(0)[0] as usize].clone();
+    assert_eq!(class(&data), class(&plain));
+    for words in [&["emu", "cat"][..], &["emu", "cat", "cow"], &["emu", "cat", "cat"], &["emu", "cat", "dog", "cow"]] {
+        let message = error(CATS, order(words));
+        assert!(message.contains("each once (cat, dog, emu); give them in their order"), "{message}");
+    }
+    let message = error(CATS, |config| (config.target, config.classes) = (vec![name("y")], vec!["a".into()]));
+    assert!(message.starts_with("data.classes: expected a target of one column of words"), "{message}");
+}
+
+#[test]
 fn words_and_numbers_are_modelled_together_with_what_is_missing() {
     let data = read(CATS, |config| config.target = vec![name("kind"), name("tame"), name("y")]).unwrap();
     let Values::Columns(columns) = &data.spec.values else { panic!("{:?}", data.spec.values) };
@@ -332,7 +351,7 @@ fn what_is_odd_is_a_warning() {
     let text = rows(&|i| format!("{},{}\n", f64::from(i * 7 % 60) / 8.0, f64::from(i % 6 + 3) / 10.0));
     let found = warnings(&format!("a,y\n{text}"));
     assert!(
-        found[0].starts_with("the target `y` takes 6 values in steps of 0.1: a density may put spikes"),
+        found[0].starts_with("the target `y` takes 6 values in steps of 0.1: its NLL is that of a number spread"),
         "{found:?}"
     );
     let text = rows(&|i| format!("{},{}\n", f64::from(i * 7 % 60) / 8.0, f64::from(i * i)));

@@ -4,6 +4,7 @@ use super::{BLUE, GREY, axes, legend, sample, svg, with_room};
 use crate::data::Names;
 use crate::error::Result;
 use crate::measure::Subject;
+use crate::predict::Marginals;
 use burn::tensor::{Tensor, TensorData};
 use dgm_models::{DataSpec, Values};
 use plotters::prelude::*;
@@ -22,7 +23,7 @@ pub(super) fn draw(subject: &Subject<'_>) -> Result<Option<String>> {
     else {
         return Ok(None);
     };
-    let Some(arm) = subject.model.conditionals().filter(|_| condition.width() == 1) else { return Ok(None) };
+    let Some(marginals) = Marginals::of(subject.model).filter(|_| condition.width() == 1) else { return Ok(None) };
     let (_, split) = subject.test();
     let rows: Vec<usize> = (0..split.len().min(MOST_POINTS)).collect();
     let y = split.target.read(&rows, 0)?;
@@ -35,7 +36,7 @@ pub(super) fn draw(subject: &Subject<'_>) -> Result<Option<String>> {
     let device = subject.device();
     let inputs = TensorData::new(condition.scale.standardize(&places), [PLACES, 1]);
     let inputs = Tensor::<2>::from_data(inputs, device);
-    let distribution = arm.predict(Tensor::zeros([PLACES, 1], device), Some(&inputs));
+    let distribution = marginals.distribution(Tensor::zeros([PLACES, 1], device), Some(&inputs));
     let mut curves = Vec::with_capacity(LEVELS.len());
     for level in LEVELS {
         let Some(quantile) = distribution.quantile(Tensor::full([PLACES, 1], level, device)) else { return Ok(None) };
