@@ -4,6 +4,7 @@
 mod accuracy;
 mod calibration;
 mod classification;
+mod counts;
 mod importance;
 mod labels;
 mod likelihood;
@@ -36,6 +37,7 @@ const MEASURES: &[Measure] = &[
     accuracy::measure,
     classification::measure,
     regression::measure,
+    counts::measure,
     calibration::measure,
 ];
 
