@@ -1,10 +1,8 @@
 //! The adaptive softmax against its own whole table; `objectives.rs` has its literals.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
+use crate::common::{places, to_host, tolerance};
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use common::{places, to_host, tolerance};
 use dgm_core::density::{AdaptiveCategorical, AdaptiveTail, Categorical, OutOfSupport, Support};
 use dgm_core::random::Seed;
 

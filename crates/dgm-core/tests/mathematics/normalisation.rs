@@ -1,10 +1,8 @@
 //! Densities against 1: the sum over a discrete support, the integral over a continuous one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
+use crate::common::*;
 use burn::tensor::{Device, Tensor};
-use common::*;
 use dgm_core::density::*;
 
 /// What f32 log-densities leave of 1 over a support of this many values.

@@ -2,11 +2,9 @@
 //! with latent variables stand in `latent_literals.rs`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
+use crate::common::objective_literals::{Case, Found, check_all, loss_of, numbers, weighted_sum};
+use crate::common::to_host;
 use burn::tensor::{Int, Tensor};
-use common::objective_literals::{Case, Found, check_all, loss_of, numbers, weighted_sum};
-use common::to_host;
 use dgm_core::density::{AdaptiveCategorical, AdaptiveTail, Categorical};
 use dgm_core::objective::{Focal, Hinge, InfoNce, LabelSmoothing, Nll, NonSaturating, NtXent, class_weights};
 

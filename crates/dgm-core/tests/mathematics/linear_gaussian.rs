@@ -2,10 +2,8 @@
 //! estimate and the two gradients of IWAE must be with its true posterior, and with a wrong one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
+use crate::common::{places, to_host, to_tensor, tolerance};
 use burn::tensor::{Device, Tensor};
-use common::{places, to_host, to_tensor, tolerance};
 use dgm_core::density::Normal;
 use dgm_core::divergence::kl;
 use dgm_core::estimate::{Mean, importance_weighted};

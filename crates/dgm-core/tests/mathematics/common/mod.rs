@@ -1,9 +1,9 @@
 //! The devices that the tests run on, and the numbers that they start from.
-#![allow(dead_code)] // each test file uses its part
+#![allow(dead_code)] // which features are built says what is used
 
 pub(crate) mod formulas;
 pub(crate) mod objective_literals;
-#[path = "../../src/testing.rs"]
+#[path = "../../../src/testing.rs"]
 pub(crate) mod testing;
 
 use burn::tensor::{Device, Tensor, TensorData};

@@ -1,11 +1,9 @@
 //! Gradients against finite differences in f64.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
+use crate::common::formulas::*;
+use crate::common::*;
 use burn::tensor::{Int, Tensor};
-use common::formulas::*;
-use common::*;
 use dgm_core::density::{Bernoulli, BetaBinomialMixture, Categorical, Normal};
 use dgm_core::divergence::kl;
 use dgm_core::estimate::log_mean_exp;

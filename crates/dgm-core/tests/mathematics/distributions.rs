@@ -2,10 +2,8 @@
 #![cfg(feature = "flex")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
+use crate::common::{to_host, to_tensor};
 use burn::tensor::{Device, Tensor};
-use common::{to_host, to_tensor};
 use dgm_core::density::*;
 use dgm_core::random::Seed;
 

@@ -2,10 +2,8 @@
 //! parameters (logits ±1e4, log-variances ±30) and targets (the edges of the support, and far away).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
+use crate::common::*;
 use burn::tensor::{Device, Int, Tensor};
-use common::*;
 use dgm_core::density::*;
 use dgm_core::divergence::mmd::Kernel;
 use dgm_core::divergence::{jensen_shannon, kl, mmd};

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Gradients, Tensor};
 use dgm_core::objective::Objective;
 use serde_json::Value;
 
-const LITERALS: &str = include_str!("../objective_literals.json");
+const LITERALS: &str = include_str!("../../objective_literals.json");
 
 /// An entry of the file, on one device.
 pub(crate) struct Case<'a> {

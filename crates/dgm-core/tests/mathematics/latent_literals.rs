@@ -2,11 +2,9 @@
 //! (`scripts/objective_literals.py`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
+use crate::common::objective_literals::{Case, Found, check_all, gradient, loss_of, weighted_sum};
+use crate::common::to_host;
 use burn::tensor::Tensor;
-use common::objective_literals::{Case, Found, check_all, gradient, loss_of, weighted_sum};
-use common::to_host;
 use dgm_core::density::Normal;
 use dgm_core::divergence::kl;
 use dgm_core::divergence::mmd::{self, Kernel};

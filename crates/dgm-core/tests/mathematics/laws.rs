@@ -2,11 +2,9 @@
 #![cfg(feature = "flex")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
+use crate::common::formulas::softmax;
+use crate::common::*;
 use burn::tensor::{Device, Tensor};
-use common::formulas::softmax;
-use common::*;
 use dgm_core::density::{Bernoulli, Laplace, Normal};
 use dgm_core::divergence::{jensen_shannon, kl};
 use dgm_core::estimate::log_mean_exp;

@@ -1,12 +1,10 @@
 //! Objectives: what has to be exact, closed forms, and messages. Values to many digits: `objective_literals.rs`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
+use crate::common::objective_literals::loss_of;
+use crate::common::{Place, places, to_host, to_tensor, tolerance};
 use burn::module::{Module, Param, ParamGroup};
 use burn::tensor::{Device, Int, Tensor};
-use common::objective_literals::loss_of;
-use common::{Place, places, to_host, to_tensor, tolerance};
 use dgm_core::density::Categorical;
 use dgm_core::estimate::Mean;
 use dgm_core::objective::{

@@ -2,16 +2,13 @@
 #![cfg(feature = "flex")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "../src/testing.rs"]
-mod testing;
-
+use crate::common::tolerance;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use dgm_core::density::Categorical;
 use dgm_core::host;
 use dgm_core::objective::{Focal, Hinge, InfoNce, LabelSmoothing, Nll, NonSaturating, NtXent, class_weights};
 use dgm_core::random::Seed;
 use proptest::prelude::*;
-use testing::tolerance;
 
 const ROWS: usize = 6;
 const COLUMNS: usize = 5;

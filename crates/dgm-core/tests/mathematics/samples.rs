@@ -1,11 +1,9 @@
 //! Samples against the densities that they are drawn from.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
+use crate::common::formulas::*;
+use crate::common::*;
 use burn::tensor::Tensor;
-use common::formulas::*;
-use common::*;
 use dgm_core::density::*;
 use dgm_core::estimate::{Mean, kolmogorov_smirnov_uniform};
 use dgm_core::random::Seed;

@@ -1,10 +1,8 @@
 //! The edges of what a function is given: below a support, at infinity, NaN, ruled-out classes, Monte Carlo.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
+use crate::common::*;
 use burn::tensor::{Device, Tensor};
-use common::*;
 use dgm_core::density::*;
 use dgm_core::divergence::{jensen_shannon, kl};
 use dgm_core::estimate::{log_mean_exp, randomised_pit};

@@ -1,10 +1,8 @@
 //! Densities, divergences and their gradients against values computed to 50 digits (`scripts/literals.py`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
+use crate::common::{Place, places};
 use burn::tensor::{Device, Tensor, TensorData};
-use common::{Place, places};
 use dgm_core::density::{
     Bernoulli, BetaBinomialMixture, Categorical, ContinuousBernoulli, DiscretizedLogistic, DiscretizedLogisticMixture,
     Laplace, NegativeBinomial, Normal, NormalMixture, Poisson, StudentT,
@@ -13,7 +11,7 @@ use dgm_core::divergence::{jensen_shannon, kl, mmd};
 use dgm_core::estimate::log_mean_exp;
 use serde_json::Value;
 
-const LITERALS: &str = include_str!("literals.json");
+const LITERALS: &str = include_str!("../literals.json");
 
 /// What f32 is held to.
 struct Tolerance {

@@ -1,10 +1,8 @@
 //! The one-operation forms against the composed ones: values, gradients, strides, bad targets.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
+use crate::common::*;
 use burn::tensor::{Device, Int, Tensor};
-use common::*;
 use dgm_core::ops;
 
 /// Values and gradients (to every input) of Σ w·f(u), with u = 2·tanh(input) so that checkpointing has something to redo.
@@ -99,7 +97,8 @@ fn a_mixture_of_discretised_logistics_is_the_composed_form() {
                 let leaves = [&weights, &means, &log_scales]
                     .map(|values| to_tensor(values, [rows, components], &device).require_grad());
                 let value = function(leaves.clone());
-                let gradients = (value.clone() * to_tensor(&common::weights(rows), [rows], &device)).sum().backward();
+                let gradients =
+                    (value.clone() * to_tensor(&crate::common::weights(rows), [rows], &device)).sum().backward();
                 (to_host(value), leaves.map(|leaf| to_host(leaf.grad(&gradients).unwrap())))
             };
             let fused = run(&|[w, m, s]| ops::discretized_logistic_mixture_log_prob(w, m, s, x.clone(), levels));
