@@ -123,8 +123,8 @@ impl Layout {
 
 /// p(x | c) = Π_k p(x_σ(k) | x_σ(<k), c): likelihood(x_d; head(trunk(visible part of x, which part that is, c))_d).
 ///
-/// Training draws an order and a place in it for each example, and scores all dimensions after that place given those before it:
-/// with t of D dimensions before it, D / (D − t) Σ_{k ≥ t} log p(x_σ(k) | x_σ(<t)) is an unbiased estimate of log p_σ(x) over t.
+/// Training draws which t of D dimensions are visible, and scores all others given those: with t uniform on 0 … D,
+/// (D + 1) / (D − t) Σ_{k ≥ t} log p(x_σ(k) | x_σ(<t)) (0 where t = D) is an unbiased estimate of the mean of log p_σ(x) over all orders σ.
 /// As a density the order is that of the columns. A dimension that the mask hides is missing: it is not seen, and comes last in
 /// every order, so that log p is that of the others, exactly.
 #[derive(Module, Debug)]
@@ -190,23 +190,17 @@ impl AnyOrderMlp {
         fill_padding(Tensor::cat((0..event).map(factor).collect(), 1), batch.mask.as_ref())
     }
 
-    /// The weights of the factors of an example, `[n, event]`: D / (D − t) for the D − t dimensions behind the place t of a random order, 0 for
-    /// the t before it, which are visible, and for those that are missing.
+    /// Which dimensions are visible, and the weight of each factor, `[n, event]` both: (D + 1) / (D − t) for the D − t dimensions that are behind
+    /// the t visible ones, 0 for these, and for those that are missing.
     fn places(&self, present: &Tensor<2>, rng: &mut Stream) -> [Tensor<2>; 2] {
         let ([n, event], device) = (present.dims(), present.device());
         let drawn = rng.uniform_tensor([n, event + 1], &device);
-        // Missing dimensions are behind all others.
-        let keys = drawn.clone().slice([0..n, 0..event]) + present.clone().neg().add_scalar(1.0).mul_scalar(2.0);
-        let earlier = keys.clone().unsqueeze_dim::<3>(1).expand([n, event, event]);
-        let earlier = earlier.lower(keys.unsqueeze_dim::<3>(2).expand([n, event, event]));
-        let rank = earlier.float().sum_dim(2).reshape([n, event]);
+        // Visible with a probability that is uniform itself: of D dimensions 0, 1, … D are, each as often, and any of them.
+        let share = drawn.clone().slice([0..n, event..event + 1]).expand([n, event]);
+        let visible = drawn.slice([0..n, 0..event]).lower(share).float() * present.clone();
         let count = present.clone().sum_dim(1);
-        // A product with a number below 1 may round to the count itself.
-        let place = (drawn.slice([0..n, event..event + 1]) * count.clone()).floor();
-        let place = place.min_pair(count.clone().sub_scalar(1.0));
-        let visible = rank.lower(place.clone().expand([n, event])).float() * present.clone();
-        let weight = count.clone() / (count - place).clamp_min(1.0);
-        let weights = (present.clone() - visible.clone()) * weight.expand([n, event]);
+        let behind = (count.clone() - visible.clone().sum_dim(1)).clamp_min(1.0);
+        let weights = (present.clone() - visible.clone()) * (count.add_scalar(1.0) / behind).expand([n, event]);
         [visible, weights]
     }
 }
