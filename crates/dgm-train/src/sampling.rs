@@ -89,7 +89,7 @@ pub fn sample(
     let cuts = wanted.choice.top_k.is_some() || wanted.choice.top_p.is_some();
     if cuts && spec.scale().is_some() {
         return Err(Error::input(
-            "--top-k and --top-p choose among levels, and this run's values are real numbers; use --temperature",
+            "--top-k and --top-p choose among levels, and this run's values are real numbers or columns; use --temperature",
         ));
     }
     let mut noise = wanted.seed.stream("sampling", 0);
@@ -123,7 +123,14 @@ pub fn sample(
             Some(scale) => scale.restore_samples(&values),
             None => values.into_iter().map(f64::from).collect(),
         };
-        all.extend(values.chunks(spec.event()).map(<[f64]>::to_vec));
+        all.extend(values.chunks(spec.event()).map(|row| {
+            let mut row = row.to_vec();
+            // Single precision has fewer digits than somebody may have written.
+            for &(dimension, value) in &wanted.given {
+                row.get_mut(dimension).into_iter().for_each(|at| *at = value);
+            }
+            row
+        }));
     }
     Ok(all)
 }

@@ -508,6 +508,10 @@ fn rows_are_sampled_given_some_cells_and_missing_cells_are_filled_in() {
         (&["sample", "run", "--given", "sex=mal", "--out", "x.csv"][..], "did you mean `male`?"),
         (&["sample", "run", "--given", "sx=male", "--out", "x.csv"], "did you mean `sex`?"),
         (&["sample", "run", "--given", "sex", "--out", "x.csv"], "write --given COLUMN=VALUE"),
+        (
+            &["sample", "run", "--given", "sex=male", "--given", "sex=female", "--out", "x.csv"],
+            "found the column twice",
+        ),
         (&["impute", "run", "--data", "flats.csv", "--out", "x.csv"], "found no column `species`"),
         (&["impute", "run", "--data", "odd.csv", "--out", "x.csv"], "odd.csv:2: column `sex`: found \"x\""),
     ] {

@@ -109,7 +109,15 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
         return Err(Error::input(what));
     }
     let prefix = prefix(args, spec)?;
-    let given = args.given.iter().map(|text| given(text, &provenance, &config.data)).collect::<Result<_>>()?;
+    let given = args.given.iter().map(|text| given(text, &provenance, &config.data)).collect::<Result<Vec<_>>>()?;
+    for (place, (dimension, _)) in given.iter().enumerate() {
+        if given.iter().take(place).any(|(other, _)| other == dimension) {
+            let again = args.given.get(place).map_or("", String::as_str);
+            return Err(Error::input(format!(
+                "--given {again}: found the column twice; expected one value; leave one out"
+            )));
+        }
+    }
     let model = folder.model(&config, spec, &backend.device)?;
     // Conditions that are not labels come from the test split; nothing else needs the data.
     let conditions = if needs_examples(spec) { folder.dataset(&config)?.test } else { Split::default() };
