@@ -470,7 +470,7 @@ fn rows_are_sampled_given_some_cells_and_missing_cells_are_filled_in() {
     run_ok(folder, &["new", "--data", "animals.csv", "--target", "*", "--out", "animals.toml"]);
     let written = std::fs::read_to_string(folder.join("animals.toml")).unwrap();
     assert!(written.contains("missing = \"keep\"") && written.contains("any_order_mlp"), "{written}");
-    let fast = ["--quiet", "--set", "training.epochs=60", "--set", "model.hidden=[24,24]"];
+    let fast = ["--quiet", "--set", "training.epochs=250", "--set", "model.hidden=[24,24]"];
     run_ok(folder, &[&["--config", "animals.toml", "--out", "run"], &fast[..]].concat());
 
     let given = ["sample", "run", "-n", "200", "--given", "species=dog", "--given", "sex=male", "--out", "dogs.csv"];
