@@ -85,7 +85,7 @@ fn an_ensemble_killed_in_each_member_ends_the_same() {
 #[test]
 fn a_signal_ends_an_ensemble_as_it_ends_a_run() {
     let folder = tempfile::tempdir().unwrap();
-    let long = [&TWO[..], &["--set", "model.hidden=[64]", "--set", "training.epochs=1000"]].concat();
+    let long = [&TWO[..], &["--set", "model.hidden=[64]", "--set", "training.epochs=300"]].concat();
     let path = |file: &str| folder.path().join(file);
     for (threads, run) in [("1", "one"), ("2", "two")] {
         let mut command = with_threads(folder.path(), threads, &args("conditional.toml", run, &long));
