@@ -79,6 +79,12 @@ pub fn sample(
         }
         false => model.conditionals(),
     };
+    if !wanted.given.is_empty() && !known_row(&wanted.given, spec).0.iter().all(|value| value.is_finite()) {
+        return Err(Error::input(
+            "--given: found a number more than 3e38 standard deviations from those of the training rows; expected one like theirs; give \
+             another",
+        ));
+    }
     let any_order = match wanted.given.is_empty() {
         true => None,
         false => Some(
@@ -137,6 +143,13 @@ pub fn sample(
 
 /// What is given once for each sample, `[n, event]` as in a batch, and which of it that is.
 fn known(given: &[(usize, f64)], n: usize, spec: &DataSpec, device: &Device) -> (Tensor<2>, Vec<bool>) {
+    let (row, visible) = known_row(given, spec);
+    let event = row.len();
+    (Tensor::from_data(TensorData::new(row.repeat(n), [n, event]), device), visible.repeat(n))
+}
+
+/// The same of one sample, `[event]`.
+fn known_row(given: &[(usize, f64)], spec: &DataSpec) -> (Vec<f32>, Vec<bool>) {
     let event = spec.event();
     let mut row = vec![0.0; event];
     let mut visible = vec![false; event];
@@ -149,7 +162,7 @@ fn known(given: &[(usize, f64)], n: usize, spec: &DataSpec, device: &Device) -> 
         Some(scale) => scale.standardize(&row),
         None => row.iter().map(|&value| value as f32).collect(),
     };
-    (Tensor::from_data(TensorData::new(row.repeat(n), [n, event]), device), visible.repeat(n))
+    (row, visible)
 }
 
 /// The prefix once for each sample.

@@ -294,7 +294,7 @@ fn advice_about_bare_data_can_be_followed() {
     std::fs::write(path.join("odd.csv"), "odd,x,y,word\n".to_owned() + &rows.collect::<String>()).unwrap();
     run_ok(path, &["new", "--data", "odd.csv"]);
     let config = std::fs::read_to_string(path.join("odd.toml")).unwrap();
-    assert!(config.contains("kind = \"causal_conv\"") && config.contains("target = [\"x\", \"y\"]"), "{config}");
+    assert!(config.contains("kind = \"any_order_mlp\"") && config.contains("target = [\"x\", \"y\"]"), "{config}");
     run_ok(path, &[&["--config", "odd.toml", "--out", "odd"], &FAST[..]].concat());
 
     // The [data] of an array loads where it is pasted.

@@ -53,7 +53,7 @@ impl Default for PiecewiseLinearConfig {
 /// What a network sees of a condition (Gorishniy, Rubachev and Babenko 2022, "On embeddings for numerical features in tabular deep learning").
 ///
 /// With waves: x, sin 2πcⱼₖxⱼ and cos 2πcⱼₖxⱼ of every quantity xⱼ, with frequencies cⱼₖ that are learnt (section 3.3). Piecewise linear: x, and of
-/// every quantity (xⱼ − bⱼₖ) / (bⱼₖ₊₁ − bⱼₖ), from 0 to 1, below 0 in the first bin and above 1 in the last one, with the quantiles bⱼₖ of
+/// every quantity (xⱼ − bⱼₖ) / (bⱼₖ₊₁ − bⱼₖ), from 0 to 1, down to −1 in the first bin and up to 2 in the last one, with the quantiles bⱼₖ of
 /// the training rows (section 3.2.1).
 #[derive(Module, Debug)]
 pub struct Features {
@@ -191,10 +191,10 @@ impl Features {
             let apart = edges.slice([0..count, 1..width]) - low.clone();
             let parts = (quantities - low.unsqueeze::<3>()) / apart.unsqueeze::<3>();
             let bins = width - 1;
-            // The first has no lower end, and the last no upper one.
-            let first = parts.clone().slice([0..batch, 0..count, 0..1]).clamp_max(1.0);
+            // Both outermost ones go on by a width: one of frequent values is narrow, and would explode beyond.
+            let first = parts.clone().slice([0..batch, 0..count, 0..1]).clamp(-1.0, 1.0);
             let inner = parts.clone().slice([0..batch, 0..count, 1..bins - 1]).clamp(0.0, 1.0);
-            let last = parts.slice([0..batch, 0..count, bins - 1..bins]).clamp_min(0.0);
+            let last = parts.slice([0..batch, 0..count, bins - 1..bins]).clamp(0.0, 2.0);
             let parts = if bins > 2 { vec![first, inner, last] } else { vec![first, last] };
             all.push(Tensor::cat(parts, 2).reshape([batch, count * bins]));
         }
@@ -264,7 +264,7 @@ mod tests {
         let x = Tensor::<2>::from_floats([[2.5, 1.0], [-1.0, 0.0], [6.0, 0.0]], &device);
         let found: Vec<f32> = features.forward(x).into_data().iter::<f32>().collect();
         let expected =
-            [[2.5, 1.0, 1.0, 1.0, 0.5, 0.0], [-1.0, 0.0, -1.0, 0.0, 0.0, 0.0], [6.0, 0.0, 1.0, 1.0, 1.0, 3.0]];
+            [[2.5, 1.0, 1.0, 1.0, 0.5, 0.0], [-1.0, 0.0, -1.0, 0.0, 0.0, 0.0], [6.0, 0.0, 1.0, 1.0, 1.0, 2.0]];
         found.iter().zip(expected.iter().flatten()).for_each(|(a, b)| assert!((a - b).abs() < 1e-5, "{found:?}"));
         // Bins of values that are all the same have a width.
         features.fit(&Rows(vec![[3.0, 1.0]; 50]), &|batch| batch.condition, &device).unwrap();

@@ -17,9 +17,8 @@ const PRIOR_STD: f64 = 0.5;
 /// Steps of golden-section search, each of which leaves 0.618 of the interval: the last one is 10⁻⁴ wide.
 const STEPS: usize = 23;
 
-/// Levels: p^(1/T), normalised again, the temperature scaling of Guo et al. 2017, "On calibration of modern neural networks". Real numbers:
-/// p^(1/T²), normalised again, of each component of a mixture and of each member of an ensemble: T times the standard deviation of a normal
-/// density.
+/// Levels: p^(1/T), normalised again, the temperature scaling of Guo et al. 2017, "On calibration of modern neural networks". Real numbers: T times
+/// the scale, of each component of a mixture and of each member of an ensemble; the floor of a grid stays.
 #[derive(Debug)]
 struct Calibrated {
     inner: Likelihood,
@@ -82,7 +81,9 @@ impl Family for Calibrated {
             let choice = SamplingParams { temperature: temperature * self.factor, ..SamplingParams::default() };
             return Shaped::boxed(table, |rows| choice.narrowed(rows));
         }
-        // p^(1/T) of a normal density has √T times its standard deviation.
+        if temperature == 1.0 {
+            return self.inner.rescaled(parameters, dimensions, self.factor);
+        }
         self.inner.tempered(parameters, dimensions, temperature * self.factor.powi(2))
     }
 
@@ -96,6 +97,12 @@ impl Family for Calibrated {
         let choice = SamplingParams { temperature: self.factor, ..SamplingParams::default() };
         let rows = choice.narrowed(table.reshape([batch * event, levels]));
         Some(rows.log_probs().reshape([batch, event, levels]))
+    }
+
+    fn log_probs_at(&self, parameters: Tensor<3>, dimension: usize) -> Option<Tensor<2>> {
+        let table = self.inner.log_probs_at(parameters, dimension)?;
+        let choice = SamplingParams { temperature: self.factor, ..SamplingParams::default() };
+        Some(choice.narrowed(table).log_probs())
     }
 
     fn is_nominal(&self) -> bool {

@@ -16,6 +16,10 @@ pub(super) fn build(_: &Plain, spec: &DataSpec) -> Option<Likelihood> {
 struct Laplace;
 
 impl Standardised for Laplace {
+    fn power(&self) -> f64 {
+        1.0
+    }
+
     fn parameters(&self) -> usize {
         2
     }

@@ -51,6 +51,11 @@ impl Family for Mixture {
         Box::new(MeanOf::new(self.each(&parameters, of)))
     }
 
+    fn rescaled(&self, parameters: Tensor<3>, dimensions: Range<usize>, factor: f64) -> Box<dyn Distribution<2>> {
+        let of = |one: &Likelihood, parameters| one.rescaled(parameters, dimensions.clone(), factor);
+        Box::new(MeanOf::new(self.each(&parameters, of)))
+    }
+
     fn log_units(&self, dimensions: Range<usize>) -> Option<&[f32]> {
         self.members.first()?.log_units(dimensions)
     }

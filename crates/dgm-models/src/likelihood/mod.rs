@@ -53,6 +53,11 @@ pub trait Family: Debug + Send + Sync {
         temperature: f64,
     ) -> Box<dyn Distribution<2>>;
 
+    /// The same with `factor` times its scale, for a calibration: what is below the floor of a grid is not made narrower.
+    fn rescaled(&self, parameters: Tensor<3>, dimensions: Range<usize>, factor: f64) -> Box<dyn Distribution<2>> {
+        self.distribution(parameters, dimensions, factor.powi(2))
+    }
+
     /// The logarithm of each dimension's unit in a batch, in the data's units: of the standard deviation that it was divided by. `None`:
     /// a batch has the data's units.
     fn log_units(&self, _dimensions: Range<usize>) -> Option<&[f32]> {
@@ -111,6 +116,10 @@ impl Likelihood {
 
     fn tempered(&self, parameters: Tensor<3>, dimensions: Range<usize>, temperature: f64) -> Box<dyn Distribution<2>> {
         self.0.distribution(parameters, dimensions, temperature)
+    }
+
+    fn rescaled(&self, parameters: Tensor<3>, dimensions: Range<usize>, factor: f64) -> Box<dyn Distribution<2>> {
+        self.0.rescaled(parameters, dimensions, factor)
     }
 
     fn log_units(&self, dimensions: Range<usize>) -> Option<&[f32]> {
@@ -298,7 +307,7 @@ impl LikelihoodConfig {
             ),
             Values::Levels(levels) => (format!("{levels} levels"), ""),
             Values::Real(_) => ("real numbers".into(), ""),
-            Values::Columns(_) => ("numbers beside words".into(), ""),
+            Values::Columns(_) => ("columns of different kinds".into(), "model.kind = \"any_order_mlp\""),
         };
         let fits = Self::KINDS.iter().filter(|kind| Self::of_kind(kind).is_some_and(|of| of.build_for(spec).is_some()));
         let names: Vec<String> = fits.map(|kind| format!("\"{kind}\"")).collect();

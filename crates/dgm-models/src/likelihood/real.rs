@@ -16,6 +16,11 @@ pub(super) trait Standardised: Debug + Send + Sync {
     /// Outputs of a network for one number.
     fn parameters(&self) -> usize;
 
+    /// The power a of the scale s that the temperature T goes with: p(z)^(1/T) has T^(1/a) times the scale.
+    fn power(&self) -> f64 {
+        2.0
+    }
+
     /// p(z)^(1/T), normalised, of each of these dimensions, from parameters `[batch, dimensions, parameters]`; `floor`, `[1, dimensions]`, is
     /// what a variance is more than, see [`floored`].
     fn density(
@@ -59,6 +64,14 @@ impl<S: Standardised> Family for OfReal<S> {
         let of_cells = self.cell_variance.as_ref().and_then(|all| all.get(dimensions.clone()));
         let floor = of_cells.map(|variances| row(variances, &device));
         self.density.density(parameters, dimensions, temperature, floor)
+    }
+
+    fn rescaled(&self, parameters: Tensor<3>, dimensions: Range<usize>, factor: f64) -> Box<dyn Distribution<2>> {
+        let device = parameters.device();
+        let of_cells = self.cell_variance.as_ref().and_then(|all| all.get(dimensions.clone()));
+        // It is multiplied by the factor again, which leaves it as it was.
+        let floor = of_cells.map(|variances| row(variances, &device).div_scalar(factor.powi(2)));
+        self.density.density(parameters, dimensions, factor.powf(self.density.power()), floor)
     }
 
     fn log_units(&self, dimensions: Range<usize>) -> Option<&[f32]> {

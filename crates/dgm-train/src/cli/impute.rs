@@ -21,8 +21,8 @@ pub(super) struct ImputeArgs {
     /// Table with the columns that the run was trained on, by name and in any order; - is standard input
     #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
     data: PathBuf,
-    /// Output file, as CSV
-    #[arg(long, value_name = "FILE")]
+    /// Output file, as CSV; - is standard output
+    #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
     out: PathBuf,
     /// Draw the missing cells of a row together from their distribution, instead of filling in the median or the most probable word of each:
     /// for several imputations give several seeds
@@ -68,6 +68,11 @@ pub(super) fn run(args: &ImputeArgs) -> Result<ExitCode> {
         true => FileReader::from_stream("standard input", stdin.lock()),
         false => FileReader::open_argument(&args.data, "--data")?,
     };
+    if args.out.as_os_str() == "-" {
+        let (model, names) = (&model, &provenance.names);
+        impute_table(model, names, &backend.device, &mut source, &options, std::io::stdout().lock(), |_| {})?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut out = part_file(&args.out)?;
     let bar = progress::open_counter("rows");
     let told = |rows: usize| bar.inc(rows as u64);

@@ -34,7 +34,9 @@ impl Conformal {
             let batch = split.batch(&rows, 0, &predictor.device)?;
             let levels = host(predictor.cdf(batch.condition.as_ref(), batch.target)?);
             for row in levels.chunks(event) {
-                row.iter().zip(&mut scores).for_each(|(level, scores)| scores.push((level - 0.5).abs()));
+                // A missing target has no level.
+                let known = row.iter().zip(&mut scores).filter(|(level, _)| !level.is_nan());
+                known.for_each(|(level, scores)| scores.push((level - 0.5).abs()));
             }
         }
         scores.iter_mut().for_each(|scores| scores.sort_by(f64::total_cmp));
@@ -48,10 +50,9 @@ impl Conformal {
 
     /// The two quantiles that bound the interval of this level: 0 and 1, an interval of all numbers, where the examples are too few.
     pub fn interval(&self, level: f64) -> Levels {
-        let n = self.examples();
         // What rounding adds to a product that is whole is no rank more.
-        let rank = ((n + 1) as f64 * level - 1e-9).ceil().max(1.0) as usize;
-        let reach = |scores: &Vec<f64>| rank.checked_sub(1).and_then(|rank| scores.get(rank)).copied().unwrap_or(0.5);
+        let rank = |n: usize| ((n + 1) as f64 * level - 1e-9).ceil().max(1.0) as usize;
+        let reach = |scores: &Vec<f64>| scores.get(rank(scores.len()) - 1).copied().unwrap_or(0.5);
         let side = |sign: f64| self.scores.iter().map(|scores| 0.5 + sign * reach(scores)).collect();
         Levels(vec![side(-1.0), side(1.0)])
     }

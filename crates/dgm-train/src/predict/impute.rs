@@ -67,11 +67,18 @@ pub fn impute_table(
     loop {
         part.clear();
         let file = rows.file().to_owned();
-        let count = rows.read(ROWS, |line, cells| {
-            part.lines.push(line);
-            part.push(&columns, &reader, names, model.spec(), options.allow_unknown, cells)
-                .map_err(|problem| Error::input(format!("{file}:{line}: {problem}")))
-        })?;
+        // Of a stream so many rows as of a file, whenever they come: each part draws from the noise.
+        while part.lines.len() < ROWS {
+            let more = rows.read(ROWS - part.lines.len(), |line, cells| {
+                part.lines.push(line);
+                part.push(&columns, &reader, names, model.spec(), options.allow_unknown, cells)
+                    .map_err(|problem| Error::input(format!("{file}:{line}: {problem}")))
+            })?;
+            if more == 0 {
+                break;
+            }
+        }
+        let count = part.lines.len();
         if count == 0 {
             break;
         }

@@ -19,7 +19,11 @@ impl<'a> Marginals<'a> {
     pub(crate) fn of(model: &'a dyn Model) -> Option<Self> {
         let independent = model.conditionals().filter(|arm| arm.is_independent()).map(Self::Independent);
         // Beside words there is no one kind of prediction.
-        let numbers = matches!(model.spec().values, Values::Real(_));
+        let numbers = match &model.spec().values {
+            Values::Levels(_) => false,
+            Values::Real(_) => true,
+            Values::Columns(columns) => columns.levels.iter().all(|&levels| levels == 0),
+        };
         independent.or_else(|| Some(Self::OfAny(model.any_order().filter(|_| numbers)?, model.spec().event())))
     }
 

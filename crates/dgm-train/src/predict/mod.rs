@@ -119,8 +119,8 @@ impl<C: ModelFactory> Predictor<C> {
         require(model.conditionals(), Capability::Autoregressive, &model)?;
         if Marginals::of(&model).is_none() {
             return Err(Error::input(format!(
-                "`model.kind` \"{}\" models a target of {} values that depend on each other; expected one, or numbers and a model that says \
-                 what each is by itself, such as \"conditional_mlp\" or \"any_order_mlp\"; use dgm-train sample or impute instead",
+                "`model.kind` \"{}\" models a target of {} values that depend on each other, or words beside numbers; expected one, or \
+                 numbers alone and model.kind = \"conditional_mlp\" or \"any_order_mlp\"; use dgm-train sample or impute instead",
                 model.name(),
                 model.spec().event()
             )));
@@ -132,9 +132,17 @@ impl<C: ModelFactory> Predictor<C> {
     /// temperature of a label's probabilities, the scale of the distribution of a number, or of each component of a mixture. Returns the factor too.
     ///
     /// # Errors
-    /// Examples that cannot be read any more.
+    /// Examples that cannot be read any more; counts, and targets that depend on each other.
     pub fn calibrate(self, examples: &Split) -> Result<(Self, f64)> {
         let marginals = self.marginals()?;
+        let counts = self.spec().levels().is_some() && self.classes().is_none();
+        if counts || !marginals.is_joint() {
+            let found = if counts { "counts" } else { "targets that depend on each other" };
+            return Err(Error::input(format!(
+                "a calibration is of labels, and of numbers that do not depend on each other; this run's model is of {found}: leave \
+                 --calibrate out"
+            )));
+        }
         let factor = calibration(marginals, examples, &self.device)?;
         let calibrated = Some(marginals.likelihood().calibrated(factor));
         Ok((Self { calibrated, ..self }, factor))
@@ -227,8 +235,7 @@ impl<C: ModelFactory> Predictor<C> {
         let parameters = marginals.parameters(y.clone(), condition.as_ref());
         let likelihood = self.likelihood()?;
         if let Some(known) = known {
-            // The calibrated distributions are those of each by itself.
-            let log_prob = match self.model.density().filter(|_| !marginals.is_joint() && self.calibrated.is_none()) {
+            let log_prob = match self.model.density().filter(|_| !marginals.is_joint()) {
                 Some(density) => {
                     let batch = Batch { target: y, condition: condition.clone(), mask: None };
                     density.log_prob_elementwise(&batch).ok_or_else(|| no("log-probabilities"))?

@@ -317,6 +317,7 @@ impl CsvConfig {
         let dialect = self.dialect().ok_or("how the run's table is written is not known; name another run")?;
         match CellReader::new(&dialect, &self.missing_values).read(column, classes, text) {
             Cell::Value(value) => Ok(value),
+            Cell::Missing => Err(format!("column `{}`: found no value; expected one; give it", column.name)),
             cell => Err(refusal(column, cell, text, classes)),
         }
     }
