@@ -94,7 +94,7 @@ impl ConditionalMlpConfig {
                 samples => Likelihood::mixture(vec![likelihood.clone(); samples]),
             },
             dropout_samples: self.dropout_samples,
-            likelihood,
+            of_one: likelihood,
             spec: spec.clone(),
         })
     }
@@ -110,9 +110,9 @@ pub struct ConditionalMlp {
     head: Linear,
     #[module(skip)]
     input_noise: f64,
-    /// While it is trained.
+    /// Of one network, as it is trained.
     #[module(skip)]
-    likelihood: Likelihood,
+    of_one: Likelihood,
     /// The mean over the networks with dropout, where there are such; otherwise the same.
     #[module(skip)]
     predictive: Likelihood,
@@ -151,16 +151,12 @@ impl ConditionalMlp {
             None => hidden,
         };
         let [batch, _] = hidden.dims();
-        apply(&self.head, hidden, Activation::Identity).reshape([
-            batch,
-            self.spec.event(),
-            self.likelihood.parameters(),
-        ])
+        apply(&self.head, hidden, Activation::Identity).reshape([batch, self.spec.event(), self.of_one.parameters()])
     }
 
     fn elementwise(&self, batch: &Batch, mode: &mut Mode) -> Tensor<2> {
         let parameters = self.head_outputs(batch.condition.as_ref(), mode);
-        fill_padding(self.likelihood.log_prob(parameters, batch.target.clone()), batch.mask.as_ref())
+        fill_padding(self.of_one.log_prob(parameters, batch.target.clone()), batch.mask.as_ref())
     }
 }
 
@@ -174,7 +170,7 @@ impl TrainLikelihood for ConditionalMlp {
     }
 
     fn train_log_probs(&self, batch: &Batch, mode: &mut Mode) -> Option<Tensor<3>> {
-        self.likelihood.log_probs(self.head_outputs(batch.condition.as_ref(), mode))
+        self.of_one.log_probs(self.head_outputs(batch.condition.as_ref(), mode))
     }
 }
 

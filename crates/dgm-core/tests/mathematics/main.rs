@@ -1,4 +1,5 @@
 //! The mathematics against literals, closed forms and laws: one program, as linking each file by itself takes longer than all its tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
