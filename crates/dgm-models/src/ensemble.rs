@@ -227,7 +227,8 @@ impl<M: Model> Model for Ensemble<M> {
     fn any_order(&self) -> Option<&dyn AnyOrder> {
         match self.single() {
             Some(member) => member.any_order(),
-            None if self.models().all(|model| model.any_order().is_some()) => Some(self),
+            // Whose likelihood is that of the conditionals.
+            None if self.mixed.is_some() && self.models().all(|model| model.any_order().is_some()) => Some(self),
             None => None,
         }
     }

@@ -1,10 +1,8 @@
 //! `dgm-train impute RUN --data TABLE --out TABLE`: missing cells filled in.
 
 use super::output::say;
-use super::predict::{cannot_write, part_file};
+use super::predict::{cannot_write, part_file, source_of, table_of};
 use crate::config::Config;
-use crate::data::DataConfig;
-use crate::data::file::FileReader;
 use crate::error::{Error, Result};
 use crate::predict::{ImputeOptions, impute_table};
 use crate::report::progress;
@@ -44,13 +42,7 @@ pub(super) fn run(args: &ImputeArgs) -> Result<ExitCode> {
     let provenance = folder.provenance()?;
     let backend = super::backend_of_run(args.backend.as_deref(), &provenance.backend)?;
     let config: Config = folder.config()?;
-    let DataConfig::Csv(table) = &config.data else {
-        return Err(Error::input(format!(
-            "{}: the run was trained on data.source = \"{}\"; expected a run on a table (\"csv\"); name another run",
-            args.run.display(),
-            config.data.source()
-        )));
-    };
+    let table = table_of(&config, &args.run)?;
     let Some(dialect) = table.dialect() else {
         return Err(Error::input(
             "how the run's table is written is not known; expected the configuration of a run; name another run",
@@ -64,10 +56,7 @@ pub(super) fn run(args: &ImputeArgs) -> Result<ExitCode> {
         missing_values: table.missing_values.clone(),
     };
     let stdin = std::io::stdin();
-    let mut source = match args.data.as_os_str() == "-" {
-        true => FileReader::from_stream("standard input", stdin.lock()),
-        false => FileReader::open_argument(&args.data, "--data")?,
-    };
+    let mut source = source_of(&args.data, &stdin)?;
     if args.out.as_os_str() == "-" {
         let (model, names) = (&model, &provenance.names);
         impute_table(model, names, &backend.device, &mut source, &options, std::io::stdout().lock(), |_| {})?;

@@ -3,7 +3,7 @@
 use super::output::say;
 use crate::config::Config;
 use crate::data::file::FileReader;
-use crate::data::{DataConfig, Split};
+use crate::data::{CsvConfig, DataConfig, Split};
 use crate::error::{Error, Result};
 use crate::files::PartFile;
 use crate::predict::{Conformal, Predictor, TableOptions, predict_table};
@@ -64,13 +64,7 @@ pub(super) fn run(args: &PredictArgs) -> Result<ExitCode> {
     let folder = RunFolder::open(&args.run)?;
     let backend = super::backend_of_run(args.backend.as_deref(), &folder.provenance()?.backend)?;
     let config: Config = folder.config_with_moved_data(&args.overrides)?;
-    let DataConfig::Csv(table) = &config.data else {
-        return Err(Error::input(format!(
-            "{}: the run was trained on data.source = \"{}\"; expected a run on a table (\"csv\"); name another run",
-            args.run.display(),
-            config.data.source()
-        )));
-    };
+    let table = table_of(&config, &args.run)?;
     let predictor: Predictor = Predictor::open(&folder, &backend)?;
     if predictor.classes().is_some() && !(args.intervals.is_empty() && args.quantiles.is_empty()) {
         return Err(Error::input(
@@ -111,10 +105,7 @@ pub(super) fn run(args: &PredictArgs) -> Result<ExitCode> {
         missing_values: table.missing_values.clone(),
     };
     let stdin = std::io::stdin();
-    let mut source = match args.data.as_os_str() == "-" {
-        true => FileReader::from_stream("standard input", stdin.lock()),
-        false => FileReader::open_argument(&args.data, "--data")?,
-    };
+    let mut source = source_of(&args.data, &stdin)?;
     if args.out.as_os_str() == "-" {
         let gone = Cell::new(false);
         let out = Heard { out: std::io::stdout().lock(), gone: &gone };
@@ -133,6 +124,26 @@ pub(super) fn run(args: &PredictArgs) -> Result<ExitCode> {
     out.finish().map_err(|error| cannot_write(&args.out, &error))?;
     say(format_args!("{count} predictions in {}", args.out.display()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// How the table of a run is configured.
+pub(super) fn table_of<'a>(config: &'a Config, run: &Path) -> Result<&'a CsvConfig> {
+    match &config.data {
+        DataConfig::Csv(table) => Ok(table),
+        other => Err(Error::input(format!(
+            "{}: the run was trained on data.source = \"{}\"; expected a run on a table (\"csv\"); name another run",
+            run.display(),
+            other.source()
+        ))),
+    }
+}
+
+/// The table that `--data` names; `-` is standard input.
+pub(super) fn source_of<'a>(data: &Path, stdin: &'a std::io::Stdin) -> Result<FileReader<'a>> {
+    match data.as_os_str() == "-" {
+        true => Ok(FileReader::from_stream("standard input", stdin.lock())),
+        false => FileReader::open_argument(data, "--data"),
+    }
 }
 
 pub(super) fn part_file(path: &Path) -> Result<PartFile> {

@@ -411,7 +411,10 @@ impl Split {
     /// When a row does not exist.
     pub fn batch(&self, rows: &[usize], epoch: u64, device: &Device) -> Result<Batch> {
         let part = |field: &Field| field.upload(rows, epoch, device);
-        let (target, mask) = (part(&self.target)?, self.mask.as_ref().map(part).transpose()?);
-        Ok(Batch { target, condition: self.condition.as_ref().map(part).transpose()?, mask })
+        Ok(Batch {
+            target: part(&self.target)?,
+            condition: self.condition.as_ref().map(part).transpose()?,
+            mask: self.mask.as_ref().map(part).transpose()?,
+        })
     }
 }

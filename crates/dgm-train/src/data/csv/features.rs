@@ -129,14 +129,8 @@ impl Feature {
         }
     }
 
-    /// A column of the target that holds real numbers.
+    /// A column of the target, alone or among others: numbers, or words as the numbers of their levels.
     pub(super) fn of_target(table: &Table, column: &Column) -> Self {
-        let spec = ColumnSpec { name: name_of(column), kind: kind_of(table, column), imputed: None };
-        Self { column: column.index, spec, places: None }
-    }
-
-    /// A column of the target whose cells are words, among others.
-    pub(super) fn of_levels(table: &Table, column: &Column) -> Self {
         let is_word = column.kind == CellKind::Category;
         let kind = match is_word {
             true => ColumnKind::Word { levels: column.levels().to_vec() },

@@ -197,7 +197,8 @@ impl CsvConfig {
             classes,
             columns: Some(table.columns().len()),
         };
-        let mut warnings = odd::warnings(&table, &parts, &splits[0], matches!(values, Classes::Real | Classes::Mixed));
+        let mut warnings =
+            odd::warnings(&table, &parts, &splits[0], matches!(values, Classes::Real | Classes::Mixed { .. }));
         warnings.extend(table.doubts().iter().cloned());
         let steps: Vec<f64> = targets.iter().map(|feature| feature.step(&table, &splits[0]).unwrap_or(0.0)).collect();
         let view = |features: Vec<Feature>| {
@@ -211,9 +212,7 @@ impl CsvConfig {
             .collect();
         let quantities: Vec<bool> = targets.iter().map(|feature| feature.levels() == 0).collect();
         let levels: Vec<usize> = targets.iter().map(Feature::levels).collect();
-        let is_mixed = matches!(values, Classes::Mixed);
-        let has_missing =
-            is_mixed && kept.iter().any(|&row| targets.iter().any(|feature| feature.is_missing(&table, row)));
+        let has_missing = matches!(values, Classes::Mixed { has_missing: true });
         let (targets, conditions) = (view(targets), (!conditions.is_empty()).then(|| view(conditions)));
         let [train, validation, test] = splits.map(|rows| {
             let part = |view: &View| Field::new(view.select(&rows));
@@ -224,7 +223,7 @@ impl CsvConfig {
             format!("{}: column `{}`", table.name(), super::names::column_of(columns, number))
         };
         let values = match values {
-            Classes::Mixed => {
+            Classes::Mixed { .. } => {
                 let scale = train.target.scale_of(false, &|number| name(&names.target, number))?;
                 let scale = with_units(Scale { step: steps, ..scale }, &quantities);
                 Values::Columns(ColumnValues { levels, scale })
@@ -357,49 +356,38 @@ impl CsvConfig {
                 "data.classes: expected a target of one column of words; leave it out, or name one column in data.target",
             ));
         }
-        match (columns.iter().find(is_word), &columns[..]) {
-            (Some(_), [_, _, ..]) => {
-                let feature = |column: &Column| match is_word(&&column) {
-                    true => Feature::of_levels(table, column),
-                    false => Feature::of_target(table, column),
-                };
-                Ok((columns.into_iter().map(feature).collect(), Classes::Mixed))
-            }
-            (None, _) => {
-                let features: Vec<Feature> =
-                    columns.into_iter().map(|column| Feature::of_target(table, column)).collect();
-                let has_missing = kept.iter().any(|&row| features.iter().any(|one| one.is_missing(table, row)));
-                Ok((features, if has_missing { Classes::Mixed } else { Classes::Real }))
-            }
-            (Some(_), [column]) => {
-                let levels = column.levels();
-                if !(2..=65_536).contains(&levels.len()) {
-                    return Err(Error::input(format!(
-                        "{}: {}: found {} different words; expected 2 to 65536, the classes of a label; name another column in \
-                         data.target",
-                        table.name(),
-                        column.title(),
-                        levels.len()
-                    )));
-                }
-                if self.classes.is_empty() {
-                    let places = (0..levels.len()).collect();
-                    return Ok((vec![Feature::of_words(column, places)], Classes::Named(levels.to_vec())));
-                }
-                let place = |word: &String| self.classes.iter().position(|class| class == word);
-                let places: Option<Vec<usize>> = levels.iter().map(place).collect();
-                match places.filter(|_| self.classes.len() == levels.len()) {
-                    Some(places) => Ok((vec![Feature::of_words(column, places)], Classes::Named(self.classes.clone()))),
-                    None => Err(Error::input(format!(
-                        "data.classes: found {:?}; expected the words of {}, each once ({}); give them in their order",
-                        self.classes,
-                        column.title(),
-                        levels.join(", ")
-                    ))),
-                }
-            }
-            (Some(_), []) => unreachable!("a word among no columns"),
+        if let (true, [column]) = (columns.iter().any(|column| is_word(&column)), &columns[..]) {
+            return self.label(table, column);
         }
+        let has_word = columns.iter().any(|column| is_word(&column));
+        let features: Vec<Feature> = columns.into_iter().map(|column| Feature::of_target(table, column)).collect();
+        let has_missing = kept.iter().any(|&row| features.iter().any(|feature| feature.is_missing(table, row)));
+        let is_mixed = has_word || has_missing;
+        Ok((features, if is_mixed { Classes::Mixed { has_missing } } else { Classes::Real }))
+    }
+
+    /// A label whose words are its classes.
+    fn label(&self, table: &Table, column: &Column) -> Result<(Vec<Feature>, Classes)> {
+        let levels = column.levels();
+        if !(2..=65_536).contains(&levels.len()) {
+            return Err(Error::input(format!(
+                "{}: {}: found {} different words; expected 2 to 65536, the classes of a label; name another column in data.target",
+                table.name(),
+                column.title(),
+                levels.len()
+            )));
+        }
+        let classes = if self.classes.is_empty() { levels } else { &self.classes };
+        let place = |word: &String| classes.iter().position(|class| class == word);
+        let places: Option<Vec<usize>> = levels.iter().map(place).collect();
+        let Some(places) = places.filter(|_| classes.len() == levels.len()) else {
+            return Err(Error::input(format!(
+                "data.classes: found {classes:?}; expected the words of {}, each once ({}); give them in their order",
+                column.title(),
+                levels.join(", ")
+            )));
+        };
+        Ok((vec![Feature::of_words(column, places)], Classes::Named(classes.to_vec())))
     }
 }
 
@@ -407,7 +395,10 @@ impl CsvConfig {
 enum Classes {
     Real,
     /// Of each column numbers or words, of which some may be missing.
-    Mixed,
+    Mixed {
+        /// Whether some are.
+        has_missing: bool,
+    },
     /// Labels below this number.
     Numbered(usize),
     /// Labels with these names.
