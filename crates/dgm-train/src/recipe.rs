@@ -93,6 +93,26 @@ fn epochs(n: usize, batch: usize, steps: f64) -> usize {
     ((steps / per_epoch).round() as usize).clamp(10, 1000)
 }
 
+/// What trains a network on a table: AdamW with a cosine, early stopping, an average of the weights.
+fn training(rate: &str, decay: &str, ema: &str, epochs: usize, batch: usize) -> String {
+    format!(
+        "\n\
+         [optimizer]\n\
+         kind = \"adamw\"\n\
+         learning_rate = {rate}\n\
+         weight_decay = {decay}\n\
+         schedule = \"cosine\"\n\
+         gradient_clip_norm = 10.0\n\
+         \n\
+         [training]\n\
+         epochs = {epochs}                # the most; early stopping may end before\n\
+         batch_size = {batch}\n\
+         ema_decay = {ema:<15} # the moving average of the weights is what is evaluated\n\
+         early_stopping = {{ patience = {} }}\n",
+        (epochs / 5).max(5)
+    )
+}
+
 fn conditional(n: usize, batch: usize, likelihood: &str, what: &str) -> String {
     let width = power_of_two(between(n, 64.0, 256.0));
     let epochs = epochs(n, batch, between(n, 6000.0, 20_000.0));
@@ -101,22 +121,8 @@ fn conditional(n: usize, batch: usize, likelihood: &str, what: &str) -> String {
          kind = \"conditional_mlp\"\n\
          hidden = [{width}, {width}]         # widths of the hidden layers; more for more rows\n\
          dropout = 0.1               # more where validation is much worse than training\n\
-         likelihood = \"{likelihood}\"   # {what}\n\
-         \n\
-         [optimizer]\n\
-         kind = \"adamw\"\n\
-         learning_rate = {}\n\
-         weight_decay = 0.01\n\
-         schedule = \"cosine\"\n\
-         gradient_clip_norm = 10.0\n\
-         \n\
-         [training]\n\
-         epochs = {epochs}                # the most; early stopping may end before\n\
-         batch_size = {batch}\n\
-         ema_decay = 0.99            # the moving average of the weights is what is evaluated\n\
-         early_stopping = {{ patience = {} }}\n",
-        if n < 5000 { "3e-3" } else { "1e-3" },
-        (epochs / 5).max(5)
+         likelihood = \"{likelihood}\"   # {what}\n{}",
+        training(if n < 5000 { "3e-3" } else { "1e-3" }, "0.01", "0.99", epochs, batch)
     )
 }
 
@@ -210,14 +216,13 @@ fn density(dataset: &Dataset, batch: usize) -> String {
         1 => {
             let cycle = (columns.max(2) as f64).log2().ceil() as usize;
             format!(
-                "kind = \"causal_conv\"        # an exact density: each column given {}\n\
+                "kind = \"causal_conv\"        # an exact density: each column given those before it\n\
                  channels = {}\n\
                  layers = {}\n\
                  kernel = 2\n\
                  dilation_base = 2\n\
                  dilation_cycle = {cycle}\n\
                  dropout = 0.1",
-                "those before it",
                 power_of_two(between(n, 32.0, 64.0)),
                 2 * cycle
             )
@@ -229,21 +234,8 @@ fn density(dataset: &Dataset, batch: usize) -> String {
     let epochs = epochs(n, batch, between(n, 4000.0, 10_000.0));
     format!(
         "[model]\n{model}\n\
-         likelihood = \"normal\"\n\
-         \n\
-         [optimizer]\n\
-         kind = \"adamw\"\n\
-         learning_rate = 2e-3\n\
-         weight_decay = 0.01\n\
-         schedule = \"cosine\"\n\
-         gradient_clip_norm = 10.0\n\
-         \n\
-         [training]\n\
-         epochs = {epochs}                # the most; early stopping may end before\n\
-         batch_size = {batch}\n\
-         ema_decay = 0.99            # the moving average of the weights is what is evaluated\n\
-         early_stopping = {{ patience = {} }}\n",
-        (epochs / 5).max(5)
+         likelihood = \"normal\"\n{}",
+        training("2e-3", "0.01", "0.99", epochs, batch)
     )
 }
 
@@ -255,22 +247,9 @@ fn rows(n: usize, batch: usize) -> String {
          kind = \"any_order_mlp\"      # an exact density: each column given any others; samples, scores and fills in\n\
          hidden = [{width}, {width}, {width}]    # width of the network, and of its residual blocks; more for more rows\n\
          dropout = {}               # more where validation is much worse than training\n\
-         likelihood = {{ kind = \"normal_mixture\", components = 5 }}   # of the numbers\n\
-         \n\
-         [optimizer]\n\
-         kind = \"adamw\"\n\
-         learning_rate = 2e-3\n\
-         weight_decay = 0.02\n\
-         schedule = \"cosine\"\n\
-         gradient_clip_norm = 10.0\n\
-         \n\
-         [training]\n\
-         epochs = {epochs}                # the most; early stopping may end before\n\
-         batch_size = {batch}\n\
-         ema_decay = 0.995           # the moving average of the weights is what is evaluated\n\
-         early_stopping = {{ patience = {} }}\n",
+         likelihood = {{ kind = \"normal_mixture\", components = 5 }}   # of the numbers\n{}",
         if n < 5000 { "0.1" } else { "0.0" },
-        (epochs / 5).max(5)
+        training("2e-3", "0.02", "0.995", epochs, batch)
     )
 }
 
