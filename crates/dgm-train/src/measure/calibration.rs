@@ -79,17 +79,8 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     let what = if is_label { "temperature" } else { "scale" };
     let how = format!("after a {what} of {factor:.3}, fitted on {} validation examples", validation.len());
     let nll = Metric::of_nats("calibrated", (name, split), "calibrated NLL", format!("exact, {how}"), &nats)?;
-    let proportion = |quantity: &str, value: f64, standard_error: f64, estimator: String| Metric {
-        measure: "calibrated".into(),
-        split: name.into(),
-        quantity: quantity.into(),
-        value,
-        unit: PROPORTION.into(),
-        standard_error,
-        examples: split.len(),
-        estimator,
-        bits_per_dim: None,
-        per_token: None,
+    let proportion = |quantity: &str, mean: Mean, estimator: String| {
+        Metric::of_mean("calibrated", name, quantity, PROPORTION, mean, estimator)
     };
     let failed = |error: EstimateError| {
         Error::run(format!("the calibration cannot be computed: {error}: the model is not usable"))
@@ -97,13 +88,14 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     let second = match is_label {
         true => {
             let ece = reliability(&log_probs, &labels)?.expected_calibration_error();
-            proportion("calibrated ECE", ece, f64::NAN, format!("expected calibration error {how}"))
+            let ece = Mean { mean: ece, standard_error: f64::NAN, n: split.len() };
+            proportion("calibrated ECE", ece, format!("expected calibration error {how}"))
         }
         false => {
             let coverage = interval_coverage(&pit, &[LEVEL]).map_err(failed)?;
             let share = coverage.first().copied().unwrap_or(Mean { mean: f64::NAN, standard_error: f64::NAN, n: 0 });
             let estimator = format!("share of targets in the central 90 % interval {how}");
-            proportion("calibrated coverage 90 %", share.mean, share.standard_error, estimator)
+            proportion("calibrated coverage 90 %", share, estimator)
         }
     };
     Ok(vec![nll, second])

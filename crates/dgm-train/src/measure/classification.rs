@@ -30,17 +30,9 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
         log_probs.extend(host(table));
         labels.extend(labels_of(batch.target));
     }
-    let metric = |quantity: &str, unit: &str, value: f64, error: f64, estimator: String| Metric {
-        measure: "calibration".into(),
-        split: split_name.into(),
-        quantity: quantity.into(),
-        value,
-        unit: unit.into(),
-        standard_error: error,
-        examples: labels.len(),
-        estimator,
-        bits_per_dim: None,
-        per_token: None,
+    let metric = |quantity: &str, unit: &str, value: f64, standard_error: f64, estimator: String| {
+        let mean = Mean { mean: value, standard_error, n: labels.len() };
+        Metric::of_mean("calibration", split_name, quantity, unit, mean, estimator)
     };
     let squares: Vec<f64> = log_probs
         .chunks(classes)

@@ -33,17 +33,8 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     }
     let column = subject.dataset.names.target.first().map_or("the target", |column| column.name.as_str());
     let unit = format!("units of {column}");
-    let metric = |quantity: &str, unit: &str, mean: Mean, estimator: &str| Metric {
-        measure: "prediction".into(),
-        split: subject.test().0.into(),
-        quantity: quantity.into(),
-        value: mean.mean,
-        unit: unit.into(),
-        standard_error: mean.standard_error,
-        examples: mean.n,
-        estimator: estimator.into(),
-        bits_per_dim: None,
-        per_token: None,
+    let metric = |quantity: &str, unit: &str, mean: Mean, estimator: &str| {
+        Metric::of_mean("prediction", subject.test().0, quantity, unit, mean, estimator)
     };
     let mean_square = Mean::of(&squares);
     let root = mean_square.mean.sqrt();

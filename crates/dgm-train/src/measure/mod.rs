@@ -121,21 +121,35 @@ impl Metric {
         })
     }
 
-    /// Of a number of right labels, with the error √(a (1 − a) / n).
-    fn of_accuracy(measure: &str, split: &str, estimator: &str, right: usize, examples: usize) -> Self {
-        let accuracy = right as f64 / examples as f64;
+    /// Of the mean of something over the examples of a split, in a unit other than nats.
+    fn of_mean(
+        measure: &str,
+        split: &str,
+        quantity: &str,
+        unit: &str,
+        mean: Mean,
+        estimator: impl Into<String>,
+    ) -> Self {
         Self {
             measure: measure.into(),
             split: split.into(),
-            quantity: "accuracy".into(),
-            value: accuracy,
-            unit: PROPORTION.into(),
-            standard_error: (accuracy * (1.0 - accuracy) / examples as f64).sqrt(),
-            examples,
+            quantity: quantity.into(),
+            value: mean.mean,
+            unit: unit.into(),
+            standard_error: mean.standard_error,
+            examples: mean.n,
             estimator: estimator.into(),
             bits_per_dim: None,
             per_token: None,
         }
+    }
+
+    /// Of a number of right labels, with the error √(a (1 − a) / n).
+    fn of_accuracy(measure: &str, split: &str, estimator: &str, right: usize, examples: usize) -> Self {
+        let accuracy = right as f64 / examples as f64;
+        let standard_error = (accuracy * (1.0 - accuracy) / examples as f64).sqrt();
+        let mean = Mean { mean: accuracy, standard_error, n: examples };
+        Self::of_mean(measure, split, "accuracy", PROPORTION, mean, estimator)
     }
 }
 
