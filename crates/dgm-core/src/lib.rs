@@ -26,6 +26,7 @@
 //! log_prob.into_data().assert_approx_eq::<f32>(&expected.into(), Default::default());
 //! ```
 
+mod bessel;
 pub mod density;
 pub mod divergence;
 pub mod estimate;

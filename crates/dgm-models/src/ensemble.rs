@@ -7,8 +7,9 @@ use crate::autoregressive::sampling;
 use crate::data::{Batch, DataSpec};
 use crate::error::ModelError;
 use crate::likelihood::{Likelihood, SamplingParams, log_mean_exp};
+use crate::posterior::Space;
 use crate::registry::AnyModel;
-use crate::training::Training;
+use crate::training::{Inference, Training};
 use crate::traits::{AnyOrder, Autoregressive, Density, Estimator, Generate, Latent, Model, Represent};
 use burn::tensor::{Int, Tensor};
 use dgm_core::objective::{fill_padding, sum_event};
@@ -131,6 +132,23 @@ impl<M: Model> Density for Ensemble<M> {
 }
 
 impl<M: Model> Latent for Ensemble<M> {
+    /// Of the only member.
+    fn layers(&self) -> Vec<usize> {
+        self.single().and_then(Model::latent).map_or_else(Vec::new, Latent::layers)
+    }
+
+    fn space(&self) -> Space {
+        self.single().and_then(Model::latent).map_or(Space::Real, Latent::space)
+    }
+
+    fn infer<'a>(&'a self, batch: &'a Batch) -> Option<Box<dyn Inference + 'a>> {
+        self.single()?.latent()?.infer(batch)
+    }
+
+    fn sample_given(&self, z: &Tensor<2>, batch: &Batch, rng: &mut Stream) -> Option<Tensor<2>> {
+        self.single()?.latent()?.sample_given(z, batch, rng)
+    }
+
     /// log (1/K) Σ_k w_k, in which an exact member's weight is p_k(x | c) itself.
     fn log_weight(&self, batch: &Batch, rng: &mut Stream) -> Tensor<1> {
         if let Some(member) = self.single().and_then(Model::latent) {

@@ -1,6 +1,7 @@
 //! What the networks are made of. Weights are drawn on the host, so they are the same on every backend.
 
 mod features;
+mod image;
 mod residual;
 
 use crate::data::{DataSpec, Values};
@@ -11,7 +12,9 @@ use burn::tensor::activation::gelu;
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::random::Stream;
 pub use features::{Features, FeaturesConfig, PeriodicConfig, PiecewiseLinearConfig};
-pub(crate) use residual::Residual;
+pub use image::Resample;
+pub(crate) use image::{AROUND, Down, ResidualConv, Up, depth_to_space, halved, space_to_depth};
+pub use residual::Residual;
 use serde::{Deserialize, Serialize};
 
 /// Training, with noise for dropout, or evaluation, without.

@@ -25,10 +25,11 @@ pub mod registry;
 pub mod any_order_mlp;
 pub mod autoregressive;
 pub mod conditional_mlp;
-pub mod vae;
+pub mod latent;
 
 mod error;
 mod factory;
+mod flow;
 mod layers;
 mod parts;
 #[cfg(test)]
@@ -42,12 +43,13 @@ pub use data::{Batch, ColumnValues, ConditionSpec, DataSpec, Scale, Values};
 pub use ensemble::Ensemble;
 pub use error::ModelError;
 pub use factory::ModelFactory;
+pub use latent::{adversarial_autoencoder, hierarchical_vae, latent_generator, vae};
 pub use layers::{
-    Features, FeaturesConfig, HiddenActivation, Mlp, Mode, PeriodicConfig, PiecewiseLinearConfig, TapConv,
-    condition_of, linear, network_target, with_condition,
+    Features, FeaturesConfig, HiddenActivation, Mlp, Mode, PeriodicConfig, PiecewiseLinearConfig, Resample, Residual,
+    TapConv, condition_of, linear, network_target, with_condition,
 };
 pub use objective::ObjectiveKind;
 pub use parts::Plain;
 pub use registry::{AnyModel, ModelConfig, require};
-pub use training::{Examples, Inference, Player, Train, TrainBound, TrainLikelihood, Training};
+pub use training::{Examples, Inference, Player, Samples, Train, TrainBound, TrainLikelihood, Training};
 pub use traits::{AnyOrder, Autoregressive, Density, Estimator, Generate, Latent, Model, Represent, Steps};

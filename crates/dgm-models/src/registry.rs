@@ -102,6 +102,10 @@ registry! {
     "conditional_mlp" => conditional_mlp::ConditionalMlp(ConditionalMlpConfig) by "nll" [Density, Generate, Autoregressive],
     "any_order_mlp" => any_order_mlp::AnyOrderMlp(AnyOrderMlpConfig) by "nll" [Density, Generate, Autoregressive, AnyOrder],
     "vae" => vae::Vae(VaeConfig) by "elbo" [Density, Generate, Represent, Latent],
+    "hierarchical_vae" => hierarchical_vae::HierarchicalVae(HierarchicalVaeConfig) by "elbo" [Density, Generate, Represent, Latent],
+    "adversarial_autoencoder" => adversarial_autoencoder::AdversarialAutoencoder(AdversarialAutoencoderConfig) by "model"
+        [Density, Generate, Represent, Latent],
+    "latent_generator" => latent_generator::LatentGenerator(LatentGeneratorConfig) by "nll" [Density, Generate, Latent],
     "causal_conv" => causal_conv::CausalConv(CausalConvConfig) by "nll" [Density, Generate, Autoregressive],
     "pixel_cnn" => pixel_cnn::PixelCnn(PixelCnnConfig) by "nll" [Density, Generate, Autoregressive],
     "transformer" => transformer::Transformer(TransformerConfig) by "nll" [Density, Generate, Autoregressive],

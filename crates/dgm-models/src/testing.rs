@@ -4,7 +4,9 @@
 
 pub(crate) mod rounding;
 
-use burn::tensor::Device;
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{Device, Tensor};
+use dgm_core::random::{Seed, Stream};
 
 /// Every backend of the build; wgpu where this machine has an adapter.
 pub(crate) fn devices() -> Vec<Device> {
@@ -32,4 +34,19 @@ pub(crate) fn likelihood_of(kind: &str, components: usize) -> crate::likelihood:
         json["components"] = components.into();
     }
     serde_json::from_value(json).unwrap()
+}
+
+/// The module with noise added to every parameter, so that what starts at 0 does not stay there.
+pub(crate) fn moved<M: Module>(module: M, seed: u64) -> M {
+    struct Noise(Stream);
+
+    impl ModuleMapper for Noise {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            param.map(|value| {
+                let noise = self.0.normal_tensor(value.dims(), &value.device());
+                value + noise.mul_scalar(0.3)
+            })
+        }
+    }
+    module.map(&mut Noise(Seed(seed).stream("moved", 0)))
 }

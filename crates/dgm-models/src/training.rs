@@ -56,17 +56,43 @@ pub trait TrainBound {
     fn infer<'a>(&'a self, batch: &'a Batch, mode: &mut Mode) -> Box<dyn Inference + 'a>;
 }
 
+/// k samples of z per example, and what is known of them.
+#[derive(Clone, Debug)]
+pub struct Samples {
+    /// `[batch, k, latent]`
+    pub z: Tensor<3>,
+    /// log q(z | x, c), `[batch, k]`, where drawing them gave it: what would cost more to find again.
+    pub log_posterior: Option<Tensor<2>>,
+}
+
+impl Samples {
+    /// Samples whose density is to be computed.
+    pub fn of(z: Tensor<3>) -> Self {
+        Self { z, log_posterior: None }
+    }
+}
+
 /// q(z | x, c) of one batch, and the joint density p(x, z | c), for k samples of z per example: z is `[batch, k, latent]`, and densities
 /// are `[batch, k]`, summed over the latent variables or the target, in nats.
 pub trait Inference {
     /// k samples of q per example, reparameterised: gradients reach the parameters of q through them.
-    fn sample(&self, k: usize, rng: &mut Stream) -> Tensor<3>;
+    fn sample(&self, k: usize, rng: &mut Stream) -> Samples;
+
+    /// Makes q wider: standard deviations times `factor`, or what comes next to it. `false`: it has no wider form.
+    fn widen(&mut self, _factor: f64) -> bool {
+        false
+    }
 
     /// n samples of the prior, `[n, latent]`.
     fn sample_prior(&self, n: usize, rng: &mut Stream) -> Tensor<2>;
 
     /// log q(z | x, c).
     fn log_posterior(&self, z: Tensor<3>) -> Tensor<2>;
+
+    /// log q(z | x, c) of samples that [`sample`](Self::sample) gave.
+    fn log_posterior_of(&self, samples: &Samples) -> Tensor<2> {
+        samples.log_posterior.clone().unwrap_or_else(|| self.log_posterior(samples.z.clone()))
+    }
 
     /// The same with the parameters of q held fixed: a gradient reaches z alone.
     fn log_posterior_fixed(&self, z: Tensor<3>) -> Tensor<2>;
@@ -79,7 +105,7 @@ pub trait Inference {
 
     /// KL(q(z | x, c) ‖ p(z | c)), `[batch, kl_parts]`: of each latent variable where that has a closed form, otherwise of all together, as
     /// the mean over these samples.
-    fn kl(&self, z: &Tensor<3>) -> Tensor<2>;
+    fn kl(&self, samples: &Samples) -> Tensor<2>;
 }
 
 /// Losses of a model's own: those of a game between players, or of a representation.

@@ -3,7 +3,8 @@
 use crate::data::{Batch, DataSpec};
 use crate::error::ModelError;
 use crate::likelihood::Likelihood;
-use crate::training::{Examples, Training};
+use crate::posterior::Space;
+use crate::training::{Examples, Inference, Training};
 use burn::tensor::{Device, Tensor};
 use dgm_core::density::Distribution;
 use dgm_core::random::Stream;
@@ -121,6 +122,28 @@ pub trait Density {
 
 /// p(x | c) = ∫ p(x, z | c) dz over latent variables z, with an approximate posterior q(z | x, c).
 pub trait Latent {
+    /// Number of latent variables of each layer, in the order in which they are generated; they stand next to each other in z. Default:
+    /// nothing is known of them.
+    fn layers(&self) -> Vec<usize> {
+        Vec::new()
+    }
+
+    /// Where z lies. Default: real numbers.
+    fn space(&self) -> Space {
+        Space::Real
+    }
+
+    /// q(z | x, c) of a batch and the joint density, without dropout; `None`: there is no one q, as in an ensemble.
+    fn infer<'a>(&'a self, _: &'a Batch) -> Option<Box<dyn Inference + 'a>> {
+        None
+    }
+
+    /// x given each row of z `[batch, latent]` and the condition of the batch, `[batch, event]`; `None`: as there is no one z. Default:
+    /// that.
+    fn sample_given(&self, _z: &Tensor<2>, _batch: &Batch, _rng: &mut Stream) -> Option<Tensor<2>> {
+        None
+    }
+
     /// One log-weight log p(x, z | c) − log q(z | x, c) for each example, `[batch]`, in nats, z sampled from q. The log-mean-exp
     /// of k of them is the importance-weighted bound of log p(x | c), which rises to it with k
     /// (Burda, Grosse and Salakhutdinov 2016, eq. 8).

@@ -16,6 +16,7 @@
 //! | [`tune`] | a search for hyper-parameters |
 //! | [`metrics`] | the lines of `metrics.jsonl` |
 //! | [`predict`] | predictions in the units of the data, of rows of a table too |
+//! | [`represent`] | codes of examples, reconstructions, interpolations, traversals |
 //! | [`sampling`] | samples in the units and the form of the data |
 //! | [`run_folder`], [`provenance`], [`weights`], [`files`] | the files of a run, what it was made of, weights as bytes and their digest |
 //! | [`report`] | terminal output: progress, tables, pictures |
@@ -47,6 +48,7 @@ pub mod predict;
 pub mod provenance;
 pub mod recipe;
 pub mod report;
+pub mod represent;
 pub mod run;
 pub mod run_folder;
 pub mod sampling;

@@ -1,5 +1,6 @@
 //! The lines of `metrics.jsonl`: one type for each kind, written by training and read by whoever plots them.
 
+use crate::measure::LatentLine;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -67,6 +68,9 @@ pub struct ValidationLine {
     /// The same for each token of a text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nats_per_token: Option<f64>,
+    /// What the latent variables hold, of a model that infers them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latent: Option<LatentLine>,
     /// Whether these are the best weights so far.
     pub best: bool,
     /// Time that training has taken, over all resumed parts.
@@ -158,6 +162,13 @@ mod tests {
             nats_per_example: Some(80.0),
             bits_per_dim: None,
             nats_per_token: Some(1.3),
+            latent: Some(LatentLine {
+                reconstruction: 70.0,
+                kl: vec![8.0, 2.0],
+                active_units: vec![3, 1],
+                mutual_information: 4.5,
+                marginal_kl: 5.5,
+            }),
             best: true,
             seconds: 0.75,
             at_end: false,

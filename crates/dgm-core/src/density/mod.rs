@@ -8,6 +8,7 @@
 //! | counts | [`Poisson`], [`NegativeBinomial`] |
 //! | \[0, 1\] | [`ContinuousBernoulli`] |
 //! | real numbers | [`Normal`], [`Laplace`], [`StudentT`], [`NormalMixture`] |
+//! | rows that depend within | [`MultivariateNormal`], on a sphere [`VonMisesFisher`] |
 //!
 //! Logarithms of scales, rates and counts are tested to ±30; beyond ±88 their exponentials leave f32, and NaN may come back.
 //!
@@ -30,12 +31,14 @@ mod distribution;
 mod invert;
 mod laplace;
 mod mean_of;
+mod multivariate_normal;
 mod negative_binomial;
 mod normal;
 mod normal_mixture;
 mod poisson;
 mod student_t;
 mod support;
+mod von_mises_fisher;
 
 use crate::host;
 use crate::random::Stream;
@@ -54,12 +57,14 @@ pub use discretized_logistic_mixture::DiscretizedLogisticMixture;
 pub use distribution::Distribution;
 pub use laplace::Laplace;
 pub use mean_of::MeanOf;
+pub use multivariate_normal::MultivariateNormal;
 pub use negative_binomial::NegativeBinomial;
 pub use normal::Normal;
 pub use normal_mixture::NormalMixture;
 pub use poisson::Poisson;
 pub use student_t::StudentT;
 pub use support::{OutOfSupport, Support};
+pub use von_mises_fisher::VonMisesFisher;
 
 /// The entry of each row that `column` names: `[n, m]` and `[n]` → `[n]`.
 fn pick(all: Tensor<2>, column: &Tensor<1, Int>) -> Tensor<1> {

@@ -1,6 +1,6 @@
 //! Kullback–Leibler divergences KL(q ‖ p), in nats: closed forms, elementwise, never below 0 and 0 at equality; and Monte Carlo.
 
-use crate::density::{Laplace, Normal};
+use crate::density::{Laplace, MultivariateNormal, Normal, VonMisesFisher};
 use crate::estimate::Mean;
 use crate::host;
 use crate::shape::assert_one_shape;
@@ -21,6 +21,19 @@ pub fn normal_normal<const D: usize>(q: &Normal<D>, p: &Normal<D>) -> Tensor<D> 
     assert_one_shape("kl::normal_normal", ("q", &q.mean()), ("p", &p.mean()));
     let distance = (q.mean() - p.mean()) * p.log_var().mul_scalar(-0.5).exp();
     (distance.square() + exp_minus_tangent(q.log_var() - p.log_var())).mul_scalar(0.5)
+}
+
+/// KL(N(μ, LLᵀ) ‖ N(0, I)) = ½ Σᵢ (μᵢ² + Σ_{j<i} Lᵢⱼ² + (Lᵢᵢ² − 1 − log Lᵢᵢ²)) of each row, `[n]`.
+pub fn multivariate_normal_standard(q: &MultivariateNormal) -> Tensor<1> {
+    let (mean, log_std, _) = q.parameters();
+    let below: Tensor<2> = q.strictly_lower().square().sum_dim(2).squeeze_dim(2);
+    let each = mean.square() + below + exp_minus_tangent(log_std.mul_scalar(2.0));
+    each.sum_dim(1).squeeze_dim::<1>(1).mul_scalar(0.5)
+}
+
+/// KL(vMF(μ, κ) ‖ uniform on the sphere) = κ A_d(κ) + log C_d(κ) − log C_d(0) of each row, `[n]` (Davidson et al. 2018, appendix B).
+pub fn von_mises_fisher_uniform(q: &VonMisesFisher) -> Tensor<1> {
+    q.kl_uniform()
 }
 
 /// KL(Laplace(μ₁, b₁) ‖ Laplace(μ₂, b₂)) = (r − 1 − log r) + r (exp(−d) − 1 + d) with r = b₁/b₂, d = |μ₁ − μ₂|/b₁,

@@ -15,6 +15,7 @@
 //!
 //! What is wrong with arguments comes back as an [`EstimateError`].
 
+mod annealed;
 mod calibration;
 mod crps;
 mod error;
@@ -23,11 +24,13 @@ mod importance;
 mod likelihood;
 mod mean;
 mod pit;
+mod principal;
 mod ratio;
 mod representation;
 mod roc;
 
 pub use crate::special::log_sum_exp;
+pub use annealed::{Annealed, LogJoint, StepSizes};
 pub use calibration::{Binning, Reliability, ReliabilityBin, top_label};
 pub use crps::{crps_ensemble, crps_ensemble_fair, crps_normal, crps_normal_mixture};
 pub use error::EstimateError;
@@ -36,6 +39,7 @@ pub use importance::{ImportanceWeighted, LogMeanExp, importance_weighted, log_me
 pub use likelihood::{bits_per_dim, divergence_from_data, perplexity};
 pub use mean::Mean;
 pub use pit::{interval_coverage, kolmogorov_smirnov_uniform, pit_histogram, randomised_pit};
+pub use principal::{PrincipalComponents, principal_components};
 pub use ratio::Ratio;
 pub use representation::{
     ACTIVE_UNIT_VARIANCE, active_units, mutual_information_lower, mutual_information_upper, posterior_mean_variances,

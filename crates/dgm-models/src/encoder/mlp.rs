@@ -3,7 +3,7 @@
 use super::Encoder;
 use crate::data::DataSpec;
 use crate::error::{ModelError, chain};
-use crate::layers::{Mlp, Mode};
+use crate::layers::{HiddenActivation, Mlp, Mode};
 use burn::tensor::{Device, Tensor};
 use dgm_core::random::Stream;
 use serde::{Deserialize, Serialize};
@@ -14,20 +14,22 @@ use serde::{Deserialize, Serialize};
 pub struct MlpConfig {
     /// Widths of the layers. Default: two of 256.
     pub hidden: Vec<usize>,
+    /// Activation of each layer. Default: `"silu"`.
+    pub activation: HiddenActivation,
     /// Dropout after each layer.
     pub dropout: f64,
 }
 
 impl Default for MlpConfig {
     fn default() -> Self {
-        Self { hidden: vec![256, 256], dropout: 0.0 }
+        Self { hidden: vec![256, 256], activation: HiddenActivation::Silu, dropout: 0.0 }
     }
 }
 
 impl MlpConfig {
     /// Layers of these widths, without dropout.
     pub fn of(hidden: &[usize]) -> Self {
-        Self { hidden: hidden.to_vec(), dropout: 0.0 }
+        Self { hidden: hidden.to_vec(), ..Self::default() }
     }
 
     pub(super) fn encoder(&self, spec: &DataSpec, rng: &mut Stream, device: &Device) -> Result<Mlp, ModelError> {
@@ -48,7 +50,7 @@ impl MlpConfig {
         ModelError::check_hidden(hidden, &self.hidden)?;
         let widths = std::iter::once(inputs).chain(self.hidden.iter().copied());
         ModelError::check_weights(hidden, format!("{:?}", self.hidden), chain(widths))?;
-        Ok(Mlp::new(inputs, &self.hidden, self.dropout, rng, device))
+        Ok(Mlp::new(inputs, &self.hidden, self.dropout, rng, device).with_activation(self.activation))
     }
 }
 

@@ -1,18 +1,23 @@
 //! Encoders of latent-variable models: from an example to features, of which the posterior makes q(z | x). One file each, one line
 //! each in the registry below.
 
+mod conv;
 mod mlp;
+mod residual;
 
 use crate::data::DataSpec;
 use crate::error::ModelError;
-use crate::layers::{Mlp, Mode};
+use crate::layers::{Mlp, Mode, Residual};
 use crate::parts::part;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use dgm_core::random::Stream;
 use std::fmt::Debug;
 
+pub use conv::{ConvConfig, ConvEncoder};
+pub(crate) use conv::{ConvKeys, blocks};
 pub use mlp::MlpConfig;
+pub use residual::ResidualMlpConfig;
 
 /// A network from an example to features.
 pub trait Encoder: Module + Sync + Debug {
@@ -64,6 +69,8 @@ macro_rules! registry {
 
 registry! {
     "mlp" => MlpConfig as Mlp (Mlp),
+    "residual_mlp" => ResidualMlpConfig as ResidualMlp (Residual),
+    "conv" => ConvConfig as Conv (ConvEncoder),
 }
 
 impl Default for EncoderConfig {

@@ -10,7 +10,7 @@ use dgm_core::random::Stream;
 /// h₁ = W x, hᵢ = hᵢ₋₁ + W₂ φ(W₁ LayerNorm(hᵢ₋₁)), and LayerNorm of the last (Gorishniy et al. 2021, "Revisiting deep learning models for
 /// tabular data", section 3.2, with layer normalisation).
 #[derive(Module, Debug)]
-pub(crate) struct Residual {
+pub struct Residual {
     first: Linear,
     blocks: Vec<Block>,
     norm: Norm,
@@ -49,8 +49,13 @@ impl Residual {
         Some(Self { first, blocks, norm: Norm::new(width, device), activation, dropout })
     }
 
+    /// The first width, that of h.
+    pub fn width(&self) -> usize {
+        self.first.weight.val().dims()[1]
+    }
+
     /// `[batch, inputs]` → `[batch, the first width]`.
-    pub(crate) fn forward(&self, x: Tensor<2>, mode: &mut Mode) -> Tensor<2> {
+    pub fn forward(&self, x: Tensor<2>, mode: &mut Mode) -> Tensor<2> {
         let h = apply(&self.first, x, Activation::Identity);
         let h = self.blocks.iter().fold(h, |h, block| {
             let inner = self.activation.after(&block.up, block.norm.forward(h.clone()));

@@ -37,12 +37,12 @@ impl Rule for DregConfig {
 
     fn loss(&self, training: Training<'_>, step: &mut Step<'_>) -> Option<Objective> {
         let inference = bound(training).ok()?.infer(step.views.first()?, &mut Mode::Train(step.rng));
-        let z = inference.sample(self.samples, step.rng);
+        let z = inference.sample(self.samples, step.rng).z;
         // The weights are needed before the gradient: both times with the same dropout.
         let (start, end) = (step.rng.clone(), RefCell::new(step.rng.clone()));
         let objective = Dreg.objective(z, |z| {
             let mut rng = start.clone();
-            let log_posterior = |z| inference.log_posterior_fixed(z);
+            let log_posterior = inference.log_posterior_fixed(z.clone());
             let weights = log_weights(inference.as_ref(), z, log_posterior, &mut Mode::Train(&mut rng));
             end.replace(rng);
             weights

@@ -78,8 +78,8 @@ impl Rule for ElboConfig {
     fn loss(&self, training: Training<'_>, step: &mut Step<'_>) -> Option<Objective> {
         let beta = self.beta.at(step.step);
         let inference = bound(training).ok()?.infer(step.views.first()?, &mut Mode::Train(step.rng));
-        let z = inference.sample(1, step.rng);
-        let log_likelihood = inference.log_likelihood(z.clone(), &mut Mode::Train(step.rng)).squeeze_dim(1);
-        Some(Elbo { beta, free_bits: self.free_bits }.objective(log_likelihood, inference.kl(&z)))
+        let samples = inference.sample(1, step.rng);
+        let log_likelihood = inference.log_likelihood(samples.z.clone(), &mut Mode::Train(step.rng)).squeeze_dim(1);
+        Some(Elbo { beta, free_bits: self.free_bits }.objective(log_likelihood, inference.kl(&samples)))
     }
 }

@@ -54,16 +54,16 @@ impl Rule for InfoVaeConfig {
 
     fn loss(&self, training: Training<'_>, step: &mut Step<'_>) -> Option<Objective> {
         let inference = bound(training).ok()?.infer(step.views.first()?, &mut Mode::Train(step.rng));
-        let z = inference.sample(1, step.rng);
-        let log_likelihood = inference.log_likelihood(z.clone(), &mut Mode::Train(step.rng)).squeeze_dim(1);
-        let kl = inference.kl(&z);
-        let [batch, _, latent] = z.dims();
+        let samples = inference.sample(1, step.rng);
+        let log_likelihood = inference.log_likelihood(samples.z.clone(), &mut Mode::Train(step.rng)).squeeze_dim(1);
+        let kl = inference.kl(&samples);
+        let [batch, _, latent] = samples.z.dims();
         // One example alone has no distribution to compare; its divergence from anything says nothing.
         let squared_mmd = if batch < 2 {
             kl.clone().detach().sum().mul_scalar(0.0)
         } else {
             let prior = inference.sample_prior(batch, step.rng);
-            mmd::unbiased(z.squeeze_dim(1), prior, Kernel::InverseMultiquadric { scale: 2.0 * latent as f64 })
+            mmd::unbiased(samples.z.squeeze_dim(1), prior, Kernel::InverseMultiquadric { scale: 2.0 * latent as f64 })
         };
         Some(InfoVae { alpha: self.alpha, lambda: self.lambda }.objective(log_likelihood, kl, squared_mmd))
     }

@@ -40,9 +40,9 @@ impl Rule for IwaeConfig {
 
     fn loss(&self, training: Training<'_>, step: &mut Step<'_>) -> Option<Objective> {
         let inference = bound(training).ok()?.infer(step.views.first()?, &mut Mode::Train(step.rng));
-        let z = inference.sample(self.samples, step.rng);
-        let log_posterior = |z| inference.log_posterior(z);
-        let weights = log_weights(inference.as_ref(), z, log_posterior, &mut Mode::Train(step.rng));
+        let samples = inference.sample(self.samples, step.rng);
+        let log_posterior = inference.log_posterior_of(&samples);
+        let weights = log_weights(inference.as_ref(), samples.z, log_posterior, &mut Mode::Train(step.rng));
         Some(Iwae.objective(weights))
     }
 }

@@ -227,14 +227,14 @@ fn bound(training: Training<'_>) -> Result<&dyn TrainBound, Misfit> {
     }
 }
 
-/// log p(x, z | c) − log q(z | x, c) of each sample, `[batch, k]`, in nats; q by `log_posterior`.
+/// log p(x, z | c) − log q(z | x, c) of each sample, `[batch, k]`, in nats, with this log q.
 pub(crate) fn log_weights(
     inference: &dyn Inference,
     z: Tensor<3>,
-    log_posterior: impl Fn(Tensor<3>) -> Tensor<2>,
+    log_posterior: Tensor<2>,
     mode: &mut crate::layers::Mode,
 ) -> Tensor<2> {
-    let ratio = inference.log_prior(z.clone()) - log_posterior(z.clone());
+    let ratio = inference.log_prior(z.clone()) - log_posterior;
     inference.log_likelihood(z, mode) + ratio
 }
 

@@ -1,20 +1,56 @@
 //! Approximate posteriors q(z | x) of latent variables, from an encoder's features: one file each, one line each in the registry
 //! below.
 
+mod categorical;
+mod flow;
+mod full_normal;
 mod normal;
+mod von_mises_fisher;
 
 use crate::error::ModelError;
 use crate::parts::{Plain, part};
+use crate::training::Samples;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use dgm_core::density::Normal;
 use dgm_core::random::Stream;
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 
+pub use categorical::{CategoricalConfig, CategoricalPosterior};
+pub use flow::{FlowPosterior, FlowPosteriorConfig, Transformation};
+pub use full_normal::FullNormalPosterior;
 pub use normal::NormalPosterior;
+pub(crate) use normal::{normal, widened};
+pub use von_mises_fisher::VonMisesFisherPosterior;
+
+/// Where latent variables lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Space {
+    /// Real numbers.
+    Real,
+    /// Points of the unit sphere.
+    Sphere,
+    /// Groups of so many numbers, one of each group 1 and the others 0.
+    OneOf(usize),
+}
+
+/// As a sentence goes on after "of".
+impl fmt::Display for Space {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Real => "real numbers",
+            Self::Sphere => "points of a sphere",
+            Self::OneOf(_) => "classes",
+        })
+    }
+}
 
 /// From features to q(z | x).
 pub trait Posterior: Module + Sync + Debug {
+    /// Where z lies. Default: real numbers.
+    fn space(&self) -> Space {
+        Space::Real
+    }
+
     /// q(z | x) of each row of features, `[batch, features]`.
     fn infer(&self, features: Tensor<2>) -> Box<dyn ApproximatePosterior>;
 }
@@ -23,7 +59,7 @@ pub trait Posterior: Module + Sync + Debug {
 /// in nats.
 pub trait ApproximatePosterior {
     /// k samples of each example, reparameterised: gradients reach the parameters of q through them.
-    fn sample(&self, k: usize, rng: &mut Stream) -> Tensor<3>;
+    fn sample(&self, k: usize, rng: &mut Stream) -> Samples;
 
     /// log q(z | x).
     fn log_prob(&self, z: Tensor<3>) -> Tensor<2>;
@@ -31,11 +67,21 @@ pub trait ApproximatePosterior {
     /// The same with the parameters of q held fixed: a gradient reaches z alone.
     fn log_prob_fixed(&self, z: Tensor<3>) -> Tensor<2>;
 
-    /// E\[z\], `[batch, latent]`.
+    /// What stands for an example, `[batch, latent]`: E\[z\], or where that is not at hand what the centre of q becomes.
     fn mean(&self) -> Tensor<2>;
 
-    /// q as a normal with a diagonal covariance, `[batch, latent]`, where it is one: for divergences in closed form.
-    fn normal(&self) -> Option<&Normal<2>> {
+    /// KL(q ‖ N(0, 1)), `[batch, parts]`, in closed form.
+    fn kl_standard_normal(&self) -> Option<Tensor<2>> {
+        None
+    }
+
+    /// KL of q from the uniform density where z lies, `[batch, parts]`, in closed form.
+    fn kl_uniform(&self) -> Option<Tensor<2>> {
+        None
+    }
+
+    /// q with standard deviations times `factor`, or what comes next to it; `None`: there is no such form.
+    fn widened(&self, _factor: f64) -> Option<Box<dyn ApproximatePosterior>> {
         None
     }
 }
@@ -78,6 +124,10 @@ macro_rules! registry {
         }
 
         impl Posterior for AnyPosterior {
+            fn space(&self) -> Space {
+                match self { $(Self::$variant(posterior) => posterior.space(),)+ }
+            }
+
             fn infer(&self, features: Tensor<2>) -> Box<dyn ApproximatePosterior> {
                 match self { $(Self::$variant(posterior) => posterior.infer(features),)+ }
             }
@@ -87,6 +137,10 @@ macro_rules! registry {
 
 registry! {
     "normal" => Plain as Normal (NormalPosterior),
+    "full_normal" => Plain as FullNormal (FullNormalPosterior),
+    "flow" => FlowPosteriorConfig as Flow (FlowPosterior),
+    "von_mises_fisher" => Plain as VonMisesFisher (VonMisesFisherPosterior),
+    "categorical" => CategoricalConfig as Categorical (CategoricalPosterior),
 }
 
 impl Default for PosteriorConfig {
@@ -100,3 +154,6 @@ pub(crate) fn repeat_rows(x: Tensor<2>, k: usize) -> Tensor<2> {
     let [n, d] = x.dims();
     if k == 1 { x } else { x.unsqueeze_dim::<3>(1).expand([n, k, d]).reshape([n * k, d]) }
 }
+
+#[cfg(all(test, feature = "flex"))]
+mod tests;

@@ -6,10 +6,12 @@ use crate::layers::{apply, linear};
 use crate::likelihood::LOG_VAR_BOUND;
 use crate::ops::Activation;
 use crate::parts::Plain;
+use crate::training::Samples;
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use dgm_core::density::Normal;
+use dgm_core::divergence::kl;
 use dgm_core::objective::sum_event;
 use dgm_core::random::Stream;
 
@@ -34,13 +36,22 @@ impl NormalPosterior {
 
 impl Posterior for NormalPosterior {
     fn infer(&self, features: Tensor<2>) -> Box<dyn ApproximatePosterior> {
-        let outputs = apply(&self.layer, features, Activation::Identity);
-        let [rows, columns] = outputs.dims();
-        let half = columns / 2;
-        let part = |i: usize| outputs.clone().slice([0..rows, i * half..(i + 1) * half]);
-        // An example far from all others must not make an infinite variance of a network's output.
-        Box::new(Normal::new(part(0), part(1).clamp(-LOG_VAR_BOUND, LOG_VAR_BOUND)))
+        Box::new(normal(apply(&self.layer, features, Activation::Identity)))
     }
+}
+
+/// The normal of a network's outputs: means in the first half, log-variances in the second.
+pub(crate) fn normal(outputs: Tensor<2>) -> Normal<2> {
+    let [rows, columns] = outputs.dims();
+    let half = columns / 2;
+    let part = |i: usize| outputs.clone().slice([0..rows, i * half..(i + 1) * half]);
+    // An example far from all others must not make an infinite variance of a network's output.
+    Normal::new(part(0), part(1).clamp(-LOG_VAR_BOUND, LOG_VAR_BOUND))
+}
+
+/// The same with standard deviations times `factor`.
+pub(crate) fn widened(q: &Normal<2>, factor: f64) -> Normal<2> {
+    Normal::new(q.mean(), q.log_var().add_scalar(2.0 * factor.ln()))
 }
 
 /// Densities of each latent variable `[n · k, latent]`, summed over them: `[n, k]`.
@@ -50,14 +61,15 @@ fn log_prob(q: &Normal<2>, z: Tensor<3>) -> Tensor<2> {
     sum_event(each).reshape([n, k])
 }
 
-fn repeated(q: &Normal<2>, k: usize) -> Normal<2> {
+/// Each row k times.
+pub(crate) fn repeated(q: &Normal<2>, k: usize) -> Normal<2> {
     Normal::new(repeat_rows(q.mean(), k), repeat_rows(q.log_var(), k))
 }
 
 impl ApproximatePosterior for Normal<2> {
-    fn sample(&self, k: usize, rng: &mut Stream) -> Tensor<3> {
+    fn sample(&self, k: usize, rng: &mut Stream) -> Samples {
         let [n, latent] = self.mean().dims();
-        repeated(self, k).sample(rng).reshape([n, k, latent])
+        Samples::of(repeated(self, k).sample(rng).reshape([n, k, latent]))
     }
 
     fn log_prob(&self, z: Tensor<3>) -> Tensor<2> {
@@ -72,7 +84,11 @@ impl ApproximatePosterior for Normal<2> {
         self.mean()
     }
 
-    fn normal(&self) -> Option<&Normal<2>> {
-        Some(self)
+    fn kl_standard_normal(&self) -> Option<Tensor<2>> {
+        Some(kl::normal_standard(self))
+    }
+
+    fn widened(&self, factor: f64) -> Option<Box<dyn ApproximatePosterior>> {
+        Some(Box::new(widened(self, factor)))
     }
 }

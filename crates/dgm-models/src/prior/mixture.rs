@@ -1,7 +1,6 @@
 //! A mixture of normals whose weights, means and variances are learnt.
 
-use super::{Encode, Prior, check_components};
-use crate::data::DataSpec;
+use super::{Encode, LatentSpec, Prior, check_components};
 use crate::error::ModelError;
 use burn::module::{Module, Param};
 use burn::tensor::activation::log_softmax;
@@ -36,8 +35,7 @@ pub struct Mixture {
 impl Mixture {
     pub(super) fn new(
         &MixtureConfig { components }: &MixtureConfig,
-        latent: usize,
-        _: &DataSpec,
+        &LatentSpec { latent, .. }: &LatentSpec<'_>,
         rng: &mut Stream,
         device: &Device,
     ) -> Result<Self, ModelError> {

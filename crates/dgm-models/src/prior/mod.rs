@@ -1,26 +1,42 @@
 //! Priors p(z) of latent variables: one file each, one line each in the registry below.
 
+mod autoregressive;
+mod flow;
 mod mixture;
 mod standard_normal;
+mod uniform;
 mod vamp;
 
 use crate::data::DataSpec;
 use crate::error::ModelError;
 use crate::parts::{Plain, part};
-use crate::posterior::ApproximatePosterior;
+use crate::posterior::{ApproximatePosterior, Space};
 use crate::training::Examples;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use dgm_core::density::Normal;
 use dgm_core::random::Stream;
 use std::fmt;
 
+pub use autoregressive::{AutoregressiveConfig, AutoregressivePrior};
+pub use flow::{FlowPrior, FlowPriorConfig};
 pub use mixture::{Mixture, MixtureConfig};
 pub use standard_normal::StandardNormal;
+pub use uniform::Uniform;
 pub use vamp::{Vamp, VampConfig};
 
 /// q(z | x) of targets as a network sees them, `[n, event]`: what a prior may be made of.
 pub type Encode<'a> = dyn Fn(Tensor<2>) -> Box<dyn ApproximatePosterior> + 'a;
+
+/// What a prior is built for.
+#[derive(Clone, Copy, Debug)]
+pub struct LatentSpec<'a> {
+    /// Number of latent variables.
+    pub latent: usize,
+    /// Where they lie.
+    pub space: Space,
+    /// The data of the model.
+    pub data: &'a DataSpec,
+}
 
 /// A density of the latent variables, with or without parameters of its own.
 pub trait Prior: Module + Sync + fmt::Debug {
@@ -30,8 +46,14 @@ pub trait Prior: Module + Sync + fmt::Debug {
     /// n samples on this device, that of the model, `[n, latent]`.
     fn sample(&self, n: usize, encode: &Encode<'_>, rng: &mut Stream, device: &Device) -> Tensor<2>;
 
-    /// KL(q ‖ p) of each latent variable, `[n, latent]`, in closed form; `None`: there is none, and it is estimated by samples.
-    fn kl(&self, _: &Normal<2>) -> Option<Tensor<2>> {
+    /// Whether it is a density there. Default: of real numbers.
+    fn is_on(&self, space: Space) -> bool {
+        space == Space::Real
+    }
+
+    /// KL(q ‖ p) of each latent variable, or of groups of them, `[n, parts]`, in closed form; `None`: there is none, and it is estimated by
+    /// samples.
+    fn kl(&self, _: &dyn ApproximatePosterior) -> Option<Tensor<2>> {
         None
     }
 
@@ -53,18 +75,17 @@ macro_rules! registry {
         }
 
         impl PriorConfig {
-            /// Builds the prior of so many latent variables.
+            /// Builds the prior.
             ///
             /// # Errors
             /// A value out of its range, or data that it is not for.
             pub fn init(
                 &self,
-                latent: usize,
-                spec: &DataSpec,
+                spec: &LatentSpec<'_>,
                 rng: &mut Stream,
                 device: &Device,
             ) -> Result<AnyPrior, ModelError> {
-                match self { $(Self::$prior(config) => $prior::new(config, latent, spec, rng, device).map(AnyPrior::$prior),)+ }
+                match self { $(Self::$prior(config) => $prior::new(config, spec, rng, device).map(AnyPrior::$prior),)+ }
             }
         }
 
@@ -86,7 +107,11 @@ macro_rules! registry {
                 match self { $(Self::$prior(prior) => prior.sample(n, encode, rng, device),)+ }
             }
 
-            fn kl(&self, q: &Normal<2>) -> Option<Tensor<2>> {
+            fn is_on(&self, space: Space) -> bool {
+                match self { $(Self::$prior(prior) => prior.is_on(space),)+ }
+            }
+
+            fn kl(&self, q: &dyn ApproximatePosterior) -> Option<Tensor<2>> {
                 match self { $(Self::$prior(prior) => prior.kl(q),)+ }
             }
 
@@ -101,6 +126,9 @@ registry! {
     "standard_normal" => Plain as StandardNormal,
     "mixture" => MixtureConfig as Mixture,
     "vamp" => VampConfig as Vamp,
+    "flow" => FlowPriorConfig as FlowPrior,
+    "autoregressive" => AutoregressiveConfig as AutoregressivePrior,
+    "uniform" => Plain as Uniform,
 }
 
 impl Default for PriorConfig {

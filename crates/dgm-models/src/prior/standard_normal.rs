@@ -1,13 +1,12 @@
 //! N(0, 1).
 
-use super::{Encode, Prior};
-use crate::data::DataSpec;
+use super::{Encode, LatentSpec, Prior};
 use crate::error::ModelError;
 use crate::parts::Plain;
+use crate::posterior::ApproximatePosterior;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use dgm_core::density::Normal;
-use dgm_core::divergence::kl;
 use dgm_core::objective::sum_event;
 use dgm_core::random::Stream;
 
@@ -19,8 +18,8 @@ pub struct StandardNormal {
 }
 
 impl StandardNormal {
-    pub(super) fn new(_: &Plain, latent: usize, _: &DataSpec, _: &mut Stream, _: &Device) -> Result<Self, ModelError> {
-        Ok(Self { latent })
+    pub(super) fn new(_: &Plain, spec: &LatentSpec<'_>, _: &mut Stream, _: &Device) -> Result<Self, ModelError> {
+        Ok(Self { latent: spec.latent })
     }
 }
 
@@ -34,7 +33,7 @@ impl Prior for StandardNormal {
         rng.normal_tensor([n, self.latent], device)
     }
 
-    fn kl(&self, q: &Normal<2>) -> Option<Tensor<2>> {
-        Some(kl::normal_standard(q))
+    fn kl(&self, q: &dyn ApproximatePosterior) -> Option<Tensor<2>> {
+        q.kl_standard_normal()
     }
 }

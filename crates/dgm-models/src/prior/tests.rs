@@ -3,13 +3,19 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
 use crate::data::{Batch, Values};
+use crate::testing::moved;
 use burn::tensor::TensorData;
+use dgm_core::density::Normal;
 use dgm_core::random::Seed;
 
 const LATENT: usize = 2;
 
 fn spec() -> DataSpec {
     DataSpec { shape: [1, 1, 3], values: Values::Levels(3), condition: None }
+}
+
+fn real(data: &DataSpec) -> LatentSpec<'_> {
+    LatentSpec { latent: LATENT, space: Space::Real, data }
 }
 
 /// q(z | x) = N((x₀, x₁), ½).
@@ -36,14 +42,21 @@ impl Examples for Cycle {
     }
 }
 
+/// A prior of this kind with other weights than it starts with.
+fn prior(kind: &str, latent: usize, space: Space) -> AnyPrior {
+    let (config, data) = (PriorConfig::of_kind(kind).unwrap(), spec());
+    let spec = LatentSpec { latent, space, data: &data };
+    let mut prior = config.init(&spec, &mut Seed(1).stream("weights", 0), &Device::flex()).unwrap();
+    prior.fit(&Cycle, &mut Seed(1).stream("fit", 0)).unwrap();
+    moved(prior, 4)
+}
+
+/// Every prior of real numbers.
 fn priors() -> Vec<(&'static str, AnyPrior)> {
-    let of = |kind: &&'static str| {
-        let config = PriorConfig::of_kind(kind).unwrap();
-        let mut prior = config.init(LATENT, &spec(), &mut Seed(1).stream("weights", 0), &Device::flex()).unwrap();
-        prior.fit(&Cycle, &mut Seed(1).stream("fit", 0)).unwrap();
-        (*kind, prior)
-    };
-    PriorConfig::KINDS.iter().map(of).collect()
+    let all = PriorConfig::KINDS.iter().map(|kind| (*kind, prior(kind, LATENT, Space::Real)));
+    let real: Vec<_> = all.filter(|(_, prior)| prior.is_on(Space::Real)).collect();
+    assert_eq!(real.len() + 1, PriorConfig::KINDS.len(), "all but the uniform one");
+    real
 }
 
 /// The middles of squares of side `h` that cover −8 … 8, and log p of each.
@@ -99,7 +112,7 @@ fn a_divergence_in_closed_form_is_the_mean_of_the_log_ratio() {
 #[test]
 fn pseudo_inputs_begin_at_training_examples() {
     let mut prior =
-        Vamp::new(&VampConfig { components: 5 }, LATENT, &spec(), &mut Seed(1).stream("weights", 0), &Device::flex())
+        Vamp::new(&VampConfig { components: 5 }, &real(&spec()), &mut Seed(1).stream("weights", 0), &Device::flex())
             .unwrap();
     let inputs = |prior: &Vamp| -> Vec<Vec<f32>> {
         let numbers: Vec<f32> = prior.inputs().into_data().iter().collect();
@@ -147,6 +160,35 @@ fn a_prior_is_a_name_or_a_table() {
         let text = read(json).unwrap_err();
         assert!(text.contains(expected), "{text}");
     }
-    let none = Vamp::new(&VampConfig { components: 0 }, 2, &spec(), &mut Seed(0).stream("weights", 0), &Device::flex());
+    let none =
+        Vamp::new(&VampConfig { components: 0 }, &real(&spec()), &mut Seed(0).stream("weights", 0), &Device::flex());
     assert_eq!(none.unwrap_err().to_string(), "`model.prior.components` is 0, expected 1 to 10000");
+}
+
+/// On a circle log p = −log 2π everywhere, of classes −log C for each group; samples take every place alike.
+#[test]
+fn the_uniform_prior_is_uniform_where_it_is() {
+    let n = 6000;
+    let sample = |prior: &AnyPrior| prior.sample(n, &encode, &mut Seed(2).stream("sampling", 0), &Device::flex());
+    let check = |space: Space, latent: usize, log_p: f64| {
+        let prior = prior("uniform", latent, space);
+        assert!(prior.is_on(space) && !prior.is_on(Space::Real));
+        let z = sample(&prior);
+        for found in prior.log_prob(z.clone(), &encode).into_data().iter::<f64>() {
+            assert!((found - log_p).abs() < 1e-6, "{space}: {found} {log_p}");
+        }
+        let values: Vec<f64> = z.into_data().iter().collect();
+        for variable in 0..latent {
+            let mean = values.iter().skip(variable).step_by(latent).sum::<f64>() / n as f64;
+            let expected = if space == Space::Sphere { 0.0 } else { 0.25 };
+            assert!((mean - expected).abs() < 5.0 * 0.71 / (n as f64).sqrt(), "{space}: {mean}");
+        }
+        for row in values.chunks(latent) {
+            let length: f64 = row.iter().map(|value| value * value).sum();
+            let expected = if space == Space::Sphere { 1.0 } else { 2.0 };
+            assert!((length - expected).abs() < 1e-5, "{space}: {row:?}");
+        }
+    };
+    check(Space::Sphere, 2, -(2.0 * std::f64::consts::PI).ln());
+    check(Space::OneOf(4), 8, -2.0 * 4f64.ln());
 }

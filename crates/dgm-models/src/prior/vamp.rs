@@ -1,9 +1,10 @@
 //! The VampPrior: a mixture of the posteriors of inputs that are learnt.
 
-use super::{Encode, Prior, check_components};
+use super::{Encode, LatentSpec, Prior, check_components};
 use crate::data::{DataSpec, Values};
 use crate::error::ModelError;
 use crate::layers::network_target;
+use crate::posterior::Space;
 use crate::training::Examples;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -37,8 +38,7 @@ pub struct Vamp {
 impl Vamp {
     pub(super) fn new(
         &VampConfig { components }: &VampConfig,
-        _: usize,
-        spec: &DataSpec,
+        &LatentSpec { data: spec, .. }: &LatentSpec<'_>,
         _: &mut Stream,
         device: &Device,
     ) -> Result<Self, ModelError> {
@@ -70,12 +70,17 @@ impl Prior for Vamp {
         dgm_core::estimate::log_mean_exp(encode(self.inputs()).log_prob(each).transpose())
     }
 
+    /// Wherever the posteriors are.
+    fn is_on(&self, _: Space) -> bool {
+        true
+    }
+
     fn sample(&self, n: usize, encode: &Encode<'_>, rng: &mut Stream, device: &Device) -> Tensor<2> {
         let [k, _] = self.inputs.dims();
         // Which posterior each sample is of, and the inputs once for each.
         let of: Vec<i32> = (0..n).map(|_| rng.below(k as u32) as i32).collect();
         let inputs = self.inputs().select(0, Tensor::from_ints(of.as_slice(), device));
-        encode(inputs).sample(1, rng).squeeze_dim(1)
+        encode(inputs).sample(1, rng).z.squeeze_dim(1)
     }
 
     fn fit(&mut self, examples: &dyn Examples, rng: &mut Stream) -> Result<(), ModelError> {

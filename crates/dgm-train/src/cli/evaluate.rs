@@ -25,7 +25,7 @@ pub(super) struct EvaluateArgs {
     #[arg(long = "set", value_name = "KEY=PATH")]
     overrides: Vec<String>,
     /// Draw figures into the folder figures of the run: reliability of labels; PIT, and the prediction over one-dimensional x, of numbers; the
-    /// importance of each column of a table
+    /// importance of each column of a table; a map of the codes of a model that encodes
     #[arg(long)]
     figures: bool,
     /// Print JSON, as in result.json
@@ -57,7 +57,9 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
     if args.figures {
         let figures = figures::write_all(&args.run.join("figures"), &model, &config, &dataset, &backend.device)?;
         match figures.is_empty() {
-            true => tell("note: there is no figure of this model; they are of labels and numbers given a condition"),
+            true => tell(
+                "note: there is no figure of this model; they are of labels and numbers given a condition, and of codes",
+            ),
             false => figures.iter().for_each(|path| tell(path.display())),
         }
     }

@@ -5,15 +5,20 @@ mod data;
 #[cfg(feature = "fetch")]
 mod data_fetch;
 mod data_inspect;
+mod encode;
 mod evaluate;
 mod impute;
+mod interpolate;
 mod new;
+mod of_split;
 mod output;
 mod predict;
+mod reconstruct;
 mod sample;
 mod sample_text;
 mod signals;
 mod train;
+mod traverse;
 mod tune;
 
 use crate::backend::Backend;
@@ -57,6 +62,14 @@ commands! {
     Evaluate(evaluate::EvaluateArgs) => evaluate,
     /// Sample from a run's best checkpoint
     Sample(sample::SampleArgs) => sample,
+    /// Write the code of each example as CSV or NPY: dgm-train encode runs/vae --out codes.csv
+    Encode(encode::EncodeArgs) => encode,
+    /// Decode the codes of examples: each above its reconstruction
+    Reconstruct(reconstruct::ReconstructArgs) => reconstruct,
+    /// Go from one example to another by way of their codes: dgm-train interpolate runs/vae --between 3,17
+    Interpolate(interpolate::InterpolateArgs) => interpolate,
+    /// Move one latent variable at a time
+    Traverse(traverse::TraverseArgs) => traverse,
     /// Predict the target of each row of a table, with intervals: dgm-train predict runs/prices --data new.csv
     Predict(predict::PredictArgs) => predict,
     /// Fill in the missing cells of a table: dgm-train impute runs/air --data air.csv --out filled.csv

@@ -69,6 +69,14 @@ pub struct Config<M = ModelConfig> {
 pub struct EvaluationConfig {
     /// Samples per example for the importance-weighted estimate of log p(x); 0: the bound only. Default: 0.
     pub importance_samples: usize,
+    /// Of how many test examples, the first, that estimate is; 0: of all. Default: 0.
+    pub importance_examples: usize,
+    /// Factor of the standard deviations of q(z | x) as the proposal of that estimate: a little above 1 where q is too narrow, which is for
+    /// the validation split to choose. Default: 1.
+    pub proposal_scale: f64,
+    /// A second estimate of log p(x), by annealed importance sampling. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub annealed: Option<AnnealedConfig>,
     /// Whether an exact class-conditional model is also evaluated without the label, as the mixture over all labels; its cost grows with
     /// their number. Default: yes.
     pub label_mixture: bool,
@@ -78,7 +86,34 @@ pub struct EvaluationConfig {
 
 impl Default for EvaluationConfig {
     fn default() -> Self {
-        Self { importance_samples: 0, label_mixture: true, samples: 64 }
+        Self {
+            importance_samples: 0,
+            importance_examples: 0,
+            proposal_scale: 1.0,
+            annealed: None,
+            label_mixture: true,
+            samples: 64,
+        }
+    }
+}
+
+/// `[evaluation.annealed]`: see [`Annealed`](dgm_core::estimate::Annealed).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AnnealedConfig {
+    /// Intermediate densities. Default: 200.
+    pub steps: usize,
+    /// Leapfrog steps of each transition between them. Default: 10.
+    pub leapfrog: usize,
+    /// Chains of each example. Default: 16.
+    pub chains: usize,
+    /// Of how many test examples, the first, and of as many that the model itself samples, for the gap. Default: 50.
+    pub examples: usize,
+}
+
+impl Default for AnnealedConfig {
+    fn default() -> Self {
+        Self { steps: 200, leapfrog: 10, chains: 16, examples: 50 }
     }
 }
 
@@ -214,7 +249,14 @@ impl EvaluationConfig {
     pub(crate) fn validate(&self) -> std::result::Result<(), Invalid> {
         let most = 1_000_000;
         require(self.importance_samples <= most, "importance_samples", "a whole number from 0 to 1000000")?;
-        require((1..=100_000).contains(&self.samples), "samples", "a whole number from 1 to 100000")
+        require((1..=100_000).contains(&self.samples), "samples", "a whole number from 1 to 100000")?;
+        let scale = self.proposal_scale;
+        require((0.1..=10.0).contains(&scale), "proposal_scale", "a number from 0.1 to 10")?;
+        let Some(AnnealedConfig { steps, leapfrog, chains, examples }) = self.annealed else { return Ok(()) };
+        require((1..=most).contains(&steps), "annealed.steps", "a whole number from 1 to 1000000")?;
+        require((1..=1000).contains(&leapfrog), "annealed.leapfrog", "a whole number from 1 to 1000")?;
+        require((1..=10_000).contains(&chains), "annealed.chains", "a whole number from 1 to 10000")?;
+        require((1..=most).contains(&examples), "annealed.examples", "a whole number from 1 to 1000000")
     }
 }
 

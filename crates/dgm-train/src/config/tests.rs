@@ -29,7 +29,7 @@ fn defaults_are_filled_in() {
     assert_eq!(config.objective.kind, ObjectiveKind::Elbo(ElboConfig::default()));
     assert_eq!(config.optimizer, OptimizerConfig::default());
     assert_eq!(config.training, TrainingConfig::default());
-    assert_eq!(config.evaluation, EvaluationConfig { importance_samples: 0, label_mixture: true, samples: 64 });
+    assert_eq!(config.evaluation, EvaluationConfig::default());
 }
 
 #[test]

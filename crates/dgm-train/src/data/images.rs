@@ -300,6 +300,7 @@ impl ImageSet {
             true => condition.map(|field| field.drawn_from(draw).then(Step::Encode { augment, varied: augmented })),
             false => condition,
         };
-        Ok(Split::new(target, condition))
+        let label = images.labels.as_ref().cloned().map(Field::new);
+        Ok(Split { label, ..Split::new(target, condition) })
     }
 }

@@ -54,7 +54,7 @@ pub use images::{Condition, Target};
 pub use named::{FashionMnistConfig, MnistConfig, NamedConfig};
 pub use names::{ColumnKind, ColumnSpec, Names};
 pub(crate) use split::VIEW_BITS;
-pub use split::{Field, Matrix, Split, Tokens};
+pub use split::{Field, Label, Matrix, Split, Tokens};
 use table::Table;
 
 pub use synthetic::{SyntheticConfig, SyntheticKind};

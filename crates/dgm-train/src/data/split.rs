@@ -7,9 +7,9 @@ use dgm_core::estimate::bits_per_dim;
 use dgm_core::random::Seed;
 use dgm_models::{Batch, ConditionSpec, DataSpec, Scale};
 
-use super::Unit;
 use super::store::View;
 use super::transform::{Draw, Step};
+use super::{Names, Unit};
 use crate::error::{Error, Result};
 
 /// Bits of an epoch's number that say in which view of an example its random steps are: the highest ones.
@@ -287,6 +287,17 @@ pub struct Split {
     pub mask: Option<Field>,
     /// Of targets that are tokens: what one is, and how many are scored.
     pub tokens: Option<Tokens>,
+    /// The label of each example as a whole number, where the source has one, whether a model sees it or not.
+    pub label: Option<Field>,
+}
+
+/// The label of an example.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// Its number.
+    pub class: usize,
+    /// Its name, or the number.
+    pub name: String,
 }
 
 /// What the numbers of a target are where they are tokens of a text.
@@ -309,7 +320,22 @@ impl Split {
             let (targets, conditions) = (target.len(), condition.len());
             assert_eq!(targets, conditions, "Split::new: {targets} targets and {conditions} conditions");
         }
-        Self { target, condition, mask: None, tokens: None }
+        Self { target, condition, mask: None, tokens: None, label: None }
+    }
+
+    /// The labels of these examples; `None`: the source has none.
+    ///
+    /// # Errors
+    /// Data that cannot be read any more.
+    pub fn labels(&self, rows: &[usize], names: &Names) -> Result<Option<Vec<Label>>> {
+        let Some(field) = &self.label else { return Ok(None) };
+        let read = field.read(rows, 0)?;
+        let label = |&value: &f64| {
+            let class = value as usize;
+            let name = names.classes.get(class).cloned().unwrap_or_else(|| class.to_string());
+            Label { class, name }
+        };
+        Ok(Some(read.values().iter().map(label).collect()))
     }
 
     /// The same with targets that are tokens, scored where the mask is 1.

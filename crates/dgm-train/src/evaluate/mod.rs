@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::data::summary::short;
 use crate::data::{Dataset, Names};
 use crate::error::{Error, Result};
-use crate::measure::{self, Metric, NATS};
+use crate::measure::{self, Metric, NATS, Subject};
 use crate::weights::weights_sha256;
 use burn::module::Module;
 use burn::tensor::Device;
@@ -39,6 +39,9 @@ pub struct Results {
     /// What was done to the data that changes what the metrics mean, a sentence each.
     #[serde(default)]
     pub transforms: Vec<String>,
+    /// What is odd about the trained model, and what to try, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Entropy of the distribution that the data were drawn from, in nats per example, where it is known: the mean NLL of
     /// the true model, which no other is below, short of chance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,8 +58,14 @@ pub fn evaluate<M: Model + Module, C>(
     dataset: &Dataset,
     device: &Device,
 ) -> Result<Results> {
+    // Members of an ensemble are no one function of z.
+    let gradients = config.evaluation.annealed.filter(|_| ensemble.count() == 1);
+    let gradients = gradients.and_then(|_| ensemble.members().next().map(|member| member.clone().train()));
+    let gradients = gradients.as_ref().map(|model| model as &dyn Model);
+    let metrics = measure::all(&Subject::new(ensemble, config, dataset, device).with_gradients(gradients))?;
     let mut results = Results {
-        metrics: measure::all(ensemble, config, dataset, device)?,
+        notes: measure::collapse(&metrics).into_iter().collect(),
+        metrics,
         members: None,
         parameters: ensemble.members().map(Module::num_params).sum(),
         weights_sha256: weights_sha256(ensemble.members()),
@@ -133,6 +142,9 @@ impl Results {
         }
         for sentence in &self.warnings {
             text.push_str(&format!("warning: {sentence}\n"));
+        }
+        for sentence in &self.notes {
+            text.push_str(&format!("note: {sentence}\n"));
         }
         for sentence in &self.transforms {
             text.push_str(&format!("transform: {sentence}\n"));

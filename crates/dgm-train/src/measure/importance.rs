@@ -1,23 +1,57 @@
 //! The importance-weighted bound of a model with latent variables, −log (1/k Σᵢ wᵢ) of each example of the test split.
 
-use super::{Metric, Subject, batches, with_noise};
+use super::{Metric, Subject, batches_of, first, with_noise};
 use crate::error::{Error, Result};
+use burn::tensor::Tensor;
 use dgm_core::estimate;
+use dgm_core::random::Stream;
+use dgm_models::{Batch, Inference, Latent, Mode};
 
-/// One log-weight of each example at a time: k costs time, not memory.
+/// Samples of z on the device at once, over all examples of a batch: k costs time, not memory.
+const AT_ONCE: usize = 1024;
+
 pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
-    let k = subject.config.importance_samples;
+    let (k, scale) = (subject.config.importance_samples, subject.config.proposal_scale);
     let Some(latent) = subject.model.latent().filter(|_| k > 0) else { return Ok(Vec::new()) };
     let (name, split) = subject.test();
     let mut nats = Vec::with_capacity(split.len());
-    for (index, batch) in batches(split, subject.on) {
+    for (index, batch) in batches_of(split, first(split, subject.config.importance_examples), subject.on) {
         let batch = batch?;
         let mut noise = subject.on.seed.stream("importance", index as u64);
-        let estimates = estimate::importance_weighted(k, 1, |_| latent.log_weight(&batch, &mut noise).unsqueeze_dim(1))
+        let chunk = (AT_ONCE / batch.len().max(1)).max(1);
+        let mut weights = log_weights(latent, &batch, scale)?;
+        let estimates = estimate::importance_weighted(k, chunk, |c| weights(c, &mut noise))
             .map_err(|error| Error::run(format!("the importance-weighted bound cannot be computed: {error}")))?;
         nats.extend(estimates.iter().map(|estimate| -estimate.log_prob));
     }
-    let estimator = with_noise(format!("importance-weighted bound, k = {k}"), split.target.is_dequantized());
+    let wide = if scale == 1.0 { String::new() } else { format!(", deviations of the proposal times {scale}") };
+    let estimator = with_noise(format!("importance-weighted bound, k = {k}{wide}"), split.target.is_dequantized());
     let estimator = subject.given_label(estimator);
     Ok(vec![Metric::of_nats("importance_weighted", (name, split), "-IWAE", estimator, &nats)?])
+}
+
+/// So many log-weights of each example at a time, `[batch, c]`.
+type Weights<'a> = Box<dyn FnMut(usize, &mut Stream) -> Tensor<2> + 'a>;
+
+fn log_weights<'a>(latent: &'a dyn Latent, batch: &'a Batch, scale: f64) -> Result<Weights<'a>> {
+    let Some(mut inference) = latent.infer(batch) else {
+        // A mixture of models has no posterior, but weights.
+        return Ok(Box::new(move |c, noise| {
+            let one = |_| latent.log_weight(batch, noise).unsqueeze_dim(1);
+            Tensor::cat((0..c).map(one).collect(), 1)
+        }));
+    };
+    if scale != 1.0 && !inference.widen(scale) {
+        return Err(Error::input(format!(
+            "evaluation.proposal_scale is {scale}, and this model's q(z | x) has no wider form; take it out"
+        )));
+    }
+    Ok(Box::new(move |c, noise| of_samples(inference.as_ref(), c, noise)))
+}
+
+/// log p(x, z) − log q(z | x) of c samples of each example.
+fn of_samples(inference: &dyn Inference, c: usize, noise: &mut Stream) -> Tensor<2> {
+    let samples = inference.sample(c, noise);
+    let ratio = inference.log_prior(samples.z.clone()) - inference.log_posterior_of(&samples);
+    inference.log_likelihood(samples.z, &mut Mode::Evaluate) + ratio
 }

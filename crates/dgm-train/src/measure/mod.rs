@@ -2,11 +2,13 @@
 //! nothing to say of a model that lacks it.
 
 mod accuracy;
+mod annealed;
 mod calibration;
 mod classification;
 mod counts;
 mod importance;
 mod labels;
+mod latent;
 mod likelihood;
 mod regression;
 mod tokens;
@@ -23,6 +25,8 @@ use dgm_models::{Batch, Model};
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub(crate) use calibration::{predicted_labels, predicted_numbers};
+pub use latent::LatentLine;
+pub(crate) use latent::{collapse, diagnose};
 pub use tokens::TokenMetrics;
 pub(crate) use tokens::table as token_table;
 
@@ -33,6 +37,8 @@ type Measure = fn(&Subject<'_>) -> Result<Vec<Metric>>;
 const MEASURES: &[Measure] = &[
     likelihood::measure,
     importance::measure,
+    annealed::measure,
+    latent::measure,
     labels::measure,
     accuracy::measure,
     classification::measure,
@@ -43,6 +49,11 @@ const MEASURES: &[Measure] = &[
 
 /// Evaluation batch size, where `micro_batch_size` is not smaller.
 const AT_ONCE: usize = 256;
+
+/// Of a split its first examples, so many or all.
+fn first(split: &Split, examples: usize) -> usize {
+    if examples == 0 { split.len() } else { examples.min(split.len()) }
+}
 
 /// What every metric on dequantised data is computed on: the noise is drawn once, not averaged over.
 const DEQUANTIZED: &str = "one dequantised x + u per example";
@@ -156,6 +167,8 @@ impl Metric {
 /// A model and the data that it is measured on.
 pub(crate) struct Subject<'a> {
     pub(crate) model: &'a dyn Model,
+    /// The same on a device with autodiff, where a measure may ask for it.
+    gradients: Option<&'a dyn Model>,
     pub(crate) dataset: &'a Dataset,
     config: &'a EvaluationConfig,
     on: Scoring<'a>,
@@ -168,7 +181,12 @@ impl<'a> Subject<'a> {
         dataset: &'a Dataset,
         device: &'a Device,
     ) -> Self {
-        Self { model, dataset, config: &config.evaluation, on: Scoring::of(config, device) }
+        Self { model, gradients: None, dataset, config: &config.evaluation, on: Scoring::of(config, device) }
+    }
+
+    /// With a copy of the model on a device with autodiff.
+    pub(crate) fn with_gradients(self, gradients: Option<&'a dyn Model>) -> Self {
+        Self { gradients, ..self }
     }
 
     pub(crate) fn device(&self) -> &'a Device {
@@ -194,11 +212,10 @@ impl<'a> Subject<'a> {
 ///
 /// # Errors
 /// A likelihood that is not finite, or data that cannot be read any more.
-pub(crate) fn all<C>(model: &dyn Model, config: &Config<C>, dataset: &Dataset, device: &Device) -> Result<Vec<Metric>> {
-    let subject = Subject::new(model, config, dataset, device);
+pub(crate) fn all(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     let mut metrics = Vec::new();
     for measure in MEASURES {
-        metrics.extend(measure(&subject)?);
+        metrics.extend(measure(subject)?);
     }
     metrics.sort_by_key(|metric| metric.split != "test");
     Ok(metrics)
@@ -248,6 +265,15 @@ fn with_noise(text: String, dequantized: bool) -> String {
 
 /// The split in batches, each with its index.
 fn batches<'a>(split: &'a Split, on: Scoring<'a>) -> impl Iterator<Item = (usize, Result<Batch>)> + 'a {
-    let all = chunks(split.len(), on.at_once).enumerate();
+    batches_of(split, split.len(), on)
+}
+
+/// The same of the first examples.
+fn batches_of<'a>(
+    split: &'a Split,
+    examples: usize,
+    on: Scoring<'a>,
+) -> impl Iterator<Item = (usize, Result<Batch>)> + 'a {
+    let all = chunks(examples, on.at_once).enumerate();
     all.map(move |(index, rows)| (index, split.batch(&rows, 0, on.device)))
 }

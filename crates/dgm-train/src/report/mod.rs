@@ -3,6 +3,7 @@
 pub mod columns;
 pub mod figures;
 pub mod grid;
+pub mod npy;
 pub mod progress;
 pub mod rows;
 

@@ -1,6 +1,6 @@
 //! Samples as a CSV file: names above, every number as the table has it.
 
-use crate::data::{Names, Split};
+use crate::data::{Label, Names, Split};
 use crate::error::{Error, Result};
 
 /// A CSV of samples `[n][event]`, each row led by the condition that it was sampled with, where there is one: example `i` of
@@ -30,4 +30,20 @@ pub fn csv(samples: &[Vec<f64>], names: &Names, conditions: &Split) -> Result<Ve
         writer.write_record(&cells).map_err(cannot)?;
     }
     writer.into_inner().map_err(|error| Error::run(format!("the samples cannot be written as CSV: {error}")))
+}
+
+/// A CSV of codes with the names of their numbers, led by the label of each example where it is known.
+///
+/// # Errors
+/// Memory that is full.
+pub fn codes(codes: &[Vec<f64>], names: &[String], labels: Option<&[Label]>) -> Result<Vec<u8>> {
+    let cannot = |error: ::csv::Error| Error::run(format!("the codes cannot be written as CSV: {error}"));
+    let mut writer = ::csv::Writer::from_writer(Vec::new());
+    let label = labels.map(|_| "label".to_owned());
+    writer.write_record(label.iter().chain(names)).map_err(cannot)?;
+    for (row, code) in codes.iter().enumerate() {
+        let label = labels.and_then(|labels| labels.get(row)).map(|label| label.name.clone());
+        writer.write_record(label.into_iter().chain(code.iter().map(f64::to_string))).map_err(cannot)?;
+    }
+    writer.into_inner().map_err(|error| Error::run(format!("the codes cannot be written as CSV: {error}")))
 }

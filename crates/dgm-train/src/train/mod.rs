@@ -17,7 +17,7 @@ use crate::checkpoint::{Best, Checkpoint, TrainingProgress};
 use crate::config::{Config, LearningRateSchedule, ModelConfig};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::measure::validation_loss;
+use crate::measure::{diagnose, validation_loss};
 use crate::metrics::{Line, ValidationLine};
 use crate::report::progress::{Report, RunStart};
 use crate::run_folder::RunFolder;
@@ -280,6 +280,7 @@ impl<C: ModelFactory> Trainer<'_, C> {
             nats_per_example: nats,
             bits_per_dim: nats.map(|nats| split.bits_per_dim(nats)),
             nats_per_token: nats.and_then(|nats| split.nats_per_token(nats)),
+            latent: diagnose(&model, self.config, split, &self.device)?,
             best: better,
             seconds: progress.seconds,
             at_end: extra,

@@ -3,6 +3,7 @@
 
 mod band;
 mod importance;
+mod latent_map;
 mod pit;
 mod reliability;
 
@@ -26,6 +27,7 @@ const FIGURES: &[(&str, Figure)] = &[
     ("pit.svg", pit::draw),
     ("band.svg", band::draw),
     ("importance.svg", importance::draw),
+    ("latent_map.svg", latent_map::draw),
 ];
 
 /// Width and height of a figure.

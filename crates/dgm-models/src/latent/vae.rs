@@ -1,21 +1,20 @@
 //! Variational autoencoder (Kingma and Welling 2014): p(x, z | c) = prior(z) · likelihood(x; decoder(z, c)).
 
+use super::Observation;
 use crate::data::{Batch, DataSpec};
 use crate::decoder::{AnyDecoder, Decoder, DecoderConfig};
 use crate::encoder::{AnyEncoder, Encoder, EncoderConfig, MlpConfig};
 use crate::error::ModelError;
-use crate::layers::{Mode, apply, linear, network_target, with_condition};
-use crate::likelihood::{Likelihood, LikelihoodConfig};
+use crate::layers::{Mode, network_target, with_condition};
+use crate::likelihood::LikelihoodConfig;
 use crate::objective::log_weights;
-use crate::ops::Activation;
-use crate::posterior::{AnyPosterior, ApproximatePosterior, Posterior, PosteriorConfig, repeat_rows};
-use crate::prior::{AnyPrior, Prior, PriorConfig};
-use crate::training::{Examples, Inference, TrainBound, Training};
+use crate::posterior::{AnyPosterior, ApproximatePosterior, Posterior, PosteriorConfig, Space};
+use crate::prior::{AnyPrior, LatentSpec, Prior, PriorConfig};
+use crate::training::{Examples, Inference, Samples, TrainBound, Training};
 use crate::traits::{Density, Estimator, Generate, Latent, Model, Represent};
 use burn::module::Module;
-use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
-use dgm_core::objective::{fill_padding, sum_event};
+use dgm_core::objective::sum_event;
 use dgm_core::random::Stream;
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +30,7 @@ pub struct VaeConfig {
     pub posterior: PosteriorConfig,
     /// p(z).
     pub prior: PriorConfig,
-    /// From latent variables to the features that the likelihood's parameters are a linear function of.
+    /// From latent variables to the likelihood's parameters.
     pub decoder: DecoderConfig,
     /// What those parameters mean.
     pub likelihood: LikelihoodConfig,
@@ -76,15 +75,23 @@ impl VaeConfig {
         spec.checked()?;
         ModelError::check((1..=65_536).contains(&self.latent), "latent", self.latent, "1 to 65536")?;
         let likelihood = self.likelihood.build(spec)?;
-        let outputs = spec.event() * likelihood.parameters();
 
         let encoder = self.encoder.init(spec, rng, device)?;
         let posterior = self.posterior.init(encoder.features(), self.latent, rng, device)?;
-        let decoder = self.decoder.init(self.latent, spec, rng, device)?;
-        ModelError::check_weights("decoder", decoder.features(), [[decoder.features(), outputs]])?;
-        let output = linear(decoder.features(), outputs, rng, device);
-        let prior = self.prior.init(self.latent, spec, rng, device)?;
-        Ok(Vae { encoder, posterior, decoder, output, prior, latent: self.latent, likelihood, spec: spec.clone() })
+        let network = self.decoder.init(self.latent, spec, likelihood.parameters(), rng, device)?;
+        let space = posterior.space();
+        let prior = self.prior.init(&LatentSpec { latent: self.latent, space, data: spec }, rng, device)?;
+        if !prior.is_on(space) {
+            let instead = if space == Space::Real { "standard_normal" } else { "uniform" };
+            return Err(ModelError::Data(format!(
+                "`model.prior` is \"{}\", which is not a density of {space}, and those are what the posterior \"{}\" samples; set \
+                 model.prior = \"{instead}\"",
+                self.prior.kind(),
+                self.posterior.kind()
+            )));
+        }
+        let decoder = Observation::new(network, likelihood, spec.clone());
+        Ok(Vae { encoder, posterior, decoder, prior, latent: self.latent })
     }
 }
 
@@ -93,29 +100,24 @@ impl VaeConfig {
 pub struct Vae<P: Module = AnyPrior, Q: Module = AnyPosterior, E: Module = AnyEncoder, D: Module = AnyDecoder> {
     encoder: E,
     posterior: Q,
-    decoder: D,
-    output: Linear,
+    decoder: Observation<D>,
     prior: P,
     #[module(skip)]
     latent: usize,
-    #[module(skip)]
-    likelihood: Likelihood,
-    #[module(skip)]
-    spec: DataSpec,
 }
 
 /// Parts of your own.
 impl<P: Module, Q: Module, E: Module, D: Module> Vae<P, Q, E, D> {
     /// The same model with another prior of as many latent variables.
     pub fn with_prior<New: Prior>(self, prior: New) -> Vae<New, Q, E, D> {
-        let Self { encoder, posterior, decoder, output, prior: _, latent, likelihood, spec } = self;
-        Vae { encoder, posterior, decoder, output, prior, latent, likelihood, spec }
+        let Self { encoder, posterior, decoder, prior: _, latent } = self;
+        Vae { encoder, posterior, decoder, prior, latent }
     }
 
     /// The same model with another posterior of as many latent variables, from as many features.
     pub fn with_posterior<New: Posterior>(self, posterior: New) -> Vae<P, New, E, D> {
-        let Self { encoder, posterior: _, decoder, output, prior, latent, likelihood, spec } = self;
-        Vae { encoder, posterior, decoder, output, prior, latent, likelihood, spec }
+        let Self { encoder, posterior: _, decoder, prior, latent } = self;
+        Vae { encoder, posterior, decoder, prior, latent }
     }
 
     /// The same model with another encoder that gives as many features.
@@ -128,80 +130,63 @@ impl<P: Module, Q: Module, E: Module, D: Module> Vae<P, Q, E, D> {
     {
         let (found, need) = (encoder.features(), self.encoder.features());
         assert_eq!(found, need, "Vae::with_encoder: the encoder gives {found} features, need {need}");
-        let Self { encoder: _, posterior, decoder, output, prior, latent, likelihood, spec } = self;
-        Vae { encoder, posterior, decoder, output, prior, latent, likelihood, spec }
+        let Self { encoder: _, posterior, decoder, prior, latent } = self;
+        Vae { encoder, posterior, decoder, prior, latent }
     }
 
-    /// The same model with another decoder that gives as many features.
+    /// The same model with another decoder that gives as many outputs.
     ///
     /// # Panics
-    /// If it gives another number of features.
-    pub fn with_decoder<New: Decoder>(self, decoder: New) -> Vae<P, Q, E, New>
+    /// If it gives others.
+    pub fn with_decoder<New: Decoder>(self, network: New) -> Vae<P, Q, E, New>
     where
         D: Decoder,
     {
-        let (found, need) = (decoder.features(), self.decoder.features());
-        assert_eq!(found, need, "Vae::with_decoder: the decoder gives {found} features, need {need}");
-        let Self { encoder, posterior, decoder: _, output, prior, latent, likelihood, spec } = self;
-        Vae { encoder, posterior, decoder, output, prior, latent, likelihood, spec }
+        let Self { encoder, posterior, decoder, prior, latent } = self;
+        Vae { encoder, posterior, decoder: decoder.with_network(network), prior, latent }
     }
 }
 
 impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Vae<P, Q, E, D> {
     /// q(z | x, c).
     fn posterior(&self, batch: &Batch, mode: &mut Mode) -> Box<dyn ApproximatePosterior> {
-        let x = network_target(&self.spec, batch.target.clone());
-        self.encoded(with_condition(&self.spec, x, batch.condition.as_ref()), mode)
+        let x = network_target(self.spec(), batch.target.clone());
+        self.encoded(with_condition(self.spec(), x, batch.condition.as_ref()), mode)
     }
 
-    /// q(z) of the encoder's inputs.
-    fn encoded(&self, inputs: Tensor<2>, mode: &mut Mode) -> Box<dyn ApproximatePosterior> {
-        self.posterior.infer(self.encoder.forward(inputs, mode))
+    /// q(z | x, c) of what the encoder sees.
+    fn encoded(&self, x: Tensor<2>, mode: &mut Mode) -> Box<dyn ApproximatePosterior> {
+        self.posterior.infer(self.encoder.forward(x, mode))
     }
 
-    /// The parameters of p(x | z, c), `[batch, event, parameters]`.
-    fn likelihood_parameters(&self, z: Tensor<2>, condition: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<3> {
-        let [rows, _] = z.dims();
-        let z = with_condition(&self.spec, z, condition);
-        let outputs = apply(&self.output, self.decoder.forward(z, mode), Activation::Identity);
-        outputs.reshape([rows, self.spec.event(), self.likelihood.parameters()])
+    /// n samples of p(z), `[n, latent]`.
+    fn sample_prior(&self, n: usize, rng: &mut Stream) -> Tensor<2> {
+        self.prior.sample(n, &|x| self.encoded(x, &mut Mode::Evaluate), rng, &self.decoder.device())
     }
 
-    /// log p(x | z, c), `[batch]`.
-    fn log_likelihood(&self, batch: &Batch, z: Tensor<2>, mode: &mut Mode) -> Tensor<1> {
-        let parameters = self.likelihood_parameters(z, batch.condition.as_ref(), mode);
-        let log_prob = self.likelihood.log_prob(parameters, batch.target.clone());
-        sum_event(fill_padding(log_prob, batch.mask.as_ref()))
-    }
-
-    /// log p(z), `[batch]`.
-    fn log_prior(&self, z: Tensor<2>) -> Tensor<1> {
-        self.prior.log_prob(z, &|x| self.encoded(x, &mut Mode::Evaluate))
-    }
-
-    fn device(&self) -> Device {
-        self.output.weight.val().device()
-    }
-
-    /// KL(q ‖ p) of each latent variable, `[batch, latent]`, where it has a closed form.
+    /// KL(q ‖ p), `[batch, parts]`, where it has a closed form.
     fn closed_kl(&self, q: &dyn ApproximatePosterior) -> Option<Tensor<2>> {
-        self.prior.kl(q.normal()?)
+        self.prior.kl(q)
     }
 
-    /// Whether there is one.
-    fn has_closed_kl(&self) -> bool {
-        let features = Tensor::zeros([1, self.encoder.features()], &self.device());
-        self.closed_kl(self.posterior.infer(features).as_ref()).is_some()
+    /// In how many parts it has one.
+    fn closed_kl_parts(&self) -> Option<usize> {
+        let features = Tensor::zeros([1, self.encoder.features()], &self.decoder.device());
+        Some(self.closed_kl(self.posterior.infer(features).as_ref())?.dims()[1])
+    }
+
+    fn inference<'a>(&'a self, batch: &'a Batch, mode: &mut Mode) -> VaeInference<'a, P, Q, E, D> {
+        VaeInference { model: self, batch, posterior: self.posterior(batch, mode) }
     }
 }
 
 impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> TrainBound for Vae<P, Q, E, D> {
     fn kl_parts(&self) -> usize {
-        if self.has_closed_kl() { self.latent } else { 1 }
+        self.closed_kl_parts().unwrap_or(1)
     }
 
     fn infer<'a>(&'a self, batch: &'a Batch, mode: &mut Mode) -> Box<dyn Inference + 'a> {
-        Box::new(VaeInference { model: self, batch, posterior: self.posterior(batch, mode) })
+        Box::new(self.inference(batch, mode))
     }
 }
 
@@ -213,12 +198,17 @@ struct VaeInference<'a, P: Module, Q: Module, E: Module, D: Module> {
 }
 
 impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Inference for VaeInference<'_, P, Q, E, D> {
-    fn sample(&self, k: usize, rng: &mut Stream) -> Tensor<3> {
+    fn sample(&self, k: usize, rng: &mut Stream) -> Samples {
         self.posterior.sample(k, rng)
     }
 
+    fn widen(&mut self, factor: f64) -> bool {
+        let wider = self.posterior.widened(factor);
+        wider.map(|wider| self.posterior = wider).is_some()
+    }
+
     fn sample_prior(&self, n: usize, rng: &mut Stream) -> Tensor<2> {
-        self.model.prior.sample(n, &|x| self.model.encoded(x, &mut Mode::Evaluate), rng, &self.model.device())
+        self.model.sample_prior(n, rng)
     }
 
     fn log_posterior(&self, z: Tensor<3>) -> Tensor<2> {
@@ -231,56 +221,78 @@ impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Inference for VaeInference<
 
     fn log_prior(&self, z: Tensor<3>) -> Tensor<2> {
         let [n, k, latent] = z.dims();
-        self.model.log_prior(z.reshape([n * k, latent])).reshape([n, k])
+        let encode = |x| self.model.encoded(x, &mut Mode::Evaluate);
+        self.model.prior.log_prob(z.reshape([n * k, latent]), &encode).reshape([n, k])
     }
 
     fn log_likelihood(&self, z: Tensor<3>, mode: &mut Mode) -> Tensor<2> {
-        let [n, k, latent] = z.dims();
-        let batch = Batch {
-            target: repeat_rows(self.batch.target.clone(), k),
-            condition: self.batch.condition.clone().map(|condition| repeat_rows(condition, k)),
-            mask: self.batch.mask.clone().map(|mask| repeat_rows(mask, k)),
-        };
-        self.model.log_likelihood(&batch, z.reshape([n * k, latent]), mode).reshape([n, k])
+        self.model.decoder.log_prob(self.batch, z, mode)
     }
 
-    fn kl(&self, z: &Tensor<3>) -> Tensor<2> {
+    fn kl(&self, samples: &Samples) -> Tensor<2> {
         match self.model.closed_kl(self.posterior.as_ref()) {
             Some(kl) => kl,
-            None => (self.log_posterior(z.clone()) - self.log_prior(z.clone())).mean_dim(1),
+            None => (self.log_posterior_of(samples) - self.log_prior(samples.z.clone())).mean_dim(1),
         }
     }
 }
 
 impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Density for Vae<P, Q, E, D> {
     fn estimator(&self) -> Estimator {
-        let computed = if self.has_closed_kl() { "KL in closed form" } else { "KL by the same samples" };
-        Estimator::LowerBound { computed }
+        bound(self.closed_kl_parts().is_some())
     }
 
     /// One sample of the ELBO, with the KL in closed form where there is one.
     fn log_prob(&self, batch: &Batch, rng: &mut Stream) -> Tensor<1> {
-        let inference = self.infer(batch, &mut Mode::Evaluate);
-        let z = inference.sample(1, rng);
-        let kl = sum_event(inference.kl(&z));
-        inference.log_likelihood(z, &mut Mode::Evaluate).squeeze_dim::<1>(1) - kl
+        elbo(&self.inference(batch, &mut Mode::Evaluate), rng)
     }
 }
 
+/// What [`elbo`] is.
+pub(crate) fn bound(closed_kl: bool) -> Estimator {
+    Estimator::LowerBound { computed: if closed_kl { "KL in closed form" } else { "KL by the same samples" } }
+}
+
+/// One sample of the ELBO of each example.
+pub(crate) fn elbo(inference: &dyn Inference, rng: &mut Stream) -> Tensor<1> {
+    let samples = inference.sample(1, rng);
+    let kl = sum_event(inference.kl(&samples));
+    inference.log_likelihood(samples.z, &mut Mode::Evaluate).squeeze_dim::<1>(1) - kl
+}
+
+/// One log-weight of each example.
+pub(crate) fn log_weight(inference: &dyn Inference, rng: &mut Stream) -> Tensor<1> {
+    let samples = inference.sample(1, rng);
+    let log_posterior = inference.log_posterior_of(&samples);
+    log_weights(inference, samples.z, log_posterior, &mut Mode::Evaluate).squeeze_dim(1)
+}
+
 impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Latent for Vae<P, Q, E, D> {
+    fn layers(&self) -> Vec<usize> {
+        vec![self.latent]
+    }
+
+    fn space(&self) -> Space {
+        self.posterior.space()
+    }
+
+    fn infer<'a>(&'a self, batch: &'a Batch) -> Option<Box<dyn Inference + 'a>> {
+        Some(Box::new(self.inference(batch, &mut Mode::Evaluate)))
+    }
+
+    fn sample_given(&self, z: &Tensor<2>, batch: &Batch, rng: &mut Stream) -> Option<Tensor<2>> {
+        Some(self.decoder.sample(z.clone(), batch.condition.as_ref(), rng))
+    }
+
     fn log_weight(&self, batch: &Batch, rng: &mut Stream) -> Tensor<1> {
-        let inference = self.infer(batch, &mut Mode::Evaluate);
-        let z = inference.sample(1, rng);
-        let log_posterior = |z| inference.log_posterior(z);
-        log_weights(inference.as_ref(), z, log_posterior, &mut Mode::Evaluate).squeeze_dim(1)
+        log_weight(&self.inference(batch, &mut Mode::Evaluate), rng)
     }
 }
 
 impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Generate for Vae<P, Q, E, D> {
     fn generate(&self, n: usize, condition: Option<Tensor<2>>, rng: &mut Stream) -> Tensor<2> {
-        let z = self.prior.sample(n, &|x| self.encoded(x, &mut Mode::Evaluate), rng, &self.device());
-        let parameters = self.likelihood_parameters(z, condition.as_ref(), &mut Mode::Evaluate);
-        self.likelihood.sample(parameters, rng)
+        let z = self.sample_prior(n, rng);
+        self.decoder.sample(z, condition.as_ref(), rng)
     }
 }
 
@@ -291,13 +303,13 @@ impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Represent for Vae<P, Q, E, 
     }
 
     fn decode(&self, code: Tensor<2>, condition: Option<Tensor<2>>) -> Option<Tensor<2>> {
-        Some(self.likelihood.mean(self.likelihood_parameters(code, condition.as_ref(), &mut Mode::Evaluate)))
+        Some(self.decoder.mean(code, condition.as_ref()))
     }
 }
 
 impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Model for Vae<P, Q, E, D> {
     fn spec(&self) -> &DataSpec {
-        &self.spec
+        self.decoder.spec()
     }
 
     fn training(&self) -> Training<'_> {

@@ -1,0 +1,90 @@
+//! Principal components of rows of numbers.
+
+/// The first principal components of rows of numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PrincipalComponents {
+    /// Of each row its coordinates along the components.
+    pub scores: Vec<Vec<f64>>,
+    /// The share of the total variance along each.
+    pub explained: Vec<f64>,
+}
+
+/// The `count` orthogonal directions of greatest variance, by power iteration on the covariance with deflation (Hotelling 1933); of each the
+/// largest weight is positive, so that the same rows give the same picture.
+pub fn principal_components(rows: &[Vec<f64>], count: usize) -> PrincipalComponents {
+    let (n, width) = (rows.len().max(1) as f64, rows.first().map_or(0, Vec::len));
+    let mean: Vec<f64> = (0..width).map(|d| rows.iter().filter_map(|row| row.get(d)).sum::<f64>() / n).collect();
+    let centred: Vec<Vec<f64>> =
+        rows.iter().map(|row| row.iter().zip(&mean).map(|(x, mean)| x - mean).collect()).collect();
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let total = centred.iter().map(|row| dot(row, row)).sum::<f64>();
+    let mut found: Vec<Vec<f64>> = Vec::new();
+    let mut explained = Vec::new();
+    for place in 0..count.min(width) {
+        let mut axis: Vec<f64> = (0..width).map(|d| 1.0 + ((d * 7 + place * 3) % 5) as f64).collect();
+        let mut variance = 0.0;
+        for _ in 0..500 {
+            let mut next = vec![0.0; width];
+            for row in &centred {
+                let along = dot(row, &axis);
+                next.iter_mut().zip(row).for_each(|(next, x)| *next += along * x);
+            }
+            for other in &found {
+                let along = dot(&next, other);
+                next.iter_mut().zip(other).for_each(|(next, other)| *next -= along * other);
+            }
+            let length = dot(&next, &next).sqrt();
+            if length <= 1e-300 {
+                break;
+            }
+            next.iter_mut().for_each(|next| *next /= length);
+            let turned = 1.0 - dot(&next, &axis).abs() / dot(&axis, &axis).sqrt();
+            (axis, variance) = (next, length);
+            if turned < 1e-13 {
+                break;
+            }
+        }
+        let largest = axis.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap_or(1.0);
+        if largest < 0.0 {
+            axis.iter_mut().for_each(|weight| *weight = -*weight);
+        }
+        explained.push(if total > 0.0 { variance / total } else { 0.0 });
+        found.push(axis);
+    }
+    let scores = centred.iter().map(|row| found.iter().map(|axis| dot(row, axis)).collect()).collect();
+    PrincipalComponents { scores, explained }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn components_are_those_of_numpy() {
+        let rows: Vec<Vec<f64>> =
+            [[2.0, 0.5, 1.0], [0.0, 1.5, -1.0], [4.0, -0.5, 2.5], [1.0, 0.0, 3.0], [3.0, 2.0, 0.0]]
+                .map(|row| row.to_vec())
+                .to_vec();
+        // numpy: x = rows - rows.mean(0); u, s, vt = numpy.linalg.svd(x); s**2 / (s**2).sum(); x @ vt[:2].T up to signs.
+        let found = principal_components(&rows, 2);
+        for (found, expected) in found.explained.iter().zip(EXPLAINED) {
+            assert!((found - expected).abs() < 1e-9, "{found} {expected}");
+        }
+        for (found, expected) in found.scores.iter().zip(SCORES) {
+            for (found, expected) in found.iter().zip(expected) {
+                assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+            }
+        }
+        let constant = principal_components(&vec![vec![1.0, 2.0]; 4], 2);
+        assert_eq!((constant.explained, constant.scores), (vec![0.0, 0.0], vec![vec![0.0, 0.0]; 4]));
+    }
+
+    const EXPLAINED: [f64; 2] = [0.683831025786, 0.287485898335];
+    const SCORES: [[f64; 2]; 5] = [
+        [0.010355079, -0.015752993],
+        [-2.933417063, -0.585745105],
+        [2.581627618, 0.767110724],
+        [1.197741621, -1.869615241],
+        [-0.856307255, 1.704002615],
+    ];
+}

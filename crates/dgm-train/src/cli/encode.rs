@@ -1,0 +1,45 @@
+//! `dgm-train encode RUN`: the code of each example, as CSV or NPY.
+
+use super::of_split::{OfSplit, in_a_folder};
+use super::output::say;
+use crate::error::{Error, Result};
+use crate::files::write_atomic;
+use crate::report::{npy, rows};
+use crate::represent;
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Args, Debug)]
+pub(super) struct EncodeArgs {
+    #[command(flatten)]
+    of: OfSplit,
+    /// Number of examples, the first of the split [default: all]
+    #[arg(short, long, allow_negative_numbers = true, value_parser = super::whole::<usize>)]
+    n: Option<usize>,
+    /// Output file: .csv with names and labels, .npy for an array of [examples, code]
+    #[arg(long, value_name = "FILE", default_value = "codes.csv")]
+    out: PathBuf,
+}
+
+pub(super) fn run(args: &EncodeArgs) -> Result<ExitCode> {
+    let extension = args.out.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    if !["csv", "npy"].contains(&extension) {
+        return Err(Error::input(format!("{}: expected a .csv or a .npy; name one", args.out.display())));
+    }
+    in_a_folder(&args.out)?;
+    let opened = args.of.open()?;
+    let examples = opened.first(args.n.unwrap_or(usize::MAX));
+    let codes = represent::codes(&opened.model, opened.split(), &examples, &opened.backend.device)?;
+    let width = codes.first().map_or(0, Vec::len);
+    let bytes = match extension {
+        "npy" => npy::of_rows(&codes, width),
+        _ => {
+            let labels = opened.split().labels(&examples, &opened.dataset.names)?;
+            rows::codes(&codes, &represent::names(&opened.model, width), labels.as_deref())?
+        }
+    };
+    write_atomic(&args.out, &bytes)?;
+    say(format_args!("codes of {} examples, {width} numbers each, in {}", codes.len(), args.out.display()))?;
+    Ok(ExitCode::SUCCESS)
+}

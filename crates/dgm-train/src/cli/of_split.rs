@@ -1,0 +1,122 @@
+//! What commands on the examples of a run have in common: the run, its model, and a split.
+
+use crate::backend::Backend;
+use crate::config::Config;
+use crate::data::{Dataset, Split};
+use crate::error::{Error, Result};
+use crate::files::write_atomic;
+use crate::report::grid::{Band, is_image, write_bands};
+use crate::report::rows;
+use crate::run_folder::RunFolder;
+use clap::{Args, ValueEnum};
+use dgm_models::{AnyModel, DataSpec, Ensemble};
+use std::path::{Path, PathBuf};
+
+/// A part of the data.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(super) enum Part {
+    /// What training learns from, not augmented
+    Train,
+    /// What chooses the checkpoint
+    Validation,
+    /// What results are of
+    #[default]
+    Test,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct OfSplit {
+    /// Run folder
+    pub(super) run: PathBuf,
+    /// Split of the run's data
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) split: Part,
+    /// New path of data that have moved, as in --set data.path=table.csv
+    #[arg(long = "set", value_name = "KEY=PATH")]
+    pub(super) overrides: Vec<String>,
+    /// Backend to compute on [default: the run's, where this build has it]
+    #[arg(long)]
+    pub(super) backend: Option<String>,
+}
+
+/// A trained model and its data.
+pub(super) struct Opened {
+    pub(super) backend: Backend,
+    pub(super) model: Ensemble<AnyModel>,
+    pub(super) dataset: Dataset,
+    part: Part,
+}
+
+impl OfSplit {
+    pub(super) fn open(&self) -> Result<Opened> {
+        let folder = RunFolder::open(&self.run)?;
+        let backend = super::backend_of_run(self.backend.as_deref(), &folder.provenance()?.backend)?;
+        let config: Config = folder.config_with_moved_data(&self.overrides)?;
+        let dataset = folder.dataset(&config)?;
+        let model = folder.model(&config, &dataset.spec, &backend.device)?;
+        Ok(Opened { backend, model, dataset, part: self.split })
+    }
+}
+
+impl Opened {
+    pub(super) fn split(&self) -> &Split {
+        match self.part {
+            Part::Train => &self.dataset.train,
+            Part::Validation => &self.dataset.validation,
+            Part::Test => &self.dataset.test,
+        }
+    }
+
+    /// The first examples of the split, so many.
+    pub(super) fn first(&self, n: usize) -> Vec<usize> {
+        (0..n.min(self.split().len())).collect()
+    }
+
+    /// This example of the split.
+    pub(super) fn example(&self, option: &str, example: usize) -> Result<usize> {
+        let n = self.split().len();
+        if example < n {
+            return Ok(example);
+        }
+        Err(Error::input(format!("{option} {example}: the split has examples 0 to {}; give one of them", n - 1)))
+    }
+
+    /// Where a picture of images goes, or the numbers of others.
+    pub(super) fn path(&self, out: Option<&Path>, name: &str) -> Result<PathBuf> {
+        let spec = &self.dataset.spec;
+        let extension = if is_image(spec) { "png" } else { "csv" };
+        let path = out.map_or_else(|| PathBuf::from(format!("{name}.{extension}")), Path::to_path_buf);
+        let found = path.extension().and_then(|found| found.to_str()).unwrap_or_default();
+        match found {
+            "csv" => {}
+            "png" if is_image(spec) => {}
+            "png" => return Err(Error::input(format!("{}: the targets are not images; name a .csv", path.display()))),
+            _ => return Err(Error::input(format!("{}: expected a .png or a .csv; name one", path.display()))),
+        }
+        in_a_folder(&path)?;
+        Ok(path)
+    }
+
+    /// Bands of examples as a picture, or all of them as rows of numbers.
+    pub(super) fn write(&self, path: &Path, columns: usize, bands: &[Vec<Vec<f64>>]) -> Result<()> {
+        let spec: &DataSpec = &self.dataset.spec;
+        if path.extension().is_some_and(|extension| extension == "csv") {
+            let all: Vec<Vec<f64>> = bands.iter().flatten().cloned().collect();
+            return write_atomic(path, &rows::csv(&all, &self.dataset.names, &Split::default())?);
+        }
+        let band = |cells: &Vec<Vec<f64>>| Band { columns, cells: cells.iter().cloned().map(Some).collect() };
+        write_bands(path, &bands.iter().map(band).collect::<Vec<_>>(), spec)
+    }
+}
+
+/// Whether there is a folder for the file.
+pub(super) fn in_a_folder(path: &Path) -> Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    match parent.filter(|parent| !parent.is_dir()) {
+        None => Ok(()),
+        Some(parent) => Err(Error::input(format!(
+            "{}: this folder does not exist; make it, or name another with --out",
+            parent.display()
+        ))),
+    }
+}

@@ -1,0 +1,238 @@
+//! What a latent representation holds: reconstruction, KL by layer, active units, the information about x, and whether all of it has
+//! collapsed.
+
+use super::{Metric, Scoring, Subject, batches_of, host};
+use crate::data::Split;
+use crate::error::{Error, Result};
+use burn::tensor::Tensor;
+use dgm_core::estimate::{LogMeanExp, Mean, active_units, mutual_information_lower, posterior_mean_variances};
+use dgm_models::{Batch, Latent, Mode, Model};
+use serde::{Deserialize, Serialize};
+
+/// At most so many examples of a split, the first: every q(z | x) is compared with every z.
+const EXAMPLES: usize = 512;
+
+/// The diagnostics of one evaluation, as a part of a line of `metrics.jsonl`: means over examples, in nats.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LatentLine {
+    /// −E_q\[log p(x | z)\].
+    pub reconstruction: f64,
+    /// KL(q(z | x) ‖ p(z)) of each layer, the top one first.
+    pub kl: Vec<f64>,
+    /// Latent variables of each layer whose posterior mean moves with x.
+    pub active_units: Vec<usize>,
+    /// Lower bound of I(x; z) under q, at most log of the number of examples.
+    pub mutual_information: f64,
+    /// KL(q(z) ‖ p(z)) of the aggregate posterior: what the KL is above the information.
+    pub marginal_kl: f64,
+}
+
+/// What is known of q over some examples.
+pub(crate) struct Diagnosis {
+    reconstruction: Mean,
+    kl: Mean,
+    layers: Vec<Layer>,
+    information: Mean,
+    marginal_kl: Mean,
+    examples: usize,
+}
+
+/// One layer of latent variables.
+struct Layer {
+    latent: usize,
+    kl: Mean,
+    active: usize,
+}
+
+/// The diagnosis of a model that infers latent variables; `None`: of others there is none.
+///
+/// # Errors
+/// Data that cannot be read any more, or a posterior that is not finite.
+fn of_split(model: &dyn Model, split: &Split, on: Scoring<'_>) -> Result<Option<Diagnosis>> {
+    let (Some(latent), Some(encoder)) = (model.latent(), model.encoder()) else { return Ok(None) };
+    let (layers, examples) = (latent.layers(), split.len().min(EXAMPLES));
+    if layers.is_empty() || examples < 2 {
+        return Ok(None);
+    }
+    let sizes = Sizes { layers: &layers };
+    let mut all = Gathered::default();
+    for (index, batch) in batches_of(split, examples, on) {
+        let batch = batch?;
+        let mut noise = on.seed.stream("diagnosis", index as u64);
+        let Some(inference) = latent.infer(&batch) else { return Ok(None) };
+        let samples = inference.sample(1, &mut noise);
+        all.reconstruction.extend(host(inference.log_likelihood(samples.z.clone(), &mut Mode::Evaluate).neg()));
+        let kl = inference.kl(&samples);
+        all.parts = kl.dims()[1];
+        all.kl.extend(host(kl));
+        all.log_prior.extend(host(inference.log_prior(samples.z.clone())));
+        all.means.extend(host(encoder.encode(&batch)));
+        all.z.push(samples.z.squeeze_dim(1));
+    }
+    let failed = |error| Error::run(format!("the latent variables cannot be diagnosed: {error}"));
+    let log_q = all.pairs(latent, split, examples, on)?;
+    let information = mutual_information_lower(&log_q, examples).map_err(failed)?;
+    let variances = posterior_mean_variances(&all.means, layers.iter().sum()).map_err(failed)?;
+    let marginal = log_q.chunks(examples).zip(&all.log_prior).map(|(row, log_prior)| {
+        let mut mixture = LogMeanExp::default();
+        row.iter().for_each(|&value| mixture.push(value));
+        mixture.value() - log_prior
+    });
+    let totals: Vec<f64> = all.kl.chunks(all.parts.max(1)).map(|row| row.iter().sum()).collect();
+    let layer = |(latent, parts, units): (usize, std::ops::Range<usize>, std::ops::Range<usize>)| {
+        let sum = |row: &[f64]| row.get(parts.clone()).unwrap_or_default().iter().sum();
+        let kl: Vec<f64> = all.kl.chunks(all.parts.max(1)).map(sum).collect();
+        let active = active_units(variances.get(units).unwrap_or_default());
+        Layer { latent, kl: Mean::of(&kl), active }
+    };
+    Ok(Some(Diagnosis {
+        reconstruction: Mean::of(&all.reconstruction),
+        kl: Mean::of(&totals),
+        layers: sizes.of_parts(all.parts).into_iter().map(layer).collect(),
+        information,
+        marginal_kl: Mean::of(&marginal.collect::<Vec<f64>>()),
+        examples,
+    }))
+}
+
+/// The layers of z.
+struct Sizes<'a> {
+    layers: &'a [usize],
+}
+
+impl Sizes<'_> {
+    /// Of each layer its size, its parts of the KL and its variables. Below the top every variable has a part; what is left is the top's.
+    fn of_parts(&self, parts: usize) -> Vec<(usize, std::ops::Range<usize>, std::ops::Range<usize>)> {
+        let below: usize = self.layers.iter().skip(1).sum();
+        let top = parts.saturating_sub(below);
+        let (mut part, mut unit) = (0, 0);
+        let each = |(place, &size): (usize, &usize)| {
+            let width = if place == 0 { top } else { size };
+            (part, unit) = (part + width, unit + size);
+            (size, part - width..part, unit - size..unit)
+        };
+        self.layers.iter().enumerate().map(each).collect()
+    }
+}
+
+/// Numbers of each example.
+#[derive(Default)]
+struct Gathered {
+    reconstruction: Vec<f64>,
+    kl: Vec<f64>,
+    parts: usize,
+    log_prior: Vec<f64>,
+    means: Vec<f64>,
+    z: Vec<Tensor<2>>,
+}
+
+impl Gathered {
+    /// log q(zᵢ | xⱼ), row by row: `[examples, examples]`.
+    fn pairs(&self, latent: &dyn Latent, split: &Split, examples: usize, on: Scoring<'_>) -> Result<Vec<f64>> {
+        let z = Tensor::cat(self.z.clone(), 0);
+        let [_, width] = z.dims();
+        let mut log_q = vec![0.0; examples * examples];
+        let few = Scoring { at_once: on.at_once.min(32), ..on };
+        let mut column = 0;
+        for (_, batch) in batches_of(split, examples, few) {
+            let batch: Batch = batch?;
+            let n = batch.len();
+            let Some(inference) = latent.infer(&batch) else { return Ok(log_q) };
+            let every = z.clone().unsqueeze_dim::<3>(0).expand([n, examples, width]);
+            for (at, value) in host(inference.log_posterior(every)).into_iter().enumerate() {
+                let (x, z) = (column + at / examples, at % examples);
+                log_q.get_mut(z * examples + x).into_iter().for_each(|place| *place = value);
+            }
+            column += n;
+        }
+        Ok(log_q)
+    }
+}
+
+pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
+    let mut metrics = Vec::new();
+    for (name, split) in [subject.test(), subject.validation()] {
+        if let Some(diagnosis) = of_split(subject.model, split, subject.on)? {
+            metrics.extend(diagnosis.metrics(name, split.len()));
+        }
+    }
+    Ok(metrics)
+}
+
+/// The diagnostics of a validation, as its line has them.
+///
+/// # Errors
+/// As those of the measure.
+pub(crate) fn diagnose<C>(
+    model: &dyn Model,
+    config: &crate::config::Config<C>,
+    split: &Split,
+    device: &burn::tensor::Device,
+) -> Result<Option<LatentLine>> {
+    Ok(of_split(model, split, Scoring::of(config, device))?.map(|diagnosis| diagnosis.line()))
+}
+
+impl Diagnosis {
+    fn line(&self) -> LatentLine {
+        LatentLine {
+            reconstruction: self.reconstruction.mean,
+            kl: self.layers.iter().map(|layer| layer.kl.mean).collect(),
+            active_units: self.layers.iter().map(|layer| layer.active).collect(),
+            mutual_information: self.information.mean,
+            marginal_kl: self.marginal_kl.mean,
+        }
+    }
+
+    fn metrics(&self, split: &str, all: usize) -> Vec<Metric> {
+        let n = self.examples;
+        let of = if n < all { format!("of the first {n} examples") } else { format!("of all {n} examples") };
+        let metric = |quantity: &str, unit: &str, mean: Mean, estimator: String| {
+            Metric::of_mean("latent", split, quantity, unit, mean, estimator)
+        };
+        let one = format!("one posterior sample per example, {of}");
+        let mut metrics = vec![
+            metric("reconstruction", "nats", self.reconstruction, format!("-log p(x | z), {one}")),
+            metric("KL", "nats", self.kl, format!("of q(z | x) from p(z), {one}")),
+        ];
+        let several = self.layers.len() > 1;
+        for (place, layer) in self.layers.iter().enumerate() {
+            let name = |what: &str| if several { format!("{what}, layer {}", place + 1) } else { what.to_owned() };
+            if several {
+                metrics.push(metric(&name("KL"), "nats", layer.kl, format!("layer 1 is the top, {one}")));
+            }
+            let active = Mean { mean: layer.active as f64, standard_error: f64::NAN, n };
+            let how = format!("of {}: those whose posterior mean has a variance above 0.01, {of}", layer.latent);
+            metrics.push(metric(&name("active units"), "units", active, how));
+        }
+        let cap = (n as f64).ln();
+        let lower = format!("lower bound under q, at most log {n} = {cap:.2}, {one}");
+        metrics.push(metric("I(x; z)", "nats", self.information, lower));
+        metrics.push(metric(
+            "marginal KL",
+            "nats",
+            self.marginal_kl,
+            format!("of q(z) from p(z), the mixture of all, {one}"),
+        ));
+        metrics
+    }
+}
+
+/// What there is to say where the latent variables of a layer say nothing of x, and what to do; `None`: they do. From the metrics of a
+/// model on the validation split.
+pub(crate) fn collapse(metrics: &[Metric]) -> Option<String> {
+    let of = |metric: &&Metric| metric.measure == "latent" && metric.split == "validation";
+    let idle = |metric: &&Metric| metric.quantity.starts_with("active units") && metric.value == 0.0;
+    let layer = metrics.iter().filter(of).find(idle)?;
+    let kl = metrics.iter().filter(of).find(|metric| metric.quantity == "KL").map_or(f64::NAN, |metric| metric.value);
+    let where_ = layer
+        .quantity
+        .strip_prefix("active units")
+        .unwrap_or_default()
+        .replace(", layer 1", " of the top layer")
+        .replace(", ", " of ");
+    Some(format!(
+        "posterior collapse: no latent variable{where_} is active (KL {kl:.3} nats), so z says nothing of x there; try \
+         objective.beta = {{ schedule = \"linear\", from = 0.0, to = 1.0, steps = N }} with more steps, a beta of at most 1, \
+         objective.free_bits = {{ nats = 0.05 }}, or a weaker decoder"
+    ))
+}
