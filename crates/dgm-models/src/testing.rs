@@ -36,17 +36,17 @@ pub(crate) fn likelihood_of(kind: &str, components: usize) -> crate::likelihood:
     serde_json::from_value(json).unwrap()
 }
 
-/// The module with noise added to every parameter, so that what starts at 0 does not stay there.
-pub(crate) fn moved<M: Module>(module: M, seed: u64) -> M {
-    struct Noise(Stream);
+/// The module with noise of this standard deviation added to every parameter, so that what starts at 0 does not stay there.
+pub(crate) fn moved<M: Module>(module: M, std: f64) -> M {
+    struct Noise(Stream, f64);
 
     impl ModuleMapper for Noise {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
             param.map(|value| {
                 let noise = self.0.normal_tensor(value.dims(), &value.device());
-                value + noise.mul_scalar(0.3)
+                value + noise.mul_scalar(self.1)
             })
         }
     }
-    module.map(&mut Noise(Seed(seed).stream("moved", 0)))
+    module.map(&mut Noise(Seed(4).stream("moved", 0), std))
 }

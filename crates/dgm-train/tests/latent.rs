@@ -257,7 +257,8 @@ fn examples_are_encoded_and_decoded() {
     for (mean, end) in [(&reconstructed[2], &between[0]), (&reconstructed[3], &between[3])] {
         assert!(mean.iter().zip(end).all(|(a, b)| (a - b).abs() < 1e-3), "{mean:?} {end:?}");
     }
-    run_ok(path, &["evaluate", "run", "--figures"]);
+    let printed = run_ok(path, &["evaluate", "run", "--figures", "--annealed", "2"]);
+    assert!(printed.contains("annealed importance sampling, 2 steps of 10 leapfrog steps, 16 chains"), "{printed}");
     assert!(std::fs::read_to_string(path.join("run/figures/latent_map.svg")).unwrap().contains("Codes of 447"));
 }
 

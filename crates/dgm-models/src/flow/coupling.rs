@@ -41,8 +41,8 @@ impl Coupling {
         let of = |moves: bool| {
             (0..width)
                 .filter(|&i| {
-                    let second = if place / 2 % 2 == 0 { i >= width / 2 } else { i % 2 == 1 };
-                    (second == (place % 2 == 0)) == moves
+                    let second = if (place / 2).is_multiple_of(2) { i >= width / 2 } else { i % 2 == 1 };
+                    (second == place.is_multiple_of(2)) == moves
                 })
                 .map(|i| i as i32)
                 .collect()

@@ -15,7 +15,7 @@ fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
 
 fn check<B: Bijection + Module>(layers: Vec<B>, what: &str) {
     let device = Device::flex();
-    let layers = moved(layers, 2);
+    let layers = moved(layers, 0.3);
     let mut rng = Seed(3).stream("x", 0);
     let (x, features) = (rng.normal_tensor([7, WIDTH], &device), rng.normal_tensor([7, 3], &device));
     let (y, log_det) = forward(&layers, x.clone(), Some(&features));
@@ -76,7 +76,7 @@ fn an_autoregressive_conditioner_sees_what_comes_before() {
     let device = Device::flex();
     let sizes = Sizes { inputs: 4, outputs: 8, hidden: &[6, 6], features: 0 };
     let network = Conditioner::new(sizes, true, &mut Seed(1).stream("weights", 0), &device);
-    let network = moved(network, 2);
+    let network = moved(network, 0.3);
     let outputs = |x: [f32; 4]| host(network.forward(Tensor::from_floats([x], &device), None));
     let base = outputs([0.1, -0.4, 0.9, 0.3]);
     for moved in 0..4 {

@@ -1,7 +1,7 @@
 //! `dgm-train evaluate RUN`: the results again, from the run folder and the data that it names.
 
 use super::output::say;
-use crate::config::Config;
+use crate::config::{AnnealedConfig, Config};
 use crate::error::{Error, Result};
 use crate::evaluate::{Members, Results, evaluate};
 use crate::report::{figures, tell};
@@ -21,6 +21,9 @@ pub(super) struct EvaluateArgs {
     /// Importance samples per example, overriding the configuration's (latent-variable models)
     #[arg(long, value_name = "K", allow_negative_numbers = true, value_parser = super::whole::<usize>)]
     importance_samples: Option<usize>,
+    /// A second estimate of log p(x), by annealed importance sampling with so many steps, overriding the configuration's (latent-variable models)
+    #[arg(long, value_name = "STEPS", allow_negative_numbers = true, value_parser = super::whole::<usize>)]
+    annealed: Option<usize>,
     /// New path of data that have moved, as in --set data.path=table.csv
     #[arg(long = "set", value_name = "KEY=PATH")]
     overrides: Vec<String>,
@@ -37,18 +40,28 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
     let folder = RunFolder::open(&args.run)?;
     let backend = super::backend_of_run(args.backend.as_deref(), &folder.provenance()?.backend)?;
     let mut config: Config = folder.config_with_moved_data(&args.overrides)?;
+    let valid = |config: &Config, option: &str, value: usize| {
+        config.evaluation.validate().map_err(|invalid| {
+            Error::input(format!("{option} is {value}; expected {}; give such a number", invalid.expected))
+        })
+    };
     if let Some(k) = args.importance_samples {
         config.evaluation.importance_samples = k;
-        config.evaluation.validate().map_err(|invalid| {
-            Error::input(format!("--importance-samples is {k}; expected {}; give such a number", invalid.expected))
-        })?;
+        valid(&config, "--importance-samples", k)?;
+    }
+    if let Some(steps) = args.annealed {
+        let annealed = config.evaluation.annealed.unwrap_or_default();
+        config.evaluation.annealed = Some(AnnealedConfig { steps, ..annealed });
+        valid(&config, "--annealed", steps)?;
     }
     let dataset = folder.dataset(&config)?;
     let model = folder.model(&config, &dataset.spec, &backend.device)?;
-    if args.importance_samples.is_some() && model.latent().is_none() {
-        return Err(Error::input(
-            "--importance-samples is for models with latent variables; this one has none: leave it out",
-        ));
+    let asked = [("--importance-samples", args.importance_samples), ("--annealed", args.annealed)];
+    let refused = asked.iter().find(|(_, value)| value.is_some() && model.latent().is_none());
+    if let Some((option, _)) = refused {
+        return Err(Error::input(format!(
+            "{option} is for models with latent variables; this one has none: leave it out"
+        )));
     }
     let results = evaluate(&model, &config, &dataset, &backend.device)?;
     let members = config.members().map(|members| Members::read(&folder, members.len())).transpose()?;

@@ -210,13 +210,13 @@ fn the_last_matching_group_scales_the_learning_rate() {
     let group = |pattern: &str, factor: f64| {
         format!("[[optimizer.groups]]\nmatch = \"{pattern}\"\nlearning_rate_factor = {factor}\n")
     };
-    let groups = group("encoder.*", 0.0) + &group("encoder.*.bias", 0.25) + &group("output.weight", 3.0);
+    let groups = group("encoder.*", 0.0) + &group("encoder.*.bias", 0.25) + &group("*output.weight", 3.0);
     let mut seen = 0;
     for (name, [start, plain, grouped]) in one_step(&groups) {
         let factor = match name.as_str() {
             "encoder.layers.0.weight" => 0.0,
             "encoder.layers.0.bias" => 0.25,
-            "output.weight" => 3.0,
+            "decoder.network.output.weight" => 3.0,
             _ => 1.0,
         };
         seen += usize::from(factor != 1.0);
@@ -269,7 +269,7 @@ fn frozen_parameters_do_not_count_in_gradient_clipping() {
             self.with += usize::from(self.gradients.get::<D>(param.id).is_some());
         }
     }
-    let freeze = "[[optimizer.groups]]\nmatch = \"*coder.*\"\nlearning_rate_factor = 0\n";
+    let freeze = "[[optimizer.groups]]\nmatch = \"*coder.*layers.*\"\nlearning_rate_factor = 0\n";
     let mut run = Run::new(&format!("kind = \"adam\"\n{freeze}"));
     for _ in 0..3 {
         let gradients = run.gradients(1.0);
@@ -303,10 +303,12 @@ fn what_does_not_fit_the_model_is_refused() {
     };
     let group = |pattern: &str| format!("[[optimizer.groups]]\nmatch = \"{pattern}\"\nlearning_rate_factor = 0\n");
     assert_eq!(
-        error(&format!("{}{}", group("encoder.*"), group("outptu.weight"))),
-        "test.toml at groups: optimizer.groups: `outptu.weight` matches no parameter of the model; did you mean \
-         `output.weight`? (a `*` stands for any characters; there are: encoder.layers.0.weight, encoder.layers.0.bias, \
-         posterior.layer.weight, posterior.layer.bias, decoder.layers.0.weight, decoder.layers.0.bias, output.weight, output.bias); name one of them"
+        error(&format!("{}{}", group("encoder.*"), group("decoder.network.outptu.weight"))),
+        "test.toml at groups: optimizer.groups: `decoder.network.outptu.weight` matches no parameter of the model; did you mean \
+         `decoder.network.output.weight`? (a `*` stands for any characters; there are: encoder.layers.0.weight, encoder.layers.0.bias, \
+         posterior.layer.weight, posterior.layer.bias, \
+         decoder.network.trunk.layers.0.weight, decoder.network.trunk.layers.0.bias, decoder.network.output.weight, \
+         decoder.network.output.bias); name one of them"
     );
     assert!(error(&group("*")).contains("freezes every parameter of the model"));
 }
