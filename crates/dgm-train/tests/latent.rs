@@ -64,7 +64,7 @@ fn a_killed_run_of_every_system_ends_as_the_whole_one() {
     let mut random = dgm_core::random::Seed(1).stream("kill", 0);
     for (config, sizes) in SYSTEMS {
         let folder = tempfile::tempdir().unwrap();
-        let extra = [sizes, &["--set", "training.epochs=4", "--set", "training.checkpoint_every={steps=7}"]].concat();
+        let extra = [sizes, &["--set", "training.epochs=3", "--set", "training.checkpoint_every={steps=7}"]].concat();
         let began = Instant::now();
         run_ok(folder.path(), &args(config, "whole", &extra));
         let longest = began.elapsed().as_secs_f32() * 0.7;
@@ -136,7 +136,8 @@ fn a_validation_says_what_the_latent_variables_hold() {
     // One sample of the same bound, of all 350 examples each.
     let bound = line["nats_per_example"].as_f64().unwrap();
     assert!((reconstruction + kl - bound).abs() < 2.0, "{reconstruction} + {kl}, {bound}");
-    assert!(information <= 350f64.ln() + 1e-6 && (information + marginal - kl).abs() < 0.5, "{latent}");
+    // Of the first 128 examples.
+    assert!(information <= 128f64.ln() + 1e-6 && (information + marginal - kl).abs() < 2.0, "{latent}");
 
     let results = json(&folder.path().join("run/result.json"));
     let quantities: Vec<String> = results["metrics"]
@@ -272,7 +273,7 @@ fn what_cannot_be_done_is_one_line() {
     for (arguments, expected) in [
         (&["encode", "arm"][..], "a \"pixel_cnn\" model cannot encode examples"),
         (&["encode", "vae", "--out", "codes.txt"], "codes.txt: expected a .csv or a .npy; name one"),
-        (&["encode", "vae", "--out", "no/codes.csv"], "no/codes.csv: this folder does not exist; make it"),
+        (&["encode", "vae", "--out", "no/codes.csv"], "no: this folder does not exist; make it"),
         (&["reconstruct", "vae", "--out", "r.gif"], "r.gif: expected a .png or a .csv; name one"),
         (
             &["interpolate", "vae", "--between", "0,447"],

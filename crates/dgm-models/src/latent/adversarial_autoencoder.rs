@@ -73,6 +73,13 @@ impl AdversarialAutoencoderConfig {
             likelihood: self.likelihood.clone(),
         };
         let autoencoder = vae.init(spec, rng, device)?;
+        if autoencoder.prior_parameters() > 0 {
+            return Err(ModelError::Data(format!(
+                "`model.prior` is \"{}\", which has parameters to learn, and nobody learns them in an \"adversarial_autoencoder\"; set \
+                 model.prior = \"standard_normal\"",
+                self.prior.kind()
+            )));
+        }
         let hidden = Mlp::new(self.latent, &self.discriminator, 0.0, rng, device);
         let output = linear(hidden.outputs(), 1, rng, device);
         Ok(AdversarialAutoencoder { autoencoder, discriminator: Discriminator { hidden, output } })

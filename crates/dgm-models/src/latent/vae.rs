@@ -169,6 +169,11 @@ impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Vae<P, Q, E, D> {
         self.prior.kl(q)
     }
 
+    /// Number of parameters of the prior.
+    pub(crate) fn prior_parameters(&self) -> usize {
+        self.prior.num_params()
+    }
+
     /// In how many parts it has one.
     fn closed_kl_parts(&self) -> Option<usize> {
         let features = Tensor::zeros([1, self.encoder.features()], &self.decoder.device());

@@ -5,18 +5,13 @@ use crate::error::{Error, Result};
 use burn::tensor::Tensor;
 use dgm_core::estimate::{Annealed, LogMeanExp, Mean};
 use dgm_models::posterior::Space;
-use dgm_models::{Batch, Inference, Mode};
+use dgm_models::{Batch, Inference, Latent, Mode};
 
 pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     let Some(config) = subject.config.annealed else { return Ok(Vec::new()) };
     let Some(model) = subject.gradients else { return Ok(Vec::new()) };
     let Some(latent) = model.latent() else { return Ok(Vec::new()) };
-    if latent.space() != Space::Real {
-        return Err(Error::input(format!(
-            "evaluation.annealed moves along gradients, and the latent variables of this model are {}; take it out",
-            latent.space()
-        )));
-    }
+    check(latent)?;
     let device = subject.device().clone().autodiff();
     let annealed = Annealed { steps: config.steps, leapfrog: config.leapfrog };
     let (name, split) = subject.test();
@@ -80,6 +75,16 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
         metrics.push(Metric::of_mean("annealed", name, "AIS gap", "nats", Mean::of(&gaps), text));
     }
     Ok(metrics)
+}
+
+/// Whether there are gradients to move along.
+pub(super) fn check(latent: &dyn Latent) -> Result<()> {
+    match latent.space() {
+        Space::Real => Ok(()),
+        other => Err(Error::input(format!(
+            "evaluation.annealed moves along gradients, and the latent variables of this model are {other}; take it out"
+        ))),
+    }
 }
 
 /// log p(z) and log p(x | z) of the rows of z, as many after each other for each example.

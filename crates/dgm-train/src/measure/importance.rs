@@ -2,10 +2,10 @@
 
 use super::{Metric, Subject, batches_of, first, with_noise};
 use crate::error::{Error, Result};
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use dgm_core::estimate;
 use dgm_core::random::Stream;
-use dgm_models::{Batch, Inference, Latent, Mode};
+use dgm_models::{Batch, DataSpec, Inference, Latent, Mode};
 
 /// Samples of z on the device at once, over all examples of a batch: k costs time, not memory.
 const AT_ONCE: usize = 1024;
@@ -35,6 +35,9 @@ type Weights<'a> = Box<dyn FnMut(usize, &mut Stream) -> Tensor<2> + 'a>;
 
 fn log_weights<'a>(latent: &'a dyn Latent, batch: &'a Batch, scale: f64) -> Result<Weights<'a>> {
     let Some(mut inference) = latent.infer(batch) else {
+        if scale != 1.0 {
+            return Err(no_wider(scale));
+        }
         // A mixture of models has no posterior, but weights.
         return Ok(Box::new(move |c, noise| {
             let one = |_| latent.log_weight(batch, noise).unsqueeze_dim(1);
@@ -42,11 +45,27 @@ fn log_weights<'a>(latent: &'a dyn Latent, batch: &'a Batch, scale: f64) -> Resu
         }));
     };
     if scale != 1.0 && !inference.widen(scale) {
-        return Err(Error::input(format!(
-            "evaluation.proposal_scale is {scale}, and this model's q(z | x) has no wider form; take it out"
-        )));
+        return Err(no_wider(scale));
     }
     Ok(Box::new(move |c, noise| of_samples(inference.as_ref(), c, noise)))
+}
+
+fn no_wider(scale: f64) -> Error {
+    Error::input(format!(
+        "evaluation.proposal_scale is {scale}, and this model has no q(z | x) that it could widen; take it out"
+    ))
+}
+
+/// Whether the model has a proposal of this scale.
+pub(super) fn check(latent: &dyn Latent, spec: &DataSpec, scale: f64, device: &Device) -> Result<()> {
+    if scale == 1.0 {
+        return Ok(());
+    }
+    let one = |width: usize| Tensor::zeros([1, width], device);
+    let condition = spec.condition.as_ref().map(|condition| one(condition.width()));
+    let batch = Batch { condition, ..Batch::new(one(spec.event())) };
+    let widened = latent.infer(&batch).is_some_and(|mut inference| inference.widen(scale));
+    if widened { Ok(()) } else { Err(no_wider(scale)) }
 }
 
 /// log p(x, z) − log q(z | x) of c samples of each example.

@@ -1,7 +1,7 @@
 //! What a latent representation holds: reconstruction, KL by layer, active units, the information about x, and whether all of it has
 //! collapsed.
 
-use super::{Metric, Scoring, Subject, batches_of, host};
+use super::{Metric, Scoring, Subject, batches, batches_of, host};
 use crate::data::Split;
 use crate::error::{Error, Result};
 use burn::tensor::Tensor;
@@ -9,8 +9,8 @@ use dgm_core::estimate::{LogMeanExp, Mean, active_units, mutual_information_lowe
 use dgm_models::{Batch, Latent, Mode, Model};
 use serde::{Deserialize, Serialize};
 
-/// At most so many examples of a split, the first: every q(z | x) is compared with every z.
-const EXAMPLES: usize = 512;
+/// At most so many examples of a split, the first, whose q(z | x) are compared with every z of them: in a result, and in each validation.
+const PAIRS: [usize; 2] = [512, 128];
 
 /// The diagnostics of one evaluation, as a part of a line of `metrics.jsonl`: means over examples, in nats.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,7 +34,6 @@ pub(crate) struct Diagnosis {
     layers: Vec<Layer>,
     information: Mean,
     marginal_kl: Mean,
-    examples: usize,
 }
 
 /// One layer of latent variables.
@@ -48,15 +47,15 @@ struct Layer {
 ///
 /// # Errors
 /// Data that cannot be read any more, or a posterior that is not finite.
-fn of_split(model: &dyn Model, split: &Split, on: Scoring<'_>) -> Result<Option<Diagnosis>> {
+fn of_split(model: &dyn Model, split: &Split, on: Scoring<'_>, pairs: usize) -> Result<Option<Diagnosis>> {
     let (Some(latent), Some(encoder)) = (model.latent(), model.encoder()) else { return Ok(None) };
-    let (layers, examples) = (latent.layers(), split.len().min(EXAMPLES));
-    if layers.is_empty() || examples < 2 {
+    let (layers, pairs) = (latent.layers(), split.len().min(pairs));
+    if layers.is_empty() || pairs < 2 {
         return Ok(None);
     }
     let sizes = Sizes { layers: &layers };
     let mut all = Gathered::default();
-    for (index, batch) in batches_of(split, examples, on) {
+    for (index, batch) in batches(split, on) {
         let batch = batch?;
         let mut noise = on.seed.stream("diagnosis", index as u64);
         let Some(inference) = latent.infer(&batch) else { return Ok(None) };
@@ -65,15 +64,17 @@ fn of_split(model: &dyn Model, split: &Split, on: Scoring<'_>) -> Result<Option<
         let kl = inference.kl(&samples);
         all.parts = kl.dims()[1];
         all.kl.extend(host(kl));
-        all.log_prior.extend(host(inference.log_prior(samples.z.clone())));
         all.means.extend(host(encoder.encode(&batch)));
-        all.z.push(samples.z.squeeze_dim(1));
+        if all.log_prior.len() < pairs {
+            all.log_prior.extend(host(inference.log_prior(samples.z.clone())));
+            all.z.push(samples.z.squeeze_dim(1));
+        }
     }
     let failed = |error| Error::run(format!("the latent variables cannot be diagnosed: {error}"));
-    let log_q = all.pairs(latent, split, examples, on)?;
-    let information = mutual_information_lower(&log_q, examples).map_err(failed)?;
+    let log_q = all.pairs(latent, split, pairs, on)?;
+    let information = mutual_information_lower(&log_q, pairs).map_err(failed)?;
     let variances = posterior_mean_variances(&all.means, layers.iter().sum()).map_err(failed)?;
-    let marginal = log_q.chunks(examples).zip(&all.log_prior).map(|(row, log_prior)| {
+    let marginal = log_q.chunks(pairs).zip(&all.log_prior).map(|(row, log_prior)| {
         let mut mixture = LogMeanExp::default();
         row.iter().for_each(|&value| mixture.push(value));
         mixture.value() - log_prior
@@ -91,7 +92,6 @@ fn of_split(model: &dyn Model, split: &Split, on: Scoring<'_>) -> Result<Option<
         layers: sizes.of_parts(all.parts).into_iter().map(layer).collect(),
         information,
         marginal_kl: Mean::of(&marginal.collect::<Vec<f64>>()),
-        examples,
     }))
 }
 
@@ -131,6 +131,7 @@ impl Gathered {
     fn pairs(&self, latent: &dyn Latent, split: &Split, examples: usize, on: Scoring<'_>) -> Result<Vec<f64>> {
         let z = Tensor::cat(self.z.clone(), 0);
         let [_, width] = z.dims();
+        let z = z.slice([0..examples, 0..width]);
         let mut log_q = vec![0.0; examples * examples];
         let few = Scoring { at_once: on.at_once.min(32), ..on };
         let mut column = 0;
@@ -152,8 +153,8 @@ impl Gathered {
 pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     let mut metrics = Vec::new();
     for (name, split) in [subject.test(), subject.validation()] {
-        if let Some(diagnosis) = of_split(subject.model, split, subject.on)? {
-            metrics.extend(diagnosis.metrics(name, split.len()));
+        if let Some(diagnosis) = of_split(subject.model, split, subject.on, PAIRS[0])? {
+            metrics.extend(diagnosis.metrics(name));
         }
     }
     Ok(metrics)
@@ -169,7 +170,7 @@ pub(crate) fn diagnose<C>(
     split: &Split,
     device: &burn::tensor::Device,
 ) -> Result<Option<LatentLine>> {
-    Ok(of_split(model, split, Scoring::of(config, device))?.map(|diagnosis| diagnosis.line()))
+    Ok(of_split(model, split, Scoring::of(config, device), PAIRS[1])?.map(|diagnosis| diagnosis.line()))
 }
 
 impl Diagnosis {
@@ -183,13 +184,12 @@ impl Diagnosis {
         }
     }
 
-    fn metrics(&self, split: &str, all: usize) -> Vec<Metric> {
-        let n = self.examples;
-        let of = if n < all { format!("of the first {n} examples") } else { format!("of all {n} examples") };
+    fn metrics(&self, split: &str) -> Vec<Metric> {
+        let (n, one) = (self.kl.n, "one posterior sample per example");
         let metric = |quantity: &str, unit: &str, mean: Mean, estimator: String| {
             Metric::of_mean("latent", split, quantity, unit, mean, estimator)
         };
-        let one = format!("one posterior sample per example, {of}");
+
         let mut metrics = vec![
             metric("reconstruction", "nats", self.reconstruction, format!("-log p(x | z), {one}")),
             metric("KL", "nats", self.kl, format!("of q(z | x) from p(z), {one}")),
@@ -201,11 +201,11 @@ impl Diagnosis {
                 metrics.push(metric(&name("KL"), "nats", layer.kl, format!("layer 1 is the top, {one}")));
             }
             let active = Mean { mean: layer.active as f64, standard_error: f64::NAN, n };
-            let how = format!("of {}: those whose posterior mean has a variance above 0.01, {of}", layer.latent);
+            let how = format!("of {}: those whose posterior mean has a variance above 0.01", layer.latent);
             metrics.push(metric(&name("active units"), "units", active, how));
         }
-        let cap = (n as f64).ln();
-        let lower = format!("lower bound under q, at most log {n} = {cap:.2}, {one}");
+        let pairs = self.information.n;
+        let lower = format!("lower bound under q, at most log {pairs} = {:.2}, {one}", (pairs as f64).ln());
         metrics.push(metric("I(x; z)", "nats", self.information, lower));
         metrics.push(metric(
             "marginal KL",

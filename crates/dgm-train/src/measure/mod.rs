@@ -208,6 +208,26 @@ impl<'a> Subject<'a> {
     }
 }
 
+/// Whether the model can be measured as the configuration says: found before it is trained.
+///
+/// # Errors
+/// A key of `[evaluation]` that is not for it, and why.
+pub(crate) fn check(
+    config: &EvaluationConfig,
+    model: &dyn Model,
+    device: &Device,
+) -> std::result::Result<(), (&'static str, Error)> {
+    let Some(latent) = model.latent() else { return Ok(()) };
+    if config.annealed.is_some() {
+        annealed::check(latent).map_err(|error| ("annealed", error))?;
+    }
+    if config.importance_samples > 0 {
+        let scale = config.proposal_scale;
+        importance::check(latent, model.spec(), scale, device).map_err(|error| ("proposal_scale", error))?;
+    }
+    Ok(())
+}
+
 /// Everything that there is to say of a model: the test split first.
 ///
 /// # Errors

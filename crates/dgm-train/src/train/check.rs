@@ -3,13 +3,14 @@
 use super::optimizer;
 use crate::config::{Config, OptimizerConfig};
 use crate::error::{Error, Result};
+use crate::measure;
 use burn::module::Module;
 use dgm_models::{Model, ModelFactory, Training};
 
 /// Whether the model can be trained as the configuration says. `place` gives the place of a table's key, as a message begins.
 ///
 /// # Errors
-/// An objective that is not for it, a batch that may not be split, a group or a player that matches no parameter, and groups that
+/// An estimate that it has not, an objective that is not for it, a batch that may not be split, a group or a player that matches no parameter, and groups that
 /// freeze all of them.
 pub fn check<C: ModelFactory>(
     config: &Config<C>,
@@ -18,6 +19,10 @@ pub fn check<C: ModelFactory>(
 ) -> Result<()> {
     let objective = &config.objective;
     let training = &config.training;
+    if let Some(device) = model.devices().first() {
+        measure::check(&config.evaluation, model, device)
+            .map_err(|(key, error)| Error::input(format!("{}{error}", place(&["evaluation", key]))))?;
+    }
     objective.kind.check(model).map_err(|error| {
         let place = error.place().map_or(String::new(), |key| place(&key));
         Error::input(format!("{place}{error}"))
