@@ -83,6 +83,11 @@ pub trait Inference {
         false
     }
 
+    /// E_q\[z\] of each example, or what comes next to it, `[batch, latent]`; `None`: z is not inferred from x.
+    fn expectation(&self) -> Option<Tensor<2>> {
+        None
+    }
+
     /// n samples of the prior, `[n, latent]`.
     fn sample_prior(&self, n: usize, rng: &mut Stream) -> Tensor<2>;
 

@@ -95,6 +95,11 @@ pub enum Estimator {
         /// How the bound is computed, as it stands beside a result: `"KL in closed form"`.
         computed: &'static str,
     },
+    /// The logarithm of an unbiased Monte-Carlo estimate of the likelihood: a lower bound of the log-likelihood in expectation.
+    MonteCarlo {
+        /// Number of draws of the prior.
+        samples: usize,
+    },
 }
 
 impl Estimator {

@@ -121,14 +121,16 @@ pub fn interpolate(
 /// One latent variable after the other, each moved alone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Traversal {
-    /// The variables, by place in the code, those that vary most over the split first.
+    /// The variables, by place in the code, those that vary most over the split first; of classes the first of each group.
     pub variables: Vec<usize>,
-    /// The means of x, `steps` for each of them.
+    /// Values that each takes.
+    pub steps: usize,
+    /// The means of x, `steps` for each of the variables.
     pub decoded: Vec<Vec<f64>>,
 }
 
-/// What becomes of one example where the `count` variables that vary most are moved, from `span` standard deviations (over these examples)
-/// below their mean to as many above, in `steps`.
+/// What becomes of one example where the `count` variables that vary most are moved, from `span` standard deviations (over the first 1000
+/// examples) below their mean to as many above, in `steps`. On a sphere codes are brought back to it; a group of classes takes each of them.
 ///
 /// # Errors
 /// As [`decode`].
@@ -143,32 +145,37 @@ pub fn traverse(
     let rows: Vec<usize> = (0..split.len().min(1000)).collect();
     let all = codes(model, split, &rows, device)?;
     let base = codes(model, split, &[example], device)?.into_iter().next().unwrap_or_default();
+    let space = model.latent().map_or(Space::Real, |latent| latent.space());
+    // Classes are moved together.
+    let width = if let Space::OneOf(classes) = space { classes.max(1) } else { 1 };
     let n = all.len().max(1) as f64;
     let moments = |variable: usize| {
         let values = || all.iter().filter_map(|code| code.get(variable));
         let mean = values().sum::<f64>() / n;
         (mean, (values().map(|value| (value - mean).powi(2)).sum::<f64>() / n).sqrt())
     };
-    let mut variables: Vec<(usize, f64, f64)> = (0..base.len())
-        .map(|variable| {
-            let (mean, std) = moments(variable);
-            (variable, mean, std)
-        })
-        .collect();
-    variables.sort_by(|a, b| b.2.total_cmp(&a.2));
-    variables.truncate(count);
-    let last = steps.saturating_sub(1).max(1) as f64;
-    let moved: Vec<Vec<f64>> = variables
-        .iter()
-        .flat_map(|&(variable, mean, std)| {
-            (0..steps).map(move |step| (variable, mean + span * std * (2.0 * step as f64 / last - 1.0)))
-        })
-        .map(|(variable, value)| {
+    let spread = |first: usize| (first..first + width).map(|variable| moments(variable).1).fold(0.0, f64::max);
+    let mut variables: Vec<(usize, f64)> = (0..base.len()).step_by(width).map(|first| (first, spread(first))).collect();
+    variables.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let variables: Vec<usize> = variables.into_iter().take(count).map(|(variable, _)| variable).collect();
+    let steps = if width > 1 { width } else { steps };
+    let moved = |&variable: &usize| {
+        let (mean, std) = moments(variable);
+        let base = &base;
+        (0..steps).map(move |step| {
             let mut code = base.clone();
-            code.get_mut(variable).into_iter().for_each(|at| *at = value);
+            for (place, value) in code.iter_mut().skip(variable).take(width).enumerate() {
+                let along = 2.0 * step as f64 / steps.saturating_sub(1).max(1) as f64 - 1.0;
+                *value = if width > 1 { f64::from(u8::from(place == step)) } else { mean + span * std * along };
+            }
+            if space == Space::Sphere {
+                let length = code.iter().map(|value| value * value).sum::<f64>().sqrt().max(1e-12);
+                code.iter_mut().for_each(|value| *value /= length);
+            }
             code
         })
-        .collect();
-    let decoded = decode(model, &moved, split, &vec![example; moved.len()], device)?;
-    Ok(Traversal { variables: variables.into_iter().map(|(variable, _, _)| variable).collect(), decoded })
+    };
+    let codes: Vec<Vec<f64>> = variables.iter().flat_map(moved).collect();
+    let decoded = decode(model, &codes, split, &vec![example; codes.len()], device)?;
+    Ok(Traversal { variables, steps, decoded })
 }

@@ -136,8 +136,8 @@ fn a_validation_says_what_the_latent_variables_hold() {
     // One sample of the same bound, of all 350 examples each.
     let bound = line["nats_per_example"].as_f64().unwrap();
     assert!((reconstruction + kl - bound).abs() < 2.0, "{reconstruction} + {kl}, {bound}");
-    // Of the first 128 examples.
-    assert!(information <= 128f64.ln() + 1e-6 && (information + marginal - kl).abs() < 2.0, "{latent}");
+    // Of the first 64 examples.
+    assert!(information <= 64f64.ln() + 1e-6 && (information + marginal - kl).abs() < 3.0, "{latent}");
 
     let results = json(&folder.path().join("run/result.json"));
     let quantities: Vec<String> = results["metrics"]
@@ -200,7 +200,10 @@ fn a_second_estimate_agrees_with_the_first() {
     let [weighted, annealed] = ["importance_weighted", "annealed"].map(|measure| measured(&results, measure, "test"));
     assert_eq!((weighted["examples"].as_u64(), annealed["examples"].as_u64()), (Some(20), Some(20)));
     assert!(
-        weighted["estimator"].as_str().unwrap().ends_with("k = 2000, deviations of the proposal times 1.1"),
+        weighted["estimator"]
+            .as_str()
+            .unwrap()
+            .ends_with("k = 2000, deviations of the proposal times 1.1, of the first 20 examples"),
         "{weighted}"
     );
     // Both are upper bounds of the same NLL of the same 20 examples.
@@ -209,6 +212,17 @@ fn a_second_estimate_agrees_with_the_first() {
     let gap = results["metrics"].as_array().unwrap().iter().find(|metric| metric["quantity"] == "AIS gap").unwrap();
     let [value, error] = ["value", "standard_error"].map(|key| gap[key].as_f64().unwrap());
     assert!((-3.0 * error..0.5).contains(&value), "{gap}");
+    // Samples of real numbers are differentiable, and what was made of them is not to be.
+    let real =
+        ["--set", "data.dequantize=\"uniform\"", "--set", "model.likelihood=\"normal\"", "--set", "training.epochs=1"];
+    run_ok(
+        folder.path(),
+        &args(
+            "vae-peer",
+            "real",
+            &[&NARROW[..], &real, &["--set", "evaluation.annealed={steps=3,examples=10}"]].concat(),
+        ),
+    );
     // A sphere has no gradients to go along.
     let line = run_fails(
         folder.path(),
@@ -247,13 +261,16 @@ fn examples_are_encoded_and_decoded() {
         assert!(std::fs::read(path.join(name)).unwrap().starts_with(b"\x89PNG"), "{name}");
     }
     // As numbers, an interpolation begins and ends at the reconstructions of its ends.
-    let rows = |name: &str| -> Vec<Vec<f64>> {
+    let rows = |name: &str, lead: usize| -> Vec<Vec<f64>> {
         let text = std::fs::read_to_string(path.join(name)).unwrap();
-        text.lines().map(|line| line.split(',').map(|cell| cell.parse().unwrap()).collect()).collect()
+        let cells = |line: &str| line.split(',').skip(lead).map(|cell| cell.parse().unwrap()).collect();
+        text.lines().skip(1).map(cells).collect()
     };
     run_ok(path, &["reconstruct", "run", "-n", "2", "--out", "r.csv"]);
     run_ok(path, &["interpolate", "run", "--between", "0,1", "--steps", "4", "--out", "i.csv"]);
-    let (reconstructed, between) = (rows("r.csv"), rows("i.csv"));
+    let text = std::fs::read_to_string(path.join("r.csv")).unwrap();
+    assert!(text.starts_with("number,what,x1,x2,") && text.contains("\n1,reconstruction,"), "{text}");
+    let (reconstructed, between) = (rows("r.csv", 2), rows("i.csv", 3));
     assert_eq!((reconstructed.len(), between.len()), (4, 4));
     for (mean, end) in [(&reconstructed[2], &between[0]), (&reconstructed[3], &between[3])] {
         assert!(mean.iter().zip(end).all(|(a, b)| (a - b).abs() < 1e-3), "{mean:?} {end:?}");

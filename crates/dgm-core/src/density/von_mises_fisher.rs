@@ -16,7 +16,7 @@ pub struct VonMisesFisher {
 }
 
 impl VonMisesFisher {
-    /// n densities: around the direction of each row of `towards` `[n, d]`, which need not have length 1, with `concentration` κ `[n]`.
+    /// n densities: around the direction of each row of `towards` `[n, d]`, of any length but 0, with `concentration` κ `[n]`.
     ///
     /// # Panics
     /// If the shapes do not agree or d is below 2.
@@ -181,10 +181,12 @@ fn slope_of_sample(d: f64, kappa: f64, w: f64) -> f64 {
         let log_h = (d - 2.0) * (theta.sin() / angle.sin()).ln() + kappa * (theta.cos() - w);
         (theta.cos() - length) * log_h.exp()
     };
-    let step = angle / PIECES as f64;
+    // Over the side where the integrand keeps its sign: both integrals are each other's negative.
+    let from = if w >= length { 0.0 } else { std::f64::consts::PI };
+    let step = (angle - from) / PIECES as f64;
     let mut integral = 0.0;
     for piece in 0..PIECES {
-        let middle = (piece as f64 + 0.5) * step;
+        let middle = from + (piece as f64 + 0.5) * step;
         for (node, weight) in NODES.iter().zip(WEIGHTS) {
             let away = 0.5 * step * node;
             integral += weight * (integrand(middle - away) + integrand(middle + away));

@@ -1,7 +1,7 @@
 //! The network of an invertible layer: what x is shifted and scaled by, as a function of a part of it.
 
 use crate::layers::{linear, zeros};
-use burn::module::{Module, Param};
+use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -31,6 +31,11 @@ pub(crate) struct Conditioner {
     autoregressive: bool,
 }
 
+/// A layer that gives 0 at first.
+fn nothing(inputs: usize, outputs: usize, device: &Device) -> Linear {
+    Linear { weight: zeros([inputs, outputs], device), bias: Some(zeros([outputs], device)) }
+}
+
 impl Conditioner {
     pub(crate) fn new(sizes: Sizes<'_>, autoregressive: bool, rng: &mut Stream, device: &Device) -> Self {
         let mut width = sizes.inputs;
@@ -40,11 +45,11 @@ impl Conditioner {
             .map(|&outputs| linear(std::mem::replace(&mut width, outputs), outputs, rng, device))
             .collect();
         let seen = sizes.hidden.first().copied().unwrap_or(sizes.outputs);
-        let features = (sizes.features > 0).then(|| linear(sizes.features, seen, rng, device));
-        let output = Linear {
-            weight: Param::from_data(TensorData::zeros::<f32, _>([width, sizes.outputs]), device),
-            bias: Some(zeros([sizes.outputs], device)),
-        };
+        let features = (sizes.features > 0).then(|| match sizes.hidden.is_empty() {
+            true => nothing(sizes.features, seen, device),
+            false => linear(sizes.features, seen, rng, device),
+        });
+        let output = nothing(width, sizes.outputs, device);
         Self { hidden, features, output, autoregressive }
     }
 
@@ -57,7 +62,8 @@ impl Conditioner {
         let mut before: Vec<usize> = (1..=inputs).collect();
         for layer in &self.hidden {
             let [_, outputs] = layer.weight.dims();
-            let after: Vec<usize> = (0..outputs).map(|unit| unit % inputs).collect();
+            // Spread over the inputs, whatever the width.
+            let after: Vec<usize> = (0..outputs).map(|unit| unit * inputs / outputs).collect();
             h = self.masked(layer, h, &before, &after);
             h = silu(match shift.take() {
                 Some(shift) => h + shift,

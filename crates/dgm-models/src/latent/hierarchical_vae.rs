@@ -352,6 +352,10 @@ impl Inference for HierarchicalInference<'_> {
         true
     }
 
+    fn expectation(&self) -> Option<Tensor<2>> {
+        Some(self.mean())
+    }
+
     fn sample_prior(&self, n: usize, rng: &mut Stream) -> Tensor<2> {
         self.model.sample_prior(n, rng)
     }

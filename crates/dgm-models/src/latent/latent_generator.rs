@@ -143,7 +143,7 @@ impl TrainLikelihood for LatentGenerator {
 
 impl Density for LatentGenerator {
     fn estimator(&self) -> Estimator {
-        Estimator::LowerBound { computed: "each the log-mean of p(x | z) over model.samples draws of the prior" }
+        Estimator::MonteCarlo { samples: self.samples }
     }
 
     fn log_prob(&self, batch: &Batch, rng: &mut Stream) -> Tensor<1> {

@@ -212,6 +212,10 @@ impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Inference for VaeInference<
         wider.map(|wider| self.posterior = wider).is_some()
     }
 
+    fn expectation(&self) -> Option<Tensor<2>> {
+        Some(self.posterior.expectation())
+    }
+
     fn sample_prior(&self, n: usize, rng: &mut Stream) -> Tensor<2> {
         self.model.sample_prior(n, rng)
     }

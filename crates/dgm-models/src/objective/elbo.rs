@@ -53,14 +53,11 @@ impl Rule for ElboConfig {
         match self.free_bits {
             Some(FreeBits { group, .. }) if !parts.is_multiple_of(group.max(1)) => {
                 let kl = if parts == 1 {
-                    "one number for all latent variables".into()
+                    "the one number that the KL is".into()
                 } else {
-                    format!("{parts} latent variables")
+                    format!("the {parts} numbers that the KL is")
                 };
-                Err(Misfit::Key(
-                    "free_bits",
-                    format!("a group that divides the KL of {kl}; group is {group}: change it"),
-                ))
+                Err(Misfit::Key("free_bits", format!("a group that divides {kl}; group is {group}: change it")))
             }
             _ => Ok(()),
         }

@@ -205,7 +205,7 @@ fn an_objective_that_does_not_fit_says_what_does() {
     assert!(text.ends_with("a \"vae\" model is trained by \"elbo\" or \"iwae\" or \"dreg\" or \"info_vae\""), "{text}");
     let grouped = serde_json::json!({ "kind": "elbo", "free_bits": { "nats": 0.1, "group": 3 } });
     assert!(
-        refused(grouped, &vae()).contains("a group that divides the KL of 4 latent variables; group is 3: change it")
+        refused(grouped, &vae()).contains("a group that divides the 4 numbers that the KL is; group is 3: change it")
     );
     let weights = serde_json::json!({ "kind": "nll", "class_weights": [1.0, 2.0] });
     assert!(refused(weights, &classifier()).contains("found 2 weights and a target of 1 dimensions of 3 levels"));

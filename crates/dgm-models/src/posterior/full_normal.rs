@@ -19,7 +19,7 @@ use dgm_core::random::Stream;
 pub struct FullNormalPosterior {
     layer: Linear,
     /// Below the diagonal: at first little is correlated.
-    below: Linear,
+    below: Option<Linear>,
     #[module(skip)]
     latent: usize,
 }
@@ -32,9 +32,11 @@ impl FullNormalPosterior {
         rng: &mut Stream,
         device: &Device,
     ) -> Result<Self, ModelError> {
-        ModelError::check_weights("latent", latent, [[features, 2 * latent], [features, latent * latent]])?;
+        let below = latent * (latent - 1) / 2;
+        ModelError::check_weights("latent", latent, [[features, 2 * latent], [features, below]])?;
         let layer = linear(features, 2 * latent, rng, device);
-        Ok(Self { layer, below: linear(features, latent * latent, rng, device), latent })
+        let below = (below > 0).then(|| linear(features, below, rng, device));
+        Ok(Self { layer, below, latent })
     }
 }
 
@@ -45,9 +47,20 @@ impl Posterior for FullNormalPosterior {
         let outputs = apply(&self.layer, features.clone(), Activation::Identity);
         let mean = outputs.clone().slice([0..n, 0..d]);
         let log_std = outputs.slice([0..n, d..2 * d]).clamp(-LOG_VAR_BOUND, LOG_VAR_BOUND).mul_scalar(0.5);
-        let below = apply(&self.below, features, Activation::Identity).div_scalar((d as f64).sqrt());
+        let none = Tensor::zeros([n, 1], &features.device());
+        let given =
+            self.below.as_ref().map(|layer| apply(layer, features, Activation::Identity).div_scalar((d as f64).sqrt()));
+        // Each number at its place, and the 0 in front of them elsewhere.
+        let packed = Tensor::cat(std::iter::once(none).chain(given).collect(), 1);
+        let places: Vec<i32> = (0..d * d).map(|i| place_below(i / d, i % d) as i32).collect();
+        let below = packed.clone().select(1, Tensor::from_ints(places.as_slice(), &packed.device()));
         Box::new(MultivariateNormal::new(mean, log_std, below.reshape([n, d, d])))
     }
+}
+
+/// Where the number of this row and column is among those below the diagonal, row by row, from 1 on; 0: it is not.
+fn place_below(row: usize, column: usize) -> usize {
+    if column < row { row * (row - 1) / 2 + column + 1 } else { 0 }
 }
 
 /// Each example k times.

@@ -70,6 +70,11 @@ pub trait ApproximatePosterior {
     /// What stands for an example, `[batch, latent]`: E\[z\], or where that is not at hand what the centre of q becomes.
     fn mean(&self) -> Tensor<2>;
 
+    /// E\[z\], or what comes next to it: how far z moves with x. Default: [`mean`](Self::mean).
+    fn expectation(&self) -> Tensor<2> {
+        self.mean()
+    }
+
     /// KL(q ‖ N(0, 1)), `[batch, parts]`, in closed form.
     fn kl_standard_normal(&self) -> Option<Tensor<2>> {
         None

@@ -79,6 +79,11 @@ impl ApproximatePosterior for VonMisesFisher {
         self.direction()
     }
 
+    /// A_d(κ) μ.
+    fn expectation(&self) -> Tensor<2> {
+        VonMisesFisher::mean(self)
+    }
+
     fn kl_uniform(&self) -> Option<Tensor<2>> {
         Some(kl::von_mises_fisher_uniform(self).unsqueeze_dim(1))
     }

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::files::write_atomic;
 use crate::report::{npy, rows};
 use crate::represent;
-use clap::Args;
+use clap::{Args, value_parser};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -15,8 +15,8 @@ pub(super) struct EncodeArgs {
     #[command(flatten)]
     of: OfSplit,
     /// Number of examples, the first of the split [default: all]
-    #[arg(short, long, allow_negative_numbers = true, value_parser = super::whole::<usize>)]
-    n: Option<usize>,
+    #[arg(short, long, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..))]
+    n: Option<u32>,
     /// Output file: .csv with names and labels, .npy for an array of [examples, code]
     #[arg(long, value_name = "FILE", default_value = "codes.csv")]
     out: PathBuf,
@@ -29,7 +29,7 @@ pub(super) fn run(args: &EncodeArgs) -> Result<ExitCode> {
     }
     in_a_folder(&args.out)?;
     let opened = args.of.open()?;
-    let examples = opened.first(args.n.unwrap_or(usize::MAX));
+    let examples = opened.first(args.n.map_or(usize::MAX, |n| n as usize));
     let codes = represent::codes(&opened.model, opened.split(), &examples, &opened.backend.device)?;
     let width = codes.first().map_or(0, Vec::len);
     let bytes = match extension {

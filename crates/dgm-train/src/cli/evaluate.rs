@@ -71,7 +71,7 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
         let figures = figures::write_all(&args.run.join("figures"), &model, &config, &dataset, &backend.device)?;
         match figures.is_empty() {
             true => tell(
-                "note: there is no figure of this model; they are of labels and numbers given a condition, and of codes",
+                "note: there are no figures of this model; they need labels or numbers given a condition, or an encoder",
             ),
             false => figures.iter().for_each(|path| tell(path.display())),
         }

@@ -49,7 +49,12 @@ pub(super) fn run(args: &InterpolateArgs) -> Result<ExitCode> {
     }
     let (steps, way) = (args.steps as usize, if args.spherical { Path::Spherical } else { Path::Linear });
     let decoded = represent::interpolate(&opened.model, opened.split(), &pairs, steps, way, &opened.backend.device)?;
-    opened.write(&path, steps, &[decoded])?;
-    say(format_args!("{} interpolations of {steps} steps in {}", pairs.len(), path.display()))?;
+    let what = |i: usize| {
+        let [from, to] = pairs.get(i / steps).copied().unwrap_or_default();
+        vec![from.to_string(), to.to_string(), (i % steps).to_string()]
+    };
+    opened.write(&path, steps, &decoded, &["from", "to", "step"], what)?;
+    let ways = if pairs.len() == 1 { "interpolation" } else { "interpolations" };
+    say(format_args!("{} {ways} of {steps} steps in {}", pairs.len(), path.display()))?;
     Ok(ExitCode::SUCCESS)
 }

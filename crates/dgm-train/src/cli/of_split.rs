@@ -9,7 +9,7 @@ use crate::report::grid::{Band, is_image, write_bands};
 use crate::report::rows;
 use crate::run_folder::RunFolder;
 use clap::{Args, ValueEnum};
-use dgm_models::{AnyModel, DataSpec, Ensemble};
+use dgm_models::{AnyModel, Ensemble};
 use std::path::{Path, PathBuf};
 
 /// A part of the data.
@@ -54,6 +54,14 @@ impl OfSplit {
         let config: Config = folder.config_with_moved_data(&self.overrides)?;
         let dataset = folder.dataset(&config)?;
         let model = folder.model(&config, &dataset.spec, &backend.device)?;
+        if model.count() > 1 {
+            return Err(Error::input(format!(
+                "{}: an ensemble of {} has no one code of an example; name the folder of a member, {}",
+                self.run.display(),
+                model.count(),
+                folder.member(0).path().display()
+            )));
+        }
         Ok(Opened { backend, model, dataset, part: self.split })
     }
 }
@@ -97,15 +105,23 @@ impl Opened {
         Ok(path)
     }
 
-    /// Bands of examples as a picture, or all of them as rows of numbers.
-    pub(super) fn write(&self, path: &Path, columns: usize, bands: &[Vec<Vec<f64>>]) -> Result<()> {
-        let spec: &DataSpec = &self.dataset.spec;
+    /// Examples as a picture, so many in a row, an empty one for an empty place, or as rows of numbers. `of` names the columns that say what each of them is, and `what` says it.
+    pub(super) fn write(
+        &self,
+        path: &Path,
+        columns: usize,
+        examples: &[Vec<f64>],
+        of: &[&str],
+        what: impl Fn(usize) -> Vec<String>,
+    ) -> Result<()> {
         if path.extension().is_some_and(|extension| extension == "csv") {
-            let all: Vec<Vec<f64>> = bands.iter().flatten().cloned().collect();
-            return write_atomic(path, &rows::csv(&all, &self.dataset.names, &Split::default())?);
+            let given = (0..examples.len()).filter(|&i| examples.get(i).is_some_and(|x| !x.is_empty()));
+            let (leads, some): (Vec<_>, Vec<_>) =
+                given.map(|i| (what(i), examples.get(i).cloned().unwrap_or_default())).unzip();
+            return write_atomic(path, &rows::described(of, &leads, &some, &self.dataset.names)?);
         }
-        let band = |cells: &Vec<Vec<f64>>| Band { columns, cells: cells.iter().cloned().map(Some).collect() };
-        write_bands(path, &bands.iter().map(band).collect::<Vec<_>>(), spec)
+        let cells = examples.iter().cloned().map(|x| (!x.is_empty()).then_some(x)).collect();
+        write_bands(path, &[Band { columns, cells }], &self.dataset.spec)
     }
 }
 

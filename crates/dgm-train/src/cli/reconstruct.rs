@@ -15,7 +15,7 @@ pub(super) struct ReconstructArgs {
     /// Number of examples, the first of the split
     #[arg(short, long, default_value_t = 16, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=1000))]
     n: u32,
-    /// Output file: .png of images, each above its reconstruction; .csv of numbers, the examples first [default: reconstructions.png or .csv]
+    /// Output file: .png of images, each above its reconstruction; .csv of numbers, with columns that say which is which [default: reconstructions.png or .csv]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -27,23 +27,25 @@ pub(super) fn run(args: &ReconstructArgs) -> Result<ExitCode> {
     let opened = args.of.open()?;
     let path = opened.path(args.out.as_deref(), "reconstructions")?;
     let (split, device) = (opened.split(), &opened.backend.device);
-    let mut bands = Vec::new();
-    let examples = opened.first(args.n as usize);
-    for rows in examples.chunks(COLUMNS) {
-        let codes = represent::codes(&opened.model, split, rows, device)?;
-        let mut band = represent::originals(&opened.model, split, rows, device)?;
-        // One line of the picture is full.
-        let columns = examples.len().min(COLUMNS);
-        let missing = columns - rows.len();
-        if missing == 0 {
-            band.extend(represent::decode(&opened.model, &codes, split, rows, device)?);
-            bands.push(band);
-        } else {
-            bands.push(band);
-            bands.push(represent::decode(&opened.model, &codes, split, rows, device)?);
+    let rows = opened.first(args.n as usize);
+    let codes = represent::codes(&opened.model, split, &rows, device)?;
+    let originals = represent::originals(&opened.model, split, &rows, device)?;
+    let decoded = represent::decode(&opened.model, &codes, split, &rows, device)?;
+    // Each line of examples above that of its reconstructions.
+    let (mut all, mut what) = (Vec::new(), Vec::new());
+    for ((rows, originals), decoded) in rows.chunks(COLUMNS).zip(originals.chunks(COLUMNS)).zip(decoded.chunks(COLUMNS))
+    {
+        for (name, examples) in [("example", originals), ("reconstruction", decoded)] {
+            all.extend_from_slice(examples);
+            what.extend(rows.iter().map(|row| vec![row.to_string(), name.to_owned()]));
+            // The last line may have room left.
+            let empty = if rows.len() < COLUMNS && args.n as usize > COLUMNS { COLUMNS - rows.len() } else { 0 };
+            all.extend(std::iter::repeat_n(Vec::new(), empty));
+            what.extend(std::iter::repeat_n(Vec::new(), empty));
         }
     }
-    opened.write(&path, examples.len().min(COLUMNS), &bands)?;
-    say(format_args!("{} examples and their reconstructions in {}", examples.len(), path.display()))?;
+    let of = ["number", "what"];
+    opened.write(&path, rows.len().min(COLUMNS), &all, &of, |i| what.get(i).cloned().unwrap_or_default())?;
+    say(format_args!("{} examples and their reconstructions in {}", rows.len(), path.display()))?;
     Ok(ExitCode::SUCCESS)
 }

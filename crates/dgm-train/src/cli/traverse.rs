@@ -38,9 +38,11 @@ pub(super) fn run(args: &TraverseArgs) -> Result<ExitCode> {
     let example = opened.example("--example", args.example)?;
     let sizes = [args.variables as usize, args.steps as usize];
     let found = represent::traverse(&opened.model, opened.split(), example, sizes, args.span, &opened.backend.device)?;
-    opened.write(&path, sizes[1], &[found.decoded])?;
     let names = represent::names(&opened.model, found.variables.iter().max().map_or(0, |most| most + 1));
     let names: Vec<&str> = found.variables.iter().filter_map(|&i| names.get(i)).map(String::as_str).collect();
-    say(format_args!("from above: {}; in {}", names.join(", "), path.display()))?;
+    let name = |i: usize| names.get(i).copied().unwrap_or_default().to_owned();
+    let what = |i: usize| vec![name(i / found.steps.max(1)), (i % found.steps.max(1)).to_string()];
+    opened.write(&path, found.steps, &found.decoded, &["variable", "step"], what)?;
+    say(format_args!("rows from top to bottom: {}; in {}", names.join(", "), path.display()))?;
     Ok(ExitCode::SUCCESS)
 }

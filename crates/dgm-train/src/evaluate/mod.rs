@@ -64,7 +64,7 @@ pub fn evaluate<M: Model + Module, C>(
     let gradients = gradients.as_ref().map(|model| model as &dyn Model);
     let metrics = measure::all(&Subject::new(ensemble, config, dataset, device).with_gradients(gradients))?;
     let mut results = Results {
-        notes: measure::collapse(&metrics).into_iter().collect(),
+        notes: measure::collapse(&metrics, config.objective.kind.name()).into_iter().collect(),
         metrics,
         members: None,
         parameters: ensemble.members().map(Module::num_params).sum(),

@@ -43,11 +43,12 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
         nats.extend(per_example(weights).into_iter().map(|log_p| -log_p));
 
         // x of the model itself, whose z is a sample of its posterior.
-        let z = inference.sample_prior(batch.len(), &mut noise);
+        let z = inference.sample_prior(batch.len(), &mut noise).detach();
         let Some(target) = model.latent().and_then(|latent| latent.sample_given(&z, &batch, &mut noise)) else {
             continue;
         };
-        let simulated = Batch { target, ..batch.clone() };
+        // Samples of real numbers carry a graph of how they were made.
+        let simulated = Batch { target: target.detach(), ..batch.clone() };
         let Some(inference) = latent.infer(&simulated) else { continue };
         let joint = |z: Tensor<2>| log_joint(inference.as_ref(), z, simulated.len());
         let start = inference.sample_prior(rows, &mut noise);
@@ -65,7 +66,7 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
         gaps.extend(below.iter().zip(above).map(|(below, above)| -above - below));
     }
     let how = format!(
-        "annealed importance sampling, {} steps of {} leapfrog steps, {} chains per example",
+        "annealed importance sampling, {} steps of {} leapfrog steps, {} chains per example, of the first {examples} examples",
         config.steps, config.leapfrog, config.chains
     );
     let estimator = subject.given_label(with_noise(how.clone(), split.target.is_dequantized()));

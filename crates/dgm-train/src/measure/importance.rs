@@ -25,7 +25,8 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
         nats.extend(estimates.iter().map(|estimate| -estimate.log_prob));
     }
     let wide = if scale == 1.0 { String::new() } else { format!(", deviations of the proposal times {scale}") };
-    let estimator = with_noise(format!("importance-weighted bound, k = {k}{wide}"), split.target.is_dequantized());
+    let few = if nats.len() < split.len() { format!(", of the first {} examples", nats.len()) } else { String::new() };
+    let estimator = with_noise(format!("importance-weighted bound, k = {k}{wide}{few}"), split.target.is_dequantized());
     let estimator = subject.given_label(estimator);
     Ok(vec![Metric::of_nats("importance_weighted", (name, split), "-IWAE", estimator, &nats)?])
 }

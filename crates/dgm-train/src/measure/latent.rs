@@ -6,11 +6,12 @@ use crate::data::Split;
 use crate::error::{Error, Result};
 use burn::tensor::Tensor;
 use dgm_core::estimate::{LogMeanExp, Mean, active_units, mutual_information_lower, posterior_mean_variances};
-use dgm_models::{Batch, Latent, Mode, Model};
+use dgm_models::posterior::Space;
+use dgm_models::{Batch, Estimator, Latent, Mode, Model};
 use serde::{Deserialize, Serialize};
 
 /// At most so many examples of a split, the first, whose q(z | x) are compared with every z of them: in a result, and in each validation.
-const PAIRS: [usize; 2] = [512, 128];
+const PAIRS: [usize; 2] = [512, 64];
 
 /// The diagnostics of one evaluation, as a part of a line of `metrics.jsonl`: means over examples, in nats.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +35,8 @@ pub(crate) struct Diagnosis {
     layers: Vec<Layer>,
     information: Mean,
     marginal_kl: Mean,
+    /// How the KL was computed, in words.
+    kl_computed: &'static str,
 }
 
 /// One layer of latent variables.
@@ -48,12 +51,11 @@ struct Layer {
 /// # Errors
 /// Data that cannot be read any more, or a posterior that is not finite.
 fn of_split(model: &dyn Model, split: &Split, on: Scoring<'_>, pairs: usize) -> Result<Option<Diagnosis>> {
-    let (Some(latent), Some(encoder)) = (model.latent(), model.encoder()) else { return Ok(None) };
+    let Some(latent) = model.latent() else { return Ok(None) };
     let (layers, pairs) = (latent.layers(), split.len().min(pairs));
     if layers.is_empty() || pairs < 2 {
         return Ok(None);
     }
-    let sizes = Sizes { layers: &layers };
     let mut all = Gathered::default();
     for (index, batch) in batches(split, on) {
         let batch = batch?;
@@ -64,9 +66,9 @@ fn of_split(model: &dyn Model, split: &Split, on: Scoring<'_>, pairs: usize) -> 
         let kl = inference.kl(&samples);
         all.parts = kl.dims()[1];
         all.kl.extend(host(kl));
-        all.means.extend(host(encoder.encode(&batch)));
-        if all.log_prior.len() < pairs {
-            all.log_prior.extend(host(inference.log_prior(samples.z.clone())));
+        let Some(means) = inference.expectation() else { return Ok(None) };
+        all.means.extend(host(means));
+        if all.z.iter().map(|z| z.dims()[0]).sum::<usize>() < pairs {
             all.z.push(samples.z.squeeze_dim(1));
         }
     }
@@ -74,16 +76,29 @@ fn of_split(model: &dyn Model, split: &Split, on: Scoring<'_>, pairs: usize) -> 
     let log_q = all.pairs(latent, split, pairs, on)?;
     let information = mutual_information_lower(&log_q, pairs).map_err(failed)?;
     let variances = posterior_mean_variances(&all.means, layers.iter().sum()).map_err(failed)?;
-    let marginal = log_q.chunks(pairs).zip(&all.log_prior).map(|(row, log_prior)| {
+    let totals: Vec<f64> = all.kl.chunks(all.parts.max(1)).map(|row| row.iter().sum()).collect();
+    // KL(q(z) ‖ p(z)) = E[KL(q(z | x) ‖ p(z))] − I(x; z), example by example.
+    let marginal = log_q.chunks(pairs).zip(&totals).enumerate().map(|(i, (row, kl))| {
         let mut mixture = LogMeanExp::default();
         row.iter().for_each(|&value| mixture.push(value));
-        mixture.value() - log_prior
+        kl - (row.get(i).copied().unwrap_or(f64::NAN) - mixture.value())
     });
-    let totals: Vec<f64> = all.kl.chunks(all.parts.max(1)).map(|row| row.iter().sum()).collect();
+    // Of classes a group is one variable, which moves where the probability of any of its classes does.
+    let units = match latent.space() {
+        Space::OneOf(classes) => classes,
+        Space::Real | Space::Sphere => 1,
+    };
+    let moves: Vec<f64> = variances.chunks(units).map(|of| of.iter().copied().fold(0.0, f64::max)).collect();
+    let layers: Vec<usize> = layers.iter().map(|count| count / units).collect();
+    let sizes = Sizes { layers: &layers };
+    let kl_computed = match model.density().map(|density| density.estimator()) {
+        Some(Estimator::LowerBound { computed }) => computed,
+        _ => "KL by the same samples",
+    };
     let layer = |(latent, parts, units): (usize, std::ops::Range<usize>, std::ops::Range<usize>)| {
         let sum = |row: &[f64]| row.get(parts.clone()).unwrap_or_default().iter().sum();
         let kl: Vec<f64> = all.kl.chunks(all.parts.max(1)).map(sum).collect();
-        let active = active_units(variances.get(units).unwrap_or_default());
+        let active = active_units(moves.get(units).unwrap_or_default());
         Layer { latent, kl: Mean::of(&kl), active }
     };
     Ok(Some(Diagnosis {
@@ -92,6 +107,7 @@ fn of_split(model: &dyn Model, split: &Split, on: Scoring<'_>, pairs: usize) -> 
         layers: sizes.of_parts(all.parts).into_iter().map(layer).collect(),
         information,
         marginal_kl: Mean::of(&marginal.collect::<Vec<f64>>()),
+        kl_computed,
     }))
 }
 
@@ -121,7 +137,6 @@ struct Gathered {
     reconstruction: Vec<f64>,
     kl: Vec<f64>,
     parts: usize,
-    log_prior: Vec<f64>,
     means: Vec<f64>,
     z: Vec<Tensor<2>>,
 }
@@ -192,13 +207,18 @@ impl Diagnosis {
 
         let mut metrics = vec![
             metric("reconstruction", "nats", self.reconstruction, format!("-log p(x | z), {one}")),
-            metric("KL", "nats", self.kl, format!("of q(z | x) from p(z), {one}")),
+            metric("KL", "nats", self.kl, format!("of q(z | x) from p(z), {}", self.kl_computed)),
         ];
         let several = self.layers.len() > 1;
         for (place, layer) in self.layers.iter().enumerate() {
             let name = |what: &str| if several { format!("{what}, layer {}", place + 1) } else { what.to_owned() };
             if several {
-                metrics.push(metric(&name("KL"), "nats", layer.kl, format!("layer 1 is the top, {one}")));
+                metrics.push(metric(
+                    &name("KL"),
+                    "nats",
+                    layer.kl,
+                    format!("layer 1 is the top, {}", self.kl_computed),
+                ));
             }
             let active = Mean { mean: layer.active as f64, standard_error: f64::NAN, n };
             let how = format!("of {}: those whose posterior mean has a variance above 0.01", layer.latent);
@@ -211,28 +231,40 @@ impl Diagnosis {
             "marginal KL",
             "nats",
             self.marginal_kl,
-            format!("of q(z) from p(z), the mixture of all, {one}"),
+            format!("of q(z) from p(z): what the KL of {pairs} examples is above their I(x; z)"),
         ));
         metrics
     }
 }
 
-/// What there is to say where the latent variables of a layer say nothing of x, and what to do; `None`: they do. From the metrics of a
-/// model on the validation split.
-pub(crate) fn collapse(metrics: &[Metric]) -> Option<String> {
-    let of = |metric: &&Metric| metric.measure == "latent" && metric.split == "validation";
-    let idle = |metric: &&Metric| metric.quantity.starts_with("active units") && metric.value == 0.0;
-    let layer = metrics.iter().filter(of).find(idle)?;
-    let kl = metrics.iter().filter(of).find(|metric| metric.quantity == "KL").map_or(f64::NAN, |metric| metric.value);
-    let where_ = layer
-        .quantity
-        .strip_prefix("active units")
-        .unwrap_or_default()
-        .replace(", layer 1", " of the top layer")
-        .replace(", ", " of ");
+/// The KL of a layer without an active unit below which it is called collapsed, in nats: less is as good as nothing.
+const COLLAPSED: f64 = 0.5;
+
+/// What there is to say where the latent variables of a layer say nothing of x, and what to do about it with this objective; `None`: they do.
+/// From the metrics of a model on the validation split.
+pub(crate) fn collapse(metrics: &[Metric], objective: &str) -> Option<String> {
+    let find = |quantity: &str| {
+        let is = |metric: &&Metric| {
+            (metric.measure.as_str(), metric.split.as_str()) == ("latent", "validation") && metric.quantity == quantity
+        };
+        metrics.iter().find(is).map(|metric| metric.value)
+    };
+    let collapsed = |suffix: &str| {
+        let kl = find(&format!("KL{suffix}"))?;
+        (find(&format!("active units{suffix}"))? == 0.0 && kl < COLLAPSED).then_some(kl)
+    };
+    let layers = std::iter::once((String::new(), String::new()))
+        .chain((1..=16).map(|layer| (format!(", layer {layer}"), format!(" of layer {layer}"))));
+    let (of, kl) = layers.into_iter().find_map(|(suffix, of)| Some((of, collapsed(&suffix)?)))?;
+    let tries = match objective {
+        "elbo" => {
+            "objective.beta = { schedule = \"linear\", from = 0.0, to = 1.0, steps = N } with more steps, a beta of at most 1, \
+             objective.free_bits = { nats = 0.05 }, or a weaker decoder"
+        }
+        "info_vae" => "an objective.alpha nearer to 1, or a weaker decoder",
+        _ => "a weaker decoder, or objective.kind = \"elbo\" with a beta that rises from 0",
+    };
     Some(format!(
-        "posterior collapse: no latent variable{where_} is active (KL {kl:.3} nats), so z says nothing of x there; try \
-         objective.beta = {{ schedule = \"linear\", from = 0.0, to = 1.0, steps = N }} with more steps, a beta of at most 1, \
-         objective.free_bits = {{ nats = 0.05 }}, or a weaker decoder"
+        "posterior collapse: no latent variable{of} is active (KL {kl:.3} nats), so z says next to nothing of x there; try {tries}"
     ))
 }

@@ -14,7 +14,7 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
 }
 
 fn of_split(subject: &Subject<'_>, density: &dyn Density, (name, split): (&str, &Split)) -> Result<Metric> {
-    let samples = if density.estimator().is_exact() { 1 } else { ELBO_SAMPLES };
+    let samples = if matches!(density.estimator(), Estimator::LowerBound { .. }) { ELBO_SAMPLES } else { 1 };
     let mut nats = Vec::with_capacity(split.len());
     for (index, batch) in batches(split, subject.on) {
         let batch = batch?;
@@ -30,6 +30,10 @@ fn of_split(subject: &Subject<'_>, density: &dyn Density, (name, split): (&str, 
         (Estimator::Exact, false) => ("NLL", "exact".to_string()),
         // log P(x) ≥ E log p(x + u): the noise is a latent variable whose posterior is uniform.
         (Estimator::Exact, true) => ("-ELBO", format!("{DEQUANTIZED}, log p(x + u) exact")),
+        (Estimator::MonteCarlo { samples }, dequantized) => {
+            let text = format!("bound: log of the mean of p(x | z) over {samples} draws of the prior");
+            ("-log p (MC)", with_noise(text, dequantized))
+        }
         (Estimator::LowerBound { computed }, dequantized) => {
             ("-ELBO", with_noise(format!("{samples} posterior samples per example, {computed}"), dequantized))
         }

@@ -217,7 +217,10 @@ pub(crate) fn check(
     model: &dyn Model,
     device: &Device,
 ) -> std::result::Result<(), (&'static str, Error)> {
-    let Some(latent) = model.latent() else { return Ok(()) };
+    let Some(latent) = model.latent() else {
+        let none = "evaluation.annealed is for models with latent variables, and this one has none; take it out";
+        return if config.annealed.is_some() { Err(("annealed", Error::input(none))) } else { Ok(()) };
+    };
     if config.annealed.is_some() {
         annealed::check(latent).map_err(|error| ("annealed", error))?;
     }

@@ -47,3 +47,26 @@ pub fn codes(codes: &[Vec<f64>], names: &[String], labels: Option<&[Label]>) -> 
     }
     writer.into_inner().map_err(|error| Error::run(format!("the codes cannot be written as CSV: {error}")))
 }
+
+/// A CSV of examples `[n][event]`, each led by what it is: `of` names these columns, `what` has a row for each example. Without names the numbers
+/// are called `x1`, `x2`, ….
+///
+/// # Errors
+/// Memory that is full.
+pub fn described(of: &[&str], what: &[Vec<String>], examples: &[Vec<f64>], names: &Names) -> Result<Vec<u8>> {
+    let cannot = |error: ::csv::Error| Error::run(format!("the examples cannot be written as CSV: {error}"));
+    let mut writer = ::csv::Writer::from_writer(Vec::new());
+    let header = match names.target.is_empty() {
+        true => (1..=examples.first().map_or(0, Vec::len)).map(|i| format!("x{i}")).collect(),
+        false => Names::header(&[&names.target]),
+    };
+    writer.write_record(of.iter().map(|&name| name.to_owned()).chain(header)).map_err(cannot)?;
+    for (what, x) in what.iter().zip(examples) {
+        let cells = match names.target.is_empty() {
+            true => x.iter().map(f64::to_string).collect(),
+            false => Names::cells(&names.target, x, &names.classes),
+        };
+        writer.write_record(what.iter().cloned().chain(cells)).map_err(cannot)?;
+    }
+    writer.into_inner().map_err(|error| Error::run(format!("the examples cannot be written as CSV: {error}")))
+}

@@ -8,6 +8,9 @@ use dgm_core::estimate::principal_components;
 use plotters::prelude::*;
 use std::collections::BTreeMap;
 
+/// More classes have no room in a legend.
+const LEGEND: usize = 20;
+
 /// At most so many examples are drawn.
 const EXAMPLES: usize = 2000;
 
@@ -44,19 +47,23 @@ pub(super) fn draw(subject: &Subject<'_>) -> Result<Option<String>> {
     }
     let text = svg(|root| {
         let title = format!("Codes of {} test examples", points.len());
-        let ranges = [0, 1].map(|i: usize| with_room(points.iter().filter_map(|point| point.get(i).copied())));
-        let mut chart = axes(root, &title, [&names[0], &names[1]], ranges, 7)?;
+        let [mut x, y] = [0, 1].map(|i: usize| with_room(points.iter().filter_map(|point| point.get(i).copied())));
         let named = groups.len() > 1;
+        if named && groups.len() <= LEGEND {
+            // Room for the legend beside the points.
+            x.end += 0.22 * (x.end - x.start);
+        }
+        let ranges = [x, y];
+        let mut chart = axes(root, &title, [&names[0], &names[1]], ranges, 7)?;
         for ((class, name), points) in &groups {
             let color = if named { Palette99::pick(*class).to_rgba() } else { GREY.to_rgba() };
             let dots = points.iter().map(|[x, y]| Circle::new((*x, *y), 2, color.mix(0.7).filled()));
             let series = chart.draw_series(dots)?;
-            // A legend of more has no room.
-            if named && groups.len() <= 20 {
+            if named && groups.len() <= LEGEND {
                 series.label(name).legend(move |(x, y)| Circle::new((x + 9, y), 4, color.filled()));
             }
         }
-        if named && groups.len() <= 20 {
+        if named && groups.len() <= LEGEND {
             legend(&mut chart, SeriesLabelPosition::UpperRight)?;
         }
         Drawn::Ok(())
