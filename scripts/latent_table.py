@@ -3,6 +3,8 @@
 
     scripts/latent_table.py [--out runs/latent] [--seeds 1] [--set KEY=VALUE …] [CONFIG …]
 
+Below it, how the plain latent generator's bound rises with the number k of samples, beside the VAE's (--rise K K …).
+
 Each configuration and seed is a run of its own in the output folder; what is there is not run again, and one that was interrupted goes on.
 Prints a Markdown table: means over seeds where there are several, test results of the checkpoint with the lowest validation loss.
 """
@@ -17,7 +19,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 CONFIGS = [
-    "vae", "vae-peer", "beta-vae", "conditional-vae", "iwae", "info-vae", "vamp-vae", "flow-vae", "hierarchical-vae",
+    "vae", "conv-vae", "vae-peer", "beta-vae", "conditional-vae", "iwae", "info-vae", "vamp-vae", "flow-vae", "hierarchical-vae",
     "hyperspherical-vae", "discrete-vae", "adversarial-autoencoder", "latent-generator",
 ]  # fmt: skip
 
@@ -83,6 +85,7 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("runs/latent"))
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="changes a value of every run")
+    parser.add_argument("--rise", type=int, nargs="*", default=[1, 10, 100, 1000, 10000], metavar="K")
     arguments = parser.parse_args()
     program = binary()
     print("| configuration | −ELBO | importance-weighted (−IWAE) | k | KL | I(x; z) ≥ | active units | training |")
@@ -97,6 +100,17 @@ def main():
             f" {active(runs)} | {seconds:.0f} s |",
             flush=True,
         )
+    pair = [config for config in ("latent-generator", "vae") if config in arguments.configs]
+    if len(pair) == 2 and arguments.rise:
+        print("\n| k | " + " | ".join(f"`{config}`" for config in pair) + " |\n| --- | --- | --- |")
+        for k in arguments.rise:
+            cells = []
+            for config in pair:
+                command = [program, "evaluate", arguments.out / f"{config}-0", "--importance-samples", k, "--json"]
+                done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=True)
+                metric = of(json.loads(done.stdout), "-IWAE")
+                cells.append(f"{metric['value']:.2f} ± {metric['standard_error']:.2f}")
+            print(f"| {k} | " + " | ".join(cells) + " |", flush=True)
 
 
 if __name__ == "__main__":

@@ -6,19 +6,23 @@
 #[path = "../src/testing/rounding.rs"]
 mod rounding;
 
+use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor, TensorData};
-use dgm_core::estimate::LogMeanExp;
+use dgm_core::estimate::{LogMeanExp, Mean, log_mean_exp};
 use dgm_core::host;
 use dgm_core::random::Seed;
 use dgm_models::Plain;
 use dgm_models::causal_conv::CausalConvConfig;
 use dgm_models::conditional_mlp::ConditionalMlpConfig;
+use dgm_models::decoder::DecoderConfig;
+use dgm_models::encoder::MlpConfig;
+use dgm_models::latent_generator::LatentGeneratorConfig;
 use dgm_models::likelihood::{Components, LikelihoodConfig};
 use dgm_models::objective::Step;
 use dgm_models::pixel_cnn::PixelCnnConfig;
 use dgm_models::vae::VaeConfig;
 use dgm_models::{
-    Batch, ConditionSpec, DataSpec, Density, Generate, Latent, Model, ModelConfig, ModelError, ObjectiveKind,
+    Batch, ConditionSpec, DataSpec, Density, Generate, Latent, Mode, Model, ModelConfig, ModelError, ObjectiveKind,
     Represent, Scale, Values,
 };
 
@@ -308,4 +312,60 @@ fn dropout_samples_are_networks_that_are_mixed() {
     let grid: Vec<[f32; 3]> = (-800..800).map(|i| [0.7, -1.1, i as f32 * 0.02]).collect();
     let total: f64 = log_prob(5, &grid).iter().map(|log_p| log_p.exp() * 0.02).sum();
     assert!((total - 1.0).abs() < 1e-3, "{total}");
+}
+
+/// log p(x) by the trapezoidal rule over z; the logarithm of the mean of k draws of p(x | z) is below it, by Var[p(x | z)] / (2 k p(x)²) where k
+/// is large, and rises to it with k.
+#[test]
+fn the_naive_estimate_of_a_latent_generator_is_biased_as_theory_says() {
+    let config = LatentGeneratorConfig {
+        latent: 1,
+        decoder: DecoderConfig::Mlp(MlpConfig::of(&[8])),
+        likelihood: LikelihoodConfig::Bernoulli(Plain {}),
+        samples: 1,
+    };
+    let spec = spec([1, 2, 2], Values::Levels(2));
+    let model = config.init(&spec, &mut Seed(2).stream("weights", 0), &device()).unwrap();
+    // A decoder whose pixels depend on z, which one that has not learnt hardly does.
+    let model = model.map(&mut Stretch);
+    let x = Tensor::<2>::from_floats([[1., 0., 1., 1.]], &device());
+    let one = Batch::new(x.clone());
+    let inference = model.infer(&one).unwrap();
+    let (steps, width) = (8001usize, 16.0);
+    let h = width / (steps - 1) as f64;
+    let grid: Vec<f32> = (0..steps).map(|i| (i as f64 * h - width / 2.0) as f32).collect();
+    let z = Tensor::<1>::from_floats(grid.as_slice(), &device()).reshape([1, steps, 1]);
+    let likelihood = host(inference.log_likelihood(z.clone(), &mut Mode::Evaluate).reshape([steps]));
+    let prior = host(inference.log_prior(z).reshape([steps]));
+    let moment = |power: f64| -> f64 {
+        likelihood.iter().zip(&prior).map(|(log_p, prior)| (power * log_p + prior).exp() * h).sum()
+    };
+    let (log_p, relative) = (moment(1.0).ln(), moment(2.0) / moment(1.0).powi(2) - 1.0);
+    assert!(relative > 0.2, "{relative}");
+    let copies = 2000;
+    let many = Batch::new(x.repeat_dim(0, copies));
+    let bound = |k: usize| {
+        let inference = model.infer(&many).unwrap();
+        let z = inference.sample(k, &mut Seed(5).stream("noise", k as u64)).z;
+        Mean::of(&host(log_mean_exp(inference.log_likelihood(z, &mut Mode::Evaluate))))
+    };
+    let gaps: Vec<Mean> = [1, 8, 64].into_iter().map(bound).collect();
+    for (k, gap) in [1.0, 8.0, 64.0].into_iter().zip(&gaps) {
+        let (below, error) = (log_p - gap.mean, gap.standard_error);
+        assert!(below > -3.0 * error, "k = {k}: {below} ± {error}");
+        if k == 64.0 {
+            let expected = relative / (2.0 * k);
+            assert!((below - expected).abs() < 4.0 * error + 0.2 * expected, "{below} ± {error}, expected {expected}");
+        }
+    }
+    assert!(gaps[0].mean + 0.01 < gaps[1].mean && gaps[1].mean < gaps[2].mean, "{gaps:?}");
+}
+
+/// Weights times 6.
+struct Stretch;
+
+impl ModuleMapper for Stretch {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|value| value.mul_scalar(6.0))
+    }
 }

@@ -21,12 +21,16 @@ const NARROW: [&str; 6] = [
 /// The shipped systems on digits, and what makes them small.
 const SYSTEMS: [(&str, &[&str]); 13] = [
     (
-        "vae",
+        "conv-vae",
         &[
             "--set",
             "model.encoder.hidden=[16,16]",
             "--set",
             "model.decoder={kind=\"conv\",channels=[4,3],hidden=[8]}",
+            "--set",
+            "model.prior.hidden=[8]",
+            "--set",
+            "training.evaluate_every=1",
             "--set",
             "evaluation.importance_samples=2",
         ],

@@ -41,7 +41,7 @@ pub struct AdversarialAutoencoderConfig {
 
 impl Default for AdversarialAutoencoderConfig {
     fn default() -> Self {
-        let VaeConfig { latent, encoder, posterior, prior, decoder, likelihood } = VaeConfig::default();
+        let VaeConfig { latent, encoder, posterior, prior, decoder, likelihood, input_noise: _ } = VaeConfig::default();
         Self { latent, encoder, posterior, prior, decoder, likelihood, discriminator: vec![128, 128] }
     }
 }
@@ -71,6 +71,7 @@ impl AdversarialAutoencoderConfig {
             prior: self.prior.clone(),
             decoder: self.decoder.clone(),
             likelihood: self.likelihood.clone(),
+            input_noise: 0.0,
         };
         let autoencoder = vae.init(spec, rng, device)?;
         if autoencoder.prior_parameters() > 0 {

@@ -20,8 +20,10 @@ pub fn check<C: ModelFactory>(
     let objective = &config.objective;
     let training = &config.training;
     if let Some(device) = model.devices().first() {
-        measure::check(&config.evaluation, model, device)
-            .map_err(|(key, error)| Error::input(format!("{}{error}", place(&["evaluation", key]))))?;
+        measure::check(&config.evaluation, model, device).map_err(|(key, error)| {
+            let place = place(&["evaluation", key]);
+            Error::input(format!("{place}{error}"))
+        })?;
     }
     objective.kind.check(model).map_err(|error| {
         let place = error.place().map_or(String::new(), |key| place(&key));
