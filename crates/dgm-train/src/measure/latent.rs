@@ -251,7 +251,8 @@ pub(crate) fn collapse(metrics: &[Metric], objective: &str) -> Option<String> {
     };
     let collapsed = |suffix: &str| {
         let kl = find(&format!("KL{suffix}"))?;
-        (find(&format!("active units{suffix}"))? == 0.0 && kl < COLLAPSED).then_some(kl)
+        // One sample of a divergence may be below 0.
+        (find(&format!("active units{suffix}"))? == 0.0 && kl < COLLAPSED).then_some(kl.max(0.0))
     };
     let layers = std::iter::once((String::new(), String::new()))
         .chain((1..=16).map(|layer| (format!(", layer {layer}"), format!(" of layer {layer}"))));

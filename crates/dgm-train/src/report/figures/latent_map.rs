@@ -14,6 +14,25 @@ const LEGEND: usize = 20;
 /// At most so many examples are drawn.
 const EXAMPLES: usize = 2000;
 
+/// Colours that are told apart on white, dark ones and light ones alike.
+const COLORS: [RGBColor; 10] = [
+    RGBColor(31, 119, 180),
+    RGBColor(255, 127, 14),
+    RGBColor(44, 160, 44),
+    RGBColor(214, 39, 40),
+    RGBColor(148, 103, 189),
+    RGBColor(140, 86, 75),
+    RGBColor(227, 119, 194),
+    RGBColor(90, 90, 90),
+    RGBColor(160, 160, 20),
+    RGBColor(23, 190, 207),
+];
+
+/// Of a class: its own colour, and of more than ten classes one of a longer list.
+fn color_of(class: usize) -> RGBAColor {
+    COLORS.get(class).map_or_else(|| Palette99::pick(class).to_rgba(), |color| color.to_rgba())
+}
+
 pub(super) fn draw(subject: &Subject<'_>) -> Result<Option<String>> {
     let (_, split) = subject.test();
     if subject.model.encoder().is_none() || split.len() < 2 {
@@ -56,7 +75,7 @@ pub(super) fn draw(subject: &Subject<'_>) -> Result<Option<String>> {
         let ranges = [x, y];
         let mut chart = axes(root, &title, [&names[0], &names[1]], ranges, 7)?;
         for ((class, name), points) in &groups {
-            let color = if named { Palette99::pick(*class).to_rgba() } else { GREY.to_rgba() };
+            let color = if named { color_of(*class) } else { GREY.to_rgba() };
             let dots = points.iter().map(|[x, y]| Circle::new((*x, *y), 2, color.mix(0.7).filled()));
             let series = chart.draw_series(dots)?;
             if named && groups.len() <= LEGEND {
