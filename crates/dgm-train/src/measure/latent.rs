@@ -3,12 +3,13 @@
 
 use super::{Metric, Scoring, Subject, batches, batches_of, host};
 use crate::data::Split;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use burn::tensor::Tensor;
 use dgm_core::estimate::{LogMeanExp, Mean, active_units, mutual_information_lower, posterior_mean_variances};
 use dgm_models::posterior::Space;
 use dgm_models::{Batch, Estimator, Latent, Mode, Model};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// At most so many examples of a split, the first, whose q(z | x) are compared with every z of them: in a result, and in each validation.
 const PAIRS: [usize; 2] = [512, 64];
@@ -46,10 +47,10 @@ struct Layer {
     active: usize,
 }
 
-/// The diagnosis of a model that infers latent variables; `None`: of others there is none.
+/// The diagnosis of a model that infers latent variables; `None`: of others, and of one whose numbers are not finite, there is none.
 ///
 /// # Errors
-/// Data that cannot be read any more, or a posterior that is not finite.
+/// Data that cannot be read any more.
 fn of_split(model: &dyn Model, split: &Split, on: Scoring<'_>, pairs: usize) -> Result<Option<Diagnosis>> {
     let Some(latent) = model.latent() else { return Ok(None) };
     let (layers, pairs) = (latent.layers(), split.len().min(pairs));
@@ -72,10 +73,11 @@ fn of_split(model: &dyn Model, split: &Split, on: Scoring<'_>, pairs: usize) -> 
             all.z.push(samples.z.squeeze_dim(1));
         }
     }
-    let failed = |error| Error::run(format!("the latent variables cannot be diagnosed: {error}"));
     let log_q = all.pairs(latent, split, pairs, on)?;
-    let information = mutual_information_lower(&log_q, pairs).map_err(failed)?;
-    let variances = posterior_mean_variances(&all.means, layers.iter().sum()).map_err(failed)?;
+    // Numbers that are not finite are the business of the loss: a diagnosis stops nobody's training.
+    let information = mutual_information_lower(&log_q, pairs);
+    let variances = posterior_mean_variances(&all.means, layers.iter().sum());
+    let (Ok(information), Ok(variances)) = (information, variances) else { return Ok(None) };
     let totals: Vec<f64> = all.kl.chunks(all.parts.max(1)).map(|row| row.iter().sum()).collect();
     // KL(q(z) ‖ p(z)) = E[KL(q(z | x) ‖ p(z))] − I(x; z), example by example.
     let marginal = log_q.chunks(pairs).zip(&totals).enumerate().map(|(i, (row, kl))| {
@@ -90,12 +92,11 @@ fn of_split(model: &dyn Model, split: &Split, on: Scoring<'_>, pairs: usize) -> 
     };
     let moves: Vec<f64> = variances.chunks(units).map(|of| of.iter().copied().fold(0.0, f64::max)).collect();
     let layers: Vec<usize> = layers.iter().map(|count| count / units).collect();
-    let sizes = Sizes { layers: &layers };
     let kl_computed = match model.density().map(|density| density.estimator()) {
         Some(Estimator::LowerBound { computed }) => computed,
         _ => "KL by the same samples",
     };
-    let layer = |(latent, parts, units): (usize, std::ops::Range<usize>, std::ops::Range<usize>)| {
+    let layer = |(latent, parts, units): (usize, Range<usize>, Range<usize>)| {
         let sum = |row: &[f64]| row.get(parts.clone()).unwrap_or_default().iter().sum();
         let kl: Vec<f64> = all.kl.chunks(all.parts.max(1)).map(sum).collect();
         let active = active_units(moves.get(units).unwrap_or_default());
@@ -104,31 +105,24 @@ fn of_split(model: &dyn Model, split: &Split, on: Scoring<'_>, pairs: usize) -> 
     Ok(Some(Diagnosis {
         reconstruction: Mean::of(&all.reconstruction),
         kl: Mean::of(&totals),
-        layers: sizes.of_parts(all.parts).into_iter().map(layer).collect(),
+        layers: layers_of(&layers, all.parts).into_iter().map(layer).collect(),
         information,
         marginal_kl: Mean::of(&marginal.collect::<Vec<f64>>()),
         kl_computed,
     }))
 }
 
-/// The layers of z.
-struct Sizes<'a> {
-    layers: &'a [usize],
-}
-
-impl Sizes<'_> {
-    /// Of each layer its size, its parts of the KL and its variables. Below the top every variable has a part; what is left is the top's.
-    fn of_parts(&self, parts: usize) -> Vec<(usize, std::ops::Range<usize>, std::ops::Range<usize>)> {
-        let below: usize = self.layers.iter().skip(1).sum();
-        let top = parts.saturating_sub(below);
-        let (mut part, mut unit) = (0, 0);
-        let each = |(place, &size): (usize, &usize)| {
-            let width = if place == 0 { top } else { size };
-            (part, unit) = (part + width, unit + size);
-            (size, part - width..part, unit - size..unit)
-        };
-        self.layers.iter().enumerate().map(each).collect()
-    }
+/// Of each layer its size, its parts of the KL and its variables. Below the top every variable has a part; what is left is the top's.
+fn layers_of(layers: &[usize], parts: usize) -> Vec<(usize, Range<usize>, Range<usize>)> {
+    let below: usize = layers.iter().skip(1).sum();
+    let top = parts.saturating_sub(below);
+    let (mut part, mut unit) = (0, 0);
+    let each = |(place, &size): (usize, &usize)| {
+        let width = if place == 0 { top } else { size };
+        (part, unit) = (part + width, unit + size);
+        (size, part - width..part, unit - size..unit)
+    };
+    layers.iter().enumerate().map(each).collect()
 }
 
 /// Numbers of each example.
