@@ -157,7 +157,7 @@ fn what_does_not_fit_is_refused_with_its_place() {
     assert!(text.contains(expected), "{text}");
     refused(
         "free_bits = { nats = 0.1, group = 4 }",
-        "c.toml:10: `objective.free_bits` needs a group that divides the KL of 6 latent variables; group is 4: change it",
+        "c.toml:10: `objective.free_bits` needs a group that divides the 6 numbers that the KL is; group is 4: change it",
     );
     refused(
         "kind = \"nll\"",
