@@ -316,5 +316,11 @@ fn what_cannot_be_done_is_one_line() {
     refused("model.posterior=\"von_mises_fisher\"", "which is not a density of points of a sphere");
     refused("model.prior=\"uniform\"", "set model.prior = \"standard_normal\"");
     refused("evaluation.proposal_scale=0.0", "a number from 0.1 to 10");
+    let line = run_fails(
+        path,
+        &args("vae-peer", "no", &["--set", "evaluation.annealed={}", "--set", "training.ensemble=2"]),
+        2,
+    );
+    assert!(line.contains("evaluation.annealed is for a single model"), "{line}");
     refused("model.decoder={kind=\"conv\",channels=[]}", "1 to 16 numbers from 1 to 4096");
 }

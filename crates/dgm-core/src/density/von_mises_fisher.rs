@@ -63,8 +63,7 @@ impl VonMisesFisher {
         let (order, d) = (self.order(), 2.0 * self.order() + 2.0);
         let value = self.of_each(|kappa| log_bessel_and_ratio(order, kappa).1);
         // A′ = 1 − A² − (d − 1) A / κ.
-        let slope = self.of_each(|kappa| slope_of_length(d, kappa));
-        attach_gradient(value, [(&self.concentration, &|| slope.clone())])
+        attach_gradient(value, [(&self.concentration, &|| self.of_each(|kappa| slope_of_length(d, kappa)))])
     }
 
     /// log p(x) = κ μᵀx + log C_d(κ) of each row in nats, `[n, d]` → `[n]`; x has length 1.
@@ -78,8 +77,8 @@ impl VonMisesFisher {
         // Relative to the uniform density, so that κ and log C do not cancel: κ (μᵀx − 1) is small where x is near μ.
         let order = self.order();
         let value = self.of_each(|kappa| log_normaliser(order, kappa) + kappa);
-        let slope = self.of_each(|kappa| 1.0 - log_bessel_and_ratio(order, kappa).1);
-        let top = attach_gradient(value, [(&self.concentration, &|| slope.clone())]);
+        let slope = || self.of_each(|kappa| 1.0 - log_bessel_and_ratio(order, kappa).1);
+        let top = attach_gradient(value, [(&self.concentration, &slope)]);
         let d = shape[1];
         self.concentration.clone() * along.sub_scalar(1.0) + top.add_scalar(Self::log_uniform(d))
     }
@@ -97,8 +96,7 @@ impl VonMisesFisher {
             (kappa * ratio + log_normaliser(order, kappa)).max(0.0)
         });
         // (κ A + log C)′ = κ A′.
-        let slope = self.of_each(|kappa| kappa * slope_of_length(d, kappa));
-        attach_gradient(value, [(&self.concentration, &|| slope.clone())])
+        attach_gradient(value, [(&self.concentration, &|| self.of_each(|kappa| kappa * slope_of_length(d, kappa)))])
     }
 
     /// One sample of each row, `[n, d]`, differentiable in μ and κ.

@@ -13,7 +13,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use dgm_core::density::Normal;
 use dgm_core::estimate::log_mean_exp;
-use dgm_core::random::Stream;
+use dgm_core::random::{Seed, Stream};
 use serde::{Deserialize, Serialize};
 
 /// Configuration of [`LatentGenerator`].
@@ -111,11 +111,14 @@ impl Inference for Blind<'_> {
 }
 
 impl LatentGenerator {
-    /// log (1/k Σᵢ p(x | zᵢ, c)) with k = `samples`, `[batch]`.
-    fn log_marginal(&self, batch: &Batch, mode: &mut Mode, rng: &mut Stream) -> Tensor<1> {
-        let blind = Blind { model: self, batch };
-        let z = blind.sample(self.samples, rng).z;
-        log_mean_exp(blind.log_likelihood(z, mode))
+    /// k = `samples` draws of z for each example.
+    fn draw(&self, batch: &Batch, rng: &mut Stream) -> Tensor<3> {
+        Blind { model: self, batch }.sample(self.samples, rng).z
+    }
+
+    /// log (1/k Σᵢ p(x | zᵢ, c)) over these z, `[batch]`.
+    fn log_marginal(&self, batch: &Batch, z: Tensor<3>, mode: &mut Mode) -> Tensor<1> {
+        log_mean_exp(self.decoder.log_prob(batch, z, mode))
     }
 }
 
@@ -126,18 +129,12 @@ impl TrainLikelihood for LatentGenerator {
     }
 
     fn train_log_prob(&self, batch: &Batch, mode: &mut Mode) -> Tensor<2> {
-        let log_p = match mode {
-            Mode::Train(rng) => {
-                let z = Blind { model: self, batch }.sample(self.samples, rng).z;
-                log_mean_exp(self.decoder.log_prob(batch, z, mode))
-            }
-            Mode::OneMask(rng) => {
-                let mut rng = rng.clone();
-                self.log_marginal(batch, mode, &mut rng)
-            }
-            Mode::Evaluate => self.log_marginal(batch, mode, &mut dgm_core::random::Seed(0).stream("latent", 0)),
+        let z = match mode {
+            Mode::Train(rng) | Mode::OneMask(rng) => self.draw(batch, rng),
+            // Without a stream the same draws every time.
+            Mode::Evaluate => self.draw(batch, &mut Seed(0).stream("latent", 0)),
         };
-        log_p.unsqueeze_dim(1)
+        self.log_marginal(batch, z, mode).unsqueeze_dim(1)
     }
 }
 
@@ -147,7 +144,7 @@ impl Density for LatentGenerator {
     }
 
     fn log_prob(&self, batch: &Batch, rng: &mut Stream) -> Tensor<1> {
-        self.log_marginal(batch, &mut Mode::Evaluate, rng)
+        self.log_marginal(batch, self.draw(batch, rng), &mut Mode::Evaluate)
     }
 }
 

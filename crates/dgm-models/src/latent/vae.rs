@@ -172,20 +172,15 @@ impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Vae<P, Q, E, D> {
         self.prior.sample(n, &|x| self.encoded(x, &mut Mode::Evaluate), rng, &self.decoder.device())
     }
 
-    /// KL(q ‖ p), `[batch, parts]`, where it has a closed form.
-    fn closed_kl(&self, q: &dyn ApproximatePosterior) -> Option<Tensor<2>> {
-        self.prior.kl(q)
-    }
-
     /// Number of parameters of the prior.
     pub(crate) fn prior_parameters(&self) -> usize {
         self.prior.num_params()
     }
 
-    /// In how many parts it has one.
+    /// In how many parts KL(q ‖ p) has a closed form.
     fn closed_kl_parts(&self) -> Option<usize> {
         let features = Tensor::zeros([1, self.encoder.features()], &self.decoder.device());
-        Some(self.closed_kl(self.posterior.infer(features).as_ref())?.dims()[1])
+        Some(self.prior.kl(self.posterior.infer(features).as_ref())?.dims()[1])
     }
 
     fn inference<'a>(&'a self, batch: &'a Batch, mode: &mut Mode) -> VaeInference<'a, P, Q, E, D> {
@@ -247,7 +242,7 @@ impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Inference for VaeInference<
     }
 
     fn kl(&self, samples: &Samples) -> Tensor<2> {
-        match self.model.closed_kl(self.posterior.as_ref()) {
+        match self.model.prior.kl(self.posterior.as_ref()) {
             Some(kl) => kl,
             None => (self.log_posterior_of(samples) - self.log_prior(samples.z.clone())).mean_dim(1),
         }

@@ -50,6 +50,11 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
         valid(&config, "--importance-samples", k)?;
     }
     if let Some(steps) = args.annealed {
+        if config.members().is_some() {
+            return Err(Error::input(
+                "--annealed is for a single model, and this run is an ensemble; name the folder of a member",
+            ));
+        }
         let annealed = config.evaluation.annealed.unwrap_or_default();
         config.evaluation.annealed = Some(AnnealedConfig { steps, ..annealed });
         valid(&config, "--annealed", steps)?;

@@ -105,7 +105,8 @@ impl Opened {
         Ok(path)
     }
 
-    /// Examples as a picture, so many in a row, an empty one for an empty place, or as rows of numbers. `of` names the columns that say what each of them is, and `what` says it.
+    /// Examples as a picture, so many in a row and an empty one for an empty place, or as rows of numbers: `of` names the columns that say
+    /// what each of them is, and `what` says it.
     pub(super) fn write(
         &self,
         path: &Path,

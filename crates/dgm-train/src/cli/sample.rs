@@ -1,5 +1,6 @@
 //! `dgm-train sample RUN`: samples, as a picture, as numbers or as a text.
 
+use super::of_split::in_a_folder;
 use super::output::say;
 use super::sample_text;
 use crate::config::Config;
@@ -204,13 +205,7 @@ impl<'a> Form<'a> {
                 None => Err(not_images()),
             };
         };
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
-            return Err(Error::input(format!(
-                "{}: this folder does not exist; make it, or name another with --out",
-                parent.display()
-            )));
-        }
+        in_a_folder(path)?;
         match (path.extension().and_then(|extension| extension.to_str()), text) {
             (Some("csv"), _) => Ok(Self::Numbers(path.clone())),
             (Some("txt"), Some(text)) => Ok(Self::Text(text, Some(path.clone()))),

@@ -19,6 +19,12 @@ pub fn check<C: ModelFactory>(
 ) -> Result<()> {
     let objective = &config.objective;
     let training = &config.training;
+    if config.members().is_some() && config.evaluation.annealed.is_some() {
+        return Err(Error::input(format!(
+            "{}evaluation.annealed is for a single model, and training.ensemble makes several; take one of them out",
+            place(&["evaluation", "annealed"])
+        )));
+    }
     if let Some(device) = model.devices().first() {
         measure::check(&config.evaluation, model, device).map_err(|(key, error)| {
             let place = place(&["evaluation", key]);
