@@ -3,6 +3,7 @@
 //! | module | what it answers |
 //! | --- | --- |
 //! | [`density`] | how probable is x? `log_prob` in nats, from what a network emits |
+//! | [`bijection`] | what do invertible maps do to a density? values and log-slopes of affine maps and splines |
 //! | [`divergence`] | how far apart are two densities, or two samples? |
 //! | [`objective`] | what is minimised? a loss in nats for each example, with its named terms |
 //! | [`estimate`] | what is reported? likelihoods with their errors, calibration, scores, distances of sets, information |
@@ -27,6 +28,7 @@
 //! ```
 
 mod bessel;
+pub mod bijection;
 pub mod density;
 pub mod divergence;
 pub mod estimate;

@@ -14,6 +14,7 @@ pub mod data;
 pub mod decoder;
 pub mod encoder;
 pub mod ensemble;
+pub mod flow;
 pub mod likelihood;
 pub mod mixture;
 pub mod objective;
@@ -29,7 +30,6 @@ pub mod latent;
 
 mod error;
 mod factory;
-mod flow;
 mod layers;
 mod parts;
 #[cfg(test)]
@@ -43,6 +43,7 @@ pub use data::{Batch, ColumnValues, ConditionSpec, DataSpec, Scale, Values};
 pub use ensemble::Ensemble;
 pub use error::ModelError;
 pub use factory::ModelFactory;
+pub use flow::normalizing_flow;
 pub use latent::{adversarial_autoencoder, hierarchical_vae, latent_generator, vae};
 pub use layers::{
     Features, FeaturesConfig, HiddenActivation, Mlp, Mode, PeriodicConfig, PiecewiseLinearConfig, Resample, Residual,

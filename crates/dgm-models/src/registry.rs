@@ -106,6 +106,7 @@ registry! {
     "adversarial_autoencoder" => adversarial_autoencoder::AdversarialAutoencoder(AdversarialAutoencoderConfig) by "model"
         [Density, Generate, Represent, Latent],
     "latent_generator" => latent_generator::LatentGenerator(LatentGeneratorConfig) by "nll" [Density, Generate, Latent],
+    "flow" => normalizing_flow::NormalizingFlow(NormalizingFlowConfig) by "nll" [Density, Generate, Represent, Latent],
     "causal_conv" => causal_conv::CausalConv(CausalConvConfig) by "nll" [Density, Generate, Autoregressive],
     "pixel_cnn" => pixel_cnn::PixelCnn(PixelCnnConfig) by "nll" [Density, Generate, Autoregressive],
     "transformer" => transformer::Transformer(TransformerConfig) by "nll" [Density, Generate, Autoregressive],

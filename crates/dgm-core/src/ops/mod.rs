@@ -15,6 +15,7 @@ pub mod elementary;
 #[cfg(feature = "flex")]
 #[doc(hidden)] // for the extension of dgm-models
 pub mod flex;
+pub(crate) mod spline;
 mod tensor;
 
 use crate::shape::assert_one_shape;
@@ -22,6 +23,7 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::{Device, Int, Tensor};
 
+pub(crate) use spline::rational_quadratic;
 pub use tensor::{
     bernoulli_log_prob as composed_bernoulli_log_prob, beta_binomial_log_prob as composed_beta_binomial_log_prob,
     categorical_log_prob as composed_categorical_log_prob,

@@ -1,98 +1,108 @@
-//! The network of an invertible layer: what x is shifted and scaled by, as a function of a part of it.
+//! The network of an invertible layer: what each number is transformed by, as a function of others.
 
-use crate::layers::{linear, zeros};
-use burn::module::Module;
+use crate::layers::{Mode, linear, zeros};
+use crate::ops::{Activation, dense};
+use burn::module::{Module, Param};
 use burn::nn::Linear;
-use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::random::Stream;
+use std::sync::Arc;
 
 /// Sizes of a [`Conditioner`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sizes<'a> {
     /// Numbers that are seen.
     pub(crate) inputs: usize,
-    /// Numbers that are given.
+    /// Parameters that are given for each number that is transformed.
+    pub(crate) parameters: usize,
+    /// Numbers that are transformed: of an autoregressive network the inputs.
     pub(crate) outputs: usize,
     /// Widths of the hidden layers.
     pub(crate) hidden: &'a [usize],
     /// Features of a row that are seen too; 0: none.
     pub(crate) features: usize,
+    /// Share of hidden units that are off in a training step.
+    pub(crate) dropout: f64,
 }
 
-/// Fully connected layers. Where it is autoregressive, connections are open only from inputs before the output's own (Germain et al. 2015,
-/// "MADE", section 3). The last layer starts at 0, so that what it steers starts as the identity.
+/// Fully connected layers; one as wide as the one before adds to it. Where it is autoregressive, connections are open only from inputs before
+/// the output's own (Germain et al. 2015, "MADE", section 3). The last layer starts at 0, so that what it steers starts as the identity.
 #[derive(Module, Debug)]
 pub(crate) struct Conditioner {
     hidden: Vec<Linear>,
-    features: Option<Linear>,
     output: Linear,
+    /// 1 where a connection is open, for each layer; none where all are.
     #[module(skip)]
-    autoregressive: bool,
-}
-
-/// A layer that gives 0 at first.
-fn nothing(inputs: usize, outputs: usize, device: &Device) -> Linear {
-    Linear { weight: zeros([inputs, outputs], device), bias: Some(zeros([outputs], device)) }
+    open: Vec<Arc<[f32]>>,
+    #[module(skip)]
+    parameters: usize,
+    #[module(skip)]
+    dropout: f64,
 }
 
 impl Conditioner {
     pub(crate) fn new(sizes: Sizes<'_>, autoregressive: bool, rng: &mut Stream, device: &Device) -> Self {
-        let mut width = sizes.inputs;
-        let hidden: Vec<Linear> = sizes
-            .hidden
-            .iter()
-            .map(|&outputs| linear(std::mem::replace(&mut width, outputs), outputs, rng, device))
-            .collect();
-        let seen = sizes.hidden.first().copied().unwrap_or(sizes.outputs);
-        let features = (sizes.features > 0).then(|| match sizes.hidden.is_empty() {
-            true => nothing(sizes.features, seen, device),
-            false => linear(sizes.features, seen, rng, device),
-        });
-        let output = nothing(width, sizes.outputs, device);
-        Self { hidden, features, output, autoregressive }
+        let Sizes { inputs, parameters, outputs, hidden, features, dropout } = sizes;
+        let mut width = inputs + features;
+        let layers: Vec<Linear> =
+            hidden.iter().map(|&next| linear(std::mem::replace(&mut width, next), next, rng, device)).collect();
+        let count = outputs * parameters;
+        let output = Linear { weight: zeros([width, count], device), bias: Some(zeros([count], device)) };
+        let open = if autoregressive { open_connections(inputs, features, hidden, parameters) } else { Vec::new() };
+        Self { hidden: layers, output, open, parameters, dropout }
     }
 
-    /// `[n, inputs]` → `[n, outputs]`, given the features of each row, `[n, features]`.
-    pub(crate) fn forward(&self, x: Tensor<2>, features: Option<&Tensor<2>>) -> Tensor<2> {
-        let [_, inputs] = x.dims();
-        let mut shift = self.features.as_ref().zip(features).map(|(layer, features)| layer.forward(features.clone()));
-        let mut h = x;
-        // What each number may depend on: inputs before this place.
-        let mut before: Vec<usize> = (1..=inputs).collect();
-        for layer in &self.hidden {
-            let [_, outputs] = layer.weight.dims();
-            // Spread over the inputs, whatever the width.
-            let after: Vec<usize> = (0..outputs).map(|unit| unit * inputs / outputs).collect();
-            h = self.masked(layer, h, &before, &after);
-            h = silu(match shift.take() {
-                Some(shift) => h + shift,
-                None => h,
-            });
-            before = after;
+    /// x `[n, inputs]` → `[n · outputs, parameters]`, given the features of each row, `[n, features]`.
+    pub(crate) fn forward(&self, x: Tensor<2>, features: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<2> {
+        let x = squash(x);
+        let mut h = match features {
+            Some(features) => Tensor::cat(vec![x, features.clone()], 1),
+            None => x,
+        };
+        for (place, layer) in self.hidden.iter().enumerate() {
+            let next = mode.dropout(self.layer(place, layer, h.clone(), Activation::Silu), self.dropout);
+            h = if place > 0 && next.dims() == h.dims() { h + next } else { next };
         }
-        let [_, outputs] = self.output.weight.dims();
-        let after: Vec<usize> = (0..outputs).map(|output| output % inputs).collect();
-        let y = self.masked(&self.output, h, &before, &after);
-        match shift {
-            Some(shift) => y + shift,
-            None => y,
-        }
+        let y = self.layer(self.hidden.len(), &self.output, h, Activation::Identity);
+        let [n, outputs] = y.dims();
+        y.reshape([n * outputs / self.parameters.max(1), self.parameters])
     }
 
-    /// The layer with the connections open that go from what depends on no more than what they go to.
-    fn masked(&self, layer: &Linear, x: Tensor<2>, before: &[usize], after: &[usize]) -> Tensor<2> {
-        if !self.autoregressive {
-            return layer.forward(x);
-        }
-        let open: Vec<f32> =
-            before.iter().flat_map(|from| after.iter().map(move |to| f32::from(u8::from(from <= to)))).collect();
+    /// The layer at this place, with its closed connections closed.
+    fn layer(&self, place: usize, layer: &Linear, x: Tensor<2>, activation: Activation) -> Tensor<2> {
         let weight = layer.weight.val();
-        let open = Tensor::from_data(TensorData::new(open, [before.len(), after.len()]), &weight.device());
-        let y = x.matmul(weight * open);
-        match &layer.bias {
-            Some(bias) => y + bias.val().unsqueeze_dim::<2>(0),
-            None => y,
-        }
+        let (shape, device) = (weight.dims(), weight.device());
+        let weight = match self.open.get(place) {
+            Some(open) => weight * Tensor::from_data(TensorData::new(open.to_vec(), shape), &device),
+            None => weight,
+        };
+        let bias = layer.bias.as_ref().map_or_else(|| Tensor::zeros([shape[1]], &device), Param::val);
+        dense(x, weight, bias, activation)
     }
+}
+
+/// From here on x enters as its logarithm.
+const FAR: f64 = 5.0;
+
+/// x within ±5, and beyond it 5 + log(1 + |x| − 5) with its sign: what lies far outside the data steers nothing to extremes.
+fn squash(x: Tensor<2>) -> Tensor<2> {
+    let near = x.clone().clamp(-FAR, FAR);
+    let beyond = (x - near.clone()).clamp(-1e30, 1e30);
+    near + beyond.clone().abs().log1p() * beyond.sign()
+}
+
+/// For each layer 1 where a connection is open, `[inputs, outputs]`: units are spread over the inputs that they may depend on, whatever the
+/// width, and features are seen by all.
+fn open_connections(inputs: usize, features: usize, hidden: &[usize], parameters: usize) -> Vec<Arc<[f32]>> {
+    // What may be seen of each unit depends on inputs before this place.
+    let mut before: Vec<usize> = (1..=inputs).chain(std::iter::repeat_n(0, features)).collect();
+    let widths = hidden.iter().map(|&width| (0..width).map(|unit| unit * inputs / width).collect::<Vec<_>>());
+    let last = (0..inputs * parameters).map(|output| output / parameters).collect();
+    let between = |after: Vec<usize>| {
+        let open = before.iter().flat_map(|from| after.iter().map(move |to| f32::from(u8::from(from <= to))));
+        let open: Arc<[f32]> = open.collect();
+        before = after;
+        open
+    };
+    widths.chain([last]).map(between).collect()
 }

@@ -1,16 +1,18 @@
-//! Affine coupling: one part of x is shifted and scaled by a function of the other.
+//! Coupling: one part of x is transformed by a function of the other.
 
-use super::{Bijection, Conditioner, Mapped, Sizes, log_scale};
-use crate::error::ModelError;
+use super::transform::Transform;
+use super::{Bijection, Conditioner, Given, Mapped, Sizes, indices};
 use burn::module::Module;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Tensor};
 use dgm_core::random::Stream;
 
-/// y_a = x_a, y_b = x_b ⊙ exp(s(x_a)) + t(x_a) (Dinh, Sohl-Dickstein and Bengio 2017, "Density estimation using Real NVP", eq. 4 and 5).
+/// y_a = x_a, y_b = f(x_b; θ(x_a)), f elementwise (Dinh, Sohl-Dickstein and Bengio 2017, "Density estimation using Real NVP", eq. 4 and 5).
 /// Layers take turns in which half moves, and in whether halves are neighbours or every other number.
 #[derive(Module, Debug)]
 pub(crate) struct Coupling {
     network: Conditioner,
+    #[module(skip)]
+    transform: Transform,
     #[module(skip)]
     place: usize,
     #[module(skip)]
@@ -18,22 +20,18 @@ pub(crate) struct Coupling {
 }
 
 impl Coupling {
-    /// So many layers for d ≥ 2 numbers, with these hidden layers and so many features.
-    pub(crate) fn stack(
-        layers: usize,
+    /// The layer at this place, for d ≥ 2 numbers.
+    pub(super) fn new(
+        place: usize,
         width: usize,
-        hidden: &[usize],
-        features: usize,
+        transform: Transform,
+        sizes: Sizes<'_>,
         rng: &mut Stream,
         device: &Device,
-    ) -> Result<Vec<Self>, ModelError> {
-        ModelError::check(width >= 2, "latent", width, "2 or more for a flow of couplings")?;
-        let layer = |place: usize| {
-            let [still, moved] = Self::split(place, width).map(|half| half.len());
-            let sizes = Sizes { inputs: still, outputs: 2 * moved, hidden, features };
-            Self { network: Conditioner::new(sizes, false, rng, device), place, width }
-        };
-        Ok((0..layers).map(layer).collect())
+    ) -> Self {
+        let [still, moved] = Self::split(place, width).map(|half| half.len());
+        let sizes = Sizes { inputs: still, outputs: moved, ..sizes };
+        Self { network: Conditioner::new(sizes, false, rng, device), transform, place, width }
     }
 
     /// The numbers that stay and those that move, in the layer at this place.
@@ -50,43 +48,28 @@ impl Coupling {
         [of(false), of(true)]
     }
 
-    /// Both parts of x, and a function that puts them together again.
-    fn parts(&self, x: &Tensor<2>) -> ([Tensor<2>; 2], impl Fn(Tensor<2>, Tensor<2>) -> Tensor<2> + use<>) {
+    fn apply(&self, x: &Tensor<2>, given: &mut Given<'_, '_>, inverse: bool) -> Mapped {
         let [still, moved] = Self::split(self.place, self.width);
         let device = x.device();
-        let indices = |of: &[i32]| Tensor::<1, Int>::from_ints(of, &device);
-        let parts = [&still, &moved].map(|half| x.clone().select(1, indices(half)));
+        let [unmoved, moving] = [&still, &moved].map(|half| x.clone().select(1, indices(half, &device)));
         let mut back = vec![0; self.width];
         for (at, &from) in still.iter().chain(&moved).enumerate() {
             if let Some(place) = back.get_mut(from as usize) {
                 *place = at as i32;
             }
         }
-        let back = indices(&back);
-        (parts, move |still, moved| Tensor::cat(vec![still, moved], 1).select(1, back.clone()))
-    }
-
-    /// s and t.
-    fn transformation(&self, still: Tensor<2>, features: Option<&Tensor<2>>) -> [Tensor<2>; 2] {
-        let outputs = self.network.forward(still, features);
-        let [n, width] = outputs.dims();
-        let half = width / 2;
-        [log_scale(outputs.clone().slice([0..n, 0..half])), outputs.slice([0..n, half..width])]
+        let parameters = self.network.forward(unmoved.clone(), given.features, given.mode);
+        let (moving, log_det) = self.transform.apply(moving, parameters, inverse);
+        (Tensor::cat(vec![unmoved, moving], 1).select(1, indices(&back, &device)), log_det)
     }
 }
 
 impl Bijection for Coupling {
-    fn forward(&self, x: Tensor<2>, features: Option<&Tensor<2>>) -> Mapped {
-        let ([still, moved], join) = self.parts(&x);
-        let [s, t] = self.transformation(still.clone(), features);
-        let y = join(still, moved * s.clone().exp() + t);
-        (y, s.sum_dim(1).squeeze_dim(1))
+    fn forward(&self, x: Tensor<2>, given: &mut Given<'_, '_>) -> Mapped {
+        self.apply(&x, given, false)
     }
 
-    fn inverse(&self, y: Tensor<2>, features: Option<&Tensor<2>>) -> Mapped {
-        let ([still, moved], join) = self.parts(&y);
-        let [s, t] = self.transformation(still.clone(), features);
-        let x = join(still, (moved - t) * s.clone().neg().exp());
-        (x, s.neg().sum_dim(1).squeeze_dim(1))
+    fn inverse(&self, y: Tensor<2>, given: &mut Given<'_, '_>) -> Mapped {
+        self.apply(&y, given, true)
     }
 }

@@ -3,8 +3,8 @@
 use super::normal::{normal, repeated, widened};
 use super::{ApproximatePosterior, Posterior, repeat_rows};
 use crate::error::ModelError;
-use crate::flow::{self, Autoregressive, Coupling, Mapped};
-use crate::layers::{apply, linear};
+use crate::flow::{Flow, FlowSpec, Mapped, Mixing, Structure, TransformConfig};
+use crate::layers::{Mode, apply, linear};
 use crate::ops::Activation;
 use crate::training::Samples;
 use burn::module::Module;
@@ -15,23 +15,15 @@ use dgm_core::objective::sum_event;
 use dgm_core::random::Stream;
 use serde::{Deserialize, Serialize};
 
-/// The layers of a flow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Transformation {
-    /// Inverse autoregressive: the most flexible; its density of a z that it did not sample takes one pass for each latent variable.
-    #[default]
-    Autoregressive,
-    /// Affine couplings: the same cost in both directions.
-    Coupling,
-}
-
-/// `posterior = { kind = "flow", transformation = "autoregressive", layers = 2, hidden = [128] }`
+/// `posterior = { kind = "flow", structure = "autoregressive", layers = 2, hidden = [128] }`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FlowPosteriorConfig {
-    /// The kind of the layers. Default: `"autoregressive"`.
-    pub transformation: Transformation,
+    /// What the parameters of a layer may depend on: with `"autoregressive"` layers the density of a z that was not sampled takes a pass for
+    /// each latent variable. Default: `"autoregressive"`.
+    pub structure: Structure,
+    /// What a layer does to each number. Default: `"affine"`.
+    pub transform: TransformConfig,
     /// Number of layers. Default: 2.
     pub layers: usize,
     /// Widths of the layers of each one's network. Default: `[128]`.
@@ -40,16 +32,16 @@ pub struct FlowPosteriorConfig {
 
 impl Default for FlowPosteriorConfig {
     fn default() -> Self {
-        Self { transformation: Transformation::default(), layers: 2, hidden: vec![128] }
+        Self { structure: Structure::Autoregressive, transform: TransformConfig::AFFINE, layers: 2, hidden: vec![128] }
     }
 }
 
-/// q(z | x) = N(f⁻¹(z; x); μ(x), σ²(x)) · |det ∂f⁻¹/∂z| (Rezende and Mohamed 2015; Kingma et al. 2016). At first f is the identity.
+/// q(z | x) = N(f⁻¹(z; x); μ(x), σ²(x)) · |det ∂f⁻¹/∂z| (Rezende and Mohamed 2015; Kingma et al. 2016). At first f is the identity, but for
+/// the order of the numbers.
 #[derive(Module, Debug)]
 pub struct FlowPosterior {
     layer: Linear,
-    autoregressive: Vec<Autoregressive>,
-    coupling: Vec<Coupling>,
+    flow: Flow,
 }
 
 impl FlowPosterior {
@@ -60,25 +52,29 @@ impl FlowPosterior {
         rng: &mut Stream,
         device: &Device,
     ) -> Result<Self, ModelError> {
-        let FlowPosteriorConfig { transformation, layers, hidden } = config;
-        ModelError::check((1..=64).contains(layers), "posterior.layers", layers, "1 to 64")?;
-        ModelError::check_hidden("posterior.hidden", hidden)?;
+        let FlowPosteriorConfig { structure, transform, layers, hidden } = config;
         ModelError::check_weights("latent", latent, [[features, 2 * latent]])?;
         let layer = linear(features, 2 * latent, rng, device);
-        let (autoregressive, coupling) = match transformation {
-            Transformation::Autoregressive => {
-                (Autoregressive::stack(*layers, latent, hidden, features, rng, device), Vec::new())
-            }
-            Transformation::Coupling => (Vec::new(), Coupling::stack(*layers, latent, hidden, features, rng, device)?),
+        let spec = FlowSpec {
+            structure: *structure,
+            transform,
+            layers: *layers,
+            hidden,
+            mixing: Mixing::Alternate,
+            act_norm: false,
+            dropout: 0.0,
+            width: latent,
+            features,
+            keys: ["posterior.layers", "posterior.hidden", "posterior.transform", "latent"],
         };
-        Ok(Self { layer, autoregressive, coupling })
+        Ok(Self { layer, flow: Flow::new(&spec, rng, device)? })
     }
 }
 
 impl Posterior for FlowPosterior {
     fn infer(&self, features: Tensor<2>) -> Box<dyn ApproximatePosterior> {
         let base = normal(apply(&self.layer, features.clone(), Activation::Identity));
-        Box::new(Transformed { base, features, flow: self.clone() })
+        Box::new(Transformed { base, features, flow: self.flow.clone() })
     }
 }
 
@@ -86,20 +82,16 @@ impl Posterior for FlowPosterior {
 struct Transformed {
     base: Normal<2>,
     features: Tensor<2>,
-    flow: FlowPosterior,
+    flow: Flow,
 }
 
 impl Transformed {
     fn forward(&self, x: Tensor<2>, features: &Tensor<2>) -> Mapped {
-        let (x, one) = flow::forward(&self.flow.autoregressive, x, Some(features));
-        let (y, other) = flow::forward(&self.flow.coupling, x, Some(features));
-        (y, one + other)
+        self.flow.forward(x, Some(features), &mut Mode::Evaluate)
     }
 
     fn inverse(&self, y: Tensor<2>, features: &Tensor<2>) -> Mapped {
-        let (y, other) = flow::inverse(&self.flow.coupling, y, Some(features));
-        let (x, one) = flow::inverse(&self.flow.autoregressive, y, Some(features));
-        (x, one + other)
+        self.flow.inverse(y, Some(features))
     }
 }
 

@@ -16,7 +16,7 @@ use dgm_core::random::Stream;
 use std::fmt::{self, Debug};
 
 pub use categorical::{CategoricalConfig, CategoricalPosterior};
-pub use flow::{FlowPosterior, FlowPosteriorConfig, Transformation};
+pub use flow::{FlowPosterior, FlowPosteriorConfig};
 pub use full_normal::FullNormalPosterior;
 pub use normal::NormalPosterior;
 pub(crate) use normal::{normal, widened};

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 use super::*;
+use crate::flow::Structure;
 use crate::testing::moved;
 use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::TensorData;
@@ -13,7 +14,8 @@ const FEATURES: usize = 3;
 
 /// Every posterior of so many latent variables, with weights that are not those that it starts with; of flows both kinds.
 fn posteriors(latent: usize) -> Vec<(String, AnyPosterior)> {
-    let coupling = FlowPosteriorConfig { transformation: Transformation::Coupling, layers: 4, hidden: vec![16] };
+    let coupling =
+        FlowPosteriorConfig { structure: Structure::Coupling, layers: 4, hidden: vec![16], ..Default::default() };
     let classes = CategoricalConfig { classes: latent, ..Default::default() };
     let configs = PosteriorConfig::KINDS.iter().map(|kind| match *kind {
         "categorical" => PosteriorConfig::Categorical(classes.clone()),
@@ -188,11 +190,11 @@ fn flows_and_full_covariances_close_the_gap_of_the_diagonal_posterior() {
     let diagonal = 0.5 * (a.ln() + b.ln() - f64::ln(determinant));
     let found = gap(PosteriorConfig::Normal(Plain {}));
     assert!((found - diagonal).abs() < 0.02 && diagonal > 0.4, "{found} {diagonal}");
-    let flow = |transformation| FlowPosteriorConfig { transformation, layers: 2, hidden: vec![16] };
+    let flow = |structure| FlowPosteriorConfig { structure, layers: 2, hidden: vec![16], ..Default::default() };
     for config in [
         PosteriorConfig::FullNormal(Plain {}),
-        PosteriorConfig::Flow(flow(Transformation::Autoregressive)),
-        PosteriorConfig::Flow(flow(Transformation::Coupling)),
+        PosteriorConfig::Flow(flow(Structure::Autoregressive)),
+        PosteriorConfig::Flow(flow(Structure::Coupling)),
     ] {
         let found = gap(config.clone());
         assert!((-0.01..0.02).contains(&found), "{config:?}: {found}");
@@ -212,7 +214,7 @@ fn values_out_of_range_are_named() {
         refused(PosteriorConfig::VonMisesFisher(Plain {}), 1),
         "`model.latent` is 1, expected 2 or more for a sphere"
     );
-    let coupling = FlowPosteriorConfig { transformation: Transformation::Coupling, ..Default::default() };
+    let coupling = FlowPosteriorConfig { structure: Structure::Coupling, ..Default::default() };
     assert_eq!(
         refused(PosteriorConfig::Flow(coupling), 1),
         "`model.latent` is 1, expected 2 or more for a flow of couplings"

@@ -3,6 +3,7 @@
 use super::{Encode, LatentSpec, Prior};
 use crate::error::ModelError;
 use crate::flow::{Conditioner, Sizes};
+use crate::layers::Mode;
 use crate::likelihood::LOG_VAR_BOUND;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -47,7 +48,8 @@ impl AutoregressivePrior {
     ) -> Result<Self, ModelError> {
         ModelError::check_hidden("prior.hidden", hidden)?;
         ModelError::check((1..=100).contains(components), "prior.components", components, "1 to 100")?;
-        let sizes = Sizes { inputs: latent, outputs: 3 * components * latent, hidden, features: 0 };
+        let sizes =
+            Sizes { inputs: latent, parameters: 3 * components, outputs: latent, hidden, features: 0, dropout: 0.0 };
         let network = Conditioner::new(sizes, true, rng, device);
         Ok(Self { network, latent, components: *components })
     }
@@ -55,12 +57,9 @@ impl AutoregressivePrior {
     /// The conditionals of the variables in `range`, given those before each.
     fn conditionals(&self, z: Tensor<2>, range: std::ops::Range<usize>) -> NormalMixture {
         let ([n, latent], m) = (z.dims(), self.components);
-        let outputs: Tensor<4> = self.network.forward(z, None).reshape([n, 3, m, latent]);
+        let outputs: Tensor<4> = self.network.forward(z, None, &mut Mode::Evaluate).reshape([n, latent, 3, m]);
         let width = range.len();
-        let part = |i: usize| {
-            let one = outputs.clone().slice([0..n, i..i + 1, 0..m, range.clone()]).reshape([n, m, width]);
-            one.swap_dims(1, 2).reshape([n * width, m])
-        };
+        let part = |i: usize| outputs.clone().slice([0..n, range.clone(), i..i + 1, 0..m]).reshape([n * width, m]);
         let apart: Vec<f32> = (0..m).map(|i| (2 * i + 1) as f32 / m as f32 - 1.0).collect();
         let apart = Tensor::<1>::from_floats(apart.as_slice(), &outputs.device()).unsqueeze_dim::<2>(0);
         let mean = part(1) + apart.expand([n * width, m]);

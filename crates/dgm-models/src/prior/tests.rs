@@ -46,7 +46,7 @@ impl Examples for Cycle {
 fn prior(kind: &str, latent: usize, space: Space) -> AnyPrior {
     let config = match kind {
         // Wider ones carry some of their mass out of sight.
-        "flow" => PriorConfig::FlowPrior(FlowPriorConfig { layers: 4, hidden: vec![16] }),
+        "flow" => PriorConfig::FlowPrior(FlowPriorConfig { layers: 4, hidden: vec![16], ..Default::default() }),
         kind => PriorConfig::of_kind(kind).unwrap(),
     };
     let data = spec();

@@ -6,6 +6,7 @@
 mod beta_binomial;
 mod categorical;
 mod logistic;
+pub(crate) mod spline;
 
 use super::elementary::{exp_negative, log1p};
 use super::{ObjectiveOps, composed};
