@@ -9,6 +9,7 @@
 #[cfg(test)]
 extern crate self as dgm_models;
 
+pub mod baseline;
 pub mod capability;
 pub mod data;
 pub mod decoder;
@@ -38,6 +39,7 @@ mod training;
 mod traits;
 
 pub use autoregressive::{causal_conv, pixel_cnn, transformer};
+pub use baseline::{gaussian_mixture, histogram, kde};
 pub use capability::Capability;
 pub use data::{Batch, ColumnValues, ConditionSpec, DataSpec, Scale, Values};
 pub use ensemble::Ensemble;

@@ -107,6 +107,9 @@ registry! {
         [Density, Generate, Represent, Latent],
     "latent_generator" => latent_generator::LatentGenerator(LatentGeneratorConfig) by "nll" [Density, Generate, Latent],
     "flow" => normalizing_flow::NormalizingFlow(NormalizingFlowConfig) by "nll" [Density, Generate, Represent, Latent],
+    "kde" => kde::KernelDensity(KernelDensityConfig) by "model" [Density, Generate],
+    "gaussian_mixture" => gaussian_mixture::GaussianMixture(GaussianMixtureConfig) by "model" [Density, Generate],
+    "histogram" => histogram::Histogram(HistogramConfig) by "model" [Density, Generate],
     "causal_conv" => causal_conv::CausalConv(CausalConvConfig) by "nll" [Density, Generate, Autoregressive],
     "pixel_cnn" => pixel_cnn::PixelCnn(PixelCnnConfig) by "nll" [Density, Generate, Autoregressive],
     "transformer" => transformer::Transformer(TransformerConfig) by "nll" [Density, Generate, Autoregressive],
@@ -200,6 +203,7 @@ mod tests {
         let data = [
             DataSpec { shape: [1, 2, 2], values: Values::Levels(4), condition: None },
             DataSpec { shape: [1, 1, 1], values: Values::Real(Scale::identity(1)), condition: Some(condition) },
+            DataSpec { shape: [1, 1, 3], values: Values::Real(Scale::identity(3)), condition: None },
         ];
         let config = config(kind);
         let init = |spec| config.init(spec, &mut Seed(0).stream("weights", 0), &Device::flex()).ok();

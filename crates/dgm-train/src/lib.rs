@@ -52,6 +52,7 @@ pub mod represent;
 pub mod run;
 pub mod run_folder;
 pub mod sampling;
+pub mod score;
 pub mod shipped;
 mod threads;
 pub mod train;

@@ -52,7 +52,7 @@ fn log_determinant(mut matrix: Vec<Vec<f64>>) -> f64 {
 fn check(spec: &FlowSpec<'_>, what: &str) {
     // Where the graph of autodiff is recorded.
     let device = Device::flex().autodiff();
-    let mut layers = moved(flow(spec, &device), 0.2);
+    let mut layers = moved(flow(spec, &device), 0.2).no_grad();
     let mut rng = Seed(3).stream("x", 0);
     let (x, features) = (rng.normal_tensor([7, WIDTH], &device), rng.normal_tensor([7, 3], &device));
     layers.fit(x.clone(), Some(&features));

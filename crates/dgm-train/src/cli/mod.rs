@@ -16,6 +16,7 @@ mod predict;
 mod reconstruct;
 mod sample;
 mod sample_text;
+mod score;
 mod signals;
 mod train;
 mod traverse;
@@ -72,6 +73,8 @@ commands! {
     Traverse(traverse::TraverseArgs) => traverse,
     /// Predict the target of each row of a table, with intervals: dgm-train predict runs/prices --data new.csv
     Predict(predict::PredictArgs) => predict,
+    /// Score how strange examples are, with p-values: dgm-train score runs/sensors --data new.csv --threshold 0.01
+    Score(score::ScoreArgs) => score,
     /// Fill in the missing cells of a table: dgm-train impute runs/air --data air.csv --out filled.csv
     Impute(impute::ImputeArgs) => impute,
     /// Search for hyper-parameters on the validation split: dgm-train tune --config prices.toml --trials 40 --minutes 30

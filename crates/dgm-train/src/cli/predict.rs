@@ -155,9 +155,9 @@ pub(super) fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
 }
 
 /// Standard output, whose reader may have had enough: from then on nothing is written.
-struct Heard<'a, W> {
-    out: W,
-    gone: &'a Cell<bool>,
+pub(super) struct Heard<'a, W> {
+    pub(super) out: W,
+    pub(super) gone: &'a Cell<bool>,
 }
 
 impl<W: Write> Heard<'_, W> {

@@ -18,17 +18,31 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     for (index, batch) in batches_of(split, first(split, subject.config.importance_examples), subject.on) {
         let batch = batch?;
         let mut noise = subject.on.seed.stream("importance", index as u64);
-        let chunk = (AT_ONCE / batch.len().max(1)).max(1);
-        let mut weights = log_weights(latent, &batch, scale)?;
-        let estimates = estimate::importance_weighted(k, chunk, |c| weights(c, &mut noise))
-            .map_err(|error| Error::run(format!("the importance-weighted bound cannot be computed: {error}")))?;
-        nats.extend(estimates.iter().map(|estimate| -estimate.log_prob));
+        nats.extend(log_probs(latent, &batch, k, scale, &mut noise)?.into_iter().map(|log_p| -log_p));
     }
     let wide = if scale == 1.0 { String::new() } else { format!(", deviations of the proposal times {scale}") };
     let few = if nats.len() < split.len() { format!(", of the first {} examples", nats.len()) } else { String::new() };
     let estimator = with_noise(format!("importance-weighted bound, k = {k}{wide}{few}"), split.target.is_dequantized());
     let estimator = subject.given_label(estimator);
     Ok(vec![Metric::of_nats("importance_weighted", (name, split), "-IWAE", estimator, &nats)?])
+}
+
+/// log (1/k Σᵢ wᵢ) of each example of a batch, in nats.
+pub(crate) fn log_prob_by_weights(
+    latent: &dyn Latent,
+    batch: &Batch,
+    k: usize,
+    noise: &mut Stream,
+) -> Result<Vec<f64>> {
+    log_probs(latent, batch, k, 1.0, noise)
+}
+
+fn log_probs(latent: &dyn Latent, batch: &Batch, k: usize, scale: f64, noise: &mut Stream) -> Result<Vec<f64>> {
+    let chunk = (AT_ONCE / batch.len().max(1)).max(1);
+    let mut weights = log_weights(latent, batch, scale)?;
+    let estimates = estimate::importance_weighted(k, chunk, |c| weights(c, noise))
+        .map_err(|error| Error::run(format!("the importance-weighted bound cannot be computed: {error}")))?;
+    Ok(estimates.into_iter().map(|estimate| estimate.log_prob).collect())
 }
 
 /// So many log-weights of each example at a time, `[batch, c]`.

@@ -25,6 +25,7 @@ use dgm_models::{Batch, Model};
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub(crate) use calibration::{predicted_labels, predicted_numbers};
+pub(crate) use importance::log_prob_by_weights;
 pub use latent::LatentLine;
 pub(crate) use latent::{collapse, diagnose};
 pub use tokens::TokenMetrics;

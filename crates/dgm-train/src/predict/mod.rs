@@ -38,6 +38,7 @@ use dgm_models::likelihood::Likelihood;
 use dgm_models::{Batch, Capability, DataSpec, Ensemble, Model, ModelFactory, Scale, Values, require};
 pub use impute::{ImputeOptions, impute_table};
 pub(crate) use marginals::Marginals;
+pub(crate) use table::Part;
 pub use table::{Columns, TableOptions, predict_table};
 
 /// Rows that a model sees at once: always so many, so that what it says of a row does not depend, to the last bit, on how many others are

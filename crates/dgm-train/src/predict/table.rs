@@ -38,7 +38,7 @@ pub struct TableOptions {
 pub struct Columns {
     condition: Vec<usize>,
     /// Of the target, where all of it is there.
-    pub(super) target: Option<Vec<usize>>,
+    pub(crate) target: Option<Vec<usize>>,
     pub(super) keep: Vec<usize>,
 }
 
@@ -196,7 +196,7 @@ impl Columns {
     ///
     /// # Errors
     /// One that is needed is not there, or two have its name.
-    pub(super) fn find(
+    pub(crate) fn find(
         names: Option<&[String]>,
         file: &str,
         Names { condition, target, columns, .. }: &Names,
@@ -287,17 +287,17 @@ impl Columns {
 
 /// Rows that were read and not predicted yet.
 #[derive(Default)]
-pub(super) struct Part {
-    pub(super) condition: Vec<f64>,
-    pub(super) target: Vec<f64>,
-    pub(super) kept: Vec<Vec<String>>,
-    pub(super) lines: Vec<usize>,
+pub(crate) struct Part {
+    pub(crate) condition: Vec<f64>,
+    pub(crate) target: Vec<f64>,
+    pub(crate) kept: Vec<Vec<String>>,
+    pub(crate) lines: Vec<usize>,
     /// The cells of one row.
     row: Vec<String>,
 }
 
 impl Part {
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.condition.clear();
         self.target.clear();
         self.kept.clear();
@@ -305,7 +305,7 @@ impl Part {
     }
 
     /// The line of the first row with a number that single precision cannot hold, standardised.
-    pub(super) fn beyond(&self, spec: &DataSpec) -> Option<usize> {
+    pub(crate) fn beyond(&self, spec: &DataSpec) -> Option<usize> {
         let of = |scale: Option<&Scale>, numbers: &[f64]| {
             let scale = scale?;
             let place = scale.standardize(numbers).iter().position(|value| value.is_infinite())?;
@@ -316,7 +316,7 @@ impl Part {
     }
 
     /// Takes a row; says what is wrong with it.
-    pub(super) fn push(
+    pub(crate) fn push(
         &mut self,
         columns: &Columns,
         reader: &CellReader,

@@ -10,6 +10,7 @@ pub(crate) mod spline;
 
 use super::elementary::{exp_negative, log1p};
 use super::{ObjectiveOps, composed};
+use crate::vectorised;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::tensor::{Bytes, DType, Shape};
 use burn_flex::{Flex, FlexTensor, Layout};
@@ -146,34 +147,6 @@ pub fn owned(tensor: FlexTensor) -> FlexTensor {
 /// Rows of `width` numbers that one thread takes at a time.
 fn rows_per_chunk(width: usize) -> usize {
     (CHUNK / width.max(1)).max(1)
-}
-
-/// Functions that are compiled for AVX2 as well, and run so where the machine has it. The same operations in the same order, eight numbers
-/// at a time for four: the result is the same bit for bit.
-///
-/// A macro, because a closure that is handed to a function with more instructions keeps its own, unless it happens to be inlined.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! vectorised {
-    ($($(#[$meta:meta])* $visibility:vis fn $name:ident$(<$lifetime:lifetime>)?($($argument:ident: $type:ty),* $(,)?) $(-> $out:ty)? $body:block)+) => {$(
-        $(#[$meta])*
-        $visibility fn $name$(<$lifetime>)?($($argument: $type),*) $(-> $out)? {
-            #[inline(always)]
-            fn body$(<$lifetime>)?($($argument: $type),*) $(-> $out)? $body
-            #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx2")]
-                fn with_avx2$(<$lifetime>)?($($argument: $type),*) $(-> $out)? {
-                    body($($argument),*)
-                }
-                if ::std::arch::is_x86_feature_detected!("avx2") {
-                    // SAFETY: the instructions are there.
-                    return unsafe { with_avx2($($argument),*) };
-                }
-            }
-            body($($argument),*)
-        }
-    )+};
 }
 
 vectorised! {

@@ -1,0 +1,158 @@
+//! `dgm-train score RUN --data TABLE --out scores.csv`: how strange is each row?
+
+use super::of_split::Part;
+use super::output::say;
+use super::predict::{Heard, cannot_write, part_file, source_of};
+use crate::config::Config;
+use crate::data::{DataConfig, Split};
+use crate::error::{Error, Result};
+use crate::report::{progress, tell};
+use crate::run_folder::RunFolder;
+use crate::score::{Calibration, ScoreOptions, Scorer, score_split, score_table};
+use clap::Args;
+use std::cell::Cell;
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+#[derive(Args, Debug)]
+pub(super) struct ScoreArgs {
+    /// Run folder
+    run: PathBuf,
+    /// Table with the columns that the run was trained on, by name and in any order (- is standard input), or an array (.npy) as the run's
+    /// own [default: the run's test split]
+    #[arg(long, value_name = "FILE", allow_hyphen_values = true, conflicts_with = "split")]
+    data: Option<PathBuf>,
+    /// Split of the run's data to score instead
+    #[arg(long, value_enum)]
+    split: Option<Part>,
+    /// Output file, as CSV; - is standard output
+    #[arg(long, value_name = "FILE", default_value = "-", allow_hyphen_values = true)]
+    out: PathBuf,
+    /// Flag rows at this rate of false alarms, such as 0.01: those with a p-value of at most that
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = rate)]
+    threshold: Option<f64>,
+    /// Write the surprisal of each column too, given the columns before it
+    #[arg(long)]
+    per_column: bool,
+    /// Column of the table to write in front of the scores; may be given several times [default: all that the model does not see]
+    #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]
+    keep: Vec<String>,
+    /// Importance samples for each row, where the model has latent variables
+    #[arg(long, value_name = "K", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    samples: u32,
+    /// Take words that no training row has for unknown ones instead of refusing them
+    #[arg(long)]
+    allow_unknown: bool,
+    /// Backend to compute on [default: the run's, where this build has it]
+    #[arg(long)]
+    backend: Option<String>,
+    /// New path of data that have moved, as in --set data.path=table.csv
+    #[arg(long = "set", value_name = "KEY=PATH")]
+    overrides: Vec<String>,
+}
+
+/// A number above 0 and below 1.
+fn rate(text: &str) -> std::result::Result<f64, String> {
+    let value = text.parse().ok().filter(|value: &f64| *value > 0.0 && *value < 1.0);
+    value.ok_or_else(|| "expected a rate above 0 and below 1, such as 0.01".into())
+}
+
+pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
+    let folder = RunFolder::open(&args.run)?;
+    let provenance = folder.provenance()?;
+    let backend = super::backend_of_run(args.backend.as_deref(), &provenance.backend)?;
+    let config: Config = folder.config_with_moved_data(&args.overrides)?;
+    let dataset = folder.dataset(&config)?;
+    let scorer: Scorer = Scorer::open(&folder, &config, &dataset.spec, &backend)?.with_samples(args.samples as usize);
+    let calibration = Calibration::of(&scorer, &dataset.validation)?;
+    tell(format_args!(
+        "surprisal: {} in nats, larger is stranger; p-values from {} validation examples",
+        scorer.estimator(),
+        calibration.examples()
+    ));
+    if let Some(rate) = args.threshold {
+        match calibration.threshold(rate) {
+            f64::INFINITY => tell(format_args!(
+                "note: {} validation examples are too few for a rate of {rate}: nothing is flagged; give {} or more",
+                calibration.examples(),
+                (1.0 / rate).ceil() - 1.0
+            )),
+            threshold => tell(format_args!("flagged: a surprisal above {threshold:.4} nats")),
+        }
+    }
+    let (dialect, missing_values) = match &config.data {
+        DataConfig::Csv(table) => (table.dialect(), table.missing_values.clone()),
+        _ => Default::default(),
+    };
+    let options = ScoreOptions {
+        calibration,
+        threshold: args.threshold,
+        per_column: args.per_column,
+        keep: (!args.keep.is_empty()).then(|| args.keep.clone()),
+        allow_unknown: args.allow_unknown,
+        dialect,
+        missing_values,
+    };
+    let names = &dataset.names;
+    let score = |out: &mut dyn Write, told: &mut dyn FnMut(usize) -> ControlFlow<()>| match &args.data {
+        Some(data) if matches!(config.data, DataConfig::Csv(_)) => {
+            let stdin = std::io::stdin();
+            score_table(&scorer, names, &mut source_of(data, &stdin)?, &options, out, told)
+        }
+        Some(data) => score_split(&scorer, names, &of_array(&config, data)?, &options, out, told),
+        None => {
+            let split = match args.split.unwrap_or_default() {
+                Part::Train => &dataset.train,
+                Part::Validation => &dataset.validation,
+                Part::Test => &dataset.test,
+            };
+            score_split(&scorer, names, split, &options, out, told)
+        }
+    };
+    if args.out.as_os_str() == "-" {
+        let gone = Cell::new(false);
+        let mut out = Heard { out: std::io::stdout().lock(), gone: &gone };
+        score(&mut out, &mut |_| if gone.get() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut out = part_file(&args.out)?;
+    let bar = progress::open_counter("rows scored");
+    let done = score(&mut out, &mut |rows| {
+        bar.inc(rows as u64);
+        ControlFlow::Continue(())
+    });
+    bar.finish_and_clear();
+    let [rows, flagged] = done?;
+    out.finish().map_err(|error| cannot_write(&args.out, &error))?;
+    let flags = args.threshold.map_or(String::new(), |_| format!(", {flagged} flagged"));
+    say(format_args!("{rows} scores in {}{flags}", args.out.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The array in this file, read as the test split of the run's own source.
+fn of_array(config: &Config, data: &Path) -> Result<Split> {
+    let refuse = |found: String| {
+        Err(Error::input(format!(
+            "--data {}: {found}; leave it out, and name a split of the run's data with --split",
+            data.display()
+        )))
+    };
+    let mut config = config.clone();
+    match &mut config.data {
+        DataConfig::Npy(arrays) if arrays.test.is_some() => arrays.test = Some(data.display().to_string()),
+        DataConfig::Npy(_) => {
+            return refuse(
+                "the run's own test split is a part of its data.train, so that no other can stand for it".into(),
+            );
+        }
+        other => {
+            let source = other.source();
+            return refuse(format!(
+                "the run was trained on data.source = \"{source}\"; expected a run on a table or on arrays"
+            ));
+        }
+    }
+    Ok(config.load_data()?.test)
+}

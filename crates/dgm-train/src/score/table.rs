@@ -1,0 +1,223 @@
+//! Scores of the rows of a table, or of the examples of a split, as rows of a table: read, scored and written part by part.
+
+use super::{Calibration, ROWS, Scorer};
+use crate::data::chunks::chunks;
+use crate::data::file::FileReader;
+use crate::data::table::rows::{CellReader, Rows};
+use crate::data::table::{Dialect, write_number};
+use crate::data::{Names, Split};
+use crate::error::{Error, Result};
+use crate::predict::{Columns, Part};
+use burn::tensor::{Tensor, TensorData};
+use dgm_models::{Batch, ModelFactory, Values};
+use std::io::Write;
+use std::ops::ControlFlow;
+
+/// What is written of each row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScoreOptions {
+    /// Examples that nothing was learnt from.
+    pub calibration: Calibration,
+    /// Rate of false alarms: a further column says whether the p-value is at most that.
+    pub threshold: Option<f64>,
+    /// The surprisal of each column given those before it, where the model has such factors.
+    pub per_column: bool,
+    /// Columns of the input that are written in front; `None`: all that the model does not see, such as ids and names.
+    pub keep: Option<Vec<String>>,
+    /// Words that no training row has are not refused: the model sees "another word".
+    pub allow_unknown: bool,
+    /// How the table that the run was trained on is written; the other's delimiter is recognised.
+    pub dialect: Option<Dialect>,
+    /// Cells that stand for missing values, beside the usual ones.
+    pub missing_values: Vec<String>,
+}
+
+impl ScoreOptions {
+    /// The names of what is written of each example, after what is kept of it.
+    pub fn header(&self, factors: bool, names: &Names) -> Vec<String> {
+        let mut header = vec!["surprisal".to_owned(), "p_value".to_owned()];
+        header.extend(self.threshold.map(|_| "flag".to_owned()));
+        if factors && names.target.len() > 1 {
+            header.push("strangest".into());
+        }
+        if factors && self.per_column {
+            header.extend(names.target.iter().map(|column| format!("surprisal_{}", column.name)));
+        }
+        header
+    }
+
+    /// Whether an example is flagged.
+    fn flags(&self, surprisal: f64) -> bool {
+        // What rounding adds to a rate that is a share of the examples is none more.
+        self.threshold.is_some_and(|rate| self.calibration.p_value(surprisal) <= rate + 1e-12)
+    }
+
+    /// What is written of one example.
+    pub fn cells(&self, surprisal: f64, factors: Option<&[f64]>, names: &Names) -> Vec<String> {
+        let p_value = self.calibration.p_value(surprisal);
+        let mut cells = vec![write_number(surprisal), write_number(p_value)];
+        cells.extend(self.threshold.map(|_| u8::from(self.flags(surprisal)).to_string()));
+        let Some(factors) = factors else { return cells };
+        if names.target.len() > 1 {
+            let strangest = names.target.iter().zip(factors).max_by(|a, b| a.1.total_cmp(b.1));
+            cells.push(strangest.map_or(String::new(), |(column, _)| column.name.clone()));
+        }
+        if self.per_column {
+            cells.extend(factors.iter().take(names.target.len()).map(|&factor| write_number(factor)));
+        }
+        cells
+    }
+}
+
+/// Scores the rows of `source` and writes each as a line of CSV to `out`, which is flushed after those that were there at once. Returns how many
+/// there were, and how many of them are flagged; `told` hears of each part, and may end it there.
+///
+/// # Errors
+/// Columns that are not there, cells that hold something else than those of the training rows or nothing, an `out` that cannot be written.
+pub fn score_table<C: ModelFactory>(
+    scorer: &Scorer<C>,
+    names: &Names,
+    source: &mut FileReader<'_>,
+    options: &ScoreOptions,
+    out: impl Write,
+    mut told: impl FnMut(usize) -> ControlFlow<()>,
+) -> Result<[usize; 2]> {
+    let Some(dialect) = &options.dialect else {
+        return Err(Error::input(
+            "how the run's table is written is not known; expected the configuration of a table; name another run",
+        ));
+    };
+    let known: Vec<&str> = names.condition.iter().chain(&names.target).map(|column| column.name.as_str()).collect();
+    let mut rows = Rows::open(source, dialect, &known)?;
+    let width = rows.width()?;
+    let others = || {
+        let named = rows.names().unwrap_or_default().iter();
+        named.filter(|name| !name.is_empty() && !known.contains(&name.as_str())).cloned().collect()
+    };
+    let keep: Vec<String> = options.keep.clone().unwrap_or_else(others);
+    let columns = Columns::find(rows.names(), rows.file(), names, width, &keep)?;
+    if columns.target.is_none() {
+        let found = rows.names().unwrap_or_default();
+        let missing = names.target.iter().find(|column| !found.contains(&column.name));
+        return Err(Error::input(format!(
+            "{}: found no column `{}`; expected all that the run's model is of; add it",
+            rows.file(),
+            missing.map_or("", |column| column.name.as_str())
+        )));
+    }
+    let reader = CellReader::new(dialect, &options.missing_values);
+    let mut writer = csv::Writer::from_writer(out);
+    let (mut all, mut flagged, mut part, mut index) = (0, 0, Part::default(), 0);
+    loop {
+        part.clear();
+        let file = rows.file().to_owned();
+        let count = rows.read(ROWS, |line, cells| {
+            part.lines.push(line);
+            part.push(&columns, &reader, names, scorer.spec(), options.allow_unknown, cells)
+                .map_err(|problem| Error::input(format!("{file}:{line}: {problem}")))
+        })?;
+        if count == 0 {
+            break;
+        }
+        let scores = scorer.score(&batch_of(scorer, names, &part, &file)?, index)?;
+        index += 1;
+        if all == 0 {
+            let header = keep.iter().cloned().chain(options.header(scores.width() > 0, names));
+            writer.write_record(header).map_err(cannot)?;
+        }
+        for (row, kept) in part.kept.iter().enumerate() {
+            let (surprisal, factors) = scores.of(row);
+            flagged += usize::from(options.flags(surprisal));
+            let cells = kept.iter().cloned().chain(options.cells(surprisal, factors, names));
+            writer.write_record(cells).map_err(cannot)?;
+        }
+        writer.flush().map_err(|error| cannot(error.into()))?;
+        all += count;
+        if told(count).is_break() {
+            break;
+        }
+    }
+    match all {
+        0 => Err(Error::input(format!("{}: found no row; expected one to score; put rows there", rows.file()))),
+        _ => Ok([all, flagged]),
+    }
+}
+
+/// Scores the examples of a split and writes each as a line of CSV to `out`, with its place in the split and its label where it has one. Returns
+/// how many there were, and how many of them are flagged; `told` hears of each part, and may end it there.
+///
+/// # Errors
+/// Data that cannot be read any more, an `out` that cannot be written.
+pub fn score_split<C: ModelFactory>(
+    scorer: &Scorer<C>,
+    names: &Names,
+    split: &Split,
+    options: &ScoreOptions,
+    out: impl Write,
+    mut told: impl FnMut(usize) -> ControlFlow<()>,
+) -> Result<[usize; 2]> {
+    let mut writer = csv::Writer::from_writer(out);
+    let (mut all, mut flagged) = (0, 0);
+    for (index, rows) in chunks(split.len(), ROWS).enumerate() {
+        let scores = scorer.score(&split.batch(&rows, 0, &scorer.device)?, index as u64)?;
+        let labels = split.labels(&rows, names)?;
+        if index == 0 {
+            let mut header = vec!["example".to_owned()];
+            header.extend(labels.as_ref().map(|_| "label".to_owned()));
+            header.extend(options.header(scores.width() > 0, names));
+            writer.write_record(header).map_err(cannot)?;
+        }
+        for (place, row) in rows.iter().enumerate() {
+            let (surprisal, factors) = scores.of(place);
+            flagged += usize::from(options.flags(surprisal));
+            let mut cells = vec![row.to_string()];
+            cells.extend(labels.as_ref().map(|all| all.get(place).map_or(String::new(), |label| label.name.clone())));
+            cells.extend(options.cells(surprisal, factors, names));
+            writer.write_record(cells).map_err(cannot)?;
+        }
+        all += rows.len();
+        if told(rows.len()).is_break() {
+            break;
+        }
+    }
+    writer.flush().map_err(|error| cannot(error.into()))?;
+    Ok([all, flagged])
+}
+
+fn cannot(error: csv::Error) -> Error {
+    Error::run(format!("the scores cannot be written: {error}; see that there is room"))
+}
+
+/// The rows as the model sees them: what is missing is masked where the model was trained on such, and refused otherwise.
+fn batch_of<C: ModelFactory>(scorer: &Scorer<C>, names: &Names, part: &Part, file: &str) -> Result<Batch> {
+    let (spec, n) = (scorer.spec(), part.lines.len());
+    let event = spec.event();
+    let missing = part.target.iter().position(|value| value.is_nan());
+    if let (Some(at), false) = (missing, matches!(spec.values, Values::Columns(_))) {
+        return Err(Error::input(format!(
+            "{file}:{}: column `{}`: found a missing cell; expected a value, as the run's model knows no missing ones; fill it in, or train with \
+             data.missing = \"keep\" and model.kind = \"any_order_mlp\"",
+            part.lines.get(at / event.max(1)).copied().unwrap_or_default(),
+            names.target.get(at % event.max(1)).map_or("", |column| column.name.as_str())
+        )));
+    }
+    if let Some(line) = part.beyond(spec) {
+        return Err(Error::input(format!(
+            "{file}:{line}: a number is more than 3e38 standard deviations from those of the training rows; expected one like theirs; fix the \
+             row"
+        )));
+    }
+    let upload =
+        |values: Vec<f32>, width: usize| Tensor::<2>::from_data(TensorData::new(values, [n, width]), &scorer.device);
+    let known: Vec<f64> = part.target.iter().map(|&value| if value.is_nan() { 0.0 } else { value }).collect();
+    let target = match spec.scale() {
+        Some(scale) => scale.standardize(&known),
+        None => known.iter().map(|&value| value as f32).collect(),
+    };
+    let condition = spec.condition.as_ref();
+    Ok(Batch {
+        target: upload(target, event),
+        condition: condition.map(|described| upload(described.scale.standardize(&part.condition), described.width())),
+        mask: missing.map(|_| upload(part.target.iter().map(|x| f32::from(u8::from(!x.is_nan()))).collect(), event)),
+    })
+}
