@@ -94,9 +94,9 @@ impl<C: ModelFactory> Scorer<C> {
     /// What the scores are of, in words.
     pub fn estimator(&self) -> String {
         match (self.model.latent(), self.model.density()) {
-            (Some(_), _) => format!("−log p, importance-weighted bound, k = {}", self.samples),
-            (None, Some(density)) if !density.estimator().is_exact() => "a bound of −log p".into(),
-            _ => "−log p, exact".into(),
+            (Some(_), _) => format!("−log p, importance-weighted bound with k = {},", self.samples),
+            (None, Some(density)) if !density.estimator().is_exact() => "a bound of −log p,".into(),
+            _ => "−log p, exact,".into(),
         }
     }
 

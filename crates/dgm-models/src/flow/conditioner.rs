@@ -1,6 +1,6 @@
 //! The network of an invertible layer: what each number is transformed by, as a function of others.
 
-use crate::layers::{Mode, linear, zeros};
+use crate::layers::{Mode, linear};
 use crate::ops::{Activation, dense};
 use burn::module::{Module, Param};
 use burn::nn::Linear;
@@ -26,7 +26,8 @@ pub(crate) struct Sizes<'a> {
 }
 
 /// Fully connected layers; one as wide as the one before adds to it. Where it is autoregressive, connections are open only from inputs before
-/// the output's own (Germain et al. 2015, "MADE", section 3). The last layer starts at 0, so that what it steers starts as the identity.
+/// the output's own (Germain et al. 2015, "MADE", section 3). The last layer starts small, so that what it steers starts
+/// next to the identity.
 #[derive(Module, Debug)]
 pub(crate) struct Conditioner {
     hidden: Vec<Linear>,
@@ -47,7 +48,9 @@ impl Conditioner {
         let layers: Vec<Linear> =
             hidden.iter().map(|&next| linear(std::mem::replace(&mut width, next), next, rng, device)).collect();
         let count = outputs * parameters;
-        let output = Linear { weight: zeros([width, count], device), bias: Some(zeros([count], device)) };
+        let output = linear(width, count, rng, device);
+        let weight = Param::from_tensor(output.weight.val().mul_scalar(SMALL).detach());
+        let output = Linear { weight, ..output };
         let open = if autoregressive { open_connections(inputs, features, hidden, parameters) } else { Vec::new() };
         Self { hidden: layers, output, open, parameters, dropout }
     }
@@ -80,6 +83,9 @@ impl Conditioner {
         dense(x, weight, bias, activation)
     }
 }
+
+/// What the weights of the last layer begin at, as a share of those of any other.
+const SMALL: f64 = 0.01;
 
 /// From here on x enters as its logarithm.
 const FAR: f64 = 5.0;

@@ -107,7 +107,7 @@ impl Layer {
     }
 }
 
-/// Invertible layers one after the other. At first a rotation of N(0, 1) onto itself, where there is no [`ActNorm`].
+/// Invertible layers one after the other. At first next to a reordering of the numbers, where there is no [`ActNorm`].
 #[derive(Module, Debug)]
 pub(crate) struct Flow {
     layers: Vec<Layer>,

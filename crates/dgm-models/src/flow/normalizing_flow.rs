@@ -12,7 +12,7 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
 use dgm_core::density::Normal;
 use dgm_core::objective::sum_event;
-use dgm_core::random::Stream;
+use dgm_core::random::{Seed, Stream};
 use serde::{Deserialize, Serialize};
 
 /// Configuration of [`NormalizingFlow`].
@@ -156,13 +156,18 @@ impl NormalizingFlow {
         sum_event(Normal::new(zeros.clone(), zeros).log_prob(base)) + log_det
     }
 
-    /// log p(x | c), or log p(x + u | c) − log q(u | x) of levels for one u.
-    fn log_weight_in(&self, batch: &Batch, mode: &mut Mode, noise: &mut Stream) -> Tensor<1> {
+    /// u and log q(u | x), where the data are levels.
+    fn dequantize(&self, batch: &Batch, rng: &mut Stream) -> Option<(Tensor<2>, Tensor<1>)> {
+        let dequantizer = self.dequantizer.as_ref()?;
+        Some(dequantizer.sample(self.centred(&batch.target), rng))
+    }
+
+    /// log p(x | c), or log p(x + u | c) − log q(u | x) of levels with this noise.
+    fn log_weight_of(&self, batch: &Batch, noise: Option<(Tensor<2>, Tensor<1>)>, mode: &mut Mode) -> Tensor<1> {
         let condition = condition_of(&self.spec, batch.condition.as_ref());
-        let Some(dequantizer) = &self.dequantizer else {
+        let Some((u, log_q)) = noise else {
             return self.log_prob_of(batch.target.clone(), condition.as_ref(), mode).sub_scalar(self.log_units);
         };
-        let (u, log_q) = dequantizer.sample(self.centred(&batch.target), noise);
         let (y, log_slope) = self.to_real(batch.target.clone() + u);
         self.log_prob_of(y, condition.as_ref(), mode) + log_slope - log_q
     }
@@ -188,13 +193,12 @@ impl TrainLikelihood for NormalizingFlow {
     }
 
     fn train_log_prob(&self, batch: &Batch, mode: &mut Mode) -> Tensor<2> {
-        // The noise of the levels, apart from that of dropout.
-        let seed = match mode {
-            Mode::Train(rng) | Mode::OneMask(rng) => rng.below(u32::MAX),
-            Mode::Evaluate => 0,
+        let noise = match mode {
+            Mode::Train(rng) | Mode::OneMask(rng) => self.dequantize(batch, rng),
+            // The same noise whenever it is asked for.
+            Mode::Evaluate => self.dequantize(batch, &mut Seed(0).stream("dequantization", 0)),
         };
-        let mut noise = dgm_core::random::Seed(u64::from(seed)).stream("dequantisation", 0);
-        self.log_weight_in(batch, mode, &mut noise).unsqueeze_dim(1)
+        self.log_weight_of(batch, noise, mode).unsqueeze_dim(1)
     }
 }
 
@@ -207,14 +211,14 @@ impl Density for NormalizingFlow {
     }
 
     fn log_prob(&self, batch: &Batch, rng: &mut Stream) -> Tensor<1> {
-        self.log_weight_in(batch, &mut Mode::Evaluate, rng)
+        self.log_weight_of(batch, self.dequantize(batch, rng), &mut Mode::Evaluate)
     }
 }
 
 /// Of levels: the dequantisation noise is a latent variable.
 impl Latent for NormalizingFlow {
     fn log_weight(&self, batch: &Batch, rng: &mut Stream) -> Tensor<1> {
-        self.log_weight_in(batch, &mut Mode::Evaluate, rng)
+        self.log_weight_of(batch, self.dequantize(batch, rng), &mut Mode::Evaluate)
     }
 }
 

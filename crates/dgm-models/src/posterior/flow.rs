@@ -36,8 +36,8 @@ impl Default for FlowPosteriorConfig {
     }
 }
 
-/// q(z | x) = N(f⁻¹(z; x); μ(x), σ²(x)) · |det ∂f⁻¹/∂z| (Rezende and Mohamed 2015; Kingma et al. 2016). At first f is the identity, but for
-/// the order of the numbers.
+/// q(z | x) = N(f⁻¹(z; x); μ(x), σ²(x)) · |det ∂f⁻¹/∂z| (Rezende and Mohamed 2015; Kingma et al. 2016). At first f is next to the identity,
+/// but for the order of the numbers.
 #[derive(Module, Debug)]
 pub struct FlowPosterior {
     layer: Linear,

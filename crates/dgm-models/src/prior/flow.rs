@@ -33,7 +33,7 @@ impl Default for FlowPriorConfig {
 }
 
 /// p(z) = N(f(z); 0, 1) · |det ∂f/∂z|, with affine couplings that of Dinh, Sohl-Dickstein and Bengio 2017, as a prior by Huang et al. 2017,
-/// "Learnable explicit density for continuous latent space and variational inference". At first N(0, 1).
+/// "Learnable explicit density for continuous latent space and variational inference". At first next to N(0, 1).
 #[derive(Module, Debug)]
 pub struct FlowPrior {
     flow: Flow,

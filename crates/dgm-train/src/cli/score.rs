@@ -67,21 +67,6 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
     let dataset = folder.dataset(&config)?;
     let scorer: Scorer = Scorer::open(&folder, &config, &dataset.spec, &backend)?.with_samples(args.samples as usize);
     let calibration = Calibration::of(&scorer, &dataset.validation)?;
-    tell(format_args!(
-        "surprisal: {} in nats, larger is stranger; p-values from {} validation examples",
-        scorer.estimator(),
-        calibration.examples()
-    ));
-    if let Some(rate) = args.threshold {
-        match calibration.threshold(rate) {
-            f64::INFINITY => tell(format_args!(
-                "note: {} validation examples are too few for a rate of {rate}: nothing is flagged; give {} or more",
-                calibration.examples(),
-                (1.0 / rate).ceil() - 1.0
-            )),
-            threshold => tell(format_args!("flagged: a surprisal above {threshold:.4} nats")),
-        }
-    }
     let (dialect, missing_values) = match &config.data {
         DataConfig::Csv(table) => (table.dialect(), table.missing_values.clone()),
         _ => Default::default(),
@@ -96,6 +81,12 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
         missing_values,
     };
     let names = &dataset.names;
+    let said = Cell::new(false);
+    let tell_once = || {
+        if !said.replace(true) {
+            announce(&scorer.estimator(), &options.calibration, args.threshold);
+        }
+    };
     let score = |out: &mut dyn Write, told: &mut dyn FnMut(usize) -> ControlFlow<()>| match &args.data {
         Some(data) if matches!(config.data, DataConfig::Csv(_)) => {
             let stdin = std::io::stdin();
@@ -114,7 +105,10 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
     if args.out.as_os_str() == "-" {
         let gone = Cell::new(false);
         let mut out = Heard { out: std::io::stdout().lock(), gone: &gone };
-        score(&mut out, &mut |_| if gone.get() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })?;
+        score(&mut out, &mut |_| {
+            tell_once();
+            if gone.get() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut out = part_file(&args.out)?;
@@ -125,10 +119,28 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
     });
     bar.finish_and_clear();
     let [rows, flagged] = done?;
+    tell_once();
     out.finish().map_err(|error| cannot_write(&args.out, &error))?;
     let flags = args.threshold.map_or(String::new(), |_| format!(", {flagged} flagged"));
     say(format_args!("{rows} scores in {}{flags}", args.out.display()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says what is written, once there is some of it: of what cannot be read there is nothing to say.
+fn announce(estimator: &str, calibration: &Calibration, threshold: Option<f64>) {
+    tell(format_args!(
+        "surprisal: {estimator} in nats, larger is stranger; p-values from {} validation examples",
+        calibration.examples()
+    ));
+    let Some(rate) = threshold else { return };
+    match calibration.threshold(rate) {
+        f64::INFINITY => tell(format_args!(
+            "note: {} validation examples are too few for a rate of {rate}: nothing is flagged; give {} or more",
+            calibration.examples(),
+            (1.0 / rate).ceil() - 1.0
+        )),
+        threshold => tell(format_args!("flagged: a surprisal above {threshold:.4} nats")),
+    }
 }
 
 /// The array in this file, read as the test split of the run's own source.

@@ -33,15 +33,15 @@ pub struct ScoreOptions {
 }
 
 impl ScoreOptions {
-    /// The names of what is written of each example, after what is kept of it.
-    pub fn header(&self, factors: bool, names: &Names) -> Vec<String> {
+    /// The names of what is written of each example, after what is kept of it: of so many factors, where the model has any.
+    pub fn header(&self, factors: usize, names: &Names) -> Vec<String> {
         let mut header = vec!["surprisal".to_owned(), "p_value".to_owned()];
         header.extend(self.threshold.map(|_| "flag".to_owned()));
-        if factors && names.target.len() > 1 {
+        if factors > 1 {
             header.push("strangest".into());
         }
-        if factors && self.per_column {
-            header.extend(names.target.iter().map(|column| format!("surprisal_{}", column.name)));
+        if self.per_column {
+            header.extend((0..factors).map(|dimension| format!("surprisal_{}", name_of(names, dimension))));
         }
         header
     }
@@ -58,15 +58,20 @@ impl ScoreOptions {
         let mut cells = vec![write_number(surprisal), write_number(p_value)];
         cells.extend(self.threshold.map(|_| u8::from(self.flags(surprisal)).to_string()));
         let Some(factors) = factors else { return cells };
-        if names.target.len() > 1 {
-            let strangest = names.target.iter().zip(factors).max_by(|a, b| a.1.total_cmp(b.1));
-            cells.push(strangest.map_or(String::new(), |(column, _)| column.name.clone()));
+        if factors.len() > 1 {
+            let strangest = factors.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+            cells.push(strangest.map_or(String::new(), |(dimension, _)| name_of(names, dimension)));
         }
         if self.per_column {
-            cells.extend(factors.iter().take(names.target.len()).map(|&factor| write_number(factor)));
+            cells.extend(factors.iter().map(|&factor| write_number(factor)));
         }
         cells
     }
+}
+
+/// The name of a dimension of the target, or its number where it has none.
+fn name_of(names: &Names, dimension: usize) -> String {
+    names.target.get(dimension).map_or_else(|| dimension.to_string(), |column| column.name.clone())
 }
 
 /// Scores the rows of `source` and writes each as a line of CSV to `out`, which is flushed after those that were there at once. Returns how many
@@ -122,7 +127,7 @@ pub fn score_table<C: ModelFactory>(
         let scores = scorer.score(&batch_of(scorer, names, &part, &file)?, index)?;
         index += 1;
         if all == 0 {
-            let header = keep.iter().cloned().chain(options.header(scores.width() > 0, names));
+            let header = keep.iter().cloned().chain(options.header(scores.width(), names));
             writer.write_record(header).map_err(cannot)?;
         }
         for (row, kept) in part.kept.iter().enumerate() {
@@ -164,7 +169,7 @@ pub fn score_split<C: ModelFactory>(
         if index == 0 {
             let mut header = vec!["example".to_owned()];
             header.extend(labels.as_ref().map(|_| "label".to_owned()));
-            header.extend(options.header(scores.width() > 0, names));
+            header.extend(options.header(scores.width(), names));
             writer.write_record(header).map_err(cannot)?;
         }
         for (place, row) in rows.iter().enumerate() {

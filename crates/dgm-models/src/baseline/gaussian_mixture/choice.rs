@@ -13,10 +13,10 @@ const COMPONENTS: [usize; 10] = [1, 2, 3, 4, 6, 9, 13, 20, 30, 50];
 const RIDGES: [f64; 5] = [1e-6, 1e-4, 1e-3, 1e-2, 1e-1];
 
 /// Rows that are enough to choose by.
-const ENOUGH: usize = 10_000;
+const ENOUGH: usize = 6000;
 
 /// Steps of EM at most: while choosing, and at the end.
-const STEPS: [usize; 2] = [40, 300];
+const STEPS: [usize; 2] = [30, 300];
 
 /// Starts at the end, of which the likeliest is kept.
 const STARTS: usize = 3;
@@ -59,7 +59,9 @@ fn choose(config: &GaussianMixtureConfig, distinct: &Rows, rng: &mut Stream) -> 
             break;
         }
         let before = best.0;
-        for &ridge in &ridges {
+        // All ridges of the first number of components, and then those next to the best so far.
+        let near = |ridge: f64| before == f64::NEG_INFINITY || (0.05..=20.0).contains(&(ridge / best.1.1));
+        for ridge in ridges.iter().copied().filter(|&ridge| near(ridge)).collect::<Vec<_>>() {
             let what = Fit { components, covariance: &config.covariance, ridge, steps: STEPS[0] };
             let Some((mixture, _)) = em(what, &kept, rng) else { continue };
             let log_likelihood = mean_log_likelihood(&mixture, &held_out);

@@ -58,13 +58,12 @@ pub(super) fn choose(
         BandwidthConfig::PerDimension(_) => vec![search.per_dimension(search.one())],
         BandwidthConfig::Adaptive(AdaptiveConfig { neighbours }) => {
             let ranks = neighbours.map_or(NEIGHBOURS.to_vec(), |rank| vec![rank]);
-            ranks.into_iter().map(|rank| search.adaptive(rank)).collect()
+            search.adaptive(&ranks)
         }
         BandwidthConfig::Automatic(_) => {
-            let adaptive = NEIGHBOURS.map(|rank| search.adaptive(rank));
             let one = search.one();
             let per_dimension = search.per_dimension(search.one());
-            [one, per_dimension].into_iter().chain(adaptive).collect()
+            [one, per_dimension].into_iter().chain(search.adaptive(&NEIGHBOURS)).collect()
         }
     };
     let best = candidates.into_iter().max_by(|a, b| a.log_likelihood.total_cmp(&b.log_likelihood));
@@ -91,14 +90,17 @@ impl Search<'_> {
         self.shared(vec![0.0; self.points.len()], self.start())
     }
 
-    /// Distances to the neighbour of this rank, and one factor for all.
-    fn adaptive(&self, rank: usize) -> Chosen {
-        let kernels =
-            Kernels::new(Kernel::Gaussian, self.points, &vec![1.0; self.points.width], &vec![0.0; self.points.len()]);
-        let distances = each(self.points.len(), |i| kernels.distance_to_neighbour(self.points.row(i), i, rank));
-        let logs: Vec<f64> = distances.iter().map(|&distance| f64::from(distance.max(1e-6)).ln()).collect();
-        let mean = logs.iter().sum::<f64>() / logs.len().max(1) as f64;
-        self.shared(logs.iter().map(|log| (log - mean) as f32).collect(), self.start())
+    /// Of each rank the distances to the neighbour, and one factor for all.
+    fn adaptive(&self, ranks: &[usize]) -> Vec<Chosen> {
+        let none = vec![0.0; self.points.len()];
+        let kernels = Kernels::new(Kernel::Gaussian, self.points, &vec![1.0; self.points.width], &none);
+        let distances = each(self.points.len(), |i| kernels.distances_to_neighbours(self.points.row(i), i, ranks));
+        let of_rank = |place: usize| {
+            let logs = distances.iter().map(|all| f64::from(all[place].max(1e-6)).ln());
+            let mean = logs.clone().sum::<f64>() / distances.len().max(1) as f64;
+            self.shared(logs.map(|log| (log - mean) as f32).collect(), self.start())
+        };
+        (0..ranks.len()).map(of_rank).collect()
     }
 
     /// One bandwidth for all dimensions, beside these factors.

@@ -113,8 +113,8 @@ impl Kernels {
         (log_density, spread)
     }
 
-    /// The distance of row i to its k-th neighbour, in units of the bandwidths.
-    pub(super) fn distance_to_neighbour(&self, x: &[f32], own: usize, k: usize) -> f32 {
+    /// The distances of row i to its neighbours of these ranks, which ascend, in units of the bandwidths.
+    pub(super) fn distances_to_neighbours(&self, x: &[f32], own: usize, ranks: &[usize]) -> Vec<f32> {
         let mut all = Vec::with_capacity(self.n);
         let mut block = [0.0; BLOCK];
         for first in (0..self.n).step_by(BLOCK) {
@@ -123,8 +123,12 @@ impl Kernels {
         if own < all.len() {
             all[own] = f32::INFINITY;
         }
-        let k = k.clamp(1, all.len().saturating_sub(1).max(1)) - 1;
-        all.select_nth_unstable_by(k, f32::total_cmp).1.sqrt()
+        let last = all.len().saturating_sub(2);
+        let nearest = ranks.last().map_or(0, |&rank| rank.min(last));
+        all.select_nth_unstable_by(nearest, f32::total_cmp);
+        let near = &mut all[..=nearest];
+        near.sort_unstable_by(f32::total_cmp);
+        ranks.iter().map(|&rank| near[rank.clamp(1, last + 1) - 1].sqrt()).collect()
     }
 }
 

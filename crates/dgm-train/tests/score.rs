@@ -1,0 +1,170 @@
+//! `dgm-train score` through the real binary: surprisal and p-values of rows of a table, of arrays and of splits.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::{run, run_fails, run_ok};
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Stdio;
+
+/// A table of two numbers that go together, a word and an id; a few rows of it break the rule where they are asked to.
+fn table(path: &Path, rows: usize, odd: bool) {
+    let mut text = String::from("id;a;b;word\n");
+    for i in 0..rows {
+        let a = (i as f64 * 0.7).sin() * 2.0;
+        let noise = (i as f64 * 1.9).cos() * 0.1;
+        let b = if odd && i % 10 == 0 { -a - 1.0 } else { a + noise };
+        let word = if a > 0.0 { "high" } else { "low" };
+        writeln!(text, "row {i};{a:.4};{b:.4};{word}").unwrap();
+    }
+    std::fs::write(path, text).unwrap();
+}
+
+fn trained(folder: &Path, target: &str, model: &str) {
+    table(&folder.join("train.csv"), 600, false);
+    let config = format!(
+        "[data]\nsource = \"csv\"\npath = \"train.csv\"\ntarget = {target}\nexclude = [\"id\"]\nsplit = \"random\"\n[model]\n{model}\n[training]\n\
+         epochs = 30\nbatch_size = 32\n"
+    );
+    let config = if target.contains("word") { config } else { config.replace("[\"id\"]", "[\"id\", \"word\"]") };
+    std::fs::write(folder.join("t.toml"), config.replace("split = \"random\"\n", "")).unwrap();
+    run_ok(folder, &["--config", "t.toml", "--out", "run", "--quiet"]);
+}
+
+/// Header and rows of a CSV file.
+fn read(text: &str) -> (Vec<String>, Vec<Vec<String>>) {
+    let mut lines = text.lines().map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
+    (lines.next().unwrap(), lines.collect())
+}
+
+#[test]
+fn what_breaks_the_rule_is_strange() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    trained(at, "[\"a\", \"b\"]", "kind = \"gaussian_mixture\"");
+    table(&at.join("new.csv"), 100, true);
+    let said = run_ok(at, &["score", "run", "--data", "new.csv", "--out", "scores.csv", "--threshold", "0.05"]);
+    assert!(said.contains("100 scores in scores.csv, "), "{said}");
+    let (header, rows) = read(&std::fs::read_to_string(at.join("scores.csv")).unwrap());
+    // The model does not see ids and words.
+    assert_eq!(header, ["id", "word", "surprisal", "p_value", "flag"]);
+    assert_eq!(rows.len(), 100);
+    let mut false_alarms = 0;
+    for (i, row) in rows.iter().enumerate() {
+        assert_eq!(row[0], format!("row {i}"));
+        let (surprisal, p): (f64, f64) = (row[2].parse().unwrap(), row[3].parse().unwrap());
+        assert_eq!(row[4] == "1", p <= 0.05, "{row:?}");
+        if i % 10 == 0 {
+            assert!(surprisal > 20.0 && row[4] == "1", "{row:?}");
+        } else {
+            false_alarms += usize::from(row[4] == "1");
+        }
+    }
+    assert!(false_alarms <= 12, "{false_alarms}");
+    // The same, from standard input to standard output.
+    let mut child = common::dgm(at)
+        .args(["score", "run", "--data", "-", "--threshold", "0.05"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(&std::fs::read(at.join("new.csv")).unwrap()).unwrap();
+    let streamed = child.wait_with_output().unwrap();
+    assert!(streamed.status.success());
+    let streamed = String::from_utf8(streamed.stdout).unwrap();
+    let near = |text: &str| read(text).1.iter().map(|row| row[2].parse::<f64>().unwrap()).collect::<Vec<_>>();
+    for (a, b) in near(&streamed).into_iter().zip(near(&std::fs::read_to_string(at.join("scores.csv")).unwrap())) {
+        assert!((a - b).abs() < 1e-4 * (1.0 + b.abs()));
+    }
+    // A split of the run's own data.
+    let (header, rows) = read(&run_ok(at, &["score", "run", "--split", "validation"]));
+    assert_eq!(header, ["example", "surprisal", "p_value"]);
+    let p: Vec<f64> = rows.iter().map(|row| row[2].parse().unwrap()).collect();
+    let mean = p.iter().sum::<f64>() / p.len() as f64;
+    assert!((0.45..0.55).contains(&mean), "{mean}");
+}
+
+#[test]
+fn where_there_are_factors_they_add_up_and_the_strangest_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    trained(at, "[\"a\", \"b\", \"word\"]", "kind = \"any_order_mlp\"\nhidden = [16]");
+    table(&at.join("new.csv"), 40, false);
+    let out = run_ok(at, &["score", "run", "--data", "new.csv", "--per-column", "--keep", "id"]);
+    let (header, rows) = read(&out);
+    let expected = ["id", "surprisal", "p_value", "strangest", "surprisal_a", "surprisal_b", "surprisal_word"];
+    assert_eq!(header, expected);
+    for row in rows {
+        let number = |place: usize| row[place].parse::<f64>().unwrap();
+        let sum: f64 = (4..7).map(number).sum();
+        assert!((sum - number(1)).abs() < 1e-4 * (1.0 + sum.abs()), "{row:?}");
+        let strangest = (4..7).max_by(|&a, &b| number(a).total_cmp(&number(b))).unwrap();
+        assert_eq!(row[3], header[strangest].trim_start_matches("surprisal_"));
+    }
+}
+
+#[test]
+fn bad_input_is_one_clear_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    trained(at, "[\"a\", \"b\"]", "kind = \"kde\"");
+    let refused = |text: &str, arguments: &[&str]| {
+        std::fs::write(at.join("bad.csv"), text).unwrap();
+        let error = run_fails(at, &[&["score", "run", "--data", "bad.csv", "--out", "no.csv"], arguments].concat(), 2);
+        assert!(!at.join("no.csv").exists());
+        error
+    };
+    let error = refused("a;id\n1.0;x\n", &[]);
+    assert!(error.contains("found no column `b`"), "{error}");
+    let error = refused("a;b\n1.0;\n", &[]);
+    assert!(error.contains("bad.csv:2: column `b`: found a missing cell") && error.contains("fill it in"), "{error}");
+    let error = refused("a;b\n1.0;word\n", &[]);
+    assert!(error.contains("bad.csv:2"), "{error}");
+    let error = refused("a;b\n1.0;2.0\n", &["--threshold", "2"]);
+    assert!(error.contains("expected a rate above 0 and below 1"), "{error}");
+    let error = refused("", &[]);
+    assert!(error.contains("bad.csv"), "{error}");
+    // Too few examples for a rate are told of.
+    std::fs::write(at.join("one.csv"), "a;b\n1.0;2.0\n").unwrap();
+    let output = run(at, &["score", "run", "--data", "one.csv", "--threshold", "0.00001"]);
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("too few for a rate of 0.00001: nothing is flagged"));
+    // What is no density says what it can do.
+    let error = run_fails(at, &["score", "nowhere"], 2);
+    assert!(error.contains("nowhere"), "{error}");
+}
+
+#[test]
+fn arrays_are_scored_as_the_runs_own_test() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let write = |name: &str, n: usize, shift: f32| {
+        let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({n}, 2), }}");
+        let padded = format!("{header:<117}\n");
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((padded.len() as u16).to_le_bytes());
+        bytes.extend(padded.as_bytes());
+        let values = (0..2 * n).map(|i| (i as f32 * 0.7).sin() + shift);
+        values.for_each(|x| bytes.extend(x.to_le_bytes()));
+        std::fs::write(at.join(name), bytes).unwrap();
+    };
+    write("train.npy", 300, 0.0);
+    write("test.npy", 50, 0.0);
+    write("far.npy", 20, 30.0);
+    let config = "[data]\nsource = \"npy\"\ntrain = \"train.npy\"\ntest = \"test.npy\"\n[model]\nkind = \"flow\"\nlayers = 2\nhidden = [16]\n\
+                  [training]\nepochs = 5\n";
+    std::fs::write(at.join("t.toml"), config).unwrap();
+    run_ok(at, &["--config", "t.toml", "--out", "run", "--quiet"]);
+    let near = read(&run_ok(at, &["score", "run"])).1;
+    let far = read(&run_ok(at, &["score", "run", "--data", "far.npy"])).1;
+    assert_eq!((near.len(), far.len()), (50, 20));
+    let smallest = far.iter().map(|row| row[1].parse::<f64>().unwrap()).fold(f64::INFINITY, f64::min);
+    let largest = near.iter().map(|row| row[1].parse::<f64>().unwrap()).fold(f64::NEG_INFINITY, f64::max);
+    assert!(smallest > largest + 100.0, "{smallest} {largest}");
+    let error = run_fails(at, &["score", "run", "--data", "nothing.npy"], 2);
+    assert!(error.contains("nothing.npy"), "{error}");
+}

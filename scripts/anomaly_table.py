@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""Anomalies of tables by surprisal (ADBench): one rule for all sets. Needs numpy.
+
+    scripts/anomaly_table.py --data FOLDER [--out runs/anomaly] [--shuffled] [--kinds kde gaussian_mixture flow] [glass wine …]
+
+FOLDER holds the sets as `<number>_<name>.npz` with X and y (0 normal, 1 anomaly), and published-auroc.csv. Protocol of Livernoche et al. 2024
+("On diffusion modeling for anomaly detection"): a set of less than 1000 rows is drawn anew with replacement, one of more than 50,000 is cut to
+50,000; training is the first half of the normal rows in file order (with --shuffled: in random order), the test all else.
+
+The rule: each kind is fitted to nine tenths of the distinct training rows; the one with the best likelihood of the other tenth is fitted to
+all of them, where it is fitted in one go, and scores the test by its surprisal. No anomaly and no label is seen before that. Everything is a run of its own in the output folder; what is there is
+not run again.
+"""
+
+import argparse
+import csv
+import json
+import pathlib
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+FLOW = ROOT / "configs" / "flow.toml"
+FITS = {"kde": 'kind = "kde"', "gaussian_mixture": 'kind = "gaussian_mixture"'}
+
+
+def binary():
+    """The program, built where it is not."""
+    subprocess.run(["cargo", "build", "--release", "--workspace", "--bins"], cwd=ROOT, check=True)
+    told = subprocess.run(
+        ["cargo", "metadata", "--format-version", "1", "--no-deps"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    return pathlib.Path(json.loads(told.stdout)["target_directory"]) / "release" / "dgm-train"
+
+
+def auroc(score, is_anomaly):
+    """The probability that an anomaly scores higher than a normal row; ties count half."""
+    values, place, count = np.unique(score, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(count) - (count - 1) / 2)[place]
+    positive = is_anomaly.sum()
+    return (rank[is_anomaly].sum() - positive * (positive + 1) / 2) / (positive * (len(score) - positive))
+
+
+def split(path, shuffled):
+    """Training, validation and test rows, the labels of the test, and whether the set was drawn anew."""
+    file = np.load(path, allow_pickle=True)
+    x, y, rng = file["X"].astype(np.float64), file["y"].astype(int), np.random.default_rng(0)
+    drawn_anew = len(x) < 1000
+    if drawn_anew:
+        rows = rng.choice(len(x), 1000, replace=True)
+        x, y = x[rows], y[rows]
+    elif len(x) > 50_000:
+        rows = np.sort(rng.choice(len(x), 50_000, replace=False))
+        x, y = x[rows], y[rows]
+    if shuffled:
+        order = rng.permutation(len(x))
+        x, y = x[order], y[order]
+    normal = np.flatnonzero(y == 0)
+    train, rest = normal[: len(normal) // 2], normal[len(normal) // 2 :]
+    test = np.concatenate([rest, np.flatnonzero(y == 1)])
+    distinct = np.unique(x[train], axis=0)
+    distinct = distinct[rng.permutation(len(distinct))]
+    held_out = max(len(distinct) // 10, 1)
+    return distinct[held_out:], distinct[:held_out], x[test], y[test] == 1, drawn_anew
+
+
+def run(program, kind, folder, out, settings):
+    """Fits a kind where it is not fitted; returns −log p of the validation rows, the scores of the test and the seconds."""
+    if not (out / "scores.csv").is_file():
+        subprocess.run(["rm", "-rf", str(out)], check=True)
+        began = time.time()
+        arrays = [f"data.{name}={folder / name}.npy" for name in ("train", "validation", "test")]
+        if kind == "flow":
+            config = FLOW
+        else:
+            config = out.parent / f"{kind}.toml"
+            config.write_text(
+                f'[data]\nsource = "npy"\ntrain = "t"\nvalidation = "v"\ntest = "t"\n[model]\n{FITS[kind]}\n'
+            )
+        sets = [part for assignment in [*arrays, *settings] for part in ("--set", assignment)]
+        for command in (
+            [program, "--config", config, "--out", out, "--quiet", *sets],
+            [program, "score", out, "--split", "test", "--out", out / "scores.csv"],
+        ):
+            done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+            if done.returncode != 0:
+                print(f"{out}: {done.stderr.strip()}", file=sys.stderr)
+                return None
+        (out / "seconds").write_text(str(time.time() - began))
+    with open(out / "scores.csv") as file:
+        scores = np.array([float(row["surprisal"]) for row in csv.DictReader(file)])
+    metrics = json.loads((out / "result.json").read_text())["metrics"]
+    nll = next(m["value"] for m in metrics if m["quantity"] == "NLL" and m["split"] == "validation")
+    # Of a row that nothing explains the surprisal may be beyond all bounds.
+    return nll, np.nan_to_num(scores, posinf=1e300, neginf=-1e300), float((out / "seconds").read_text())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=pathlib.Path, required=True)
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "runs" / "anomaly")
+    parser.add_argument("--shuffled", action="store_true")
+    parser.add_argument("--kinds", nargs="+", default=["kde", "gaussian_mixture", "flow"])
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the flow")
+    parser.add_argument("--binary", type=pathlib.Path)
+    parser.add_argument("sets", nargs="*")
+    arguments = parser.parse_args()
+    program = arguments.binary or binary()
+    paths = {path.stem.split("_", 1)[1].lower(): path for path in sorted(arguments.data.glob("*.npz"))}
+    chosen_of, of_kinds, anew = {}, {kind: {} for kind in arguments.kinds}, set()
+    print("| set | train | dimensions | chosen | AUROC | " + " | ".join(arguments.kinds) + " | seconds |")
+    print("| --- " * (6 + len(arguments.kinds)) + "|")
+    for name, path in paths.items():
+        if arguments.sets and name not in arguments.sets:
+            continue
+        place = (arguments.out / ("shuffled" if arguments.shuffled else "in-order") / name).resolve()
+        place.mkdir(parents=True, exist_ok=True)
+        train, validation, test, is_anomaly, drawn_anew = split(path, arguments.shuffled)
+        for array, rows in (("train", train), ("validation", validation), ("test", test)):
+            np.save(place / f"{array}.npy", rows)
+        anew |= {name} if drawn_anew else set()
+        results, seconds = {}, 0.0
+        for kind in arguments.kinds:
+            settings = arguments.set if kind == "flow" else []
+            result = run(program, kind, place, place / kind, settings)
+            if result:
+                results[kind] = (result[0], auroc(result[1], is_anomaly) * 100)
+                of_kinds[kind][name] = results[kind][1]
+                seconds += result[2]
+        chosen = min(results, key=lambda kind: results[kind][0])
+        chosen_of[name] = results[chosen][1]
+        if chosen in FITS:
+            np.save(place / "all.npy", np.concatenate([train, validation]))
+            settings = [f"data.train={place / 'all'}.npy"]
+            result = run(program, chosen, place, place / f"{chosen}-all", settings)
+            if result:
+                chosen_of[name] = auroc(result[1], is_anomaly) * 100
+                seconds += result[2]
+        cells = " | ".join(f"{results[kind][1]:.1f} ({results[kind][0]:.2f})" if kind in results else "–" for kind in arguments.kinds)
+        marked = name + (" *" if drawn_anew else "")
+        print(f"| {marked} | {len(train)} | {train.shape[1]} | {chosen} | {chosen_of[name]:.1f} | {cells} | {seconds:.0f} |", flush=True)
+    for what, names in (("all", set(chosen_of)), ("not drawn anew", set(chosen_of) - anew)):
+        if names:
+            means = " | ".join(f"{np.mean([of[n] for n in names if n in of]):.2f}" for of in of_kinds.values())
+            print(f"| mean of {len(names)}, {what} | | | | **{np.mean([chosen_of[n] for n in names]):.2f}** | {means} | |")
+
+
+if __name__ == "__main__":
+    main()
