@@ -9,7 +9,7 @@ FOLDER holds the sets as `<number>_<name>.npz` with X and y (0 normal, 1 anomaly
 
 The rule: each kind is fitted to nine tenths of the distinct training rows; the one with the best likelihood of the other tenth is fitted to
 all of them, where it is fitted in one go, and scores the test by its surprisal. No anomaly and no label is seen before that. Everything is a run of its own in the output folder; what is there is
-not run again.
+not run again. The column `together` is beside it: the mean surprisal of all kinds, which chooses nothing.
 """
 
 import argparse
@@ -94,7 +94,6 @@ def run(program, kind, folder, out, settings):
         scores = np.array([float(row["surprisal"]) for row in csv.DictReader(file)])
     metrics = json.loads((out / "result.json").read_text())["metrics"]
     nll = next(m["value"] for m in metrics if m["quantity"] == "NLL" and m["split"] == "validation")
-    # Of a row that nothing explains the surprisal may be beyond all bounds.
     return nll, np.nan_to_num(scores, posinf=1e300, neginf=-1e300), float((out / "seconds").read_text())
 
 
@@ -110,9 +109,10 @@ def main():
     arguments = parser.parse_args()
     program = arguments.binary or binary()
     paths = {path.stem.split("_", 1)[1].lower(): path for path in sorted(arguments.data.glob("*.npz"))}
-    chosen_of, of_kinds, anew = {}, {kind: {} for kind in arguments.kinds}, set()
-    print("| set | train | dimensions | chosen | AUROC | " + " | ".join(arguments.kinds) + " | seconds |")
-    print("| --- " * (6 + len(arguments.kinds)) + "|")
+    chosen_of, anew = {}, set()
+    of_kinds = {kind: {} for kind in [*arguments.kinds, "together"]}
+    print("| set | train | dimensions | chosen | AUROC | " + " | ".join(arguments.kinds) + " | together | seconds |")
+    print("| --- " * (7 + len(arguments.kinds)) + "|")
     for name, path in paths.items():
         if arguments.sets and name not in arguments.sets:
             continue
@@ -122,14 +122,16 @@ def main():
         for array, rows in (("train", train), ("validation", validation), ("test", test)):
             np.save(place / f"{array}.npy", rows)
         anew |= {name} if drawn_anew else set()
-        results, seconds = {}, 0.0
+        results, surprisals, seconds = {}, [], 0.0
         for kind in arguments.kinds:
             settings = arguments.set if kind == "flow" else []
             result = run(program, kind, place, place / kind, settings)
             if result:
                 results[kind] = (result[0], auroc(result[1], is_anomaly) * 100)
                 of_kinds[kind][name] = results[kind][1]
+                surprisals.append(result[1])
                 seconds += result[2]
+        of_kinds["together"][name] = auroc(np.mean(surprisals, axis=0), is_anomaly) * 100
         chosen = min(results, key=lambda kind: results[kind][0])
         chosen_of[name] = results[chosen][1]
         if chosen in FITS:
@@ -141,7 +143,7 @@ def main():
                 seconds += result[2]
         cells = " | ".join(f"{results[kind][1]:.1f} ({results[kind][0]:.2f})" if kind in results else "–" for kind in arguments.kinds)
         marked = name + (" *" if drawn_anew else "")
-        print(f"| {marked} | {len(train)} | {train.shape[1]} | {chosen} | {chosen_of[name]:.1f} | {cells} | {seconds:.0f} |", flush=True)
+        print(f"| {marked} | {len(train)} | {train.shape[1]} | {chosen} | {chosen_of[name]:.1f} | {cells} | {of_kinds['together'][name]:.1f} | {seconds:.0f} |", flush=True)
     for what, names in (("all", set(chosen_of)), ("not drawn anew", set(chosen_of) - anew)):
         if names:
             means = " | ".join(f"{np.mean([of[n] for n in names if n in of]):.2f}" for of in of_kinds.values())

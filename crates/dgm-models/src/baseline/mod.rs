@@ -6,4 +6,4 @@ pub mod histogram;
 pub mod kde;
 mod rows;
 #[cfg(all(test, feature = "flex"))]
-mod testing;
+pub(crate) mod testing;

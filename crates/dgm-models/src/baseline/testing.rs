@@ -21,7 +21,7 @@ pub(super) fn rows(n: usize, start: usize) -> Rows {
     Rows { width: 3, values }
 }
 
-pub(super) fn spec(width: usize) -> DataSpec {
+pub(crate) fn spec(width: usize) -> DataSpec {
     DataSpec { shape: [1, 1, width], values: Values::Real(Scale::identity(width)), condition: None }
 }
 
@@ -56,7 +56,7 @@ pub(super) fn assert_close(found: &[f64], expected: &[f64], tolerance: f64) {
 }
 
 /// ∫∫ p dx of a density of two numbers over a square, by the midpoint rule, and the mean and mean square of both by it and by samples.
-pub(super) fn check_integral<M: Density + Generate>(model: &M, range: f64, tolerance: f64) {
+pub(crate) fn check_integral<M: Density + Generate>(model: &M, range: f64, tolerance: f64) {
     let steps = 400;
     let size = 2.0 * range / f64::from(steps);
     let at = |i: i32| -range + size * (f64::from(i) + 0.5);

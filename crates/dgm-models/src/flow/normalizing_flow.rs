@@ -281,3 +281,6 @@ impl Model for NormalizingFlow {
         self.dequantizer.is_some().then_some(self)
     }
 }
+
+#[cfg(all(test, feature = "flex"))]
+mod tests;
