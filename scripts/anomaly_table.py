@@ -21,19 +21,10 @@ import sys
 import time
 
 import numpy as np
+from program import ROOT, binary
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 FLOW = ROOT / "configs" / "flow.toml"
 FITS = {"kde": 'kind = "kde"', "gaussian_mixture": 'kind = "gaussian_mixture"'}
-
-
-def binary():
-    """The program, built where it is not."""
-    subprocess.run(["cargo", "build", "--release", "--workspace", "--bins"], cwd=ROOT, check=True)
-    told = subprocess.run(
-        ["cargo", "metadata", "--format-version", "1", "--no-deps"], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    return pathlib.Path(json.loads(told.stdout)["target_directory"]) / "release" / "dgm-train"
 
 
 def auroc(score, is_anomaly):
@@ -104,10 +95,10 @@ def main():
     parser.add_argument("--shuffled", action="store_true")
     parser.add_argument("--kinds", nargs="+", default=["kde", "gaussian_mixture", "flow"])
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the flow")
-    parser.add_argument("--binary", type=pathlib.Path)
+    parser.add_argument("--program", type=pathlib.Path, help="a program that is built already")
     parser.add_argument("sets", nargs="*")
     arguments = parser.parse_args()
-    program = arguments.binary or binary()
+    program = arguments.program or binary()
     paths = {path.stem.split("_", 1)[1].lower(): path for path in sorted(arguments.data.glob("*.npz"))}
     chosen_of, anew = {}, set()
     of_kinds = {kind: {} for kind in [*arguments.kinds, "together"]}

@@ -15,17 +15,9 @@ import statistics
 import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from program import ROOT, binary
+
 FITS = ["gaussian_mixture", "kde", "histogram"]
-
-
-def binary():
-    """The program, built where it is not."""
-    subprocess.run(["cargo", "build", "--release", "--workspace", "--bins"], cwd=ROOT, check=True)
-    told = subprocess.run(
-        ["cargo", "metadata", "--format-version", "1", "--no-deps"], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    return pathlib.Path(json.loads(told.stdout)["target_directory"]) / "release" / "dgm-train"
 
 
 def run(program, config, data, out, settings):
@@ -52,10 +44,10 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "runs" / "density")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the flow")
-    parser.add_argument("--binary", type=pathlib.Path)
+    parser.add_argument("--program", type=pathlib.Path, help="a program that is built already")
     parser.add_argument("sets", nargs="*", default=["parkinsons", "magic", "protein"])
     arguments = parser.parse_args()
-    program = arguments.binary or binary()
+    program = arguments.program or binary()
     arguments.out.mkdir(parents=True, exist_ok=True)
     print("| set | model | test | over seeds | validation | minutes |\n| --- | --- | --- | --- | --- | --- |")
     for name in arguments.sets:

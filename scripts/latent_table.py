@@ -16,21 +16,12 @@ import statistics
 import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from program import ROOT, binary
 
 CONFIGS = [
     "vae", "conv-vae", "vae-peer", "beta-vae", "conditional-vae", "iwae", "info-vae", "vamp-vae", "flow-vae", "hierarchical-vae",
     "hyperspherical-vae", "discrete-vae", "adversarial-autoencoder", "latent-generator",
 ]  # fmt: skip
-
-
-def binary():
-    """The program, built where it is not."""
-    subprocess.run(["cargo", "build", "--release", "--workspace", "--bins"], cwd=ROOT, check=True)
-    told = subprocess.run(
-        ["cargo", "metadata", "--format-version", "1", "--no-deps"], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    return pathlib.Path(json.loads(told.stdout)["target_directory"]) / "release" / "dgm-train"
 
 
 def run(program, config, seed, arguments):

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from program import ROOT, binary
 
 # Folder, number of splits, and published test log-likelihoods with their signs turned: Deep Ensembles (Lakshminarayanan et al. 2017),
 # MC-dropout (Mukhoti et al. 2018), CARD (Han et al. 2022), and the best figure of any published single method.
@@ -28,15 +28,6 @@ SETS = {
     "protein": ("protein-tertiary-structure", 5, 2.83, 2.87, 2.47, 2.45),
     "wine": ("wine-quality-red", 20, 0.94, 0.93, 0.87, 0.87),
 }
-
-
-def binary():
-    """The program, built where it is not."""
-    subprocess.run(["cargo", "build", "--release", "--workspace", "--bins"], cwd=ROOT, check=True)
-    told = subprocess.run(
-        ["cargo", "metadata", "--format-version", "1", "--no-deps"], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    return pathlib.Path(json.loads(told.stdout)["target_directory"]) / "release" / "dgm-train"
 
 
 def run(program, arguments, name, folder, split, out):

@@ -206,6 +206,11 @@ impl TapConv {
         }
     }
 
+    /// The same with its weights multiplied by this.
+    pub(crate) fn times(self, factor: f64) -> Self {
+        Self { weight: Param::from_tensor(self.weight.val().mul_scalar(factor).detach()), ..self }
+    }
+
     /// `[b, inputs, h, w]` → `[b, outputs, h, w]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         tap_conv2d(x, self.weight.val(), self.bias.val(), &self.taps)

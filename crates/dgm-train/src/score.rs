@@ -86,6 +86,11 @@ impl<C: ModelFactory> Scorer<C> {
         Self { samples, ..self }
     }
 
+    /// Whether a score is an estimate: then its noise depends on the place of the row.
+    fn is_estimate(&self) -> bool {
+        self.model.latent().is_some() || !self.model.density().is_some_and(|density| density.estimator().is_exact())
+    }
+
     /// The data that the model was built for.
     pub fn spec(&self) -> &DataSpec {
         self.model.spec()
@@ -107,7 +112,9 @@ impl<C: ModelFactory> Scorer<C> {
     pub fn score(&self, batch: &Batch, index: u64) -> Result<Scores> {
         let mut noise = self.seed.stream("score", index);
         let density = require(self.model.density(), Capability::Density, &self.model)?;
-        let negative = |values: Vec<f64>| values.into_iter().map(|log_p| -log_p).collect();
+        // What no 32-bit number holds, such as the square of one that is very far away, is as strange as can be.
+        let surprisal_of = |log_p: f64| if log_p.is_nan() { f64::INFINITY } else { -log_p };
+        let negative = |values: Vec<f64>| values.into_iter().map(surprisal_of).collect();
         let surprisal = match self.model.latent() {
             Some(latent) => log_prob_by_weights(latent, batch, self.samples, &mut noise)?,
             None => host(density.log_prob(batch, &mut noise)),

@@ -27,7 +27,7 @@ fn assert_close(a: &[f64], b: &[f64], what: &str) {
 }
 
 /// Every model, small; 20 steps per epoch.
-const MODELS: [(&str, &[&str]); 5] = [
+const MODELS: [(&str, &[&str]); 7] = [
     (
         "vae.toml",
         &[
@@ -43,6 +43,34 @@ const MODELS: [(&str, &[&str]); 5] = [
     ("pixelcnn.toml", &["--set", "model.channels=8", "--set", "model.layers=1"]),
     ("transformer.toml", &["--set", "model.channels=8", "--set", "model.layers=1", "--set", "model.reach=1"]),
     ("conditional.toml", &["--set", "model.hidden=[32]"]),
+    (
+        "flow-vae.toml",
+        &[
+            "--set",
+            "model.encoder.hidden=[32]",
+            "--set",
+            "model.decoder.hidden=[32]",
+            "--set",
+            "model.posterior={kind=\"flow\",layers=1,hidden=[16]}",
+            "--set",
+            "model.prior={kind=\"flow\",transform=\"spline\",layers=2,hidden=[16]}",
+            "--set",
+            "evaluation.importance_samples=0",
+        ],
+    ),
+    (
+        "flow-digits.toml",
+        &[
+            "--set",
+            "model.layers=1",
+            "--set",
+            "model.hidden=[32]",
+            "--set",
+            "model.dequantization={kind=\"variational\",layers=1,hidden=[16]}",
+            "--set",
+            "evaluation.importance_samples=0",
+        ],
+    ),
 ];
 
 #[test]

@@ -19,11 +19,12 @@ const VERBS: &str = "add begin build change check choose close convert copy down
 const CARRIERS: [&str; 4] = ["{advice}", "{again}", "{instead}", "{to_do}"];
 
 /// Refusals without a remedy of their own: file, message, reason.
-const EXCEPTIONS: [(&str, &str, &str); 21] = [
+const EXCEPTIONS: [(&str, &str, &str); 22] = [
     ("dgm-train/src/predict/impute.rs", "{file}:{line}: {problem}", WHOLE),
     ("dgm-train/src/cli/sample.rs", "--given {text}: {problem}", WHOLE),
     ("dgm-train/src/data/table/rows.rs", "{}:{line}: {what}", WHOLE),
     ("dgm-train/src/predict/table.rs", "{file}:{line}: {problem}", WHOLE),
+    ("dgm-train/src/score/table.rs", "{file}:{line}: {problem}", WHOLE),
     ("dgm-train/src/predict/table.rs", "{file}: found no column `{name}`{near}; expected {why}", WHOLE),
     ("dgm-models/src/error.rs", "`model.{key}` is {found}, expected {expected}", RANGE),
     ("dgm-train/src/config/parse.rs", "{path} is {}; expected {expected}", RANGE),

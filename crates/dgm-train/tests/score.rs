@@ -124,10 +124,18 @@ fn bad_input_is_one_clear_line() {
     assert!(error.contains("bad.csv:2: column `b`: found a missing cell") && error.contains("fill it in"), "{error}");
     let error = refused("a;b\n1.0;word\n", &[]);
     assert!(error.contains("bad.csv:2"), "{error}");
-    let error = refused("a;b\n1.0;2.0\n", &["--threshold", "2"]);
-    assert!(error.contains("expected a rate above 0 and below 1"), "{error}");
+    let output = run(at, &["score", "run", "--data", "bad.csv", "--threshold", "2"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("expected a rate above 0 and below 1"));
     let error = refused("", &[]);
     assert!(error.contains("bad.csv"), "{error}");
+    let error = refused("a;b\n1.0;2.0\n", &["--per-column"]);
+    assert!(error.contains("leave it out"), "{error}");
+    // Neither what is read nor the run is written over.
+    for out in ["bad.csv", "run/config.toml", "./run/../bad.csv"] {
+        let error = run_fails(at, &["score", "run", "--data", "bad.csv", "--out", out], 2);
+        assert!(error.contains("name another"), "{error}");
+    }
     // Too few examples for a rate are told of.
     std::fs::write(at.join("one.csv"), "a;b\n1.0;2.0\n").unwrap();
     let output = run(at, &["score", "run", "--data", "one.csv", "--threshold", "0.00001"]);
@@ -161,10 +169,21 @@ fn arrays_are_scored_as_the_runs_own_test() {
     run_ok(at, &["--config", "t.toml", "--out", "run", "--quiet"]);
     let near = read(&run_ok(at, &["score", "run"])).1;
     let far = read(&run_ok(at, &["score", "run", "--data", "far.npy"])).1;
+    // The smallest there is.
+    let near_p = far[0][2].clone();
     assert_eq!((near.len(), far.len()), (50, 20));
     let smallest = far.iter().map(|row| row[1].parse::<f64>().unwrap()).fold(f64::INFINITY, f64::min);
     let largest = near.iter().map(|row| row[1].parse::<f64>().unwrap()).fold(f64::NEG_INFINITY, f64::max);
     assert!(smallest > largest + 100.0, "{smallest} {largest}");
+    // What no 32-bit number holds is stranger than all, not unknown.
+    write("beyond.npy", 3, 1e30);
+    for row in read(&run_ok(at, &["score", "run", "--data", "beyond.npy"])).1 {
+        assert_eq!((row[1].as_str(), row[2].as_str()), ("inf", near_p.as_str()));
+    }
+    // A test split that is a part of `train` is no obstacle, and the units are those that the run learnt.
+    std::fs::write(at.join("u.toml"), config.replace("test = \"test.npy\"\n", "")).unwrap();
+    run_ok(at, &["--config", "u.toml", "--out", "other", "--quiet"]);
+    assert_eq!(read(&run_ok(at, &["score", "other", "--data", "far.npy"])).1.len(), 20);
     let error = run_fails(at, &["score", "run", "--data", "nothing.npy"], 2);
     assert!(error.contains("nothing.npy"), "{error}");
 }

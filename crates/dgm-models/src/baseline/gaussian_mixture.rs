@@ -18,17 +18,12 @@ use em::Component;
 use serde::{Deserialize, Serialize};
 
 /// `covariance = { kind = "factor", rank = 5 }`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FactorConfig {
-    /// Columns of W. Default: 5.
-    pub rank: usize,
-}
-
-impl Default for FactorConfig {
-    fn default() -> Self {
-        Self { rank: 5 }
-    }
+    /// Columns of W. Default: 5, or as many as there are dimensions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rank: Option<usize>,
 }
 
 part! {
@@ -85,12 +80,13 @@ impl GaussianMixtureConfig {
         if let Some(ridge) = self.ridge {
             ModelError::check((0.0..=1e6).contains(&ridge), "ridge", ridge, "a number from 0 to 1e6")?;
         }
-        if let CovarianceConfig::Factor(FactorConfig { rank }) = self.covariance {
+        if let CovarianceConfig::Factor(FactorConfig { rank: Some(rank) }) = self.covariance {
+            let found = format!("of rank {rank} for {width} dimensions");
             ModelError::check(
                 (1..=width).contains(&rank),
                 "covariance",
-                format!("of rank {rank}"),
-                "1 to the number of dimensions",
+                found,
+                "a rank from 1 to the number of dimensions",
             )?;
         }
         ModelError::check_weights("components", components, [[components * width, width]])?;

@@ -85,13 +85,13 @@ impl Conditioner {
 }
 
 /// What the weights of the last layer begin at, as a share of those of any other.
-const SMALL: f64 = 0.01;
+pub(super) const SMALL: f64 = 0.01;
 
 /// From here on x enters as its logarithm.
 const FAR: f64 = 5.0;
 
 /// x within ±5, and beyond it 5 + log(1 + |x| − 5) with its sign: what lies far outside the data steers nothing to extremes.
-fn squash(x: Tensor<2>) -> Tensor<2> {
+pub(super) fn squash(x: Tensor<2>) -> Tensor<2> {
     let near = x.clone().clamp(-FAR, FAR);
     let beyond = (x - near.clone()).clamp(-1e30, 1e30);
     near + beyond.clone().abs().log1p() * beyond.sign()

@@ -1,6 +1,6 @@
 //! Dequantisation: noise u on [0, 1) that makes a density of real numbers x + u a bound for levels x.
 
-use super::{Flow, FlowSpec, Mixing, Structure, TransformConfig};
+use super::{Flow, FlowSpec, Mixing, NetworkConfig, Structure, TransformConfig};
 use crate::error::ModelError;
 use crate::layers::{Mlp, Mode};
 use crate::parts::{Plain, part};
@@ -53,6 +53,7 @@ impl DequantizationConfig {
         let network = Mlp::new(width, hidden, 0.0, rng, device);
         let spec = FlowSpec {
             structure: Structure::Coupling,
+            network: (&NetworkConfig::MLP, [1, 1, width]),
             transform: &TransformConfig::SPLINE,
             layers: *layers,
             hidden,

@@ -137,13 +137,18 @@ impl ActNorm {
         Self { mean: zeros([width], device), log_std: zeros([width], device) }
     }
 
-    /// Begins at these rows.
+    /// Begins at these rows; a number that hardly varies keeps its scale, as what is learnt of it is all but nothing.
     pub(super) fn fit(&mut self, x: &Tensor<2>) {
-        let (mean, deviation) = (x.clone().mean_dim(0), x.clone().var_bias(0).add_scalar(1e-6).sqrt());
+        let (mean, variance) = (x.clone().mean_dim(0), x.clone().var_bias(0));
+        let constant = variance.clone().lower_elem(CONSTANT);
+        let log_std = variance.clamp_min(CONSTANT).log().mul_scalar(0.5).mask_fill(constant, 0.0);
         self.mean = Param::from_tensor(mean.detach().squeeze_dim(0));
-        self.log_std = Param::from_tensor(deviation.log().detach().squeeze_dim(0));
+        self.log_std = Param::from_tensor(log_std.detach().squeeze_dim(0));
     }
 }
+
+/// The variance below which a number is taken for a constant, in standard deviations of the data.
+const CONSTANT: f64 = 1e-4;
 
 impl Bijection for ActNorm {
     fn forward(&self, x: Tensor<2>, _: &mut Given<'_, '_>) -> Mapped {

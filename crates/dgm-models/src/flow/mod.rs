@@ -5,21 +5,25 @@ mod autoregressive;
 mod conditioner;
 mod coupling;
 mod dequantize;
+mod image;
 mod linear;
 pub mod normalizing_flow;
 mod transform;
 
 pub(crate) use conditioner::{Conditioner, Sizes};
 pub use dequantize::{DequantizationConfig, VariationalConfig};
+pub use image::ConvNetworkConfig;
 pub use transform::{SplineConfig, TransformConfig};
 
 use crate::error::ModelError;
 use crate::layers::Mode;
+use crate::parts::{Plain, part};
 use autoregressive::Autoregressive;
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 use coupling::Coupling;
 use dgm_core::random::Stream;
+use image::{ImageCoupling, ImageSpec, Pattern, Squeeze};
 use linear::{ActNorm, LuLinear, Permutation};
 use serde::{Deserialize, Serialize};
 
@@ -67,10 +71,26 @@ pub enum Mixing {
     Lu,
 }
 
+part! {
+    /// `network = "mlp"`, or `{ kind = "conv", channels = 32, blocks = 2, scales = 2 }`.
+    NetworkConfig, such as "{ kind = \"conv\", channels = 32 }":
+    /// Fully connected layers.
+    "mlp" => Plain as Mlp,
+    /// Of couplings of images: residual convolutions, at several resolutions.
+    "conv" => ConvNetworkConfig as Conv,
+}
+
+impl NetworkConfig {
+    /// Fully connected layers.
+    pub const MLP: Self = Self::Mlp(Plain {});
+}
+
 /// The make of a [`Flow`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FlowSpec<'a> {
     pub(crate) structure: Structure,
+    /// What finds the parameters, of rows that are images of this shape where it is convolutional.
+    pub(crate) network: (&'a NetworkConfig, [usize; 3]),
     pub(crate) transform: &'a TransformConfig,
     pub(crate) layers: usize,
     pub(crate) hidden: &'a [usize],
@@ -93,6 +113,8 @@ enum Layer {
     Permutation(Permutation),
     Lu(LuLinear),
     ActNorm(ActNorm),
+    Image(ImageCoupling),
+    Squeeze(Squeeze),
 }
 
 impl Layer {
@@ -103,6 +125,8 @@ impl Layer {
             Self::Permutation(layer) => layer,
             Self::Lu(layer) => layer,
             Self::ActNorm(layer) => layer,
+            Self::Image(layer) => layer,
+            Self::Squeeze(layer) => layer,
         }
     }
 }
@@ -111,6 +135,9 @@ impl Layer {
 #[derive(Module, Debug)]
 pub(crate) struct Flow {
     layers: Vec<Layer>,
+    /// Numbers at the start of a row that each layer is of: all, but at lower resolutions of images.
+    #[module(skip)]
+    widths: Vec<usize>,
 }
 
 impl Flow {
@@ -120,7 +147,16 @@ impl Flow {
         ModelError::check_hidden(keys[1], hidden)?;
         let transform = spec.transform.build(keys[2])?;
         let is_coupling = structure == Structure::Coupling;
-        ModelError::check(!is_coupling || width >= 2, keys[3], width, "2 or more for a flow of couplings")?;
+        let (found, expected) = match keys[3] {
+            "latent" => (width.to_string(), "2 or more for a flow of couplings"),
+            _ => (format!("\"coupling\" for a target of {width} number"), "\"autoregressive\" for one number"),
+        };
+        ModelError::check(!is_coupling || width >= 2, keys[3], found, expected)?;
+        if let (NetworkConfig::Conv(network), shape) = spec.network {
+            ModelError::check(is_coupling, "structure", "\"autoregressive\"", "\"coupling\" with network = \"conv\"")?;
+            let spec = ImageSpec { network, transform, shape, features, dropout };
+            return Self::of_images(spec, layers, act_norm, rng, device);
+        }
         let count = transform.parameters();
         let widths = std::iter::once(width + features).chain(hidden.iter().copied()).chain([width * count]);
         ModelError::check_weights(keys[1], format!("{hidden:?}"), crate::error::chain(widths))?;
@@ -148,14 +184,61 @@ impl Flow {
                 }
             });
         }
-        Ok(Self { layers: all })
+        Ok(Self { widths: vec![width; all.len()], layers: all })
+    }
+
+    /// At each resolution so many couplings of a chessboard's places and as many of channels after a squeeze; then half of the channels are left as
+    /// they are (Dinh, Sohl-Dickstein and Bengio 2017, section 3.6).
+    fn of_images(
+        spec: ImageSpec<'_>,
+        layers: usize,
+        act_norm: bool,
+        rng: &mut Stream,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
+        let ConvNetworkConfig { channels, blocks, scales } = *spec.network;
+        ModelError::check((1..=4096).contains(&channels), "network", format!("{channels} channels"), "1 to 4096")?;
+        ModelError::check(blocks <= 64, "network", format!("{blocks} blocks"), "0 to 64")?;
+        ModelError::check((1..=8).contains(&scales), "network", format!("{scales} scales"), "1 to 8")?;
+        let [_, rows, columns] = spec.shape;
+        let fits = [rows, columns].iter().all(|size| *size >= 1 << scales && size.is_multiple_of(1 << scales));
+        let found = format!("{scales} scales for images of {rows} by {columns}");
+        ModelError::check(fits, "network", found, "scales by which height and width can be halved")?;
+        let (mut flow, mut shape) = (Self { layers: Vec::new(), widths: Vec::new() }, spec.shape);
+        for scale in 0..scales {
+            let width = shape.iter().product();
+            for (pattern, squeezed) in [(Pattern::Checkerboard, false), (Pattern::Channels, true)] {
+                if squeezed {
+                    flow.push(Layer::Squeeze(Squeeze::new(shape)), width);
+                    let [c, h, w] = shape;
+                    shape = [4 * c, h / 2, w / 2];
+                }
+                for place in 0..layers {
+                    if act_norm {
+                        flow.push(Layer::ActNorm(ActNorm::new(width, device)), width);
+                    }
+                    let spec = ImageSpec { shape, ..spec };
+                    let coupling = ImageCoupling::new(spec, pattern, !place.is_multiple_of(2), rng, device);
+                    flow.push(Layer::Image(coupling), width);
+                }
+            }
+            if scale + 1 < scales {
+                shape[0] /= 2;
+            }
+        }
+        Ok(flow)
+    }
+
+    fn push(&mut self, layer: Layer, width: usize) {
+        self.layers.push(layer);
+        self.widths.push(width);
     }
 
     /// y = f(x).
     pub(crate) fn forward(&self, x: Tensor<2>, features: Option<&Tensor<2>>, mode: &mut Mode) -> Mapped {
         let (none, mut given) = (Tensor::zeros([x.dims()[0]], &x.device()), Given { features, mode });
-        self.layers.iter().fold((x, none), |(x, sum), layer| {
-            let (y, log_det) = layer.bijection().forward(x, &mut given);
+        self.layers.iter().zip(&self.widths).fold((x, none), |(x, sum), (layer, &width)| {
+            let (y, log_det) = of_first(x, width, |x| layer.bijection().forward(x, &mut given));
             (y, sum + log_det)
         })
     }
@@ -164,8 +247,8 @@ impl Flow {
     pub(crate) fn inverse(&self, y: Tensor<2>, features: Option<&Tensor<2>>) -> Mapped {
         let mode = &mut Mode::Evaluate;
         let (none, mut given) = (Tensor::zeros([y.dims()[0]], &y.device()), Given { features, mode });
-        self.layers.iter().rev().fold((y, none), |(y, sum), layer| {
-            let (x, log_det) = layer.bijection().inverse(y, &mut given);
+        self.layers.iter().zip(&self.widths).rev().fold((y, none), |(y, sum), (layer, &width)| {
+            let (x, log_det) = of_first(y, width, |y| layer.bijection().inverse(y, &mut given));
             (x, sum + log_det)
         })
     }
@@ -180,13 +263,27 @@ impl Flow {
         let mode = &mut Mode::Evaluate;
         let mut given = Given { features, mode };
         let mut x = x;
-        for layer in &mut self.layers {
-            if let Layer::ActNorm(norm) = layer {
-                norm.fit(&x);
-            }
-            x = layer.bijection().forward(x, &mut given).0;
+        for (layer, &width) in self.layers.iter_mut().zip(&self.widths) {
+            x = of_first(x, width, |x| {
+                if let Layer::ActNorm(norm) = layer {
+                    norm.fit(&x);
+                }
+                layer.bijection().forward(x, &mut given)
+            })
+            .0;
         }
     }
+}
+
+/// A function of the first numbers of rows; the others stay as they are.
+fn of_first(x: Tensor<2>, width: usize, f: impl FnOnce(Tensor<2>) -> Mapped) -> Mapped {
+    let [n, d] = x.dims();
+    if width == d {
+        return f(x);
+    }
+    let rest = x.clone().slice([0..n, width..d]);
+    let (y, log_det) = f(x.slice([0..n, 0..width]));
+    (Tensor::cat(vec![y, rest], 1), log_det)
 }
 
 /// Indices on a device.

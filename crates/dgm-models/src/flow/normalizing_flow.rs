@@ -1,7 +1,7 @@
 //! Normalizing flow: p(x) = N(f(x); 0, 1) · |det ∂f/∂x|.
 
 use super::dequantize::Dequantizer;
-use super::{DequantizationConfig, Flow, FlowSpec, Mixing, Structure, TransformConfig};
+use super::{DequantizationConfig, Flow, FlowSpec, Mixing, NetworkConfig, Structure, TransformConfig};
 use crate::data::{Batch, DataSpec, Scale, Values};
 use crate::error::ModelError;
 use crate::layers::{Mode, condition_of};
@@ -21,11 +21,13 @@ use serde::{Deserialize, Serialize};
 pub struct NormalizingFlowConfig {
     /// What the parameters of a layer may depend on. Default: `"autoregressive"`.
     pub structure: Structure,
+    /// What finds the parameters of a layer's transformation. Default: `"mlp"`.
+    pub network: NetworkConfig,
     /// What a layer does to each number. Default: `"spline"`.
     pub transform: TransformConfig,
-    /// Number of layers. Default: 5.
+    /// Number of layers, with `network = "conv"` of each pattern at each resolution. Default: 5.
     pub layers: usize,
-    /// Widths of the layers of each one's network. Default: `[128, 128]`.
+    /// Widths of the layers of each one's network, where that is `"mlp"`. Default: `[128, 128]`.
     pub hidden: Vec<usize>,
     /// How layers come to see the numbers in other places. Default: `"alternate"`.
     pub mixing: Mixing,
@@ -41,6 +43,7 @@ impl Default for NormalizingFlowConfig {
     fn default() -> Self {
         Self {
             structure: Structure::Autoregressive,
+            network: NetworkConfig::MLP,
             transform: TransformConfig::SPLINE,
             layers: 5,
             hidden: vec![128, 128],
@@ -84,6 +87,7 @@ impl NormalizingFlowConfig {
         };
         let flow = FlowSpec {
             structure: self.structure,
+            network: (&self.network, spec.shape),
             transform: &self.transform,
             layers: self.layers,
             hidden: &self.hidden,
@@ -256,11 +260,21 @@ impl Model for NormalizingFlow {
         Training::Likelihood(self)
     }
 
-    fn fit(&mut self, examples: &dyn Examples, _: &mut Stream) -> Result<(), ModelError> {
+    fn fit(&mut self, examples: &dyn Examples, rng: &mut Stream) -> Result<(), ModelError> {
         let rows: Vec<usize> = (0..examples.count().min(FIRST)).collect();
         let batch = examples.batch(&rows)?;
+        if batch.mask.is_some() {
+            return Err(ModelError::Data(
+                "`model.kind` is \"flow\", which needs every value, and some are padding or missing; use model.kind = \"causal_conv\" or \
+                 \"any_order_mlp\""
+                    .into(),
+            ));
+        }
         let condition = condition_of(&self.spec, batch.condition.as_ref());
-        let x = self.inputs(batch.target);
+        let x = match self.dequantize(&batch, rng) {
+            Some((u, _)) => self.to_real(batch.target + u).0,
+            None => batch.target,
+        };
         self.flow.fit(x, condition.as_ref());
         Ok(())
     }

@@ -3,7 +3,7 @@
 use super::normal::{normal, repeated, widened};
 use super::{ApproximatePosterior, Posterior, repeat_rows};
 use crate::error::ModelError;
-use crate::flow::{Flow, FlowSpec, Mapped, Mixing, Structure, TransformConfig};
+use crate::flow::{Flow, FlowSpec, Mapped, Mixing, NetworkConfig, Structure, TransformConfig};
 use crate::layers::{Mode, apply, linear};
 use crate::ops::Activation;
 use crate::training::Samples;
@@ -57,6 +57,7 @@ impl FlowPosterior {
         let layer = linear(features, 2 * latent, rng, device);
         let spec = FlowSpec {
             structure: *structure,
+            network: (&NetworkConfig::MLP, [1, 1, latent]),
             transform,
             layers: *layers,
             hidden,

@@ -2,7 +2,7 @@
 
 use super::{Encode, LatentSpec, Prior};
 use crate::error::ModelError;
-use crate::flow::{Flow, FlowSpec, Mixing, Structure, TransformConfig};
+use crate::flow::{Flow, FlowSpec, Mixing, NetworkConfig, Structure, TransformConfig};
 use crate::layers::Mode;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -50,6 +50,7 @@ impl FlowPrior {
     ) -> Result<Self, ModelError> {
         let spec = FlowSpec {
             structure: *structure,
+            network: (&NetworkConfig::MLP, [1, 1, latent]),
             transform,
             layers: *layers,
             hidden,

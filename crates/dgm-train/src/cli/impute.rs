@@ -62,7 +62,7 @@ pub(super) fn run(args: &ImputeArgs) -> Result<ExitCode> {
         impute_table(model, names, &backend.device, &mut source, &options, std::io::stdout().lock(), |_| {})?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut out = part_file(&args.out)?;
+    let mut out = part_file(&args.out, Some(&args.data), &args.run)?;
     let bar = progress::open_counter("rows");
     let told = |rows: usize| bar.inc(rows as u64);
     let done = impute_table(&model, &provenance.names, &backend.device, &mut source, &options, &mut out, told);

@@ -113,7 +113,7 @@ pub(super) fn run(args: &PredictArgs) -> Result<ExitCode> {
         predict_table(&predictor, &mut source, &options, out, more)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut out = part_file(&args.out)?;
+    let mut out = part_file(&args.out, Some(&args.data), &args.run)?;
     let bar = progress::open_counter("rows predicted");
     let count = predict_table(&predictor, &mut source, &options, &mut out, |rows| {
         bar.inc(rows as u64);
@@ -146,7 +146,17 @@ pub(super) fn source_of<'a>(data: &Path, stdin: &'a std::io::Stdin) -> Result<Fi
     }
 }
 
-pub(super) fn part_file(path: &Path) -> Result<PartFile> {
+/// The output file of a command that reads `data` and a run, neither of which it may replace.
+pub(super) fn part_file(path: &Path, data: Option<&Path>, run: &Path) -> Result<PartFile> {
+    let real = |path: &Path| path.canonicalize().ok();
+    let (found, folder) = (real(path), real(run));
+    let is_input = found.is_some() && data.is_some_and(|data| real(data) == found);
+    let parent = path.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
+    let is_within = folder.is_some_and(|folder| parent.and_then(real).is_some_and(|parent| parent.starts_with(folder)));
+    if is_input || is_within {
+        let what = if is_input { "the table that is read" } else { "within the run's folder" };
+        return Err(Error::input(format!("--out {}: this file is {what}; name another", path.display())));
+    }
     PartFile::create(path).map_err(|error| cannot_write(path, &error))
 }
 

@@ -10,6 +10,7 @@ use crate::report::{progress, tell};
 use crate::run_folder::RunFolder;
 use crate::score::{Calibration, ScoreOptions, Scorer, score_split, score_table};
 use clap::Args;
+use dgm_models::DataSpec;
 use std::cell::Cell;
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -92,7 +93,7 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
             let stdin = std::io::stdin();
             score_table(&scorer, names, &mut source_of(data, &stdin)?, &options, out, told)
         }
-        Some(data) => score_split(&scorer, names, &of_array(&config, data)?, &options, out, told),
+        Some(data) => score_split(&scorer, names, &of_array(&config, &dataset.spec, data)?, &options, out, told),
         None => {
             let split = match args.split.unwrap_or_default() {
                 Part::Train => &dataset.train,
@@ -111,7 +112,7 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
         })?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut out = part_file(&args.out)?;
+    let mut out = part_file(&args.out, args.data.as_deref(), &args.run)?;
     let bar = progress::open_counter("rows scored");
     let done = score(&mut out, &mut |rows| {
         bar.inc(rows as u64);
@@ -143,28 +144,22 @@ fn announce(estimator: &str, calibration: &Calibration, threshold: Option<f64>) 
     }
 }
 
-/// The array in this file, read as the test split of the run's own source.
-fn of_array(config: &Config, data: &Path) -> Result<Split> {
-    let refuse = |found: String| {
-        Err(Error::input(format!(
-            "--data {}: {found}; leave it out, and name a split of the run's data with --split",
-            data.display()
-        )))
-    };
+/// The array in this file as the test split of the run's own source, in the units that the run learnt.
+fn of_array(config: &Config, spec: &DataSpec, data: &Path) -> Result<Split> {
     let mut config = config.clone();
-    match &mut config.data {
-        DataConfig::Npy(arrays) if arrays.test.is_some() => arrays.test = Some(data.display().to_string()),
-        DataConfig::Npy(_) => {
-            return refuse(
-                "the run's own test split is a part of its data.train, so that no other can stand for it".into(),
-            );
-        }
-        other => {
-            let source = other.source();
-            return refuse(format!(
-                "the run was trained on data.source = \"{source}\"; expected a run on a table or on arrays"
-            ));
-        }
+    let DataConfig::Npy(arrays) = &mut config.data else {
+        return Err(Error::input(format!(
+            "--data {}: the run was trained on data.source = \"{}\"; expected a run on a table or on arrays; leave it out, and name a split of the \
+             run's data with --split",
+            data.display(),
+            config.data.source()
+        )));
+    };
+    if data.as_os_str() == "-" {
+        return Err(Error::input("--data -: standard input is for tables, and the run is on arrays; name a file"));
     }
-    Ok(config.load_data()?.test)
+    arrays.test = Some(data.display().to_string());
+    let mut split = config.load_data()?.test;
+    split.standardize(spec);
+    Ok(split)
 }

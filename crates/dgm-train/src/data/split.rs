@@ -397,7 +397,7 @@ impl Split {
     }
 
     /// The units of this description are those of the numbers: a batch holds them standardised.
-    pub(super) fn standardize(&mut self, spec: &DataSpec) {
+    pub(crate) fn standardize(&mut self, spec: &DataSpec) {
         if let Some(scale) = spec.scale() {
             self.target.scale = Some(Arc::new(scale.clone()));
         }

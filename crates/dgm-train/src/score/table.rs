@@ -1,6 +1,6 @@
 //! Scores of the rows of a table, or of the examples of a split, as rows of a table: read, scored and written part by part.
 
-use super::{Calibration, ROWS, Scorer};
+use super::{Calibration, ROWS, Scorer, Scores};
 use crate::data::chunks::chunks;
 use crate::data::file::FileReader;
 use crate::data::table::rows::{CellReader, Rows};
@@ -44,6 +44,17 @@ impl ScoreOptions {
             header.extend((0..factors).map(|dimension| format!("surprisal_{}", name_of(names, dimension))));
         }
         header
+    }
+
+    /// Whether there is what is asked for.
+    fn check(&self, scores: &Scores) -> Result<()> {
+        match self.per_column && scores.dimensions.is_none() {
+            false => Ok(()),
+            true => Err(Error::input(
+                "--per-column is for models with a conditional of each column, and this run's has none; leave it out, or train one that has \
+                 (model.kind = \"any_order_mlp\")",
+            )),
+        }
     }
 
     /// Whether an example is flagged.
@@ -116,16 +127,24 @@ pub fn score_table<C: ModelFactory>(
     loop {
         part.clear();
         let file = rows.file().to_owned();
-        let count = rows.read(ROWS, |line, cells| {
-            part.lines.push(line);
-            part.push(&columns, &reader, names, scorer.spec(), options.allow_unknown, cells)
-                .map_err(|problem| Error::input(format!("{file}:{line}: {problem}")))
-        })?;
+        // Of an estimate so many rows as of a file, whenever they come: its noise is that of the place of a row.
+        while part.lines.len() < ROWS {
+            let more = rows.read(ROWS - part.lines.len(), |line, cells| {
+                part.lines.push(line);
+                part.push(&columns, &reader, names, scorer.spec(), options.allow_unknown, cells)
+                    .map_err(|problem| Error::input(format!("{file}:{line}: {problem}")))
+            })?;
+            if more == 0 || !scorer.is_estimate() {
+                break;
+            }
+        }
+        let count = part.lines.len();
         if count == 0 {
             break;
         }
         let scores = scorer.score(&batch_of(scorer, names, &part, &file)?, index)?;
         index += 1;
+        options.check(&scores)?;
         if all == 0 {
             let header = keep.iter().cloned().chain(options.header(scores.width(), names));
             writer.write_record(header).map_err(cannot)?;
@@ -165,6 +184,7 @@ pub fn score_split<C: ModelFactory>(
     let (mut all, mut flagged) = (0, 0);
     for (index, rows) in chunks(split.len(), ROWS).enumerate() {
         let scores = scorer.score(&split.batch(&rows, 0, &scorer.device)?, index as u64)?;
+        options.check(&scores)?;
         let labels = split.labels(&rows, names)?;
         if index == 0 {
             let mut header = vec!["example".to_owned()];

@@ -24,8 +24,9 @@ const STARTS: usize = 3;
 pub(super) fn fit(config: &GaussianMixtureConfig, rows: &Rows, rng: &mut Stream) -> Result<Vec<Component>, ModelError> {
     let distinct = rows.distinct();
     if distinct.len() < config.components.unwrap_or(1).max(2) {
+        let advice = if distinct.len() < 2 { "" } else { ", or set model.components to less" };
         return Err(ModelError::Data(format!(
-            "the training split has {} distinct rows, too few for this mixture; give it more, or set model.components to less",
+            "found {} different rows in the training split, too few for this mixture; give it more{advice}",
             distinct.len()
         )));
     }

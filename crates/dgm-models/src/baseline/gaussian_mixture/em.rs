@@ -78,7 +78,7 @@ pub(super) fn fit(what: Fit<'_>, rows: &[Vec<f64>], rng: &mut Stream) -> Option<
     let mut weights: Vec<Vec<f64>> =
         (0..k).map(|j| nearest.iter().map(|&i| f64::from(u8::from(i == j))).collect()).collect();
     let mut last = f64::NEG_INFINITY;
-    let mut components = maximise(what, rows, &weights, None)?;
+    let mut components = maximise(what, rows, &weights)?;
     for _ in 0..steps {
         let logs = each(rows.len(), |i| {
             let joint: Vec<f64> = components.iter().map(|one| one.log_joint(&rows[i])).collect();
@@ -97,18 +97,13 @@ pub(super) fn fit(what: Fit<'_>, rows: &[Vec<f64>], rng: &mut Stream) -> Option<
         for (j, weights) in weights.iter_mut().enumerate() {
             weights.iter_mut().zip(&logs).for_each(|(weight, (all, _))| *weight = all[j]);
         }
-        components = maximise(what, rows, &weights, Some(&components))?;
+        components = maximise(what, rows, &weights)?;
     }
     Some((components, last))
 }
 
 /// Weights, means and covariances from the responsibilities, `[k][n]`.
-fn maximise(
-    what: Fit<'_>,
-    rows: &[Vec<f64>],
-    weights: &[Vec<f64>],
-    before: Option<&[Component]>,
-) -> Option<Vec<Component>> {
+fn maximise(what: Fit<'_>, rows: &[Vec<f64>], weights: &[Vec<f64>]) -> Option<Vec<Component>> {
     let (n, width) = (rows.len() as f64, rows.first().map_or(0, Vec::len));
     let diagonal = matches!(what.covariance, CovarianceConfig::Diagonal(_));
     let moments = each(weights.len(), |j| moments(rows, &weights[j], diagonal));
@@ -119,12 +114,11 @@ fn maximise(
         }
         sum
     });
-    let components = moments.into_iter().enumerate().map(|(j, (mass, mean, covariance))| {
+    let components = moments.into_iter().map(|(mass, mean, covariance)| {
         let mut covariance = tied.clone().unwrap_or(covariance);
         (0..width).for_each(|i| covariance[i * width + i] += what.ridge);
         if let CovarianceConfig::Factor(FactorConfig { rank }) = what.covariance {
-            let _ = before.and_then(|all| all.get(j));
-            covariance = factor_analysis(&covariance, width, *rank)?;
+            covariance = factor_analysis(&covariance, width, rank.unwrap_or(5).min(width))?;
         }
         let factor = inverse_factor(&covariance, width)?;
         Some(Component::new((mass.max(1e-300) / n).ln(), mean, factor))

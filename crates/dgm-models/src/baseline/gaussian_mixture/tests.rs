@@ -55,7 +55,7 @@ fn it_integrates_to_one_and_its_samples_follow_it() {
     for covariance in ["full", "diagonal", "tied", "factor"] {
         let mut config = config(None, covariance);
         if let CovarianceConfig::Factor(factor) = &mut config.covariance {
-            factor.rank = 1;
+            factor.rank = Some(1);
         }
         check_integral(&fitted(model(2, &config), &two(&rows(90, 0))), 14.0, 1e-3);
     }
@@ -101,7 +101,7 @@ fn a_factor_analyser_finds_its_factors() {
         .collect();
     let config = GaussianMixtureConfig {
         components: Some(1),
-        covariance: CovarianceConfig::Factor(FactorConfig { rank: 1 }),
+        covariance: CovarianceConfig::Factor(FactorConfig { rank: Some(1) }),
         ridge: Some(0.0),
     };
     let model = fitted(model(6, &config), &Rows { width: 6, values });

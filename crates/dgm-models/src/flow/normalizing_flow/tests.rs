@@ -8,7 +8,7 @@ use crate::testing::moved;
 use dgm_core::host;
 
 fn flow(config: &NormalizingFlowConfig, spec: &DataSpec) -> NormalizingFlow {
-    moved(config.init(spec, &mut Seed(1).stream("weights", 0), &Device::flex()).unwrap(), 0.2)
+    moved(config.init(spec, &mut Seed(1).stream("weights", 0), &Device::flex()).unwrap(), 0.08)
 }
 
 #[test]
