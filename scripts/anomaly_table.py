@@ -7,8 +7,8 @@ FOLDER holds the sets as `<number>_<name>.npz` with X and y (0 normal, 1 anomaly
 ("On diffusion modeling for anomaly detection"): a set of less than 1000 rows is drawn anew with replacement, one of more than 50,000 is cut to
 50,000; training is the first half of the normal rows in file order (with --shuffled: in random order), the test all else.
 
-The rule: each kind is fitted to nine tenths of the distinct training rows; the one with the best likelihood of the other tenth is fitted to
-all of them, where it is fitted in one go, and scores the test by its surprisal. No anomaly and no label is seen before that. Everything is a run of its own in the output folder; what is there is
+The rule: each kind is fitted to nine tenths of the distinct training rows, and the kind with the best likelihood of the other tenth scores
+the test by its surprisal. No anomaly and no label is seen before that. Everything is a run of its own in the output folder; what is there is
 not run again. The column `together` is beside it: the mean surprisal of all kinds, which chooses nothing.
 """
 
@@ -125,13 +125,6 @@ def main():
         of_kinds["together"][name] = auroc(np.mean(surprisals, axis=0), is_anomaly) * 100
         chosen = min(results, key=lambda kind: results[kind][0])
         chosen_of[name] = results[chosen][1]
-        if chosen in FITS:
-            np.save(place / "all.npy", np.concatenate([train, validation]))
-            settings = [f"data.train={place / 'all'}.npy"]
-            result = run(program, chosen, place, place / f"{chosen}-all", settings)
-            if result:
-                chosen_of[name] = auroc(result[1], is_anomaly) * 100
-                seconds += result[2]
         cells = " | ".join(f"{results[kind][1]:.1f} ({results[kind][0]:.2f})" if kind in results else "–" for kind in arguments.kinds)
         marked = name + (" *" if drawn_anew else "")
         print(f"| {marked} | {len(train)} | {train.shape[1]} | {chosen} | {chosen_of[name]:.1f} | {cells} | {of_kinds['together'][name]:.1f} | {seconds:.0f} |", flush=True)
