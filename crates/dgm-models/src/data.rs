@@ -128,6 +128,11 @@ impl Scale {
         self.mean.len()
     }
 
+    /// log of the product of the standard deviations: log p of standardised numbers less this is log p in the units of the data.
+    pub(crate) fn log_units(&self) -> f64 {
+        self.std.iter().map(|std| std.ln()).sum()
+    }
+
     /// Mean, its rest and standard deviation of each dimension, again and again for row after row.
     fn cycle(&self) -> impl Iterator<Item = (f64, f64, f64)> + '_ {
         let rests = self.mean_rest.iter().copied().chain(std::iter::repeat(0.0));

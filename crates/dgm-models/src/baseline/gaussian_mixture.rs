@@ -4,7 +4,7 @@ mod choice;
 mod em;
 mod matrix;
 
-use super::rows::{Rows, each, log_sum_exp, real_alone};
+use super::rows::{Rows, log_probs, log_sum_exp, real_alone};
 use crate::data::{Batch, DataSpec};
 use crate::error::ModelError;
 use crate::parts::{Plain, part};
@@ -96,7 +96,7 @@ impl GaussianMixtureConfig {
             means: Param::from_data(param(vec![1, width]), device),
             factors: Param::from_tensor(Tensor::<2>::eye(width, device).unsqueeze_dim(0)),
             config: self.clone(),
-            log_units: scale.std.iter().map(|std| std.ln()).sum(),
+            log_units: scale.log_units(),
             spec: spec.clone(),
         })
     }
@@ -149,13 +149,11 @@ impl Density for GaussianMixture {
     }
 
     fn log_prob(&self, batch: &Batch, _: &mut Stream) -> Tensor<1> {
-        let (components, x) = (self.components(), Rows::of_tensor(batch.target.clone()));
-        let log_p = each(x.len(), |i| {
-            let row: Vec<f64> = x.row(i).iter().map(|&x| f64::from(x)).collect();
-            (log_sum_exp(components.iter().map(|one| one.log_joint(&row))) - self.log_units) as f32
-        });
-        let n = log_p.len();
-        Tensor::from_data(TensorData::new(log_p, [n]), &batch.target.device())
+        let components = self.components();
+        log_probs(batch.target.clone(), |row| {
+            let row: Vec<f64> = row.iter().map(|&x| f64::from(x)).collect();
+            log_sum_exp(components.iter().map(|one| one.log_joint(&row))) - self.log_units
+        })
     }
 }
 

@@ -38,7 +38,7 @@ impl HistogramConfig {
         }
         let (levels, log_units) = match &spec.values {
             Values::Levels(levels) => (Some(*levels), 0.0),
-            Values::Real(scale) => (None, scale.std.iter().map(|std| std.ln()).sum()),
+            Values::Real(scale) => (None, scale.log_units()),
             Values::Columns(_) => {
                 return Err(ModelError::Data(
                     "`model.kind` is \"histogram\", and the data have columns of different kinds; use model.kind = \"any_order_mlp\"".into(),
@@ -231,8 +231,7 @@ impl Density for Histogram {
         Estimator::Exact
     }
 
-    fn log_prob(&self, batch: &Batch, rng: &mut Stream) -> Tensor<1> {
-        let _ = rng;
+    fn log_prob(&self, batch: &Batch, _: &mut Stream) -> Tensor<1> {
         dgm_core::objective::sum_event(fill_padding(self.elementwise(batch.target.clone()), batch.mask.as_ref()))
     }
 

@@ -3,7 +3,7 @@
 mod bandwidth;
 mod kernels;
 
-use super::rows::{Rows, each, real_alone};
+use super::rows::{Rows, log_probs, real_alone};
 use crate::data::{Batch, DataSpec};
 use crate::error::ModelError;
 use crate::parts::{Plain, part};
@@ -101,7 +101,7 @@ impl KernelDensityConfig {
             log_bandwidths: Param::from_data(TensorData::zeros::<f32, _>([width]), device),
             log_factors: Param::from_data(TensorData::zeros::<f32, _>([1]), device),
             config: self.clone(),
-            log_units: scale.std.iter().map(|std| std.ln()).sum(),
+            log_units: scale.log_units(),
             spec: spec.clone(),
         })
     }
@@ -142,10 +142,8 @@ impl Density for KernelDensity {
     }
 
     fn log_prob(&self, batch: &Batch, _: &mut Stream) -> Tensor<1> {
-        let (kernels, x) = (self.kernels(), Rows::of_tensor(batch.target.clone()));
-        let log_p = each(x.len(), |i| (kernels.log_density(x.row(i), None) - self.log_units) as f32);
-        let n = log_p.len();
-        Tensor::from_data(TensorData::new(log_p, [n]), &batch.target.device())
+        let kernels = self.kernels();
+        log_probs(batch.target.clone(), |row| kernels.log_density(row, None) - self.log_units)
     }
 }
 

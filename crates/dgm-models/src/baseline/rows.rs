@@ -81,6 +81,14 @@ pub(super) fn each<T: Send>(n: usize, f: impl Fn(usize) -> T + Sync + Send) -> V
     (0..n).map(f).collect()
 }
 
+/// log p of each row of a tensor, `[n]` on its device, divided among the threads of the CPU.
+pub(super) fn log_probs(x: Tensor<2>, log_p: impl Fn(&[f32]) -> f64 + Sync + Send) -> Tensor<1> {
+    let (device, rows) = (x.device(), Rows::of_tensor(x));
+    let values = each(rows.len(), |i| log_p(rows.row(i)) as f32);
+    let n = values.len();
+    Tensor::from_data(TensorData::new(values, [n]), &device)
+}
+
 /// The units of real numbers without a condition, which is what `kind` is for.
 pub(super) fn real_alone<'a>(kind: &str, spec: &'a DataSpec) -> Result<&'a Scale, ModelError> {
     alone(kind, spec)?;

@@ -1,6 +1,6 @@
 //! Dequantisation: noise u on [0, 1) that makes a density of real numbers x + u a bound for levels x.
 
-use super::{Flow, FlowSpec, Mixing, NetworkConfig, Structure, TransformConfig};
+use super::{Flow, FlowSpec, Structure, TransformConfig};
 use crate::error::ModelError;
 use crate::layers::{Mlp, Mode};
 use crate::parts::{Plain, part};
@@ -51,19 +51,8 @@ impl DequantizationConfig {
         };
         ModelError::check_hidden("dequantization", hidden)?;
         let network = Mlp::new(width, hidden, 0.0, rng, device);
-        let spec = FlowSpec {
-            structure: Structure::Coupling,
-            network: (&NetworkConfig::MLP, [1, 1, width]),
-            transform: &TransformConfig::SPLINE,
-            layers: *layers,
-            hidden,
-            mixing: Mixing::Alternate,
-            act_norm: false,
-            dropout: 0.0,
-            width,
-            features: network.outputs(),
-            keys: ["dequantization"; 4],
-        };
+        let (sizes, keys) = ([width, network.outputs()], ["dequantization"; 4]);
+        let spec = FlowSpec::alternating(Structure::Coupling, &TransformConfig::SPLINE, *layers, hidden, sizes, keys);
         let flow = Flow::new(&spec, rng, device)?;
         Ok(Dequantizer { variational: Some(Variational { network, flow }) })
     }

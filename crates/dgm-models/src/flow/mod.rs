@@ -105,6 +105,32 @@ pub(crate) struct FlowSpec<'a> {
     pub(crate) keys: [&'static str; 4],
 }
 
+impl<'a> FlowSpec<'a> {
+    /// So many layers with fully connected networks of these widths that take turns, for rows of `width` numbers with so many features.
+    pub(crate) fn alternating(
+        structure: Structure,
+        transform: &'a TransformConfig,
+        layers: usize,
+        hidden: &'a [usize],
+        [width, features]: [usize; 2],
+        keys: [&'static str; 4],
+    ) -> Self {
+        Self {
+            structure,
+            network: (&NetworkConfig::MLP, [1, 1, width]),
+            transform,
+            layers,
+            hidden,
+            mixing: Mixing::Alternate,
+            act_norm: false,
+            dropout: 0.0,
+            width,
+            features,
+            keys,
+        }
+    }
+}
+
 #[derive(Module, Debug)]
 #[allow(clippy::large_enum_variant)] // a few values per model
 enum Layer {

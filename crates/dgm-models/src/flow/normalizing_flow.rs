@@ -105,7 +105,7 @@ impl NormalizingFlowConfig {
                 None => None,
             },
             levels: levels.unwrap_or(0),
-            log_units: spec.scale().map_or(0.0, |scale: &Scale| scale.std.iter().map(|std| std.ln()).sum()),
+            log_units: spec.scale().map_or(0.0, Scale::log_units),
             spec: spec.clone(),
         })
     }

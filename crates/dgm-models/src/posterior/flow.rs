@@ -3,7 +3,7 @@
 use super::normal::{normal, repeated, widened};
 use super::{ApproximatePosterior, Posterior, repeat_rows};
 use crate::error::ModelError;
-use crate::flow::{Flow, FlowSpec, Mapped, Mixing, NetworkConfig, Structure, TransformConfig};
+use crate::flow::{Flow, FlowSpec, Mapped, Structure, TransformConfig};
 use crate::layers::{Mode, apply, linear};
 use crate::ops::Activation;
 use crate::training::Samples;
@@ -55,19 +55,8 @@ impl FlowPosterior {
         let FlowPosteriorConfig { structure, transform, layers, hidden } = config;
         ModelError::check_weights("latent", latent, [[features, 2 * latent]])?;
         let layer = linear(features, 2 * latent, rng, device);
-        let spec = FlowSpec {
-            structure: *structure,
-            network: (&NetworkConfig::MLP, [1, 1, latent]),
-            transform,
-            layers: *layers,
-            hidden,
-            mixing: Mixing::Alternate,
-            act_norm: false,
-            dropout: 0.0,
-            width: latent,
-            features,
-            keys: ["posterior.layers", "posterior.hidden", "posterior.transform", "latent"],
-        };
+        let keys = ["posterior.layers", "posterior.hidden", "posterior.transform", "latent"];
+        let spec = FlowSpec::alternating(*structure, transform, *layers, hidden, [latent, features], keys);
         Ok(Self { layer, flow: Flow::new(&spec, rng, device)? })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Encode, LatentSpec, Prior};
 use crate::error::ModelError;
-use crate::flow::{Flow, FlowSpec, Mixing, NetworkConfig, Structure, TransformConfig};
+use crate::flow::{Flow, FlowSpec, Structure, TransformConfig};
 use crate::layers::Mode;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -48,19 +48,8 @@ impl FlowPrior {
         rng: &mut Stream,
         device: &Device,
     ) -> Result<Self, ModelError> {
-        let spec = FlowSpec {
-            structure: *structure,
-            network: (&NetworkConfig::MLP, [1, 1, latent]),
-            transform,
-            layers: *layers,
-            hidden,
-            mixing: Mixing::Alternate,
-            act_norm: false,
-            dropout: 0.0,
-            width: latent,
-            features: 0,
-            keys: ["prior.layers", "prior.hidden", "prior.transform", "latent"],
-        };
+        let keys = ["prior.layers", "prior.hidden", "prior.transform", "latent"];
+        let spec = FlowSpec::alternating(*structure, transform, *layers, hidden, [latent, 0], keys);
         Ok(Self { flow: Flow::new(&spec, rng, device)?, latent })
     }
 }

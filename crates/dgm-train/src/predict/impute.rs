@@ -48,15 +48,7 @@ pub fn impute_table(
     let mut rows = Rows::open(source, &options.dialect, &known)?;
     let width = rows.width()?;
     let mut columns = Columns::find(rows.names(), rows.file(), names, width, &[])?;
-    let Some(places) = columns.target.clone() else {
-        let found = rows.names().unwrap_or_default();
-        let missing = names.target.iter().find(|column| !found.contains(&column.name));
-        return Err(Error::input(format!(
-            "{}: found no column `{}`; expected all that the model fills in; add it, with empty cells where nothing is known",
-            rows.file(),
-            missing.map_or("", |column| column.name.as_str())
-        )));
-    };
+    let places = columns.whole_target(names, &rows, ", with empty cells where nothing is known")?.to_vec();
     columns.keep = (0..width.unwrap_or(0)).collect();
     let reader = CellReader::new(&options.dialect, &options.missing_values);
     let mut writer = csv::Writer::from_writer(out);
@@ -82,12 +74,7 @@ pub fn impute_table(
         if count == 0 {
             break;
         }
-        if let Some(line) = part.beyond(model.spec()) {
-            return Err(Error::input(format!(
-                "{file}:{line}: a number is more than 3e38 standard deviations from those of the training rows; expected one like theirs; fix \
-                 the row"
-            )));
-        }
+        part.check_range(model.spec(), &file)?;
         if all == 0
             && let Some(names) = rows.names()
         {

@@ -94,13 +94,7 @@ pub fn predict_table<C: ModelFactory>(
         }
         let matrix = |values: &Vec<f64>| Matrix::new(count, values.len() / count, values.clone());
         let target = columns.target.is_some().then(|| matrix(&batch.target));
-        if let Some(line) = batch.beyond(predictor.spec()) {
-            return Err(Error::input(format!(
-                "{}:{line}: a number is more than 3e38 standard deviations from those of the training rows; expected \
-                 one like theirs; fix the row",
-                rows.file()
-            )));
-        }
+        batch.check_range(predictor.spec(), rows.file())?;
         let prediction = predictor.predict(&matrix(&batch.condition), target.as_ref(), &levels)?;
         // Of a table that cannot be read there is no header either.
         if all == 0 {
@@ -244,6 +238,22 @@ impl Columns {
         Ok(Self { condition, target, keep })
     }
 
+    /// Where the columns of the target stand.
+    ///
+    /// # Errors
+    /// One of them is not there; `advice` ends the message.
+    pub(crate) fn whole_target(&self, names: &Names, rows: &Rows<'_, '_>, advice: &str) -> Result<&[usize]> {
+        self.target.as_deref().ok_or_else(|| {
+            let found = rows.names().unwrap_or_default();
+            let missing = names.target.iter().find(|column| !found.contains(&column.name));
+            Error::input(format!(
+                "{}: found no column `{}`; expected all that the run's model is of; add it{advice}",
+                rows.file(),
+                missing.map_or("", |column| column.name.as_str())
+            ))
+        })
+    }
+
     /// Columns of a table without names: all that the run's table has, or all but the targets.
     ///
     /// # Errors
@@ -304,8 +314,21 @@ impl Part {
         self.lines.clear();
     }
 
-    /// The line of the first row with a number that single precision cannot hold, standardised.
-    pub(crate) fn beyond(&self, spec: &DataSpec) -> Option<usize> {
+    /// Whether single precision holds every number, standardised.
+    ///
+    /// # Errors
+    /// The line of the first row with one that it does not.
+    pub(crate) fn check_range(&self, spec: &DataSpec, file: &str) -> Result<()> {
+        match self.beyond(spec) {
+            None => Ok(()),
+            Some(line) => Err(Error::input(format!(
+                "{file}:{line}: a number is more than 3e38 standard deviations from those of the training rows; expected one like theirs; fix \
+                 the row"
+            ))),
+        }
+    }
+
+    fn beyond(&self, spec: &DataSpec) -> Option<usize> {
         let of = |scale: Option<&Scale>, numbers: &[f64]| {
             let scale = scale?;
             let place = scale.standardize(numbers).iter().position(|value| value.is_infinite())?;

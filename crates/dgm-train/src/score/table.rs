@@ -112,15 +112,7 @@ pub fn score_table<C: ModelFactory>(
     };
     let keep: Vec<String> = options.keep.clone().unwrap_or_else(others);
     let columns = Columns::find(rows.names(), rows.file(), names, width, &keep)?;
-    if columns.target.is_none() {
-        let found = rows.names().unwrap_or_default();
-        let missing = names.target.iter().find(|column| !found.contains(&column.name));
-        return Err(Error::input(format!(
-            "{}: found no column `{}`; expected all that the run's model is of; add it",
-            rows.file(),
-            missing.map_or("", |column| column.name.as_str())
-        )));
-    }
+    columns.whole_target(names, &rows, "")?;
     let reader = CellReader::new(dialect, &options.missing_values);
     let mut writer = csv::Writer::from_writer(out);
     let (mut all, mut flagged, mut part, mut index) = (0, 0, Part::default(), 0);
@@ -226,12 +218,7 @@ fn batch_of<C: ModelFactory>(scorer: &Scorer<C>, names: &Names, part: &Part, fil
             names.target.get(at % event.max(1)).map_or("", |column| column.name.as_str())
         )));
     }
-    if let Some(line) = part.beyond(spec) {
-        return Err(Error::input(format!(
-            "{file}:{line}: a number is more than 3e38 standard deviations from those of the training rows; expected one like theirs; fix the \
-             row"
-        )));
-    }
+    part.check_range(spec, file)?;
     let upload =
         |values: Vec<f32>, width: usize| Tensor::<2>::from_data(TensorData::new(values, [n, width]), &scorer.device);
     let known: Vec<f64> = part.target.iter().map(|&value| if value.is_nan() { 0.0 } else { value }).collect();

@@ -7,13 +7,12 @@ use dgm_core::ops::elementary::{exp_negative, ln_positive};
 /// Points at a time, whose distances stay in a core's own cache.
 const BLOCK: usize = 512;
 
-/// Kernels at points in units of the bandwidths: column after column, and of each point the logarithm of its kernel's size relative to the others.
+/// Kernels at points in units of the bandwidths: column after column.
 pub(super) struct Kernels {
     kernel: Kernel,
     width: usize,
     n: usize,
     columns: Vec<f32>,
-    log_factors: Vec<f32>,
     /// Of each point what a squared distance is multiplied by.
     closeness: Vec<f32>,
     /// Of each point what its kernel's logarithm is above that of the kernel's shape.
@@ -34,25 +33,16 @@ impl Kernels {
             }
         }
         let log_volume: f64 = bandwidths.iter().map(|h| h.ln()).sum();
-        let mut kernels = Self {
+        Self {
             kernel,
             width,
             n,
             columns,
-            log_factors: Vec::new(),
-            closeness: Vec::new(),
-            log_weights: Vec::new(),
+            closeness: log_factors.iter().map(|log| (-2.0 * log).exp()).collect(),
+            log_weights: log_factors.iter().map(|log| -(width as f32) * log).collect(),
             bandwidths: bandwidths.iter().map(|&h| h as f32).collect(),
             log_norm: kernel.log_norm(width) - log_volume,
-        };
-        kernels.set_factors(log_factors);
-        kernels
-    }
-
-    fn set_factors(&mut self, log_factors: &[f32]) {
-        self.log_factors = log_factors.to_vec();
-        self.closeness = log_factors.iter().map(|log| (-2.0 * log).exp()).collect();
-        self.log_weights = log_factors.iter().map(|log| -(self.width as f32) * log).collect();
+        }
     }
 
     /// The squared distance of x, in units of the bandwidths, to the points from `first` on, as far as the block goes.
