@@ -93,7 +93,7 @@ def main():
     parser.add_argument("--data", type=pathlib.Path, required=True)
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "runs" / "anomaly")
     parser.add_argument("--shuffled", action="store_true")
-    parser.add_argument("--kinds", nargs="+", default=["kde", "gaussian_mixture", "flow"])
+    parser.add_argument("--kinds", nargs="+", default=[*FITS, "flow"], choices=[*FITS, "flow"])
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the flow")
     parser.add_argument("--program", type=pathlib.Path, help="a program that is built already")
     parser.add_argument("sets", nargs="*")

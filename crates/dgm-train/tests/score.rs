@@ -136,6 +136,7 @@ fn bad_input_is_one_clear_line() {
         let error = run_fails(at, &["score", "run", "--data", "bad.csv", "--out", out], 2);
         assert!(error.contains("name another"), "{error}");
     }
+    run_ok(at, &["score", "run", "--split", "test", "--out", "run/scores.csv"]);
     // Too few examples for a rate are told of.
     std::fs::write(at.join("one.csv"), "a;b\n1.0;2.0\n").unwrap();
     let output = run(at, &["score", "run", "--data", "one.csv", "--threshold", "0.00001"]);

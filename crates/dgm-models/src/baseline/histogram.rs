@@ -36,9 +36,9 @@ impl HistogramConfig {
         if let Some(bins) = self.bins {
             ModelError::check((1..=MAX_BINS).contains(&bins), "bins", bins, "1 to 4096")?;
         }
-        let (levels, log_units) = match &spec.values {
-            Values::Levels(levels) => (Some(*levels), 0.0),
-            Values::Real(scale) => (None, scale.log_units()),
+        let (levels, log_std) = match &spec.values {
+            Values::Levels(levels) => (Some(*levels), Vec::new()),
+            Values::Real(scale) => (None, scale.std.iter().map(|std| std.ln()).collect()),
             Values::Columns(_) => {
                 return Err(ModelError::Data(
                     "`model.kind` is \"histogram\", and the data have columns of different kinds; use model.kind = \"any_order_mlp\"".into(),
@@ -52,7 +52,7 @@ impl HistogramConfig {
             ranges: empty([width, 2]),
             config: self.clone(),
             levels,
-            log_units,
+            log_std,
             spec: spec.clone(),
         })
     }
@@ -73,8 +73,9 @@ pub struct Histogram {
     config: HistogramConfig,
     #[module(skip)]
     levels: Option<usize>,
+    /// Of real numbers log of the standard deviation that each was divided by.
     #[module(skip)]
-    log_units: f64,
+    log_std: Vec<f64>,
     #[module(skip)]
     spec: DataSpec,
 }
@@ -86,7 +87,7 @@ const PSEUDO_COUNTS: [f64; 9] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 1
 const NEVER: f32 = -1e30;
 
 impl Histogram {
-    /// log p of each dimension of a row, standardised where it is real.
+    /// log p of each dimension of a row in the units of the data, standardised where it is real.
     fn log_probs_of(&self, row: &[f32], table: &[f64], ranges: &[f64]) -> Vec<f64> {
         let bins = table.len() / row.len().max(1);
         row.iter()
@@ -98,14 +99,11 @@ impl Histogram {
                 }
                 let (low, size) =
                     (ranges.get(2 * d).copied().unwrap_or(0.0), ranges.get(2 * d + 1).copied().unwrap_or(1.0));
-                let place = (f64::from(x) - low) / size;
-                // The last column is that of the share outside, and of the number of bins there.
-                let last = bins.saturating_sub(1);
-                let count = (1..last).take_while(|&bin| of(bin) > f64::from(NEVER)).count() + 1;
-                // The upper edge belongs to the last bin.
-                let bin = if place == count as f64 { count - 1 } else { place.max(0.0) as usize };
-                let inside = if place >= 0.0 && bin < count { of(bin) - size.ln() } else { f64::NEG_INFINITY };
-                log_sum_exp([inside, of(last) + log_wide(f64::from(x))])
+                // The last column is that of the share outside; before it what is beyond the bins of this dimension has no probability.
+                let (place, last) = ((f64::from(x) - low) / size, bins.saturating_sub(1));
+                let bin = place.max(0.0) as usize;
+                let inside = if place >= 0.0 && bin < last { of(bin) - size.ln() } else { f64::NEG_INFINITY };
+                log_sum_exp([inside, of(last) + log_wide(f64::from(x))]) - self.log_std.get(d).copied().unwrap_or(0.0)
             })
             .collect()
     }
@@ -113,13 +111,9 @@ impl Histogram {
     fn elementwise(&self, target: Tensor<2>) -> Tensor<2> {
         let (table, ranges, shape) = (host(self.log_probs.val()), host(self.ranges.val()), target.dims());
         let device = target.device();
-        let units = self.log_units / shape[1].max(1) as f64;
         let rows = Rows::of_tensor(target);
-        let values: Vec<f32> = rows
-            .iter()
-            .flat_map(|row| self.log_probs_of(row, &table, &ranges))
-            .map(|log| (log - units) as f32)
-            .collect();
+        let values: Vec<f32> =
+            rows.iter().flat_map(|row| self.log_probs_of(row, &table, &ranges)).map(|log| log as f32).collect();
         Tensor::from_data(TensorData::new(values, shape), &device)
     }
 

@@ -152,9 +152,11 @@ pub(super) fn part_file(path: &Path, data: Option<&Path>, run: &Path) -> Result<
     let (found, folder) = (real(path), real(run));
     let is_input = found.is_some() && data.is_some_and(|data| real(data) == found);
     let parent = path.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
+    // A run has no table of its own.
+    let is_table = path.extension().is_some_and(|extension| extension == "csv");
     let is_within = folder.is_some_and(|folder| parent.and_then(real).is_some_and(|parent| parent.starts_with(folder)));
-    if is_input || is_within {
-        let what = if is_input { "the table that is read" } else { "within the run's folder" };
+    if is_input || (is_within && !is_table) {
+        let what = if is_input { "the table that is read" } else { "within the run's folder, and no .csv" };
         return Err(Error::input(format!("--out {}: this file is {what}; name another", path.display())));
     }
     PartFile::create(path).map_err(|error| cannot_write(path, &error))

@@ -126,7 +126,7 @@ fn maximise(what: Fit<'_>, rows: &[Vec<f64>], weights: &[Vec<f64>]) -> Option<Ve
     components.collect()
 }
 
-/// Mass, mean and covariance under these weights; of a component without mass those of all rows.
+/// Mass, mean and covariance under these weights; a component without mass is left at 0, and its weight next to none.
 fn moments(rows: &[Vec<f64>], weights: &[f64], diagonal: bool) -> (f64, Vec<f64>, Vec<f64>) {
     let width = rows.first().map_or(0, Vec::len);
     let mass: f64 = weights.iter().sum();

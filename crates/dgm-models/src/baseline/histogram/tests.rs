@@ -38,3 +38,19 @@ fn what_was_never_seen_is_improbable_and_not_impossible() {
     let near = log_probs(&model, rows(1, 3));
     assert!(far[0].is_finite() && far[0] < near[0] - 10.0, "{far:?} {near:?}");
 }
+
+#[test]
+fn each_dimension_is_in_its_own_units() {
+    let data = two(&rows(300, 0));
+    let spec_of = |std: [f64; 2]| {
+        let scale = crate::data::Scale { std: std.to_vec(), ..crate::data::Scale::identity(2) };
+        DataSpec { values: Values::Real(scale), ..spec(2) }
+    };
+    let of = |std| {
+        let model = fitted(model(&spec_of(std)), &data);
+        let batch = Batch::new(data.select(&[5]).into_tensor(&Device::flex()));
+        host(model.log_prob_elementwise(&batch).unwrap())
+    };
+    let (one, other) = (of([1.0, 1.0]), of([8.0, 0.5]));
+    assert!((one[0] - 8f64.ln() - other[0]).abs() < 1e-5 && (one[1] - 0.5f64.ln() - other[1]).abs() < 1e-5);
+}

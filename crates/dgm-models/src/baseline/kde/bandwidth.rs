@@ -8,6 +8,7 @@ use crate::error::ModelError;
 use dgm_core::random::Stream;
 
 /// Bandwidths of the dimensions, and of each point the logarithm of a factor.
+#[derive(Clone)]
 pub(super) struct Chosen {
     pub(super) bandwidths: Vec<f64>,
     pub(super) log_factors: Vec<f32>,
@@ -62,7 +63,7 @@ pub(super) fn choose(
         }
         BandwidthConfig::Automatic(_) => {
             let one = search.one();
-            let per_dimension = search.per_dimension(search.one());
+            let per_dimension = search.per_dimension(one.clone());
             [one, per_dimension].into_iter().chain(search.adaptive(&NEIGHBOURS)).collect()
         }
     };
