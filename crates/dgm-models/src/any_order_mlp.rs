@@ -3,7 +3,8 @@
 
 use crate::data::{Batch, DataSpec};
 use crate::error::{ModelError, chain};
-use crate::layers::{Features, FeaturesConfig, HiddenActivation, Mode, Residual, apply, condition_of, linear};
+use crate::features::{Features, FeaturesConfig};
+use crate::layers::{HiddenActivation, Mode, Residual, apply, condition_of, linear};
 use crate::likelihood::{Components, Likelihood, LikelihoodConfig, of_columns};
 use crate::ops::Activation;
 use crate::parts::Plain;
@@ -145,7 +146,7 @@ impl AnyOrderMlp {
     fn hidden(&self, x: Tensor<2>, visible: Tensor<2>, condition: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<2> {
         let mut inputs = vec![self.layout.forward(x, visible)];
         inputs.extend(condition_of(&self.spec, condition));
-        self.trunk.forward(self.features.forward(Tensor::cat(inputs, 1)), mode)
+        self.trunk.forward(self.features.forward(Tensor::cat(inputs, 1), mode), mode)
     }
 
     /// The likelihood's parameters of every dimension, `[n, event, parameters]`.

@@ -2,12 +2,13 @@
 
 use crate::data::{Batch, DataSpec};
 use crate::error::{ModelError, chain};
-use crate::layers::{Features, FeaturesConfig, HiddenActivation, Mlp, Mode, Residual, apply, condition_of, linear};
+use crate::features::{Features, FeaturesConfig};
+use crate::layers::{HiddenActivation, Mlp, Mode, Residual, apply, condition_of, linear};
 use crate::likelihood::{Likelihood, LikelihoodConfig};
 use crate::ops::Activation;
 use crate::parts::Plain;
 use crate::training::{Examples, TrainLikelihood, Training};
-use crate::traits::{Autoregressive, Density, Estimator, Generate, Model, Steps};
+use crate::traits::{Autoregressive, Density, Estimator, Generate, Model, Represent, Steps};
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
@@ -30,7 +31,7 @@ pub struct ConditionalMlpConfig {
     /// Standard deviation of the normal noise that training adds to the standardised condition: a smoothness penalty
     /// (Bishop 1995, "Training with noise is equivalent to Tikhonov regularization").
     pub input_noise: f64,
-    /// How the numbers of the condition enter: as they are, or with waves of each.
+    /// How the numbers of the condition enter: as they are, with waves of each, or as an image.
     pub features: FeaturesConfig,
     /// Whether every hidden layer but the first is a block that adds to what comes before it: h + W₂ φ(W₁ LayerNorm(h)).
     pub residual: bool,
@@ -139,17 +140,23 @@ impl ConditionalMlp {
         fill_padding(self.predictive.log_prob(parameters, batch.target.clone()), batch.mask.as_ref())
     }
 
-    /// The likelihood's parameters `[batch, event, parameters]` for each row of the condition.
-    fn head_outputs(&self, condition: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<3> {
+    /// The last hidden layer for each row of the condition, `[batch, width]`.
+    fn last_hidden(&self, condition: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<2> {
         // `init` refuses data with no condition, so its width is that of the inputs.
         let empty = Tensor::zeros([0, self.spec.condition_width()], &self.head.weight.val().device());
         let inputs = condition_of(&self.spec, condition).unwrap_or(empty);
-        let inputs = self.features.forward(mode.jitter(inputs, self.input_noise));
+        let inputs = mode.jitter(inputs, self.input_noise);
+        let inputs = self.features.forward(inputs, mode);
         let hidden = self.trunk.forward(inputs, mode);
-        let hidden = match &self.blocks {
+        match &self.blocks {
             Some(blocks) => blocks.forward(hidden, mode),
             None => hidden,
-        };
+        }
+    }
+
+    /// The likelihood's parameters `[batch, event, parameters]` for each row of the condition.
+    fn head_outputs(&self, condition: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<3> {
+        let hidden = self.last_hidden(condition, mode);
         let [batch, _] = hidden.dims();
         apply(&self.head, hidden, Activation::Identity).reshape([batch, self.spec.event(), self.of_one.parameters()])
     }
@@ -237,6 +244,13 @@ impl Generate for ConditionalMlp {
     }
 }
 
+/// The code of an example is the last hidden layer, of which the parameters of p(y | c) are a linear function: it is one of the condition.
+impl Represent for ConditionalMlp {
+    fn encode(&self, batch: &Batch) -> Tensor<2> {
+        self.last_hidden(batch.condition.as_ref(), &mut Mode::Evaluate)
+    }
+}
+
 impl Model for ConditionalMlp {
     fn spec(&self) -> &DataSpec {
         &self.spec
@@ -256,6 +270,10 @@ impl Model for ConditionalMlp {
     }
 
     fn generator(&self) -> Option<&dyn Generate> {
+        Some(self)
+    }
+
+    fn encoder(&self) -> Option<&dyn Represent> {
         Some(self)
     }
 

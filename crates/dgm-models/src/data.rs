@@ -184,6 +184,9 @@ pub struct ConditionSpec {
     /// likelihood. Mean 0 and standard deviation 1. Files of earlier versions call it `told`.
     #[serde(default, alias = "told", skip_serializing_if = "is_zero")]
     pub augmentation: usize,
+    /// Channels, rows and columns, where the condition is an image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<[usize; 3]>,
 }
 
 /// A shape in words.
@@ -236,6 +239,7 @@ impl DataSpec {
                     || condition
                         .classes
                         .is_some_and(|classes| classes + condition.augmentation != condition.width())
+                    || condition.shape.is_some_and(|shape| shape.iter().product::<usize>() != condition.width())
                     || condition.augmentation > condition.width() =>
             {
                 Err(format!("a condition of {} elements whose description does not fit it", condition.width()))
@@ -247,6 +251,17 @@ impl DataSpec {
     /// [`check`](Self::check) as a [`ModelError`].
     pub(crate) fn checked(&self) -> Result<(), ModelError> {
         self.check().map_err(|what| ModelError::Data(format!("the data's description is wrong: {what}; fix it")))
+    }
+
+    /// Refuses columns of different kinds, which a `kind` of model has no use for.
+    pub(crate) fn without_columns(&self, kind: &str) -> Result<(), ModelError> {
+        match self.values {
+            Values::Levels(_) | Values::Real(_) => Ok(()),
+            Values::Columns(_) => Err(ModelError::Data(format!(
+                "`model.kind` is \"{kind}\", which is for real numbers or for levels, and the data have columns of both, or missing cells; use \
+                 model.kind = \"any_order_mlp\""
+            ))),
+        }
     }
 
     /// What this dimension of the target has to be, in words, where `value` is not it; `None`: it is.

@@ -1,6 +1,5 @@
 //! What the networks are made of. Weights are drawn on the host, so they are the same on every backend.
 
-mod features;
 mod image;
 mod residual;
 
@@ -11,7 +10,6 @@ use burn::nn::Linear;
 use burn::tensor::activation::gelu;
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::random::Stream;
-pub use features::{Features, FeaturesConfig, PeriodicConfig, PiecewiseLinearConfig};
 pub use image::Resample;
 pub(crate) use image::{AROUND, Down, ResidualConv, Up, depth_to_space, halved, space_to_depth};
 pub use residual::Residual;
@@ -302,6 +300,26 @@ pub fn network_target(spec: &DataSpec, target: Tensor<2>) -> Tensor<2> {
     match &spec.values {
         Values::Levels(levels) => target.mul_scalar(2.0 / (*levels as f64 - 1.0)).sub_scalar(1.0),
         Values::Real(_) | Values::Columns(_) => target,
+    }
+}
+
+/// What a network gave as the target, as it stands in a batch: the nearest level of each, real numbers as they are. The way back from
+/// [`network_target`].
+pub(crate) fn from_network(spec: &DataSpec, x: Tensor<2>) -> Tensor<2> {
+    match &spec.values {
+        Values::Levels(_) => expected_levels(spec, x).round(),
+        Values::Real(_) | Values::Columns(_) => x,
+    }
+}
+
+/// The same without rounding: what a mean over levels may be.
+pub(crate) fn expected_levels(spec: &DataSpec, x: Tensor<2>) -> Tensor<2> {
+    match &spec.values {
+        Values::Levels(levels) => {
+            let highest = *levels as f64 - 1.0;
+            x.add_scalar(1.0).mul_scalar(0.5 * highest).clamp(0.0, highest)
+        }
+        Values::Real(_) | Values::Columns(_) => x,
     }
 }
 

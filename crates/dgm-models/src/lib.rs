@@ -9,10 +9,12 @@
 #[cfg(test)]
 extern crate self as dgm_models;
 
+pub mod adversarial;
 pub mod baseline;
 pub mod capability;
 pub mod data;
 pub mod decoder;
+pub mod diffusion;
 pub mod encoder;
 pub mod ensemble;
 pub mod flow;
@@ -23,6 +25,7 @@ pub mod ops;
 pub mod posterior;
 pub mod prior;
 pub mod registry;
+pub mod representation;
 
 pub mod any_order_mlp;
 pub mod autoregressive;
@@ -31,6 +34,7 @@ pub mod latent;
 
 mod error;
 mod factory;
+mod features;
 mod layers;
 mod parts;
 #[cfg(test)]
@@ -38,21 +42,24 @@ mod testing;
 mod training;
 mod traits;
 
+pub use adversarial::gan;
 pub use autoregressive::{causal_conv, pixel_cnn, transformer};
 pub use baseline::{gaussian_mixture, histogram, kde};
 pub use capability::Capability;
 pub use data::{Batch, ColumnValues, ConditionSpec, DataSpec, Scale, Values};
+pub use diffusion::variational_diffusion;
 pub use ensemble::Ensemble;
 pub use error::ModelError;
 pub use factory::ModelFactory;
+pub use features::{Features, FeaturesConfig, PeriodicConfig, PiecewiseLinearConfig};
 pub use flow::normalizing_flow;
 pub use latent::{adversarial_autoencoder, hierarchical_vae, latent_generator, vae};
 pub use layers::{
-    Features, FeaturesConfig, HiddenActivation, Mlp, Mode, PeriodicConfig, PiecewiseLinearConfig, Resample, Residual,
-    TapConv, condition_of, linear, network_target, with_condition,
+    HiddenActivation, Mlp, Mode, Resample, Residual, TapConv, condition_of, linear, network_target, with_condition,
 };
 pub use objective::ObjectiveKind;
 pub use parts::Plain;
 pub use registry::{AnyModel, ModelConfig, require};
+pub use representation::{autoencoder, contrastive};
 pub use training::{Examples, Inference, Player, Samples, Train, TrainBound, TrainLikelihood, Training};
 pub use traits::{AnyOrder, Autoregressive, Density, Estimator, Generate, Latent, Model, Represent, Steps};

@@ -131,7 +131,8 @@ mod tests {
     fn the_mixture_over_labels_sums_to_one() {
         // Every image of four pixels of three levels, without and with an augmentation as input.
         for augmentation in [0, 2] {
-            let condition = ConditionSpec { scale: Scale::identity(3 + augmentation), classes: Some(3), augmentation };
+            let condition =
+                ConditionSpec { scale: Scale::identity(3 + augmentation), classes: Some(3), augmentation, shape: None };
             let spec = DataSpec { shape: [1, 2, 2], values: Values::Levels(3), condition: Some(condition) };
             let config = serde_json::json!({ "kind": "pixel_cnn", "channels": 8, "layers": 2 });
             let config: ModelConfig = serde_json::from_value(config).unwrap();

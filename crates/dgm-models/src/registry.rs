@@ -99,7 +99,7 @@ macro_rules! registry {
 }
 
 registry! {
-    "conditional_mlp" => conditional_mlp::ConditionalMlp(ConditionalMlpConfig) by "nll" [Density, Generate, Autoregressive],
+    "conditional_mlp" => conditional_mlp::ConditionalMlp(ConditionalMlpConfig) by "nll" [Density, Generate, Represent, Autoregressive],
     "any_order_mlp" => any_order_mlp::AnyOrderMlp(AnyOrderMlpConfig) by "nll" [Density, Generate, Autoregressive, AnyOrder],
     "vae" => vae::Vae(VaeConfig) by "elbo" [Density, Generate, Represent, Latent],
     "hierarchical_vae" => hierarchical_vae::HierarchicalVae(HierarchicalVaeConfig) by "elbo" [Density, Generate, Represent, Latent],
@@ -110,6 +110,10 @@ registry! {
     "kde" => kde::KernelDensity(KernelDensityConfig) by "model" [Density, Generate],
     "gaussian_mixture" => gaussian_mixture::GaussianMixture(GaussianMixtureConfig) by "model" [Density, Generate],
     "histogram" => histogram::Histogram(HistogramConfig) by "model" [Density, Generate],
+    "diffusion" => variational_diffusion::VariationalDiffusion(VariationalDiffusionConfig) by "model" [Density, Generate],
+    "gan" => gan::Gan(GanConfig) by "model" [Generate],
+    "autoencoder" => autoencoder::Autoencoder(AutoencoderConfig) by "model" [Represent],
+    "contrastive" => contrastive::Contrastive(ContrastiveConfig) by "model" [Represent],
     "causal_conv" => causal_conv::CausalConv(CausalConvConfig) by "nll" [Density, Generate, Autoregressive],
     "pixel_cnn" => pixel_cnn::PixelCnn(PixelCnnConfig) by "nll" [Density, Generate, Autoregressive],
     "transformer" => transformer::Transformer(TransformerConfig) by "nll" [Density, Generate, Autoregressive],
@@ -199,7 +203,7 @@ mod tests {
 
     /// A model of this kind with the defaults of its configuration, for the first of some data that it is for.
     fn model(kind: &str) -> AnyModel {
-        let condition = ConditionSpec { scale: Scale::identity(2), classes: None, augmentation: 0 };
+        let condition = ConditionSpec { scale: Scale::identity(2), classes: None, augmentation: 0, shape: None };
         let data = [
             DataSpec { shape: [1, 2, 2], values: Values::Levels(4), condition: None },
             DataSpec { shape: [1, 1, 1], values: Values::Real(Scale::identity(1)), condition: Some(condition) },

@@ -5,6 +5,8 @@
 pub(crate) mod rounding;
 
 use burn::module::{Module, ModuleMapper, Param};
+#[cfg(feature = "flex")]
+use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::{Device, Tensor};
 use dgm_core::random::{Seed, Stream};
 
@@ -34,6 +36,27 @@ pub(crate) fn likelihood_of(kind: &str, components: usize) -> crate::likelihood:
         json["components"] = components.into();
     }
     serde_json::from_value(json).unwrap()
+}
+
+/// The model after so many steps of Adam on these batches, each the loss of all its players.
+#[cfg(feature = "flex")]
+pub(crate) fn trained<M: crate::Model + Module>(
+    model: M,
+    steps: u64,
+    rate: f64,
+    batch: impl Fn(u64, &Device) -> crate::Batch,
+) -> M {
+    let device = Device::flex().autodiff();
+    let mut model = model.train();
+    let mut optimizer = AdamConfig::new().init();
+    for step in 0..steps {
+        let rng = &mut Seed(3).stream("noise", step);
+        let crate::Training::Custom(train) = model.training() else { unreachable!("a loss of its own") };
+        let loss = train.loss(0, &vec![batch(step, &device); train.views()], rng).mean_batch();
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        model = optimizer.step(rate, model, gradients);
+    }
+    model.valid()
 }
 
 /// The module with noise of this standard deviation added to every parameter, so that what starts at 0 does not stay there.

@@ -4,7 +4,7 @@
 use crate::data::Batch;
 use crate::error::ModelError;
 use crate::layers::Mode;
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use dgm_core::objective::Objective;
 use dgm_core::random::Stream;
 
@@ -160,6 +160,11 @@ impl Player {
     }
 }
 
+/// The loss without any view of an example, which no caller asks for.
+pub(crate) fn nothing() -> Objective {
+    Objective { loss: Tensor::zeros([1], &Device::default()), terms: Vec::new() }
+}
+
 impl Training<'_> {
     /// The players; none where nothing is learnt by gradients.
     pub fn players(self) -> Vec<Player> {
@@ -189,6 +194,20 @@ pub trait Examples {
     /// # Errors
     /// Data that can no longer be read.
     fn batch(&self, rows: &[usize]) -> Result<Batch, ModelError>;
+
+    /// Refuses padding and missing values, which a `kind` of model has no use for.
+    ///
+    /// # Errors
+    /// Such data, or data that can no longer be read.
+    fn without_padding(&self, kind: &str) -> Result<(), ModelError> {
+        match self.batch(&[0])?.mask {
+            None => Ok(()),
+            Some(_) => Err(ModelError::Data(format!(
+                "`model.kind` is \"{kind}\", which needs every value, and some are padding or missing; use model.kind = \"causal_conv\" or \
+                 \"any_order_mlp\""
+            ))),
+        }
+    }
 
     /// All of them, in batches of at most `at_once`.
     fn batches(&self, at_once: usize) -> Box<dyn Iterator<Item = Result<Batch, ModelError>> + '_> {

@@ -90,7 +90,7 @@ fn regression(scale: Scale) -> DataSpec {
     DataSpec {
         shape: [1, 1, 1],
         values: Values::Real(scale),
-        condition: Some(ConditionSpec { scale: Scale::identity(2), classes: None, augmentation: 0 }),
+        condition: Some(ConditionSpec { scale: Scale::identity(2), classes: None, augmentation: 0, shape: None }),
     }
 }
 
@@ -180,7 +180,7 @@ fn samples_follow_the_density() {
 
 #[test]
 fn a_label_condition_changes_samples_and_scores() {
-    let classes = ConditionSpec { scale: Scale::identity(3), classes: Some(3), augmentation: 0 };
+    let classes = ConditionSpec { scale: Scale::identity(3), classes: Some(3), augmentation: 0, shape: None };
     let spec = DataSpec { condition: Some(classes), ..spec([1, 2, 2], Values::Levels(4)) };
     for kind in ["vae", "causal_conv", "pixel_cnn"] {
         let config: ModelConfig = serde_json::from_value(serde_json::json!({ "kind": kind })).unwrap();
@@ -226,7 +226,7 @@ fn a_model_that_does_not_fit_says_why() {
 
 #[test]
 fn a_batch_that_is_not_of_the_data_is_named() {
-    let label = ConditionSpec { scale: Scale::identity(2), classes: Some(2), augmentation: 0 };
+    let label = ConditionSpec { scale: Scale::identity(2), classes: Some(2), augmentation: 0, shape: None };
     let levels = DataSpec { condition: Some(label), ..spec([1, 1, 2], Values::Levels(256)) };
     let real = spec([1, 1, 2], Values::Real(Scale::identity(2)));
     let labelled =
@@ -273,7 +273,7 @@ fn a_batch_that_is_not_of_the_data_is_named() {
 
 #[test]
 fn conditions_of_earlier_versions_are_read() {
-    let spec = ConditionSpec { scale: Scale::identity(4), classes: Some(3), augmentation: 1 };
+    let spec = ConditionSpec { scale: Scale::identity(4), classes: Some(3), augmentation: 1, shape: None };
     let written = serde_json::to_string(&spec).unwrap();
     let earlier = written.replace("augmentation", "told");
     assert!(written.contains("\"augmentation\":1") && earlier.contains("\"told\":1"), "{written}");
@@ -284,7 +284,7 @@ fn conditions_of_earlier_versions_are_read() {
 
 #[test]
 fn dropout_samples_are_networks_that_are_mixed() {
-    let condition = ConditionSpec { scale: Scale::identity(2), classes: None, augmentation: 0 };
+    let condition = ConditionSpec { scale: Scale::identity(2), classes: None, augmentation: 0, shape: None };
     let data = DataSpec { condition: Some(condition), ..spec([1, 1, 1], Values::Real(Scale::identity(1))) };
     let model = |dropout_samples: usize| {
         let config = ConditionalMlpConfig { hidden: vec![32], dropout: 0.5, dropout_samples, ..Default::default() };

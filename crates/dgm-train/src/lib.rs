@@ -45,6 +45,7 @@ pub mod guess;
 pub mod measure;
 pub mod metrics;
 pub mod predict;
+pub mod probe;
 pub mod provenance;
 pub mod recipe;
 pub mod report;

@@ -31,7 +31,8 @@ static STOP: AtomicBool = AtomicBool::new(true);
 
 /// Random values given one of two labels.
 fn dataset(shape: [usize; 3], values: &Values) -> Dataset {
-    let condition = Some(ConditionSpec { scale: Scale::identity(CLASSES), classes: Some(CLASSES), augmentation: 0 });
+    let condition =
+        Some(ConditionSpec { scale: Scale::identity(CLASSES), classes: Some(CLASSES), augmentation: 0, shape: None });
     let spec = DataSpec { shape, values: values.clone(), condition };
     let mut rng = Seed(7).stream("data", 0);
     let mut value = |dimension: usize| match spec.levels_of(dimension) {

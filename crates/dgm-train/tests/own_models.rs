@@ -281,7 +281,7 @@ fn labelled_levels() -> Dataset {
         }
         Split::new(Matrix::new(n, 4, target).into(), Some(Matrix::new(n, 2, labels).into()))
     };
-    let condition = Some(ConditionSpec { scale: Scale::identity(2), classes: Some(2), augmentation: 0 });
+    let condition = Some(ConditionSpec { scale: Scale::identity(2), classes: Some(2), augmentation: 0, shape: None });
     let spec = DataSpec { shape: [2, 1, 2], values: Values::Levels(3), condition };
     Dataset::given("levels", spec, [split(600), split(100), split(400)]).unwrap()
 }

@@ -1,6 +1,7 @@
 //! Fréchet distance between two sets of features.
 
-use super::error::{EstimateError, check_rows};
+use super::error::{EstimateError, check_number, check_rows};
+use crate::random::Stream;
 
 /// ‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2 (Σ₁ Σ₂)^½): the squared Fréchet (2-Wasserstein) distance between the normal distributions
 /// with the means and (unbiased) covariances of two sets of features, in squared units of the features
@@ -30,6 +31,39 @@ pub fn frechet_distance(a: &[f64], b: &[f64], width: usize) -> Result<f64, Estim
     let (a_rows, b_rows) = (check_rows("a", a, width)?, check_rows("b", b, width)?);
     let ((a_mean, a_covariance), (b_mean, b_covariance)) = (moments(a, a_rows, width), moments(b, b_rows, width));
     Ok(of_normals([&a_mean, &b_mean], [&a_covariance, &b_covariance]))
+}
+
+/// The standard error of [`frechet_distance`] by the bootstrap (Efron 1979): the standard deviation over `resamples` draws of as many rows of each
+/// set, with replacement.
+///
+/// Only the spread of those distances is of use: their mean is larger than the distance, as rows that recur are fewer rows.
+///
+/// # Errors
+/// As [`frechet_distance`]; fewer than 2 `resamples`.
+pub fn frechet_distance_error(
+    a: &[f64],
+    b: &[f64],
+    width: usize,
+    resamples: usize,
+    rng: &mut Stream,
+) -> Result<f64, EstimateError> {
+    let rows = [check_rows("a", a, width)?, check_rows("b", b, width)?];
+    check_number("resamples", resamples as f64, resamples >= 2, "at least 2")?;
+    let mut distances = Vec::with_capacity(resamples);
+    for _ in 0..resamples {
+        let mut drawn = |set: &[f64], rows: usize| -> Vec<f64> {
+            let mut all = Vec::with_capacity(rows * width);
+            for _ in 0..rows {
+                let row = rng.below(rows as u32) as usize;
+                all.extend_from_slice(&set[row * width..(row + 1) * width]);
+            }
+            all
+        };
+        distances.push(frechet_distance(&drawn(a, rows[0]), &drawn(b, rows[1]), width)?);
+    }
+    let mean = distances.iter().sum::<f64>() / resamples as f64;
+    let variance = distances.iter().map(|d| (d - mean).powi(2)).sum::<f64>() / (resamples as f64 - 1.0);
+    Ok(variance.sqrt())
 }
 
 /// Row-major square matrix.
@@ -221,6 +255,20 @@ mod tests {
         assert_eq!(message(&[0.0; 2], &[0.0; 4], 2), "`a` is 1, expected at least 2 rows");
         assert_eq!(message(&[0.0; 2], &[0.0; 4], 0), "`width` is 0, expected at least 1");
         assert_eq!(message(&[0.0, f64::NAN], &[0.0; 4], 1), "`a` holds NaN at index 1, expected a finite number");
+    }
+
+    /// One feature of variance 1 in each set and means 3 apart: the error of the squared difference of means is 2 · 3 · √(2/n), that of the
+    /// rest is small beside it.
+    #[test]
+    fn the_bootstrap_error_is_that_of_repeated_samples() {
+        let rows = 400;
+        let draw = |seed: u64, shift: f64| -> Vec<f64> {
+            Seed(seed).stream("features", 0).normals(rows).into_iter().map(|x| f64::from(x) + shift).collect()
+        };
+        let rng = &mut Seed(0).stream("bootstrap", 0);
+        let found = frechet_distance_error(&draw(1, 0.0), &draw(2, 3.0), 1, 200, rng).unwrap();
+        let expected = 6.0 * (2.0 / rows as f64).sqrt();
+        assert!((found / expected - 1.0).abs() < 0.2, "{found} {expected}");
     }
 
     fn set(rows: impl Into<proptest::collection::SizeRange>) -> impl Strategy<Value = Vec<f64>> {

@@ -1,5 +1,9 @@
 //! Principal components of rows of numbers.
 
+use super::error::{EstimateError, check_some};
+use crate::host;
+use burn::tensor::{Tensor, TensorData};
+
 /// The first principal components of rows of numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PrincipalComponents {
@@ -16,19 +20,68 @@ pub fn principal_components(rows: &[Vec<f64>], count: usize) -> PrincipalCompone
     let mean: Vec<f64> = (0..width).map(|d| rows.iter().filter_map(|row| row.get(d)).sum::<f64>() / n).collect();
     let centred: Vec<Vec<f64>> =
         rows.iter().map(|row| row.iter().zip(&mean).map(|(x, mean)| x - mean).collect()).collect();
-    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-    let total = centred.iter().map(|row| dot(row, row)).sum::<f64>();
+    let mut covariance = vec![vec![0.0; width]; width];
+    for row in &centred {
+        for (line, x) in covariance.iter_mut().zip(row) {
+            line.iter_mut().zip(row).for_each(|(sum, y)| *sum += x * y / n);
+        }
+    }
+    let (axes, explained) = leading(&covariance, count);
+    let scores = centred.iter().map(|row| axes.iter().map(|axis| dot(row, axis)).collect()).collect();
+    PrincipalComponents { scores, explained }
+}
+
+/// Where new rows lie along the principal components of others.
+#[derive(Clone, Debug)]
+pub struct PrincipalAxes {
+    /// `[1, width]`
+    mean: Tensor<2>,
+    /// `[width, count]`
+    axes: Tensor<2>,
+    /// The share of the total variance along each.
+    pub explained: Vec<f64>,
+}
+
+impl PrincipalAxes {
+    /// The first `count` of the rows of x `[n, width]`, or as many as it has columns; the covariance by products of matrices on the device.
+    ///
+    /// # Errors
+    /// No rows, no columns or no `count`.
+    pub fn of(x: &Tensor<2>, count: usize) -> Result<Self, EstimateError> {
+        let ([n, width], device) = (x.dims(), x.device());
+        check_some("x", n.min(width))?;
+        check_some("count", count)?;
+        let mean = x.clone().mean_dim(0);
+        let centred = x.clone() - mean.clone();
+        let covariance = host(centred.clone().transpose().matmul(centred).div_scalar(n as f64));
+        let covariance: Vec<Vec<f64>> = covariance.chunks(width).map(<[f64]>::to_vec).collect();
+        let (axes, explained) = leading(&covariance, count);
+        let values: Vec<f32> = axes.iter().flatten().map(|&weight| weight as f32).collect();
+        let axes = Tensor::<2>::from_data(TensorData::new(values, [axes.len(), width]), &device).transpose();
+        Ok(Self { mean, axes, explained })
+    }
+
+    /// The coordinates of rows `[n, width]` along the components, `[n, count]`.
+    pub fn project(&self, x: &Tensor<2>) -> Tensor<2> {
+        (x.clone() - self.mean.clone()).matmul(self.axes.clone())
+    }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// The eigenvectors of the largest eigenvalues of a covariance, and the share of its trace that each has.
+fn leading(covariance: &[Vec<f64>], count: usize) -> (Vec<Vec<f64>>, Vec<f64>) {
+    let width = covariance.len();
+    let total: f64 = covariance.iter().enumerate().filter_map(|(d, row)| row.get(d)).sum();
     let mut found: Vec<Vec<f64>> = Vec::new();
     let mut explained = Vec::new();
     for place in 0..count.min(width) {
         let mut axis: Vec<f64> = (0..width).map(|d| 1.0 + ((d * 7 + place * 3) % 5) as f64).collect();
         let mut variance = 0.0;
         for _ in 0..500 {
-            let mut next = vec![0.0; width];
-            for row in &centred {
-                let along = dot(row, &axis);
-                next.iter_mut().zip(row).for_each(|(next, x)| *next += along * x);
-            }
+            let mut next: Vec<f64> = covariance.iter().map(|row| dot(row, &axis)).collect();
             for other in &found {
                 let along = dot(&next, other);
                 next.iter_mut().zip(other).for_each(|(next, other)| *next -= along * other);
@@ -51,8 +104,7 @@ pub fn principal_components(rows: &[Vec<f64>], count: usize) -> PrincipalCompone
         explained.push(if total > 0.0 { variance / total } else { 0.0 });
         found.push(axis);
     }
-    let scores = centred.iter().map(|row| found.iter().map(|axis| dot(row, axis)).collect()).collect();
-    PrincipalComponents { scores, explained }
+    (found, explained)
 }
 
 #[cfg(test)]

@@ -9,8 +9,12 @@ use dgm_core::random::Seed;
 /// A word of three, a number and a word of two, given one number.
 fn spec() -> DataSpec {
     let scale = Scale { mean: vec![0.0, 3.0, 0.0], std: vec![1.0, 2.0, 1.0], ..Scale::default() };
-    let condition =
-        ConditionSpec { scale: Scale { std: vec![2.0], ..Scale::identity(1) }, classes: None, augmentation: 0 };
+    let condition = ConditionSpec {
+        scale: Scale { std: vec![2.0], ..Scale::identity(1) },
+        classes: None,
+        augmentation: 0,
+        shape: None,
+    };
     DataSpec {
         shape: [1, 1, 3],
         values: Values::Columns(ColumnValues { levels: vec![3, 0, 2], scale }),

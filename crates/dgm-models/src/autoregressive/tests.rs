@@ -46,7 +46,7 @@ fn spec(shape: [usize; 3], levels: usize) -> DataSpec {
 }
 
 fn with_classes(shape: [usize; 3], levels: usize) -> DataSpec {
-    let condition = ConditionSpec { scale: Scale::identity(3), classes: Some(3), augmentation: 0 };
+    let condition = ConditionSpec { scale: Scale::identity(3), classes: Some(3), augmentation: 0, shape: None };
     DataSpec { condition: Some(condition), ..spec(shape, levels) }
 }
 
@@ -332,7 +332,7 @@ fn step_by_step_is_all_at_once() {
 
 #[test]
 fn a_condition_of_numbers_is_seen() {
-    let condition = ConditionSpec { scale: Scale::identity(2), classes: None, augmentation: 0 };
+    let condition = ConditionSpec { scale: Scale::identity(2), classes: None, augmentation: 0, shape: None };
     let spec = DataSpec { condition: Some(condition), ..spec([1, 2, 3], 4) };
     let x = levels(3, 6, 4, &Device::flex());
     let numbers = Tensor::<2>::from_floats([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], &Device::flex());

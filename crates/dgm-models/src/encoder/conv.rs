@@ -91,7 +91,18 @@ impl ConvConfig {
             hidden: "encoder.hidden",
             dropout: "encoder.dropout",
         };
-        self.check(&keys, spec)?;
+        self.init(&keys, spec, rng, device)
+    }
+
+    /// From the target of `spec`, and its condition where it has one; `keys` name the values in messages.
+    pub(crate) fn init(
+        &self,
+        keys: &ConvKeys,
+        spec: &DataSpec,
+        rng: &mut Stream,
+        device: &Device,
+    ) -> Result<ConvEncoder, ModelError> {
+        self.check(keys, spec)?;
         let [pixels, _, _] = spec.shape;
         let first = self.channels.first().copied().unwrap_or(1);
         let input = TapConv::new(pixels * self.patch * self.patch, first, &AROUND, rng, device);

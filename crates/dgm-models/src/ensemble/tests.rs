@@ -14,7 +14,8 @@ fn device() -> Device {
 }
 
 fn spec(shape: [usize; 3], levels: usize, classes: usize) -> DataSpec {
-    let condition = ConditionSpec { scale: Scale::identity(classes), classes: Some(classes), augmentation: 0 };
+    let condition =
+        ConditionSpec { scale: Scale::identity(classes), classes: Some(classes), augmentation: 0, shape: None };
     DataSpec { shape, values: Values::Levels(levels), condition: (classes > 0).then_some(condition) }
 }
 

@@ -2,7 +2,7 @@
 
 use super::dequantize::Dequantizer;
 use super::{DequantizationConfig, Flow, FlowSpec, Mixing, NetworkConfig, Structure, TransformConfig};
-use crate::data::{Batch, DataSpec, Scale, Values};
+use crate::data::{Batch, DataSpec, Scale};
 use crate::error::ModelError;
 use crate::layers::{Mode, condition_of};
 use crate::training::{Examples, TrainLikelihood, Training};
@@ -74,17 +74,8 @@ impl NormalizingFlowConfig {
         spec.checked()?;
         ModelError::check_dropout("dropout", self.dropout)?;
         let width = spec.event();
-        let levels = match &spec.values {
-            Values::Levels(levels) => Some(*levels),
-            Values::Real(_) => None,
-            Values::Columns(_) => {
-                return Err(ModelError::Data(
-                    "`model.kind` is \"flow\", which is for real numbers or for levels, and the data have columns of both, or missing \
-                     cells; use model.kind = \"any_order_mlp\""
-                        .into(),
-                ));
-            }
-        };
+        spec.without_columns("flow")?;
+        let levels = spec.levels();
         let flow = FlowSpec {
             structure: self.structure,
             network: (&self.network, spec.shape),
@@ -261,15 +252,9 @@ impl Model for NormalizingFlow {
     }
 
     fn fit(&mut self, examples: &dyn Examples, rng: &mut Stream) -> Result<(), ModelError> {
+        examples.without_padding("flow")?;
         let rows: Vec<usize> = (0..examples.count().min(FIRST)).collect();
         let batch = examples.batch(&rows)?;
-        if batch.mask.is_some() {
-            return Err(ModelError::Data(
-                "`model.kind` is \"flow\", which needs every value, and some are padding or missing; use model.kind = \"causal_conv\" or \
-                 \"any_order_mlp\""
-                    .into(),
-            ));
-        }
         let condition = condition_of(&self.spec, batch.condition.as_ref());
         let x = match self.dequantize(&batch, rng) {
             Some((u, _)) => self.to_real(batch.target + u).0,

@@ -10,7 +10,7 @@ use crate::likelihood::LikelihoodConfig;
 use crate::ops::Activation;
 use crate::posterior::PosteriorConfig;
 use crate::prior::PriorConfig;
-use crate::training::{Examples, Player, Train, TrainBound, Training};
+use crate::training::{Examples, Player, Train, TrainBound, Training, nothing};
 use crate::traits::{Density, Generate, Latent, Model, Represent};
 use burn::module::Module;
 use burn::nn::Linear;
@@ -119,10 +119,7 @@ impl Train for AdversarialAutoencoder {
     }
 
     fn loss(&self, player: usize, views: &[Batch], rng: &mut Stream) -> Objective {
-        let Some(batch) = views.first() else {
-            let none = Tensor::zeros([1], &Device::default());
-            return Objective { loss: none, terms: Vec::new() };
-        };
+        let [batch, ..] = views else { return nothing() };
         let inference = TrainBound::infer(&self.autoencoder, batch, &mut Mode::Train(rng));
         let z = inference.sample(1, rng).z;
         let code = z.clone().squeeze_dim::<2>(1);

@@ -143,10 +143,20 @@ impl ResidualConv {
         Self { first: conv(), second: conv(), dropout }
     }
 
+    /// The same with a small second convolution, so that the block begins close to the identity.
+    pub(crate) fn starting_small(self) -> Self {
+        Self { second: self.second.times(0.1), ..self }
+    }
+
     /// `[n, channels, h, w]` → the same.
     pub(crate) fn forward(&self, x: Tensor<4>, mode: &mut Mode) -> Tensor<4> {
+        self.forward_shifted(x, None, mode)
+    }
+
+    /// With this added between the convolutions, `[n, channels, h, w]`.
+    pub(crate) fn forward_shifted(&self, x: Tensor<4>, shift: Option<Tensor<4>>, mode: &mut Mode) -> Tensor<4> {
         const SILU: Before = Before::Each(Activation::Silu);
-        let inner = self.first.fused(x.clone(), SILU, None);
+        let inner = self.first.fused(x.clone(), SILU, shift);
         match self.dropout > 0.0 && !matches!(mode, Mode::Evaluate) {
             true => self.second.fused(mode.dropout(silu(inner), self.dropout), Before::IDENTITY, Some(x)),
             false => self.second.fused(inner, SILU, Some(x)),

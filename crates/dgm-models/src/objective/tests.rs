@@ -38,7 +38,7 @@ fn classifier() -> AnyModel {
         dropout: 0.0,
         ..ConditionalMlpConfig::default()
     };
-    let condition = ConditionSpec { scale: Scale::identity(2), classes: None, augmentation: 0 };
+    let condition = ConditionSpec { scale: Scale::identity(2), classes: None, augmentation: 0, shape: None };
     let spec = DataSpec { shape: [1, 1, 1], values: Values::Levels(3), condition: Some(condition) };
     ModelConfig::ConditionalMlp(config).init(&spec, &mut Seed(1).stream("weights", 0), &Device::flex()).unwrap()
 }

@@ -7,7 +7,7 @@ use crate::evaluate::{Members, Results, evaluate};
 use crate::report::{figures, tell};
 use crate::run_folder::RunFolder;
 use clap::Args;
-use dgm_models::Model;
+use dgm_models::{Capability, Model, require};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -24,6 +24,12 @@ pub(super) struct EvaluateArgs {
     /// A second estimate of log p(x), by annealed importance sampling with so many steps, overriding the configuration's (latent-variable models)
     #[arg(long, value_name = "STEPS", allow_negative_numbers = true, value_parser = super::whole::<usize>)]
     annealed: Option<usize>,
+    /// Run of a classifier of such images: compare samples with the test examples by its features (FID and its kin)
+    #[arg(long, value_name = "RUN")]
+    features: Option<PathBuf>,
+    /// Samples for that [default: as many as there are test examples, at most 10000]
+    #[arg(long, value_name = "N", requires = "features", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(50..=10_000))]
+    generated: Option<u32>,
     /// New path of data that have moved, as in --set data.path=table.csv
     #[arg(long = "set", value_name = "KEY=PATH")]
     overrides: Vec<String>,
@@ -59,8 +65,13 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
         config.evaluation.annealed = Some(AnnealedConfig { steps, ..annealed });
         valid(&config, "--annealed", steps)?;
     }
+    config.evaluation.features = args.features.clone();
+    config.evaluation.generated = args.generated.map(|n| n as usize);
     let dataset = folder.dataset(&config)?;
     let model = folder.model(&config, &dataset.spec, &backend.device)?;
+    if args.features.is_some() {
+        require(model.generator(), Capability::Generate, &model)?;
+    }
     let asked = [("--importance-samples", args.importance_samples), ("--annealed", args.annealed)];
     let refused = asked.iter().find(|(_, value)| value.is_some() && model.latent().is_none());
     if let Some((option, _)) = refused {

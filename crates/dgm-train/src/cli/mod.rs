@@ -13,6 +13,7 @@ mod new;
 mod of_split;
 mod output;
 mod predict;
+mod probe;
 mod reconstruct;
 mod sample;
 mod sample_text;
@@ -71,6 +72,8 @@ commands! {
     Interpolate(interpolate::InterpolateArgs) => interpolate,
     /// Move one latent variable at a time
     Traverse(traverse::TraverseArgs) => traverse,
+    /// Probe codes for labels, beside principal components: dgm-train probe runs/vae --labels 100,all
+    Probe(probe::ProbeArgs) => probe,
     /// Predict the target of each row of a table, with intervals: dgm-train predict runs/prices --data new.csv
     Predict(predict::PredictArgs) => predict,
     /// Score how strange examples are, with p-values: dgm-train score runs/sensors --data new.csv --threshold 0.01

@@ -49,21 +49,31 @@ pub(super) struct Opened {
 
 impl OfSplit {
     pub(super) fn open(&self) -> Result<Opened> {
-        let folder = RunFolder::open(&self.run)?;
-        let backend = super::backend_of_run(self.backend.as_deref(), &folder.provenance()?.backend)?;
-        let config: Config = folder.config_with_moved_data(&self.overrides)?;
-        let dataset = folder.dataset(&config)?;
-        let model = folder.model(&config, &dataset.spec, &backend.device)?;
-        if model.count() > 1 {
-            return Err(Error::input(format!(
-                "{}: an ensemble of {} has no one code of an example; name the folder of a member, {}",
-                self.run.display(),
-                model.count(),
-                folder.member(0).path().display()
-            )));
-        }
+        let (backend, model, dataset) = open_single(&self.run, self.backend.as_deref(), &self.overrides)?;
         Ok(Opened { backend, model, dataset, part: self.split })
     }
+}
+
+/// The trained model of a run, which is to be one and not an ensemble, and its data.
+pub(super) fn open_single(
+    run: &Path,
+    backend: Option<&str>,
+    overrides: &[String],
+) -> Result<(Backend, Ensemble<AnyModel>, Dataset)> {
+    let folder = RunFolder::open(run)?;
+    let backend = super::backend_of_run(backend, &folder.provenance()?.backend)?;
+    let config: Config = folder.config_with_moved_data(overrides)?;
+    let dataset = folder.dataset(&config)?;
+    let model = folder.model(&config, &dataset.spec, &backend.device)?;
+    if model.count() > 1 {
+        return Err(Error::input(format!(
+            "{}: an ensemble of {} has no one code of an example; name the folder of a member, {}",
+            run.display(),
+            model.count(),
+            folder.member(0).path().display()
+        )));
+    }
+    Ok((backend, model, dataset))
 }
 
 impl Opened {

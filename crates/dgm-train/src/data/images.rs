@@ -201,12 +201,14 @@ impl ImageSet {
         let condition = match (declared.condition, &train.condition) {
             (_, None) => None,
             (Condition::Image, Some(field)) => {
-                Some(ConditionSpec { scale: statistics(field)?, classes: None, augmentation: 0 })
+                let shape = (!table).then_some(self.shape);
+                Some(ConditionSpec { scale: statistics(field)?, classes: None, augmentation: 0, shape })
             }
             (Condition::None | Condition::Label, Some(field)) => Some(ConditionSpec {
                 scale: Scale::identity(field.width()),
                 classes: (declared.condition == Condition::Label).then_some(self.classes),
                 augmentation: augment.augmentation_width(),
+                shape: None,
             }),
         };
         let mut warnings = Vec::new();

@@ -195,6 +195,7 @@ impl SyntheticConfig {
                 scale: field.scale_of(false, &|number| format!("synthetic: dimension {number}"))?,
                 classes: None,
                 augmentation: 0,
+                shape: None,
             }),
         };
         let name = match self.kind {

@@ -6,6 +6,7 @@ mod annealed;
 mod calibration;
 mod classification;
 mod counts;
+mod generation;
 mod importance;
 mod labels;
 mod latent;
@@ -46,6 +47,7 @@ const MEASURES: &[Measure] = &[
     regression::measure,
     counts::measure,
     calibration::measure,
+    generation::measure,
 ];
 
 /// Evaluation batch size, where `micro_batch_size` is not smaller.
@@ -63,7 +65,7 @@ const DEQUANTIZED: &str = "one dequantised x + u per example";
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Metric {
     /// What measured it: `likelihood`, `importance_weighted`, `label_mixture`, `label_accuracy`, `accuracy`,
-    /// `calibration`, `prediction`, `interval_likelihood`, `calibrated`.
+    /// `calibration`, `prediction`, `interval_likelihood`, `calibrated`, `generation`.
     pub measure: String,
     /// The split that it is of: `test`, or `validation`, which chose the checkpoint.
     pub split: String,

@@ -32,7 +32,7 @@ fn moved_dataset(bad: &[usize], moves: &mut Moves) -> Dataset {
     let spec = DataSpec {
         shape: [1, 1, 1],
         values: Values::Real(Scale::identity(1)),
-        condition: Some(ConditionSpec { scale: Scale::identity(1), classes: None, augmentation: 0 }),
+        condition: Some(ConditionSpec { scale: Scale::identity(1), classes: None, augmentation: 0, shape: None }),
     };
     Dataset::new("sine", spec, [split(ROWS, bad), split(32, &[]), split(32, &[])], String::new())
 }

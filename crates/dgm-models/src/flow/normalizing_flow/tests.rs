@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::baseline::testing::check_integral;
+use crate::data::Values;
 use crate::testing::moved;
 use dgm_core::host;
 

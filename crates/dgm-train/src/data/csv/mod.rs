@@ -239,7 +239,12 @@ impl CsvConfig {
             None => None,
             Some(field) => {
                 let scale = field.scale_of(false, &|number| name(&names.condition, number))?;
-                Some(ConditionSpec { scale: with_units(scale, &has_units), classes: None, augmentation: 0 })
+                Some(ConditionSpec {
+                    scale: with_units(scale, &has_units),
+                    classes: None,
+                    augmentation: 0,
+                    shape: None,
+                })
             }
         };
         let spec = DataSpec { shape: [1, 1, event], values, condition };

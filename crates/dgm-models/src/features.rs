@@ -1,7 +1,9 @@
 //! How the numbers of a condition enter a network.
 
-use crate::data::{Batch, DataSpec};
+use crate::data::{Batch, DataSpec, Scale, Values};
+use crate::encoder::{ConvConfig, ConvEncoder, ConvKeys, Encoder};
 use crate::error::ModelError;
+use crate::layers::Mode;
 use crate::parts::{Plain, part};
 use crate::training::Examples;
 use burn::module::{Module, Param};
@@ -18,6 +20,8 @@ part! {
     "periodic" => PeriodicConfig as Periodic,
     /// Each number as the part of each of its bins that is below it.
     "piecewise_linear" => PiecewiseLinearConfig as PiecewiseLinear,
+    /// Of an image: what residual convolutions make of it.
+    "conv" => ConvConfig as Conv,
 }
 
 /// `features = { kind = "periodic", frequencies = 16, scale = 0.5 }`.
@@ -61,6 +65,7 @@ pub struct Features {
     frequencies: Option<Param<Tensor<2>>>,
     /// `[quantities, bins + 1]`, in ascending order: no gradient reaches them.
     edges: Option<Param<Tensor<2>>>,
+    image: Option<ConvEncoder>,
     /// The elements that are quantities: the others are 0 or 1.
     #[module(skip)]
     quantities: Vec<usize>,
@@ -74,6 +79,22 @@ impl FeaturesConfig {
     /// # Errors
     /// A value out of its range.
     pub fn init(&self, spec: &DataSpec, rng: &mut Stream, device: &Device) -> Result<Features, ModelError> {
+        if let Self::Conv(config) = self {
+            let Some(shape) = spec.condition.as_ref().and_then(|condition| condition.shape) else {
+                return Err(not_an_image());
+            };
+            let keys = ConvKeys {
+                channels: "features.channels",
+                blocks: "features.blocks",
+                patch: "features.patch",
+                hidden: "features.hidden",
+                dropout: "features.dropout",
+            };
+            let values = Values::Real(Scale::identity(shape.iter().product()));
+            let image = config.init(&keys, &DataSpec { shape, values, condition: None }, rng, device)?;
+            let inputs = spec.condition_width();
+            return Ok(Features { frequencies: None, edges: None, image: Some(image), quantities: Vec::new(), inputs });
+        }
         let units = spec.condition.iter().flat_map(|condition| condition.scale.mean.iter().zip(&condition.scale.std));
         // What is not a quantity is not standardised.
         let has_units = |(_, (mean, std)): &(usize, (&f64, &f64))| **mean != 0.0 || **std != 1.0;
@@ -111,9 +132,19 @@ impl FeaturesConfig {
                 let edge = |place: usize| 4.0 * (place % (bins + 1)) as f32 / *bins as f32 - 2.0;
                 (None, parameter((0..count * (bins + 1)).map(edge).collect(), bins + 1))
             }
+            Self::Conv(_) => return Err(not_an_image()),
         };
-        Ok(Features { frequencies, edges, quantities, inputs })
+        Ok(Features { frequencies, edges, image: None, quantities, inputs })
     }
+}
+
+/// Convolutions were asked for where there is nothing to convolve.
+fn not_an_image() -> ModelError {
+    ModelError::Data(
+        "`model.features` is \"conv\", for a condition that is an image, and it is none; set data.condition = \"image\", or use features = \
+         \"plain\""
+            .into(),
+    )
 }
 
 /// Training rows that quantiles are taken from, at most, evenly over all.
@@ -122,6 +153,9 @@ const MOST_ROWS: usize = 20_000;
 impl Features {
     /// How many numbers the network sees.
     pub fn outputs(&self) -> usize {
+        if let Some(image) = &self.image {
+            return image.features();
+        }
         let waves = self.frequencies.as_ref().map_or(0, |waves| 2 * waves.val().shape().num_elements());
         let bins = self.edges.as_ref().map_or(0, |edges| edges.val().shape().num_elements() - self.quantities.len());
         self.inputs + waves + bins
@@ -169,7 +203,10 @@ impl Features {
     }
 
     /// `[batch, inputs]` → `[batch, outputs]`.
-    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+    pub fn forward(&self, x: Tensor<2>, mode: &mut Mode) -> Tensor<2> {
+        if let Some(image) = &self.image {
+            return image.forward(x, mode);
+        }
         if self.quantities.is_empty() || self.frequencies.is_none() && self.edges.is_none() {
             return x;
         }
@@ -216,21 +253,22 @@ mod tests {
     fn waves_of_quantities_alone() {
         // A quantity, a flag, a quantity.
         let scale = Scale { mean: vec![2.0, 0.0, 0.0], std: vec![3.0, 1.0, 0.5], ..Scale::default() };
-        let condition = Some(ConditionSpec { scale, classes: None, augmentation: 0 });
+        let condition = Some(ConditionSpec { scale, classes: None, augmentation: 0, shape: None });
         let spec = DataSpec { shape: [1, 1, 1], values: Values::Levels(2), condition };
         let device = Device::flex();
         let config = FeaturesConfig::Periodic(PeriodicConfig { frequencies: 2, scale: 0.5 });
         let features = config.init(&spec, &mut Seed(0).stream("weights", 0), &device).unwrap();
         assert_eq!(features.outputs(), 3 + 2 * 4);
         let x = [[0.3f32, 1.0, -1.5]];
-        let found: Vec<f64> = features.forward(Tensor::from_floats(x, &device)).into_data().iter::<f64>().collect();
+        let found: Vec<f64> =
+            features.forward(Tensor::from_floats(x, &device), &mut Mode::Evaluate).into_data().iter::<f64>().collect();
         let c: Vec<f64> = features.frequencies.as_ref().unwrap().val().into_data().iter::<f64>().collect();
         let angles = [c[0] * 0.3, c[1] * 0.3, c[2] * -1.5, c[3] * -1.5].map(|turns| turns * std::f64::consts::TAU);
         let expected = [0.3, 1.0, -1.5].into_iter().chain(angles.map(f64::sin)).chain(angles.map(f64::cos));
         assert_eq!(found.len(), 11);
         found.iter().zip(expected).for_each(|(found, expected)| assert!((found - expected).abs() < 1e-5));
         // Flags alone have no waves.
-        let flags = Some(ConditionSpec { scale: Scale::identity(3), classes: None, augmentation: 0 });
+        let flags = Some(ConditionSpec { scale: Scale::identity(3), classes: None, augmentation: 0, shape: None });
         let spec = DataSpec { condition: flags, ..spec };
         let features = config.init(&spec, &mut Seed(0).stream("weights", 0), &device).unwrap();
         assert_eq!(features.outputs(), 3);
@@ -262,13 +300,13 @@ mod tests {
         features.fit(&Rows(rows), &|batch| batch.condition, &device).unwrap();
         assert_eq!(features.outputs(), 2 + 4);
         let x = Tensor::<2>::from_floats([[2.5, 1.0], [-1.0, 0.0], [6.0, 0.0]], &device);
-        let found: Vec<f32> = features.forward(x).into_data().iter::<f32>().collect();
+        let found: Vec<f32> = features.forward(x, &mut Mode::Evaluate).into_data().iter::<f32>().collect();
         let expected =
             [[2.5, 1.0, 1.0, 1.0, 0.5, 0.0], [-1.0, 0.0, -1.0, 0.0, 0.0, 0.0], [6.0, 0.0, 1.0, 1.0, 1.0, 2.0]];
         found.iter().zip(expected.iter().flatten()).for_each(|(a, b)| assert!((a - b).abs() < 1e-5, "{found:?}"));
         // Bins of values that are all the same have a width.
         features.fit(&Rows(vec![[3.0, 1.0]; 50]), &|batch| batch.condition, &device).unwrap();
         let x = Tensor::<2>::from_floats([[3.0, 1.0]], &device);
-        assert!(features.forward(x).into_data().iter::<f32>().all(f32::is_finite));
+        assert!(features.forward(x, &mut Mode::Evaluate).into_data().iter::<f32>().all(f32::is_finite));
     }
 }

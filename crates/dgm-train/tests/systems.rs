@@ -1,8 +1,11 @@
-//! Every shipped system with latent variables through the real binary: killed and resumed, on two backends, diagnosed, encoded and decoded.
+//! Every shipped system beside autoregressive models and flows through the real binary: killed and resumed, on two backends, diagnosed, encoded
+//! and decoded.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
+#[path = "systems/representation.rs"]
+mod representation;
 
 use common::{curve, dgm, json, measured, metrics, run, run_fails, run_ok, weights};
 use std::path::Path;
@@ -18,8 +21,16 @@ const NARROW: [&str; 6] = [
     "evaluation.importance_samples=2",
 ];
 
+/// The same of a model that has no density.
+const NARROW_CODES: [&str; 4] = [
+    "--set",
+    "model.encoder={kind=\"mlp\",hidden=[16],dropout=0.1}",
+    "--set",
+    "model.decoder={kind=\"mlp\",hidden=[16]}",
+];
+
 /// The shipped systems on digits, and what makes them small.
-const SYSTEMS: [(&str, &[&str]); 13] = [
+const SYSTEMS: [(&str, &[&str]); 17] = [
     (
         "conv-vae",
         &[
@@ -57,6 +68,32 @@ const SYSTEMS: [(&str, &[&str]); 13] = [
     ("discrete-vae", &NARROW),
     ("vamp-vae", &NARROW),
     ("flow-vae", &NARROW),
+    ("autoencoder", &NARROW_CODES),
+    ("contrastive", &["--set", "model.encoder.hidden=[16]", "--set", "training.batch_size=50"]),
+    (
+        "gan",
+        &[
+            "--set",
+            "model.generator={kind=\"mlp\",hidden=[16]}",
+            "--set",
+            "model.discriminator={kind=\"mlp\",hidden=[16],dropout=0.1}",
+        ],
+    ),
+    (
+        "diffusion",
+        &[
+            "--set",
+            "model.network={kind=\"unet\",channels=[4,6],blocks=1,dropout=0.1}",
+            "--set",
+            "model.noise_levels=2",
+            "--set",
+            "model.steps=3",
+            "--set",
+            "training.batch_size=50",
+            "--set",
+            "training.evaluate_every=1",
+        ],
+    ),
 ];
 
 fn args<'a>(config: &'a str, out: &'a str, extra: &[&'a str]) -> Vec<&'a str> {

@@ -1,0 +1,138 @@
+//! Multinomial logistic regression: what is linear in features.
+
+use super::error::{EstimateError, check_length, check_number, check_some};
+use super::minimize::minimize;
+use crate::host;
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Tensor, TensorData};
+
+/// p(label | x) ∝ exp(W x̃ + b) of standardised features x̃, fitted to 1/n Σ −log p(labelᵢ | xᵢ) + λ/2 ‖W‖²: scikit-learn's
+/// `LogisticRegression(C = 1 / (n λ))` after its `StandardScaler`.
+#[derive(Clone, Debug)]
+pub struct SoftmaxRegression {
+    /// `[1, width]` each: what features are standardised by.
+    mean: Tensor<2>,
+    std: Tensor<2>,
+    /// `[width + 1, classes]`, the last row b.
+    weights: Tensor<2>,
+}
+
+impl SoftmaxRegression {
+    /// From features `[n, width]` and as many labels, numbers below `classes`; `penalty` is λ.
+    ///
+    /// # Errors
+    /// No features, no classes, labels that are not as many or not below, a penalty below 0.
+    pub fn fit(features: &Tensor<2>, labels: &[usize], classes: usize, penalty: f64) -> Result<Self, EstimateError> {
+        let ([n, width], device) = (features.dims(), features.device());
+        check_some("features", n)?;
+        check_some("classes", classes)?;
+        check_length("labels", labels.len(), n)?;
+        check_number("penalty", penalty, penalty >= 0.0, "at least 0")?;
+        if let Some(index) = labels.iter().position(|&label| label >= classes) {
+            let found = labels[index] as f64;
+            return Err(EstimateError::Value {
+                argument: "labels",
+                index,
+                found,
+                expected: "a number below `classes`",
+            });
+        }
+        let mean = features.clone().mean_dim(0);
+        let variance = (features.clone() - mean.clone()).square().mean_dim(0);
+        // A constant stays one.
+        let constant = variance.clone().lower_equal_elem(1e-24);
+        let std = variance.sqrt().mask_fill(constant, 1.0);
+        let x = with_ones((features.clone() - mean.clone()) / std.clone());
+        let mut chosen = vec![0.0f32; n * classes];
+        labels.iter().enumerate().for_each(|(row, label)| chosen[row * classes + label] = 1.0);
+        let chosen = Tensor::<2>::from_data(TensorData::new(chosen, [n, classes]), &device);
+        let tensor = |weights: &[f64]| {
+            let values: Vec<f32> = weights.iter().map(|&weight| weight as f32).collect();
+            Tensor::<2>::from_data(TensorData::new(values, [width + 1, classes]), &device)
+        };
+        let transposed = x.clone().transpose();
+        let found = minimize(vec![0.0; (width + 1) * classes], 1e-6, 500, |weights| {
+            let log_p = log_softmax(x.clone().matmul(tensor(weights)), 1);
+            let loss = host((log_p.clone() * chosen.clone()).sum_dim(1)).iter().sum::<f64>() / -(n as f64);
+            let gradient = transposed.clone().matmul(log_p.exp() - chosen.clone()).div_scalar(n as f64);
+            let mut gradient = host(gradient);
+            let inner = width * classes;
+            gradient.iter_mut().zip(weights).take(inner).for_each(|(g, w)| *g += penalty * w);
+            let norm: f64 = weights.iter().take(inner).map(|w| w * w).sum();
+            (loss + 0.5 * penalty * norm, gradient)
+        });
+        let weights = tensor(&found);
+        Ok(Self { mean, std, weights })
+    }
+
+    /// log p(label | x) of all labels, `[n, classes]`, in nats.
+    pub fn log_probs(&self, features: &Tensor<2>) -> Tensor<2> {
+        let x = with_ones((features.clone() - self.mean.clone()) / self.std.clone());
+        log_softmax(x.matmul(self.weights.clone()), 1)
+    }
+
+    /// The most probable label of each.
+    pub fn predict(&self, features: &Tensor<2>) -> Vec<usize> {
+        let classes = self.weights.dims()[1].max(1);
+        let best = |row: &[f64]| (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap_or(0);
+        host(self.log_probs(features)).chunks(classes).map(best).collect()
+    }
+}
+
+fn with_ones(x: Tensor<2>) -> Tensor<2> {
+    let [n, _] = x.dims();
+    let ones = Tensor::ones([n, 1], &x.device());
+    Tensor::cat(vec![x, ones], 1)
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use burn::tensor::Device;
+
+    /// Rows of three features that do not separate three classes.
+    fn example() -> (Tensor<2>, Vec<usize>) {
+        let feature = |i: usize, j: usize| {
+            let (i, j) = (i as f64, j as f64);
+            ((1.7 * i + 0.9 * j).sin() + 0.3 * (i % 3.0) * (1.0 - j)) as f32
+        };
+        let rows: Vec<f32> = (0..30).flat_map(|i| (0..3).map(move |j| feature(i, j))).collect();
+        (
+            Tensor::from_data(TensorData::new(rows, [30, 3]), &Device::flex()),
+            (0..30).map(|i| (i * i + i / 4) % 3).collect(),
+        )
+    }
+
+    /// scikit-learn 1.9.1: `StandardScaler`, `LogisticRegression(C = 1 / (30 · 0.05), tol = 1e-12)`; log-probabilities of the first two rows.
+    #[test]
+    fn it_is_scikit_learns() {
+        let (x, labels) = example();
+        let model = SoftmaxRegression::fit(&x, &labels, 3, 0.05).unwrap();
+        let found = host(model.log_probs(&x));
+        for (found, expected) in found.iter().zip(EXPECTED) {
+            assert!((found - expected).abs() < 1e-4, "{found} {expected}");
+        }
+        assert_eq!(model.predict(&x).len(), 30);
+    }
+
+    const EXPECTED: [f64; 6] = [
+        -0.532_118_444_435,
+        -1.677_660_497_278,
+        -1.487_972_206_122,
+        -0.720_261_367_844,
+        -1.818_553_944_072,
+        -1.046_642_242_586,
+    ];
+
+    #[test]
+    fn wrong_arguments_are_refused() {
+        let (x, labels) = example();
+        let message = |labels: &[usize], classes, penalty| {
+            SoftmaxRegression::fit(&x, labels, classes, penalty).unwrap_err().to_string()
+        };
+        assert_eq!(message(&labels[1..], 3, 0.0), "`labels` has shape [29], expected [30]");
+        assert_eq!(message(&labels, 2, 0.0), "`labels` holds 2 at index 4, expected a number below `classes`");
+        assert_eq!(message(&labels, 3, -1.0), "`penalty` is -1, expected at least 0");
+    }
+}

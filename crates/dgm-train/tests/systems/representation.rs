@@ -1,0 +1,152 @@
+//! Codes without a density, and what is generated without one: probes, distances to the test examples, refusals.
+
+use super::common::{json, metrics, run_fails, run_ok};
+use super::{NARROW_CODES, args};
+use std::path::Path;
+
+/// A quickly trained classifier of the digits.
+fn classifier(folder: &Path, extra: &[&str]) {
+    let small = [
+        "--set",
+        "model.features={kind=\"conv\",channels=[8],hidden=[24]}",
+        "--set",
+        "model.hidden=[]",
+        "--set",
+        "model.residual=false",
+        "--set",
+        "training.ensemble=1",
+        "--set",
+        "training.epochs=10",
+    ];
+    run_ok(folder, &args("digits-labels", "classifier", &[&small, extra].concat()));
+}
+
+#[test]
+fn a_probe_compares_codes_with_principal_components() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    run_ok(path, &args("autoencoder", "run", &[&NARROW_CODES[..], &["--set", "training.epochs=30"]].concat()));
+    let text = run_ok(path, &["probe", "run", "--labels", "50,all", "--json"]);
+    let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let rows = found["probes"].as_array().unwrap();
+    let kinds: Vec<(&str, u64, u64)> = rows
+        .iter()
+        .map(|row| {
+            let number = |key: &str| row[key].as_u64().unwrap();
+            (row["representation"].as_str().unwrap(), number("numbers"), number("labels"))
+        })
+        .collect();
+    let expected = [("code", 16), ("principal components", 16), ("input", 64)];
+    let expected: Vec<_> = expected.into_iter().flat_map(|(name, n)| [(name, n, 50), (name, n, 1000)]).collect();
+    assert_eq!(kinds, expected);
+    for row in rows {
+        // Far above the 10 % of chance, and more labels tell more.
+        let accuracy = row["linear"]["value"].as_f64().unwrap();
+        assert!((0.5..1.0).contains(&accuracy), "{row}");
+    }
+    let of = |place: usize| rows[place]["linear"]["value"].as_f64().unwrap();
+    assert!(of(1) > of(0) && of(5) > of(4), "{rows:?}");
+    // The same digits, logistic regression on standardised pixels (C from 1e-3 to 10 by the validation split): scikit-learn 1.9.1 has 0.9038.
+    assert!((of(5) - 0.9038).abs() < 0.005, "{}", rows[5]);
+    let table = run_ok(path, &["probe", "run", "--labels", "all"]);
+    assert!(table.contains("principal components       16    1000"), "{table}");
+    assert!(table.contains("k-means of the test examples, 10 clusters"), "{table}");
+    for (arguments, expected) in [
+        (
+            &["probe", "run", "--labels", "5000"][..],
+            "--labels 5000: the training split has 1000; give as many or fewer",
+        ),
+        (&["sample", "run", "--out", "s.png"], "a \"autoencoder\" model cannot sample: it can encode examples"),
+    ] {
+        let line = run_fails(path, arguments, 2);
+        assert!(line.contains(expected), "{line}");
+    }
+    run_ok(path, &["reconstruct", "run", "-n", "4"]);
+}
+
+#[test]
+fn generated_examples_are_held_against_the_test_split() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    classifier(path, &[]);
+    let small = [
+        "--set",
+        "model.generator={kind=\"mlp\",hidden=[32]}",
+        "--set",
+        "model.discriminator={kind=\"mlp\",hidden=[32]}",
+        "--set",
+        "training.epochs=1",
+    ];
+    run_ok(path, &args("gan", "gan", &small));
+    let evaluated = |run: &str| -> serde_json::Value {
+        serde_json::from_str(&run_ok(
+            path,
+            &["evaluate", run, "--features", "classifier", "--generated", "200", "--json"],
+        ))
+        .unwrap()
+    };
+    let results = evaluated("gan");
+    let of = |quantity: &str| {
+        let all = results["metrics"].as_array().unwrap();
+        let found =
+            all.iter().find(|metric| metric["quantity"] == quantity).unwrap_or_else(|| panic!("{quantity}: {results}"));
+        found["value"].as_f64().unwrap()
+    };
+    // Hardly trained: nothing like the digits, and everything tells so.
+    assert!(of("FID") > 10.0 * of("FID of training examples") && of("FID of training examples") > 0.0);
+    assert!(of("kernel distance") > 0.0 && of("precision") < 0.6 && of("two-sample accuracy") > 0.9);
+    assert!(of("share of the rarest class") <= 0.1 && of("share of the commonest class") >= 0.1);
+    assert!(of("near training examples") <= 0.05);
+    // What has no density has no likelihood among its results.
+    assert!(json(&path.join("gan/result.json"))["metrics"].as_array().unwrap().is_empty());
+    let terms = metrics(&path.join("gan"));
+    assert!(terms.iter().any(|line| line["kind"] == "train"), "{terms:?}");
+
+    let line = run_fails(path, &["evaluate", "gan", "--features", "gan"], 2);
+    assert!(line.contains("expected a \"conditional_mlp\" of labels; name the run of a classifier"), "{line}");
+    run_ok(
+        path,
+        &args(
+            "vae",
+            "binary",
+            &[
+                "--set",
+                "data.binarize=\"threshold\"",
+                "--set",
+                "model.likelihood=\"bernoulli\"",
+                "--set",
+                "training.epochs=1",
+                "--set",
+                "evaluation.importance_samples=0",
+            ],
+        ),
+    );
+    let line = run_fails(path, &["evaluate", "binary", "--features", "classifier"], 2);
+    assert!(line.contains("name a classifier that was trained with the same data.binarize"), "{line}");
+}
+
+#[test]
+fn what_does_not_fit_is_refused_in_the_words_of_its_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    for (config, set, expected) in [
+        ("gan", "model.generator={kind=\"mlp\",hidden=[0]}", "`model.generator.hidden` is [0]"),
+        ("gan", "model.discriminator={kind=\"mlp\",dropout=1.0}", "`model.discriminator.dropout` is 1"),
+        ("gan", "model.gradient_penalty=-1.0", "a finite number of at least 0"),
+        ("gan", "training.early_stopping={patience=3}", "has no validation loss to go by"),
+        ("diffusion", "model.network={kind=\"unet\",channels=[]}", "`model.network.channels` is []"),
+        ("diffusion", "model.steps=0", "`model.steps` is 0, expected 1 to 100000"),
+        ("contrastive", "model.temperature=0.0", "`model.temperature` is 0"),
+        ("contrastive", "model.views={erase=1.0}", "`model.views.erase` is 1, expected a share from 0"),
+        ("contrastive", "training.micro_batch_size=10", "micro_batch_size"),
+        ("autoencoder", "model.masked=1.0", "`model.masked` is 1"),
+        ("conditional", "model.features=\"conv\"", ""),
+    ] {
+        let more = ["--set", set, "--set", "training.epochs=1"];
+        if expected.is_empty() {
+            run_ok(folder.path(), &args(config, "works", &more));
+            continue;
+        }
+        let line = run_fails(folder.path(), &args(config, "no", &more), 2);
+        assert!(line.contains(expected), "{config}, {set}: {line}");
+    }
+}
