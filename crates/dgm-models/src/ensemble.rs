@@ -107,7 +107,9 @@ impl<M: Model> Density for Ensemble<M> {
         }
         match self.densities().all(|density| density.estimator().is_exact()) {
             true => Estimator::Exact,
-            false => Estimator::LowerBound { computed: "one importance weight of each member" },
+            false => {
+                Estimator::LowerBound { draws: "posterior samples", computed: "one importance weight of each member" }
+            }
         }
     }
 

@@ -92,6 +92,8 @@ pub enum Estimator {
     Exact,
     /// An unbiased one-sample estimate of a lower bound of the log-likelihood (the ELBO).
     LowerBound {
+        /// What is drawn for it, as it stands beside a result after their number: `"posterior samples"`.
+        draws: &'static str,
         /// How the bound is computed, as it stands beside a result: `"KL in closed form"`.
         computed: &'static str,
     },

@@ -200,7 +200,7 @@ impl TrainLikelihood for NormalizingFlow {
 impl Density for NormalizingFlow {
     fn estimator(&self) -> Estimator {
         match self.dequantizer {
-            Some(_) => Estimator::LowerBound { computed: "one sample of the dequantisation noise" },
+            Some(_) => Estimator::LowerBound { draws: "draws of the dequantisation noise", computed: "" },
             None => Estimator::Exact,
         }
     }

@@ -262,7 +262,8 @@ impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Density for Vae<P, Q, E, D>
 
 /// What [`elbo`] is.
 pub(crate) fn bound(closed_kl: bool) -> Estimator {
-    Estimator::LowerBound { computed: if closed_kl { "KL in closed form" } else { "KL by the same samples" } }
+    let computed = if closed_kl { "KL in closed form" } else { "KL by the same samples" };
+    Estimator::LowerBound { draws: "posterior samples", computed }
 }
 
 /// One sample of the ELBO of each example.

@@ -93,7 +93,7 @@ fn of_split(model: &dyn Model, split: &Split, on: Scoring<'_>, pairs: usize) -> 
     let moves: Vec<f64> = variances.chunks(units).map(|of| of.iter().copied().fold(0.0, f64::max)).collect();
     let layers: Vec<usize> = layers.iter().map(|count| count / units).collect();
     let kl_computed = match model.density().map(|density| density.estimator()) {
-        Some(Estimator::LowerBound { computed }) => computed,
+        Some(Estimator::LowerBound { computed, .. }) => computed,
         _ => "KL by the same samples",
     };
     let layer = |(latent, parts, units): (usize, Range<usize>, Range<usize>)| {

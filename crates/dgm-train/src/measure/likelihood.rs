@@ -5,7 +5,7 @@ use crate::data::Split;
 use crate::error::Result;
 use dgm_models::{Density, Estimator};
 
-/// Samples per example for a reported ELBO: its Monte-Carlo error is then far below the one over examples.
+/// Draws per example for a reported ELBO: its Monte-Carlo error is then far below the one over examples.
 const ELBO_SAMPLES: usize = 32;
 
 pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
@@ -34,8 +34,9 @@ fn of_split(subject: &Subject<'_>, density: &dyn Density, (name, split): (&str, 
             let text = format!("bound: log of the mean of p(x | z) over {samples} draws of the prior");
             ("-log p (MC)", with_noise(text, dequantized))
         }
-        (Estimator::LowerBound { computed }, dequantized) => {
-            ("-ELBO", with_noise(format!("{samples} posterior samples per example, {computed}"), dequantized))
+        (Estimator::LowerBound { draws, computed }, dequantized) => {
+            let how = if computed.is_empty() { String::new() } else { format!(", {computed}") };
+            ("-ELBO", with_noise(format!("{samples} {draws} per example{how}"), dequantized))
         }
     };
     Metric::of_nats("likelihood", (name, split), quantity, subject.given_label(estimator), &nats)
