@@ -25,7 +25,10 @@ use dgm_core::random::Stream;
 /// importance weight of each member, w_k = p_k(x, z_k | c) / q_k(z_k | x, c): E log (1/K) Σ_k w_k ≤ log (1/K) Σ_k p_k(x | c) by
 /// Jensen's inequality, as E w_k = p_k(x | c).
 ///
-/// By Jensen's inequality either is at least the mean of the members' log-probabilities, for every x. An ensemble of one member
+/// Where a member has a bound and no weights, as diffusion has, the members' bounds are averaged, which is a bound of the mixture too:
+/// (1/K) Σ_k log p_k ≤ log (1/K) Σ_k p_k. The mean of the exponentials of noisy bounds would be none.
+///
+/// By Jensen's inequality the first two are at least the mean of the members' log-probabilities, for every x. An ensemble of one member
 /// is that member, bit for bit. (Mixing predictions: Lakshminarayanan, Pritzel and Blundell 2017, "Simple and scalable
 /// predictive uncertainty estimation using deep ensembles", section 2.4.)
 #[derive(Clone, Debug)]
@@ -92,6 +95,14 @@ impl<M: Model> Ensemble<M> {
 }
 
 impl<M: Model> Ensemble<M> {
+    /// Whether every member's density is exact or has importance weights.
+    fn has_weights(&self) -> bool {
+        self.models().all(|model| {
+            let exact = model.density().is_some_and(|density| density.estimator().is_exact());
+            exact || model.latent().is_some()
+        })
+    }
+
     /// The members' densities, where [`Model::density`] gives the ensemble's: all have one.
     fn densities(&self) -> impl Iterator<Item = &dyn Density> {
         self.models().filter_map(Model::density)
@@ -107,9 +118,10 @@ impl<M: Model> Density for Ensemble<M> {
         }
         match self.densities().all(|density| density.estimator().is_exact()) {
             true => Estimator::Exact,
-            false => {
+            false if self.has_weights() => {
                 Estimator::LowerBound { draws: "posterior samples", computed: "one importance weight of each member" }
             }
+            false => Estimator::LowerBound { draws: "draws", computed: "the mean of the members' bounds" },
         }
     }
 
@@ -119,7 +131,11 @@ impl<M: Model> Density for Ensemble<M> {
         }
         match self.log_prob_elementwise(batch) {
             Some(factors) => sum_event(factors),
-            None => self.log_weight(batch, rng),
+            None if self.has_weights() => self.log_weight(batch, rng),
+            None => {
+                let all: Vec<Tensor<1>> = self.densities().map(|density| density.log_prob(batch, rng)).collect();
+                Tensor::stack::<2>(all, 0).mean_dim(0).squeeze_dim(0)
+            }
         }
     }
 
