@@ -34,6 +34,7 @@ pub mod check;
 pub mod checkpoint;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod compare;
 pub mod config;
 pub mod data;
 pub mod error;
@@ -42,6 +43,7 @@ pub mod evaluate;
 pub mod fetch;
 pub mod files;
 pub mod guess;
+pub mod listing;
 pub mod measure;
 pub mod metrics;
 pub mod predict;

@@ -119,6 +119,12 @@ impl RunFolder {
         Ok(Lock { _file: file })
     }
 
+    /// Whether another process has taken the folder.
+    pub fn is_locked(&self) -> bool {
+        let file = OpenOptions::new().read(true).open(self.path.join("lock"));
+        file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    }
+
     /// Writes the resolved configuration and where the run comes from.
     ///
     /// # Errors

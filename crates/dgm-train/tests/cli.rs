@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
+#[path = "cli/runs.rs"]
+mod runs;
 
 use common::{dgm, json, measured, metrics, run_fails, run_ok};
 use std::path::Path;

@@ -1,6 +1,8 @@
 //! The command line. A command is one file here, with its arguments as `Args` and what it does as `run`, and one line below.
 
 mod backends;
+mod compare;
+mod completions;
 mod data;
 #[cfg(feature = "fetch")]
 mod data_fetch;
@@ -9,6 +11,8 @@ mod encode;
 mod evaluate;
 mod impute;
 mod interpolate;
+mod list;
+mod man;
 mod new;
 mod of_split;
 mod output;
@@ -62,6 +66,10 @@ macro_rules! commands {
 commands! {
     /// Evaluate a run's best checkpoint on the data named in its config.toml
     Evaluate(evaluate::EvaluateArgs) => evaluate,
+    /// Compare runs on the same test examples: dgm-train compare runs/vae runs/conv-vae
+    Compare(compare::CompareArgs) => compare,
+    /// List the runs below a folder, with state, best validation and test result
+    List(list::ListArgs) => list,
     /// Sample from a run's best checkpoint
     Sample(sample::SampleArgs) => sample,
     /// Write the code of each example as CSV or NPY: dgm-train encode runs/vae --out codes.csv
@@ -86,6 +94,10 @@ commands! {
     New(new::NewArgs) => new,
     /// List the backends of this build and the devices of this machine
     Backends(backends::BackendsArgs) => backends,
+    /// Write a script that completes commands and options: dgm-train completions bash
+    Completions(completions::CompletionsArgs) => completions,
+    /// Write manual pages: dgm-train man ~/.local/share/man/man1
+    Man(man::ManArgs) => man,
     /// Inspect or download data sets
     #[command(subcommand)]
     Data(data::DataCommand) => data,

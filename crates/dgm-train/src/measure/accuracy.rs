@@ -14,7 +14,7 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     let exact = subject.model.density().filter(|density| density.estimator().is_exact());
     let Some(density) = exact else { return Ok(Vec::new()) };
     let ((name, split), on) = (subject.test(), subject.on);
-    let mut right = 0usize;
+    let mut right = Vec::with_capacity(split.len());
     for (_, batch) in batches(split, on) {
         let batch = batch?;
         let rows = batch.len();
@@ -28,8 +28,8 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
         let labels = batch.target.clone().into_data();
         for (example, label) in labels.iter::<f64>().enumerate() {
             let best = (0..*classes).max_by(|&a, &b| scores[a][example].total_cmp(&scores[b][example]));
-            right += usize::from(best == Some(label as usize));
+            right.push(f64::from(u8::from(best == Some(label as usize))));
         }
     }
-    Ok(vec![Metric::of_accuracy("accuracy", name, "the most probable label", right, split.len())])
+    Ok(vec![Metric::of_accuracy("accuracy", name, "the most probable label", right)])
 }

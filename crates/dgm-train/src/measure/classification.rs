@@ -46,7 +46,8 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     let brier = Mean::of(&squares);
     let table = reliability(&log_probs, &labels)?;
     let mut metrics = vec![
-        metric("Brier score", "squared probability", brier.mean, brier.standard_error, "sum over the classes".into()),
+        metric("Brier score", "squared probability", brier.mean, brier.standard_error, "sum over the classes".into())
+            .with_values(squares),
         metric(
             "ECE",
             PROPORTION,

@@ -43,8 +43,9 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
         Mean { mean: root, standard_error: mean_square.standard_error / (2.0 * root.max(1e-300)), ..mean_square };
     Ok(vec![
         metric("RMSE", &unit, rmse, "root of the mean square error of the mean"),
-        metric("MAE", &unit, Mean::of(&distances), "mean absolute error of the median"),
-        metric("CRPS", &unit, Mean::of(&crps), "continuous ranked probability score, summed over the counts"),
+        metric("MAE", &unit, Mean::of(&distances), "mean absolute error of the median").with_values(distances),
+        metric("CRPS", &unit, Mean::of(&crps), "continuous ranked probability score, summed over the counts")
+            .with_values(crps),
         metric(
             "coverage 90 %",
             PROPORTION,

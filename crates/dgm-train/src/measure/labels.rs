@@ -19,7 +19,7 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     let (test, right) = mixture(subject, density, subject.test(), &log_prior)?;
     let (validation, _) = mixture(subject, density, subject.validation(), &log_prior)?;
     let estimator = "generative classifier argmax p(y) p(x | y)";
-    let accuracy = Metric::of_accuracy("label_accuracy", "test", estimator, right, test.examples);
+    let accuracy = Metric::of_accuracy("label_accuracy", "test", estimator, right);
     Ok(vec![test, accuracy, validation])
 }
 
@@ -39,15 +39,15 @@ fn counts(split: &Split, classes: usize) -> Result<Vec<usize>> {
     Ok(counts)
 }
 
-/// The likelihood of a split without its labels, and how many labels are right.
+/// The likelihood of a split without its labels, and which of its labels are right (1).
 fn mixture(
     subject: &Subject<'_>,
     density: &dyn Density,
     (name, split): (&str, &Split),
     log_prior: &[f64],
-) -> Result<(Metric, usize)> {
+) -> Result<(Metric, Vec<f64>)> {
     let (classes, on) = (log_prior.len(), subject.on);
-    let (mut nats, mut right) = (Vec::with_capacity(split.len()), 0);
+    let (mut nats, mut right) = (Vec::with_capacity(split.len()), Vec::with_capacity(split.len()));
     for (index, batch) in batches(split, on) {
         let batch = batch?;
         let rows = batch.len();
@@ -62,7 +62,7 @@ fn mixture(
         let scores = host(joint);
         let most = |values: &[f64]| (0..values.len()).max_by(|&a, &b| values[a].total_cmp(&values[b]));
         let pairs = scores.chunks(classes).zip(labels.chunks(classes));
-        right += pairs.filter(|(scores, one_hot)| most(scores) == most(one_hot)).count();
+        right.extend(pairs.map(|(scores, one_hot)| f64::from(u8::from(most(scores) == most(one_hot)))));
     }
     let estimator = format!("exact mixture over {classes} labels, p(y) from the training labels");
     // As for the likelihood given the label: the noise that was added is a latent variable.

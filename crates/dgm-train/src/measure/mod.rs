@@ -89,6 +89,9 @@ pub struct Metric {
     /// Of nats: the same for each token, where the targets are tokens of a text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_token: Option<TokenMetrics>,
+    /// Where it is a mean over examples: that of each, in their order, for comparisons of models on the same examples. Not in files.
+    #[serde(skip)]
+    pub values: Vec<f64>,
 }
 
 /// Equal as they are written: what has no standard error is equal to itself.
@@ -132,7 +135,13 @@ impl Metric {
             estimator,
             bits_per_dim: Some(split.bits_per_dim(mean.mean)),
             per_token: tokens::metrics(split, nats)?,
+            values: nats.to_vec(),
         })
+    }
+
+    /// With the value of each example.
+    fn with_values(self, values: Vec<f64>) -> Self {
+        Self { values, ..self }
     }
 
     /// Of the mean of something over the examples of a split, in a unit other than nats.
@@ -155,15 +164,17 @@ impl Metric {
             estimator: estimator.into(),
             bits_per_dim: None,
             per_token: None,
+            values: Vec::new(),
         }
     }
 
-    /// Of a number of right labels, with the error √(a (1 − a) / n).
-    fn of_accuracy(measure: &str, split: &str, estimator: &str, right: usize, examples: usize) -> Self {
-        let accuracy = right as f64 / examples as f64;
-        let standard_error = (accuracy * (1.0 - accuracy) / examples as f64).sqrt();
-        let mean = Mean { mean: accuracy, standard_error, n: examples };
-        Self::of_mean(measure, split, "accuracy", PROPORTION, mean, estimator)
+    /// Of labels that are right (1) or not (0), with the error √(a (1 − a) / n).
+    fn of_accuracy(measure: &str, split: &str, estimator: &str, right: Vec<f64>) -> Self {
+        let n = right.len();
+        let accuracy = right.iter().sum::<f64>() / n as f64;
+        let standard_error = (accuracy * (1.0 - accuracy) / n as f64).sqrt();
+        let mean = Mean { mean: accuracy, standard_error, n };
+        Self::of_mean(measure, split, "accuracy", PROPORTION, mean, estimator).with_values(right)
     }
 }
 

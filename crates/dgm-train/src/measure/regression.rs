@@ -178,6 +178,7 @@ impl Scores {
             estimator,
             bits_per_dim: None,
             per_token: None,
+            values: Vec::new(),
         };
         let unit = match subject.dataset.names.target.get(dimension).map(|column| &column.kind) {
             Some(ColumnKind::Time { format }) if format.has_time() => "seconds".to_owned(),
@@ -186,7 +187,8 @@ impl Scores {
         };
         let of_mean = |quantity: &str, values: &[f64], estimator: &str| {
             let Mean { mean, standard_error, .. } = Mean::of(values);
-            metric(quantity, &unit, std * mean, std * standard_error, estimator.into())
+            let values = values.iter().map(|value| std * value).collect();
+            metric(quantity, &unit, std * mean, std * standard_error, estimator.into()).with_values(values)
         };
         let squares = Mean::of(&self.squares);
         let root = squares.mean.sqrt();
@@ -221,7 +223,7 @@ impl Scores {
             metrics.push(Metric {
                 measure: "interval_likelihood".into(),
                 bits_per_dim: Some(mean / std::f64::consts::LN_2),
-                ..metric("cell NLL", NATS, mean, standard_error, estimator)
+                ..metric("cell NLL", NATS, mean, standard_error, estimator).with_values(self.cells.clone())
             });
         }
         Ok(metrics)

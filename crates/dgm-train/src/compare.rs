@@ -1,0 +1,409 @@
+//! Runs side by side on the same test examples: what each measured, and how far apart they are, with the standard error of the differences
+//! example by example.
+
+use crate::backend::Backend;
+use crate::config::Config;
+use crate::data::{Dataset, Fingerprint};
+use crate::error::{Error, Result};
+use crate::evaluate::evaluate;
+use crate::measure::{Metric, PROPORTION};
+use crate::run_folder::RunFolder;
+use dgm_core::estimate::Mean;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// Differences are called so where they are this many standard errors away from 0: once in twenty times by chance.
+const SURE: f64 = 1.96;
+
+/// Runs and what was measured of them, the first being what the others are held against.
+#[derive(Clone, Debug, Serialize)]
+pub struct Comparison {
+    /// The runs' folders.
+    pub runs: Vec<PathBuf>,
+    /// The data.
+    pub data: String,
+    /// SHA-256 over the data's sources.
+    pub data_sha256: String,
+    /// Number of test examples.
+    pub examples: usize,
+    /// What was measured.
+    pub rows: Vec<Row>,
+}
+
+/// One quantity of all runs.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// What measured it.
+    pub measure: String,
+    /// What it is, of the first run that has it.
+    pub quantity: String,
+    /// Its unit.
+    pub unit: String,
+    /// Of each run; `None`: it has no such thing.
+    pub cells: Vec<Option<Cell>>,
+}
+
+/// What one run has.
+#[derive(Clone, Debug, Serialize)]
+pub struct Cell {
+    /// What it is: of a likelihood it may be a bound.
+    pub quantity: String,
+    /// The mean over examples.
+    pub value: f64,
+    /// Its standard error; NaN (`null`): unknown.
+    pub standard_error: f64,
+    /// How it was computed.
+    pub estimator: String,
+    /// From the first run's value, where both are means over the same examples.
+    pub difference: Option<Difference>,
+}
+
+/// The mean difference of two runs over the same examples.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Difference {
+    /// This run's value less the first run's.
+    pub value: f64,
+    /// The standard error of that mean, from the differences of each example.
+    pub standard_error: f64,
+    /// What to call it.
+    pub verdict: Verdict,
+}
+
+/// What a difference is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Above the first run's by more than 1.96 standard errors.
+    Higher,
+    /// Below it by as much.
+    Lower,
+    /// Neither: chance explains it.
+    NoDifference,
+}
+
+impl Difference {
+    /// Of the values of the same examples, in the same order: `b` less `a`. `None`: there are not as many, fewer than two, or some are not finite.
+    pub fn of(a: &[f64], b: &[f64]) -> Option<Self> {
+        if a.len() != b.len() || a.len() < 2 {
+            return None;
+        }
+        let differences: Vec<f64> = a.iter().zip(b).map(|(a, b)| b - a).collect();
+        let Mean { mean, standard_error, .. } = Mean::of(&differences);
+        if !mean.is_finite() {
+            return None;
+        }
+        let verdict = match mean {
+            mean if mean > SURE * standard_error => Verdict::Higher,
+            mean if mean < -SURE * standard_error => Verdict::Lower,
+            _ => Verdict::NoDifference,
+        };
+        Some(Self { value: mean, standard_error, verdict })
+    }
+}
+
+/// How to compare.
+#[derive(Clone, Debug, Default)]
+pub struct CompareOptions {
+    /// Importance samples of every run with latent variables, instead of each run's own.
+    pub importance_samples: Option<usize>,
+    /// The backend; `None`: each run's own.
+    pub backend: Option<String>,
+    /// New paths of data that have moved, as `data.path=table.csv`.
+    pub moved: Vec<String>,
+}
+
+/// Evaluates runs on their common test split and compares them with the first.
+///
+/// # Errors
+/// Fewer than two runs, runs on different data or test examples, runs that cannot be evaluated.
+pub fn compare(runs: &[PathBuf], options: &CompareOptions) -> Result<Comparison> {
+    let (first, rest) = match runs {
+        [first, rest @ ..] if !rest.is_empty() => (first, rest),
+        _ => return Err(Error::input("compare: found fewer than two runs; expected two or more; name another run")),
+    };
+    let of_first = Evaluated::of(first, options)?;
+    let mut all = vec![of_first.metrics.clone()];
+    for path in rest {
+        let other = Evaluated::of(path, options)?;
+        of_first.check(&other, [first, path])?;
+        all.push(other.metrics);
+    }
+    Ok(Comparison {
+        runs: runs.to_vec(),
+        data: of_first.dataset.name.clone(),
+        data_sha256: of_first.dataset.fingerprint.clone(),
+        examples: of_first.dataset.test.len(),
+        rows: rows(&all),
+    })
+}
+
+/// A run, its data and what was measured of it on the test split.
+struct Evaluated {
+    dataset: Dataset,
+    /// SHA-256 over the test targets as the model sees them.
+    targets: String,
+    metrics: Vec<Metric>,
+}
+
+impl Evaluated {
+    fn of(path: &Path, options: &CompareOptions) -> Result<Self> {
+        let folder = RunFolder::open(path)?;
+        let backend = Backend::open_or(options.backend.as_deref(), &folder.provenance()?.backend)?;
+        let mut config: Config = folder.config_with_moved_data(&options.moved)?;
+        if let Some(k) = options.importance_samples {
+            config.evaluation.importance_samples = k;
+        }
+        let dataset = folder.dataset(&config)?;
+        let model = folder.model(&config, &dataset.spec, &backend.device)?;
+        let results = evaluate(&model, &config, &dataset, &backend.device)?;
+        let mut metrics = results.metrics;
+        metrics.retain(|metric| metric.split == "test");
+        let mut hash = Fingerprint::default();
+        dataset.test.target.each_row(|_, row| row.iter().for_each(|number| hash.update(&number.to_le_bytes())))?;
+        Ok(Self { dataset, targets: hash.finish(), metrics })
+    }
+
+    /// Whether the other was measured on the same examples.
+    fn check(&self, other: &Self, [first, second]: [&Path; 2]) -> Result<()> {
+        let refuse = |what: String, instead: &str| {
+            let [first, second] = [first.display(), second.display()];
+            Err(Error::input(format!("{first} and {second} cannot be compared: {what}; {instead}")))
+        };
+        let [a, b] = [&self.dataset, &other.dataset];
+        if a.fingerprint != b.fingerprint {
+            let what = format!(
+                "their data differ ({}, sha256 {:.12}, and {}, sha256 {:.12})",
+                a.name, a.fingerprint, b.name, b.fingerprint
+            );
+            return refuse(what, "name runs on the same data");
+        }
+        if a.spec.shape != b.spec.shape
+            || std::mem::discriminant(&a.spec.values) != std::mem::discriminant(&b.spec.values)
+            || a.spec.levels() != b.spec.levels()
+        {
+            return refuse(
+                "their targets differ".into(),
+                "name runs with the same target and the same binarisation or dequantisation",
+            );
+        }
+        if self.targets != other.targets {
+            let what = format!("their test examples differ ({} and {})", a.test.len(), b.test.len());
+            return refuse(what, "name runs with the same splits, transforms and seed of the data");
+        }
+        Ok(())
+    }
+}
+
+/// Every quantity that two runs or more have, in the order of the first that has it.
+fn rows(all: &[Vec<Metric>]) -> Vec<Row> {
+    // A likelihood and a bound of it answer the same question.
+    let key = |metric: &Metric| match metric.measure.as_str() {
+        "likelihood" => (metric.measure.clone(), String::new(), metric.unit.clone()),
+        _ => (metric.measure.clone(), metric.quantity.clone(), metric.unit.clone()),
+    };
+    let mut keys = Vec::new();
+    for metric in all.iter().flatten() {
+        if !keys.contains(&key(metric)) {
+            keys.push(key(metric));
+        }
+    }
+    let of_key = |wanted: &(String, String, String)| {
+        let found: Vec<Option<&Metric>> =
+            all.iter().map(|metrics| metrics.iter().find(|metric| key(metric) == *wanted)).collect();
+        let shared = found.iter().flatten().count() > 1;
+        let first = found.first().copied().flatten();
+        let cell = |(place, metric): (usize, &Option<&Metric>)| {
+            let metric = (*metric)?;
+            let against = first.filter(|_| place > 0);
+            let difference = against.and_then(|first| Difference::of(&first.values, &metric.values));
+            Some(Cell {
+                quantity: metric.quantity.clone(),
+                value: metric.value,
+                standard_error: metric.standard_error,
+                estimator: metric.estimator.clone(),
+                difference,
+            })
+        };
+        let named = found.iter().flatten().next()?;
+        shared.then(|| Row {
+            measure: named.measure.clone(),
+            quantity: named.quantity.clone(),
+            unit: named.unit.clone(),
+            cells: found.iter().enumerate().map(cell).collect(),
+        })
+    };
+    keys.iter().filter_map(of_key).collect()
+}
+
+/// How a comparison is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Columns for a terminal.
+    #[default]
+    Table,
+    /// A table of Markdown.
+    Markdown,
+    /// Rows with commas.
+    Csv,
+    /// A page.
+    Html,
+    /// For programs.
+    Json,
+}
+
+impl Comparison {
+    /// In this format.
+    ///
+    /// # Errors
+    /// A number that JSON cannot hold.
+    pub fn write(&self, format: Format) -> Result<String> {
+        let cells = self.cells();
+        Ok(match format {
+            Format::Table => columns(&cells) + &self.remark(),
+            Format::Markdown => markdown(&cells) + "\n" + &self.remark(),
+            Format::Csv => csv(&cells)?,
+            Format::Html => html(&cells, &self.remark()),
+            Format::Json => serde_json::to_string_pretty(self)
+                .map_err(|error| Error::run(format!("the comparison cannot be written as JSON: {error}")))?,
+        })
+    }
+
+    fn remark(&self) -> String {
+        let first = self.runs.first().map_or_else(String::new, |run| run.display().to_string());
+        format!(
+            "{} test examples of {} (sha256 {:.12}); differences are from {first}, ± the standard error over the same examples; \"higher\" and \
+             \"lower\" are more than {SURE} of those away from 0\n",
+            self.examples, self.data, self.data_sha256
+        )
+    }
+
+    /// A header, and for each quantity a line of values and one of differences.
+    fn cells(&self) -> Vec<Vec<String>> {
+        let name = |run: &PathBuf| run.file_name().unwrap_or(run.as_os_str()).to_string_lossy().into_owned();
+        let mut all = vec![std::iter::once(String::new()).chain(self.runs.iter().map(name)).collect::<Vec<String>>()];
+        for Row { quantity, unit, cells, .. } in &self.rows {
+            let (factor, shown) = if unit == PROPORTION { (100.0, "%") } else { (1.0, unit.as_str()) };
+            let number = |value: f64, error: f64| match error.is_nan() {
+                true => digits(factor * value),
+                false => format!("{} ± {}", digits(factor * value), digits(factor * error)),
+            };
+            let value = |cell: &Option<Cell>| match cell {
+                None => "–".to_owned(),
+                Some(cell) if cell.quantity == *quantity => number(cell.value, cell.standard_error),
+                Some(cell) => format!("{} ({})", number(cell.value, cell.standard_error), cell.quantity),
+            };
+            all.push(std::iter::once(format!("{quantity}, {shown}")).chain(cells.iter().map(value)).collect());
+            let difference = |cell: &Option<Cell>| match cell.as_ref().and_then(|cell| cell.difference) {
+                None => String::new(),
+                Some(Difference { value, standard_error, verdict }) => {
+                    let sign = if value >= 0.0 { "+" } else { "" };
+                    let verdict = match verdict {
+                        Verdict::Higher => "higher",
+                        Verdict::Lower => "lower",
+                        Verdict::NoDifference => "no difference",
+                    };
+                    format!("{sign}{} {verdict}", number(value, standard_error))
+                }
+            };
+            if cells.iter().flatten().any(|cell| cell.difference.is_some()) {
+                all.push(std::iter::once("difference".to_owned()).chain(cells.iter().map(difference)).collect());
+            }
+        }
+        all
+    }
+}
+
+/// Three digits behind the point, or as many as a small number has.
+fn digits(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".into(),
+        1e-2.. => format!("{value:.3}"),
+        _ => format!("{value:.1e}"),
+    }
+}
+
+fn columns(cells: &[Vec<String>]) -> String {
+    let count = cells.first().map_or(0, Vec::len);
+    let width = |column: usize| cells.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..count).map(|column| width(column).unwrap_or(0)).collect();
+    let line = |row: &Vec<String>| {
+        let padded = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
+    };
+    cells.iter().map(line).collect()
+}
+
+fn markdown(cells: &[Vec<String>]) -> String {
+    let line = |row: &Vec<String>| {
+        format!("| {} |\n", row.iter().map(|cell| cell.replace('|', "\\|")).collect::<Vec<_>>().join(" | "))
+    };
+    let rule = format!("|{}\n", " --- |".repeat(cells.first().map_or(0, Vec::len)));
+    cells.iter().enumerate().map(|(place, row)| if place == 0 { line(row) + &rule } else { line(row) }).collect()
+}
+
+fn csv(cells: &[Vec<String>]) -> Result<String> {
+    let cannot = |error: String| Error::run(format!("the comparison cannot be written as CSV: {error}"));
+    let mut writer = ::csv::Writer::from_writer(Vec::new());
+    for row in cells {
+        writer.write_record(row).map_err(|error| cannot(error.to_string()))?;
+    }
+    let bytes = writer.into_inner().map_err(|error| cannot(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|error| cannot(error.to_string()))
+}
+
+fn html(cells: &[Vec<String>], remark: &str) -> String {
+    let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let row = |(place, row): (usize, &Vec<String>)| {
+        let tag = |column: usize| if place == 0 || column == 0 { "th" } else { "td" };
+        let cell = |(column, cell): (usize, &String)| {
+            let tag = tag(column);
+            format!("<{tag}>{}</{tag}>", escape(cell))
+        };
+        format!("<tr>{}</tr>\n", row.iter().enumerate().map(cell).collect::<String>())
+    };
+    let body: String = cells.iter().enumerate().map(row).collect();
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>dgm \
+         comparison</title>\n<style>body{{font:16px sans-serif;margin:2em;color-scheme:light dark}}table{{border-collapse:collapse}}th,td\
+         {{text-align:left;padding:.3em .8em;border-bottom:1px solid #8888}}</style>\n<table>\n{body}</table>\n<p>{}</p>\n</html>\n",
+        escape(remark.trim_end())
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use dgm_core::random::Seed;
+
+    fn pair(seed: u64, shift: f64) -> Difference {
+        // What examples have in common is large beside what the models differ by.
+        let n = 400;
+        let rng = &mut Seed(seed).stream("values", 0);
+        let (common, own) = (rng.normals(n), rng.normals(2 * n));
+        let value = |i: usize, model: usize| 10.0 * f64::from(common[i]) + f64::from(own[model * n + i]);
+        let a: Vec<f64> = (0..n).map(|i| value(i, 0)).collect();
+        let b: Vec<f64> = (0..n).map(|i| value(i, 1) + shift).collect();
+        Difference::of(&a, &b).unwrap()
+    }
+
+    /// 200 repetitions: of equal models about one in twenty is called different, of different ones hardly any is not.
+    #[test]
+    fn noise_is_called_noise_and_a_difference_is_found() {
+        let count = |shift: f64, wanted: Verdict| (0..200).filter(|&seed| pair(seed, shift).verdict == wanted).count();
+        let none = count(0.0, Verdict::NoDifference);
+        assert!((180..=198).contains(&none), "{none}");
+        // Four standard errors of √(2/400).
+        assert!(count(0.28, Verdict::Higher) >= 190);
+        assert!(count(-0.28, Verdict::Lower) >= 190);
+        let found = pair(1, 0.28);
+        assert!((found.standard_error / (2.0f64 / 400.0).sqrt() - 1.0).abs() < 0.15, "{found:?}");
+    }
+
+    #[test]
+    fn what_has_no_pairs_has_no_difference() {
+        assert_eq!(Difference::of(&[1.0, 2.0], &[1.0]), None);
+        assert_eq!(Difference::of(&[1.0], &[2.0]), None);
+        assert_eq!(Difference::of(&[1.0, f64::INFINITY], &[1.0, 2.0]), None);
+    }
+}

@@ -1,0 +1,179 @@
+//! The runs below a folder: what each is, how far it came and how good it is.
+
+use crate::error::{Error, Result};
+use crate::evaluate::Results;
+use crate::measure::{Metric, NATS};
+use crate::metrics::Line;
+use crate::run_folder::RunFolder;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// Whether a run came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It has its results.
+    Complete,
+    /// A process is training in its folder.
+    Running,
+    /// It stopped on the way, and can be resumed.
+    Interrupted,
+    /// Its files cannot be read.
+    Broken,
+}
+
+/// One run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Listed {
+    /// Its folder.
+    pub run: PathBuf,
+    /// Whether it came to its end.
+    pub state: State,
+    /// The kind of its model.
+    pub model: String,
+    /// The name of its data.
+    pub data: String,
+    /// The epoch that it is in.
+    pub epoch: u64,
+    /// How many it was to have.
+    pub epochs: u64,
+    /// The lowest validation loss so far, in nats where `validation_nats` says so.
+    pub validation: Option<f64>,
+    /// Whether that is of a likelihood.
+    pub validation_nats: bool,
+    /// The first result on the test split: quantity, value and unit.
+    pub test: Option<(String, f64, String)>,
+    /// Seconds of training.
+    pub seconds: f64,
+    /// Seconds since 1970 when it began.
+    pub began: u64,
+}
+
+/// The runs in this folder and in folders below it, down to three; the oldest first.
+///
+/// # Errors
+/// A folder that cannot be read.
+pub fn list(folder: &Path) -> Result<Vec<Listed>> {
+    if !folder.is_dir() {
+        let what = if folder.exists() { "is not a folder" } else { "does not exist" };
+        return Err(Error::input(format!("{}: {what}; name a folder of runs", folder.display())));
+    }
+    let mut found = Vec::new();
+    gather(folder, 3, &mut found)?;
+    found.sort_by(|a: &Listed, b: &Listed| a.began.cmp(&b.began).then_with(|| a.run.cmp(&b.run)));
+    Ok(found)
+}
+
+fn gather(folder: &Path, depth: usize, found: &mut Vec<Listed>) -> Result<()> {
+    if let Ok(run) = RunFolder::open(folder) {
+        found.push(listed(folder, &run));
+        return Ok(());
+    }
+    if depth == 0 {
+        return Ok(());
+    }
+    let cannot = |error: std::io::Error| {
+        Error::input(format!("{}: cannot be read: {error}; make the folder readable", folder.display()))
+    };
+    let mut below = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(cannot)? {
+        let path = entry.map_err(cannot)?.path();
+        if path.is_dir() && !path.is_symlink() {
+            below.push(path);
+        }
+    }
+    below.iter().try_for_each(|path| gather(path, depth - 1, found))
+}
+
+fn listed(path: &Path, folder: &RunFolder) -> Listed {
+    let mut all = Listed {
+        run: path.to_owned(),
+        state: State::Broken,
+        model: "?".into(),
+        data: "?".into(),
+        epoch: 0,
+        epochs: 0,
+        validation: None,
+        validation_nats: false,
+        test: None,
+        seconds: 0.0,
+        began: 0,
+    };
+    let (Ok(provenance), Ok(config)) = (folder.provenance(), folder.config::<crate::config::ModelConfig>()) else {
+        return all;
+    };
+    all.model = config.model.kind().to_owned();
+    (all.data, all.began) = (provenance.data, provenance.began);
+    all.epochs = config.training.epochs as u64;
+    let text = std::fs::read_to_string(path.join("metrics.jsonl")).unwrap_or_default();
+    for line in text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok()) {
+        match line {
+            Line::Train(line) => (all.epoch, all.seconds) = (line.epoch, line.seconds),
+            Line::Validation(line) => {
+                (all.epoch, all.seconds) = (line.epoch, line.seconds);
+                if line.best {
+                    all.validation_nats = line.nats_per_example.is_some();
+                    all.validation = line.nats_per_example.or(line.loss);
+                }
+            }
+            Line::Nonfinite(_) => {}
+        }
+    }
+    let results = Results::read(&path.join("result.json")).ok();
+    all.state = match (&results, folder.is_locked()) {
+        (_, true) => State::Running,
+        (Some(_), false) => State::Complete,
+        (None, false) => State::Interrupted,
+    };
+    let best = |results: Results| {
+        let first = results.metrics.into_iter().find(|metric| metric.split == "test")?;
+        let Metric { quantity, value, unit, .. } = first;
+        Some((quantity, value, unit))
+    };
+    all.test = results.and_then(best);
+    all
+}
+
+/// A table of runs for a terminal.
+pub fn table(runs: &[Listed]) -> String {
+    let header = ["run", "state", "model", "data", "epoch", "validation", "test", "training"].map(str::to_owned);
+    let mut rows = vec![header];
+    for run in runs {
+        let state = match run.state {
+            State::Complete => "complete",
+            State::Running => "running",
+            State::Interrupted => "interrupted",
+            State::Broken => "unreadable",
+        };
+        let nats = |value: f64, is_nats: bool| format!("{value:.3}{}", if is_nats { " nats" } else { "" });
+        rows.push([
+            run.run.display().to_string(),
+            state.to_owned(),
+            run.model.clone(),
+            run.data.clone(),
+            if run.epoch == 0 { "–".into() } else { format!("{}/{}", run.epoch, run.epochs) },
+            run.validation.map_or_else(|| "–".into(), |value| nats(value, run.validation_nats)),
+            run.test.as_ref().map_or_else(
+                || "–".into(),
+                |(quantity, value, unit)| format!("{quantity} {}", nats(*value, unit == NATS)),
+            ),
+            duration(run.seconds),
+        ]);
+    }
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; 8] = std::array::from_fn(width);
+    let line = |row: &[String; 8]| {
+        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        cells.join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// `42 s`, `3 min`, `1 h 05 min`.
+fn duration(seconds: f64) -> String {
+    match seconds {
+        ..90.0 => format!("{seconds:.0} s"),
+        ..5400.0 => format!("{:.0} min", seconds / 60.0),
+        _ => format!("{} h {:02} min", (seconds / 3600.0) as u64, (seconds % 3600.0 / 60.0) as u64),
+    }
+}

@@ -1,0 +1,143 @@
+//! Several runs: listed with their state, compared on the same examples.
+
+use super::common::{dgm, run_fails, run_ok};
+use super::{json, measured};
+use std::process::Stdio;
+use std::time::Duration;
+
+const SMALL: [&str; 8] = [
+    "--quiet",
+    "--set",
+    "model.encoder.hidden=[16]",
+    "--set",
+    "model.decoder.hidden=[16]",
+    "--set",
+    "evaluation.importance_samples=0",
+    "--seed=1",
+];
+
+#[test]
+fn runs_are_compared_example_by_example() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    for (out, epochs) in [("short", "training.epochs=2"), ("long", "training.epochs=20")] {
+        run_ok(path, &[&["--config", "vae.toml", "--out", out, "--set", epochs], &SMALL[..]].concat());
+    }
+    let small = [
+        "--quiet",
+        "--seed",
+        "1",
+        "--set",
+        "model.channels=8",
+        "--set",
+        "model.layers=1",
+        "--set",
+        "training.epochs=1",
+    ];
+    run_ok(path, &[&["--config", "arm.toml", "--out", "arm"], &small[..]].concat());
+
+    let text = run_ok(path, &["compare", "short", "long", "arm", "--format", "json"]);
+    let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(found["examples"], 447);
+    let row = &found["rows"][0];
+    assert_eq!((row["measure"].as_str(), row["quantity"].as_str()), (Some("likelihood"), Some("-ELBO")));
+    let value = |run: &str| {
+        measured(&json(&path.join(run).join("result.json")), "likelihood", "test")["value"].as_f64().unwrap()
+    };
+    let difference = &row["cells"][1]["difference"];
+    // The same numbers as each run's own results.
+    let expected = value("long") - value("short");
+    assert!((difference["value"].as_f64().unwrap() - expected).abs() < 1e-9, "{difference} {expected}");
+    assert_eq!(difference["verdict"], "lower");
+    // Smaller than what the errors of both would make of it, as hard images are hard for both.
+    let error = |place: usize| row["cells"][place]["standard_error"].as_f64().unwrap();
+    assert!(difference["standard_error"].as_f64().unwrap() < error(0).hypot(error(1)), "{row}");
+    assert_eq!(row["cells"][2]["quantity"], "NLL");
+    // A run differs from itself by nothing.
+    let itself = run_ok(path, &["compare", "long", "long"]);
+    assert!(itself.contains("+0 ± 0 no difference"), "{itself}");
+    for (format, begins) in [("markdown", "|  | short | long |"), ("csv", ",short,long\n"), ("html", "<!doctype html>")]
+    {
+        let file = format!("c.{format}");
+        run_ok(path, &["compare", "short", "long", "--format", format, "--out", &file]);
+        let text = std::fs::read_to_string(path.join(file)).unwrap();
+        assert!(text.starts_with(begins) && text.contains("lower"), "{text}");
+    }
+    // Other targets, other data.
+    run_ok(
+        path,
+        &[
+            "--config",
+            "vae.toml",
+            "--out",
+            "binary",
+            "--quiet",
+            "--set",
+            "data.binarize=\"threshold\"",
+            "--set",
+            "model.likelihood=\"bernoulli\"",
+            "--set",
+            "training.epochs=1",
+            "--set",
+            "evaluation.importance_samples=0",
+        ],
+    );
+    let line = run_fails(path, &["compare", "short", "binary"], 2);
+    assert!(
+        line.contains("short and binary cannot be compared: their targets differ; name runs with the same target"),
+        "{line}"
+    );
+    run_ok(path, &["--config", "synthetic-arm.toml", "--out", "other", "--quiet", "--set", "training.epochs=1"]);
+    let line = run_fails(path, &["compare", "short", "other"], 2);
+    assert!(line.contains("their data differ (digits, sha256 "), "{line}");
+}
+
+#[test]
+fn runs_are_listed_with_their_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    assert_eq!(run_ok(path, &["list", "."]), "no run below .\n");
+    run_ok(
+        path,
+        &[&["--config", "vae.toml", "--out", "runs/a/done", "--set", "training.epochs=2"], &SMALL[..]].concat(),
+    );
+    let mut child = dgm(path)
+        .args([&["--config", "vae.toml", "--out", "runs/b", "--set", "training.epochs=100000"], &SMALL[..]].concat())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let state = |wanted: &str| {
+        for _ in 0..200 {
+            let text = run_ok(path, &["list", "--json"]);
+            let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+            if found.as_array().unwrap().iter().any(|run| run["run"] == "runs/b" && run["state"] == wanted) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("runs/b is never {wanted}");
+    };
+    state("running");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    state("interrupted");
+    let table = run_ok(path, &["list"]);
+    let line = table.lines().find(|line| line.starts_with("runs/a/done")).unwrap();
+    for part in ["complete", "vae", "digits", "2/2", "nats", "-ELBO"] {
+        assert!(line.contains(part), "{part}: {table}");
+    }
+    let line = run_fails(path, &["list", "nowhere"], 2);
+    assert!(line.contains("nowhere: does not exist; name a folder of runs"), "{line}");
+}
+
+#[test]
+fn shells_complete_and_every_command_has_a_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = run_ok(folder.path(), &["completions", "bash"]);
+    assert!(script.contains("dgm-train") && script.contains("--importance-samples"));
+    run_ok(folder.path(), &["man", "pages"]);
+    let page = std::fs::read_to_string(folder.path().join("pages/dgm-train-probe.1")).unwrap();
+    assert!(page.contains(".TH") && page.contains("labels"), "{page}");
+    assert!(folder.path().join("pages/dgm-train.1").is_file());
+}
