@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::Results;
 use crate::measure::{Metric, NATS};
 use crate::metrics::Line;
+use crate::report::progress::duration_text;
 use crate::run_folder::RunFolder;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -85,7 +86,8 @@ fn gather(folder: &Path, depth: usize, found: &mut Vec<Listed>) -> Result<()> {
     below.iter().try_for_each(|path| gather(path, depth - 1, found))
 }
 
-fn listed(path: &Path, folder: &RunFolder) -> Listed {
+/// What there is to say of one run.
+pub(crate) fn listed(path: &Path, folder: &RunFolder) -> Listed {
     let mut all = Listed {
         run: path.to_owned(),
         state: State::Broken,
@@ -105,8 +107,7 @@ fn listed(path: &Path, folder: &RunFolder) -> Listed {
     all.model = config.model.kind().to_owned();
     (all.data, all.began) = (provenance.data, provenance.began);
     all.epochs = config.training.epochs as u64;
-    let text = std::fs::read_to_string(path.join("metrics.jsonl")).unwrap_or_default();
-    for line in text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok()) {
+    for line in folder.metrics().unwrap_or_default() {
         match line {
             Line::Train(line) => (all.epoch, all.seconds) = (line.epoch, line.seconds),
             Line::Validation(line) => {
@@ -157,7 +158,7 @@ pub fn table(runs: &[Listed]) -> String {
                 || "–".into(),
                 |(quantity, value, unit)| format!("{quantity} {}", nats(*value, unit == NATS)),
             ),
-            duration(run.seconds),
+            duration_text(run.seconds),
         ]);
     }
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
@@ -167,13 +168,4 @@ pub fn table(runs: &[Listed]) -> String {
         cells.join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
-/// `42 s`, `3 min`, `1 h 05 min`.
-fn duration(seconds: f64) -> String {
-    match seconds {
-        ..90.0 => format!("{seconds:.0} s"),
-        ..5400.0 => format!("{:.0} min", seconds / 60.0),
-        _ => format!("{} h {:02} min", (seconds / 3600.0) as u64, (seconds % 3600.0 / 60.0) as u64),
-    }
 }

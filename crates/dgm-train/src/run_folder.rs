@@ -119,6 +119,22 @@ impl RunFolder {
         Ok(Lock { _file: file })
     }
 
+    /// The lines of `metrics.jsonl`; one that is being written is left out, and so is the file where there is none yet.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn metrics(&self) -> Result<Vec<Line>> {
+        let path = self.path.join("metrics.jsonl");
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => {
+                return Err(Error::input(format!("{}: cannot be read: {error}; make it readable", path.display())));
+            }
+        };
+        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    }
+
     /// Whether another process has taken the folder.
     pub fn is_locked(&self) -> bool {
         let file = OpenOptions::new().read(true).open(self.path.join("lock"));

@@ -26,6 +26,7 @@ mod signals;
 mod train;
 mod traverse;
 mod tune;
+mod watch;
 
 use crate::backend::Backend;
 use crate::error::{Error, Result};
@@ -68,6 +69,8 @@ commands! {
     Evaluate(evaluate::EvaluateArgs) => evaluate,
     /// Compare runs on the same test examples: dgm-train compare runs/vae runs/conv-vae
     Compare(compare::CompareArgs) => compare,
+    /// Follow a run that another process trains: dgm-train watch runs/vae
+    Watch(watch::WatchArgs) => watch,
     /// List the runs below a folder, with state, best validation and test result
     List(list::ListArgs) => list,
     /// Sample from a run's best checkpoint

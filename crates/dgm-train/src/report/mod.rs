@@ -6,6 +6,7 @@ pub mod grid;
 pub mod npy;
 pub mod progress;
 pub mod rows;
+pub mod sparkline;
 
 use std::fmt::Display;
 use std::io::Write;

@@ -119,9 +119,15 @@ fn runs_are_listed_with_their_state() {
         panic!("runs/b is never {wanted}");
     };
     state("running");
+    let watched = run_ok(path, &["watch", "runs/b", "--once"]);
+    assert!(watched.is_empty() || watched.starts_with("epoch "), "{watched}");
     child.kill().unwrap();
     child.wait().unwrap();
     state("interrupted");
+    let watched = run_ok(path, &["watch", "runs/b"]);
+    assert!(watched.ends_with("interrupted; resume with dgm-train --resume runs/b\n"), "{watched}");
+    let watched = run_ok(path, &["watch", "runs/a/done"]);
+    assert!(watched.contains("validation ") && watched.contains("▁") && watched.contains("-ELBO"), "{watched}");
     let table = run_ok(path, &["list"]);
     let line = table.lines().find(|line| line.starts_with("runs/a/done")).unwrap();
     for part in ["complete", "vae", "digits", "2/2", "nats", "-ELBO"] {

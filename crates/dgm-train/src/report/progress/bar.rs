@@ -1,6 +1,7 @@
 //! Bars on a terminal: the epoch, the run, and what is known of the losses.
 
 use super::{Course, Report, RunStart, WindowMeans, duration_text, headline, loss_text, rate_text, terms_text};
+use crate::report::sparkline::sparkline;
 use crate::report::tell;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use std::fmt::Write;
@@ -9,7 +10,10 @@ use std::time::Duration;
 /// Columns that a line may fill: a terminal of 80 does not wrap it, and so redraws it in place.
 const COLUMNS: usize = 78;
 
-/// A bar for the run, one for the epoch where it is long, and under them a line each for the training loss, its terms, the validation and the pace.
+/// Cells of the curve of validation losses.
+const CURVE: usize = 60;
+
+/// A bar for the run, one for the epoch where it is long, and under them a line each for the training loss, its terms, the validation with its curve, and the pace.
 #[derive(Default)]
 pub(super) struct Bar {
     bar: Option<ProgressBar>,
@@ -25,6 +29,8 @@ pub(super) struct Text {
     pub(super) validation: String,
     pub(super) best: Option<(u64, f64)>,
     pub(super) pace: String,
+    /// Validation losses so far.
+    pub(super) losses: Vec<f64>,
 }
 
 impl Text {
@@ -44,6 +50,7 @@ impl Text {
         if best {
             self.best = Some((epoch, nats));
         }
+        self.losses.push(nats);
         self.validation = match self.best {
             _ if best => format!("{nats:.3}{unit} in epoch {epoch}, the best"),
             Some((at, best)) => format!("{nats:.3}{unit} in epoch {epoch}; best {best:.3} in epoch {at}"),
@@ -53,10 +60,12 @@ impl Text {
 
     /// The lines that have something to say, none longer than [`COLUMNS`].
     pub(super) fn lines(&self) -> String {
+        let curve = if self.losses.len() > 1 { sparkline(&self.losses, CURVE) } else { String::new() };
         let all = [
             ("train      ", &self.train),
             ("           ", &self.terms),
             ("validation ", &self.validation),
+            ("           ", &curve),
             ("pace       ", &self.pace),
         ];
         let lines = all.into_iter().filter(|(_, text)| !text.is_empty()).map(|(label, text)| {

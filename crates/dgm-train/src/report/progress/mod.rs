@@ -231,7 +231,7 @@ fn rate_text(rate: f64) -> String {
 }
 
 /// "45 s", "3 min 07 s", "2 h 05 min".
-fn duration_text(seconds: f64) -> String {
+pub(crate) fn duration_text(seconds: f64) -> String {
     let s = seconds.round() as u64;
     match s {
         0..60 => format!("{s} s"),

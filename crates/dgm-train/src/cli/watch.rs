@@ -1,0 +1,110 @@
+//! `dgm-train watch RUN`: follows a run that another process trains.
+
+use super::output::say;
+use crate::error::{Error, Result};
+use crate::evaluate::Results;
+use crate::listing::{Listed, State, listed};
+use crate::metrics::Line;
+use crate::report::progress::duration_text;
+use crate::report::sparkline::sparkline;
+use crate::run_folder::RunFolder;
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+#[derive(Args, Debug)]
+pub(super) struct WatchArgs {
+    /// Run folder
+    run: PathBuf,
+    /// Say where it stands, and end
+    #[arg(long)]
+    once: bool,
+    /// Seconds from one look to the next
+    #[arg(long, default_value_t = 2.0, value_name = "SECONDS", value_parser = seconds)]
+    every: f64,
+}
+
+fn seconds(text: &str) -> std::result::Result<f64, String> {
+    let value = text.parse().ok().filter(|value: &f64| (0.1..=3600.0).contains(value));
+    value.ok_or_else(|| "expected seconds from 0.1 to 3600".into())
+}
+
+/// Cells of the curve.
+const CELLS: usize = 40;
+
+pub(super) fn run(args: &WatchArgs) -> Result<ExitCode> {
+    let folder = RunFolder::open(&args.run)?;
+    let mut told = 0;
+    loop {
+        let listed = listed(&args.run, &folder);
+        if listed.state == State::Broken {
+            return Err(Error::input(format!(
+                "{}: its config.toml or provenance.json cannot be read; restore them as the run wrote them",
+                args.run.display()
+            )));
+        }
+        let lines = folder.metrics()?;
+        // A run that goes back to a checkpoint takes lines back.
+        told = told.min(lines.len());
+        let new = if args.once { lines.len().saturating_sub(1) } else { told };
+        for at in new..lines.len() {
+            tell_line(&listed, &lines, at)?;
+        }
+        told = lines.len();
+        match listed.state {
+            State::Complete => {
+                let results = Results::read(&args.run.join("result.json"))?;
+                say(results.table().trim_end())?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            State::Interrupted => {
+                say(format_args!("interrupted; resume with dgm-train --resume {}", args.run.display()))?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            State::Running | State::Broken if args.once => return Ok(ExitCode::SUCCESS),
+            State::Running | State::Broken => std::thread::sleep(Duration::from_secs_f64(args.every)),
+        }
+    }
+}
+
+/// What a line of `metrics.jsonl` says: of a validation with the curve up to it; of windows of steps only the newest.
+fn tell_line(run: &Listed, lines: &[Line], at: usize) -> Result<()> {
+    let of_training = |seconds: f64| duration_text(seconds);
+    match lines.get(at) {
+        Some(Line::Validation(line)) => {
+            let loss = |line: &crate::metrics::ValidationLine| line.nats_per_example.or(line.loss);
+            let Some(value) = loss(line) else { return Ok(()) };
+            let unit = if line.nats_per_example.is_some() { " nats" } else { "" };
+            let before = lines.get(..=at).unwrap_or_default();
+            let curve: Vec<f64> = before
+                .iter()
+                .filter_map(|line| if let Line::Validation(line) = line { loss(line) } else { None })
+                .collect();
+            let best = if line.best { ", the best" } else { "" };
+            say(format_args!(
+                "epoch {}/{}  validation {value:.3}{unit}{best}  {}  after {}",
+                line.epoch,
+                run.epochs,
+                sparkline(&curve, CELLS),
+                of_training(line.seconds)
+            ))
+        }
+        Some(Line::Train(line)) if at + 1 == lines.len() => {
+            let loss = line.nats_per_example.or(line.loss).map_or(String::new(), |loss| format!("  train {loss:.3}"));
+            say(format_args!(
+                "epoch {}/{}, step {}{loss}  {:.0} examples/s  after {}",
+                line.epoch,
+                run.epochs,
+                line.step,
+                line.examples_per_second,
+                of_training(line.seconds)
+            ))
+        }
+        Some(Line::Nonfinite(line)) => say(format_args!(
+            "epoch {}, step {}: {} was {}; {}",
+            line.epoch, line.at_step, line.term, line.value, line.action
+        )),
+        Some(Line::Train(_)) | None => Ok(()),
+    }
+}
