@@ -72,6 +72,15 @@ impl ModelError {
         }
     }
 
+    /// The same with another key and other words, each pair the old one and the new one.
+    pub(crate) fn renamed(self, of: impl Fn(&'static str) -> &'static str, words: &[(&str, &str)]) -> Self {
+        match self {
+            Self::OutOfRange { key, found, expected } => Self::OutOfRange { key: of(key), found, expected },
+            Self::Data(text) => Self::Data(words.iter().fold(text, |text, (old, new)| text.replace(old, new))),
+            other => other,
+        }
+    }
+
     pub(crate) fn check(
         ok: bool,
         key: &'static str,

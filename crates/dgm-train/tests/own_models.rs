@@ -400,9 +400,9 @@ fn what_a_model_does_not_know_is_refused() {
     for more in ["early_stopping = { patience = 2 }", "[optimizer]\nschedule = \"plateau\""] {
         let config: Config<ToyGanConfig> = config("toy_gan", &format!("[training]\nepochs = 1\n{more}"));
         let out = folder.path().join(more.len().to_string());
-        let text =
-            Run::create_with(config, cloud(&[]), flex(), &out).unwrap().train(&mut (), &GO).unwrap_err().to_string();
+        let text = Run::create_with(config, cloud(&[]), flex(), &out).err().unwrap().to_string();
         assert!(text.contains("a \"toy_gan\" model has no validation loss to go by; leave it out"), "{text}");
+        assert!(!out.exists());
     }
     let other = Run::<ToyGanConfig>::resume(&folder.path().join("run"), ChangedAt::default(), &mut ()).err().unwrap();
     assert!(other.to_string().contains("does not exist"), "{other}");

@@ -106,15 +106,7 @@ fn of_players(error: ModelError) -> ModelError {
         "encoder.patch" => "discriminator.patch",
         other => other,
     };
-    match error {
-        ModelError::OutOfRange { key: of_part, found, expected } => {
-            ModelError::OutOfRange { key: key(of_part), found, expected }
-        }
-        ModelError::Data(what) => {
-            ModelError::Data(what.replace("encoder", "discriminator").replace("decoder", "generator"))
-        }
-        other => other,
-    }
+    error.renamed(key, &[("encoder", "discriminator"), ("decoder", "generator")])
 }
 
 /// x = G(z, c), z ~ N(0, 1), trained against D(x, c), a score of how real x is. There is no density: look at samples, and at distances of

@@ -293,9 +293,9 @@ impl Model for VariationalDiffusion {
         examples.without_padding("diffusion")
     }
 
-    /// The bound at one noise level of each example.
+    /// The bound, by one draw.
     fn criterion(&self, batch: &Batch, rng: &mut Stream) -> Option<Tensor<1>> {
-        Some(self.bound(batch, 1, rng))
+        Some(self.bound(batch, self.noise_levels, rng))
     }
 
     fn density(&self) -> Option<&dyn Density> {

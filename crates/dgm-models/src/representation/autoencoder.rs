@@ -112,7 +112,7 @@ impl Autoencoder {
     }
 
     /// ‖x − D(E(x̃))‖² of each example.
-    fn error(&self, batch: &Batch, mode: &mut Mode) -> Tensor<1> {
+    fn squared_error(&self, batch: &Batch, mode: &mut Mode) -> Tensor<1> {
         let condition = batch.condition.as_ref();
         let x = network_target(&self.spec, batch.target.clone());
         let seen = fill_padding(self.corrupted(x.clone(), mode), batch.mask.as_ref());
@@ -124,7 +124,7 @@ impl Autoencoder {
 impl Train for Autoencoder {
     fn loss(&self, _: usize, views: &[Batch], rng: &mut Stream) -> Objective {
         let [batch, ..] = views else { return nothing() };
-        let error = self.error(batch, &mut Mode::Train(rng));
+        let error = self.squared_error(batch, &mut Mode::Train(rng));
         Objective { loss: error.clone(), terms: vec![("squared_error", error)] }
     }
 }
@@ -151,7 +151,7 @@ impl Model for Autoencoder {
 
     /// The squared error of examples that are seen as they are.
     fn criterion(&self, batch: &Batch, _: &mut Stream) -> Option<Tensor<1>> {
-        Some(self.error(batch, &mut Mode::Evaluate))
+        Some(self.squared_error(batch, &mut Mode::Evaluate))
     }
 
     fn encoder(&self) -> Option<&dyn Represent> {
@@ -193,7 +193,7 @@ mod tests {
         let model = config.init(&spec, &mut Seed(0).stream("weights", 0), &Device::flex()).unwrap();
         let model = trained(model, 600, 0.02, |_, device| Batch::new(rows(2000, device)));
         let batch = Batch::new(rows(2000, &Device::flex()));
-        let error = host(model.error(&batch, &mut Mode::Evaluate)).iter().sum::<f64>() / 2000.0;
+        let error = host(model.squared_error(&batch, &mut Mode::Evaluate)).iter().sum::<f64>() / 2000.0;
         let across =
             host(rows(2000, &Device::flex())).chunks(2).map(|row| (row[0] - row[1]).powi(2) / 2.0).sum::<f64>();
         assert!((error / (across / 2000.0) - 1.0).abs() < 0.02, "{error} {}", across / 2000.0);

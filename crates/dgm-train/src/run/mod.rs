@@ -33,7 +33,7 @@ use crate::report::grid;
 use crate::report::progress::Report;
 use crate::run_folder::{Lock, RunFolder};
 use crate::sampling::{Wanted, sample};
-use crate::train::{Ending, Trainer, check, initial_model, restore};
+use crate::train::{Ending, Trainer, check, check_without_criterion, initial_model, restore};
 use crate::weights::bytes_of;
 use burn::module::Module;
 use dgm_core::random::Seed;
@@ -132,6 +132,11 @@ impl<C: ModelFactory> Run<C> {
             Error::input(format!("{place}{error}{}", config.data.advice(&dataset.spec, &error)))
         })?;
         check(&config, &model, place)?;
+        // What training would find out after its first epoch.
+        let first = dataset.validation.batch(&[0], 0, &backend.device)?;
+        if model.criterion(&first, &mut Seed(config.seed).stream("validation", 0)).is_none() {
+            check_without_criterion(&config, &model)?;
+        }
         check_files(&config, &model)?;
         if let (Some(run), Training::Fit) = (at, model.training()) {
             return Err(Error::input(format!(

@@ -1,11 +1,31 @@
 //! Whether a configuration fits the model that it builds: what can only be known once there is one.
 
 use super::optimizer;
-use crate::config::{Config, OptimizerConfig};
+use crate::config::{Config, LearningRateSchedule, OptimizerConfig};
 use crate::error::{Error, Result};
 use crate::measure;
 use burn::module::Module;
-use dgm_models::{Model, ModelFactory, Training};
+use dgm_models::{Model, ModelFactory, Player, Training};
+
+/// Whether nothing is asked for that goes by a validation loss, which the model has not.
+///
+/// # Errors
+/// Early stopping, or a schedule that waits for a plateau.
+pub(crate) fn check_without_criterion<C: ModelFactory>(config: &Config<C>, model: &impl Model) -> Result<()> {
+    let players = model.training().players();
+    let plateau = |player: &Player| {
+        matches!(config.optimizer.of_player(player.name).schedule, LearningRateSchedule::Plateau { .. })
+    };
+    let asked = match config.training.early_stopping {
+        Some(_) => "training.early_stopping is set",
+        None if players.iter().any(plateau) => "the learning rate's schedule is \"plateau\"",
+        None => return Ok(()),
+    };
+    Err(Error::input(format!(
+        "{asked}, and a {:?} model has no validation loss to go by; leave it out",
+        config.model.kind()
+    )))
+}
 
 /// Whether the model can be trained as the configuration says. `place` gives the place of a table's key, as a message begins.
 ///

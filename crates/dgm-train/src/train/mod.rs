@@ -14,7 +14,7 @@ mod step;
 mod window;
 
 use crate::checkpoint::{Best, Checkpoint, TrainingProgress};
-use crate::config::{Config, LearningRateSchedule, ModelConfig};
+use crate::config::{Config, ModelConfig};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::measure::{diagnose, validation_loss};
@@ -28,12 +28,13 @@ use dgm_core::random::Seed;
 use dgm_models::{Model, ModelFactory};
 use nonfinite::Fault;
 use plan::{Due, EpochOrder, Plan};
-use state::{PlayerState, State, TrainingExamples};
+use state::{State, TrainingExamples};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 use step::Taken;
 
 pub use check::check;
+pub(crate) use check::check_without_criterion;
 pub use state::initial_model;
 
 /// How training ended.
@@ -251,7 +252,7 @@ impl<C: ModelFactory> Trainer<'_, C> {
             return Ok(loss);
         }
         if loss.is_none() {
-            self.check_without_criterion(state)?;
+            check_without_criterion(self.config, &state.model)?;
         }
         let progress = &mut state.progress;
         for (player, plateau) in state.players.iter().zip(&mut progress.plateaus) {
@@ -288,22 +289,6 @@ impl<C: ModelFactory> Trainer<'_, C> {
         self.written(self.folder.append_metrics(&Line::Validation(line)), step)?;
         report.validation(epoch, loss, better);
         Ok(loss)
-    }
-
-    /// Whether nothing is asked for that goes by a validation loss, which the model has not.
-    fn check_without_criterion(&self, state: &State<C::Model>) -> Result<()> {
-        let plateau = |player: &PlayerState| {
-            matches!(player.config(&self.config.optimizer).schedule, LearningRateSchedule::Plateau { .. })
-        };
-        let asked = match self.config.training.early_stopping {
-            Some(_) => "training.early_stopping is set",
-            None if state.players.iter().any(plateau) => "the learning rate's schedule is \"plateau\"",
-            None => return Ok(()),
-        };
-        Err(Error::input(format!(
-            "{asked}, and a {:?} model has no validation loss to go by; leave it out",
-            self.config.model.kind()
-        )))
     }
 
     fn best_on_disk(&self) -> Result<Option<Best>> {

@@ -35,7 +35,9 @@ fn color_of(class: usize) -> RGBAColor {
 
 pub(super) fn draw(subject: &Subject<'_>) -> Result<Option<String>> {
     let (_, split) = subject.test();
-    if subject.model.encoder().is_none() || split.len() < 2 {
+    // What is predicted from a condition has figures of its own.
+    let predicts = subject.model.conditionals().is_some_and(|conditionals| conditionals.is_independent());
+    if subject.model.encoder().is_none() || predicts || split.len() < 2 {
         return Ok(None);
     }
     let rows: Vec<usize> = (0..split.len().min(EXAMPLES)).collect();
