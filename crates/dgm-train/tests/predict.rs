@@ -380,8 +380,8 @@ fn uncertainty_is_calibrated_on_validation_and_drawn() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     for (target, figures, what) in [
-        ("price", &["importance.svg", "pit.svg"][..], "width of the distributions times"),
-        ("part", &["importance.svg", "reliability.svg"], "temperature"),
+        ("price", &["curves.svg", "importance.svg", "pit.svg"][..], "width of the distributions times"),
+        ("part", &["curves.svg", "importance.svg", "reliability.svg"], "temperature"),
     ] {
         trained(folder, target);
         std::fs::write(folder.join("new.csv"), table([0, 1, 2, 3, 4], 240..300)).unwrap();

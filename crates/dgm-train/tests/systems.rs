@@ -318,7 +318,12 @@ fn examples_are_encoded_and_decoded() {
     }
     let printed = run_ok(path, &["evaluate", "run", "--figures", "--annealed", "2"]);
     assert!(printed.contains("annealed importance sampling, 2 steps of 10 leapfrog steps, 16 chains"), "{printed}");
-    assert!(std::fs::read_to_string(path.join("run/figures/latent_map.svg")).unwrap().contains("Codes of 447"));
+    for (name, text) in
+        [("latent_map", "Codes of 447"), ("curves", "Learning curves"), ("terms", "Terms of the training loss")]
+    {
+        let drawn = std::fs::read_to_string(path.join(format!("run/figures/{name}.svg"))).unwrap();
+        assert!(drawn.starts_with("<svg") && drawn.contains(text), "{name}: {drawn}");
+    }
 }
 
 #[test]

@@ -33,8 +33,9 @@ pub(super) struct EvaluateArgs {
     /// New path of data that have moved, as in --set data.path=table.csv
     #[arg(long = "set", value_name = "KEY=PATH")]
     overrides: Vec<String>,
-    /// Draw figures into the folder figures of the run: reliability of labels; PIT, and the prediction over one-dimensional x, of numbers; the
-    /// importance of each column of a table; a map of the codes of a model that encodes
+    /// Draw figures into the folder figures of the run: learning curves; reliability of labels; PIT, and the prediction over one-dimensional x, of
+    /// numbers; the importance of each column of a table; a map of the codes of a model that encodes; where in images an autoregressive model spends
+    /// its bits
     #[arg(long)]
     figures: bool,
     /// Print JSON, as in result.json
@@ -84,7 +85,14 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
     let results = Results { members, ..results };
     say(if args.json { results.json()? } else { results.table().trim_end().to_owned() })?;
     if args.figures {
-        let figures = figures::write_all(&args.run.join("figures"), &model, &config, &dataset, &backend.device)?;
+        let figures = figures::write_all(
+            &args.run.join("figures"),
+            &model,
+            &config,
+            &dataset,
+            &folder.metrics()?,
+            &backend.device,
+        )?;
         match figures.is_empty() {
             true => tell(
                 "note: there are no figures of this model; they need labels or numbers given a condition, or an encoder",

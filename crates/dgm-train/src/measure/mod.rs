@@ -18,6 +18,7 @@ use crate::config::{Config, EvaluationConfig};
 use crate::data::chunks::chunks;
 use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
+use crate::metrics::Line;
 use burn::tensor::Device;
 use dgm_core::estimate::Mean;
 pub(crate) use dgm_core::host;
@@ -184,6 +185,8 @@ pub(crate) struct Subject<'a> {
     /// The same on a device with autodiff, where a measure may ask for it.
     gradients: Option<&'a dyn Model>,
     pub(crate) dataset: &'a Dataset,
+    /// What its training wrote, where somebody looks at that.
+    pub(crate) lines: &'a [Line],
     config: &'a EvaluationConfig,
     on: Scoring<'a>,
 }
@@ -195,12 +198,18 @@ impl<'a> Subject<'a> {
         dataset: &'a Dataset,
         device: &'a Device,
     ) -> Self {
-        Self { model, gradients: None, dataset, config: &config.evaluation, on: Scoring::of(config, device) }
+        let (config, on) = (&config.evaluation, Scoring::of(config, device));
+        Self { model, gradients: None, dataset, lines: &[], config, on }
     }
 
     /// With a copy of the model on a device with autodiff.
     pub(crate) fn with_gradients(self, gradients: Option<&'a dyn Model>) -> Self {
         Self { gradients, ..self }
+    }
+
+    /// With the lines that training wrote.
+    pub(crate) fn with_lines(self, lines: &'a [Line]) -> Self {
+        Self { lines, ..self }
     }
 
     pub(crate) fn device(&self) -> &'a Device {

@@ -1,6 +1,6 @@
 //! Where the codes of examples lie: two latent variables, or the first two principal components of more, coloured by label.
 
-use super::{Drawn, GREY, axes, legend, svg, with_room};
+use super::{Drawn, GREY, axes, color_of, legend, svg, with_room};
 use crate::error::Result;
 use crate::measure::Subject;
 use crate::represent;
@@ -13,25 +13,6 @@ const LEGEND: usize = 20;
 
 /// At most so many examples are drawn.
 const EXAMPLES: usize = 2000;
-
-/// Colours that are told apart on white, dark ones and light ones alike.
-const COLORS: [RGBColor; 10] = [
-    RGBColor(31, 119, 180),
-    RGBColor(255, 127, 14),
-    RGBColor(44, 160, 44),
-    RGBColor(214, 39, 40),
-    RGBColor(148, 103, 189),
-    RGBColor(140, 86, 75),
-    RGBColor(227, 119, 194),
-    RGBColor(90, 90, 90),
-    RGBColor(160, 160, 20),
-    RGBColor(23, 190, 207),
-];
-
-/// Of a class: its own colour, and of more than ten classes one of a longer list.
-fn color_of(class: usize) -> RGBAColor {
-    COLORS.get(class).map_or_else(|| Palette99::pick(class).to_rgba(), |color| color.to_rgba())
-}
 
 pub(super) fn draw(subject: &Subject<'_>) -> Result<Option<String>> {
     let (_, split) = subject.test();

@@ -2,9 +2,11 @@
 //! nothing of a model that lacks it.
 
 mod band;
+mod curves;
 mod importance;
 mod latent_map;
 mod pit;
+mod pixel_bits;
 mod reliability;
 
 use crate::config::Config;
@@ -12,6 +14,7 @@ use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
 use crate::measure::Subject;
+use crate::metrics::Line;
 use burn::tensor::Device;
 use dgm_models::Model;
 use plotters::coord::types::RangedCoordf64;
@@ -23,11 +26,14 @@ use std::path::{Path, PathBuf};
 type Figure = fn(&Subject<'_>) -> Result<Option<String>>;
 
 const FIGURES: &[(&str, Figure)] = &[
+    ("curves.svg", curves::losses),
+    ("terms.svg", curves::terms),
     ("reliability.svg", reliability::draw),
     ("pit.svg", pit::draw),
     ("band.svg", band::draw),
     ("importance.svg", importance::draw),
     ("latent_map.svg", latent_map::draw),
+    ("pixel_bits.svg", pixel_bits::draw),
 ];
 
 /// Width and height of a figure.
@@ -42,7 +48,7 @@ const ORANGE: RGBColor = RGBColor(214, 110, 20);
 /// What the truth, or a perfect model, would be.
 const GREY: RGBColor = RGBColor(110, 110, 110);
 
-/// Writes every figure that there is to be drawn of the model into a folder, and returns their paths.
+/// Writes every figure that there is to be drawn of the model, and of the lines that its training wrote, into a folder, and returns their paths.
 ///
 /// # Errors
 /// Data that cannot be read any more, a folder that cannot be written.
@@ -51,9 +57,10 @@ pub fn write_all<C>(
     model: &dyn Model,
     config: &Config<C>,
     dataset: &Dataset,
+    lines: &[Line],
     device: &Device,
 ) -> Result<Vec<PathBuf>> {
-    let subject = Subject::new(model, config, dataset, device);
+    let subject = Subject::new(model, config, dataset, device).with_lines(lines);
     let mut written = Vec::new();
     for (name, draw) in FIGURES {
         let Some(svg) = draw(&subject)? else { continue };
@@ -65,6 +72,25 @@ pub fn write_all<C>(
         written.push(path);
     }
     Ok(written)
+}
+
+/// Colours that are told apart on white, dark ones and light ones alike.
+const COLORS: [RGBColor; 10] = [
+    RGBColor(31, 119, 180),
+    RGBColor(255, 127, 14),
+    RGBColor(44, 160, 44),
+    RGBColor(214, 39, 40),
+    RGBColor(148, 103, 189),
+    RGBColor(140, 86, 75),
+    RGBColor(227, 119, 194),
+    RGBColor(90, 90, 90),
+    RGBColor(160, 160, 20),
+    RGBColor(23, 190, 207),
+];
+
+/// Of a class, or another number of a series: its own colour, and of more than ten one of a longer list.
+fn color_of(class: usize) -> RGBAColor {
+    COLORS.get(class).map_or_else(|| Palette99::pick(class).to_rgba(), |color| color.to_rgba())
 }
 
 /// What a drawing may end with.
