@@ -7,9 +7,9 @@ FOLDER holds the sets as `<number>_<name>.npz` with X and y (0 normal, 1 anomaly
 ("On diffusion modeling for anomaly detection"): a set of less than 1000 rows is drawn anew with replacement, one of more than 50,000 is cut to
 50,000; training is the first half of the normal rows in file order (with --shuffled: in random order), the test all else.
 
-The rule: each kind is fitted to nine tenths of the distinct training rows, and the kind with the best likelihood of the other tenth scores
-the test by its surprisal. No anomaly and no label is seen before that. Everything is a run of its own in the output folder; what is there is
-not run again. The column `together` is beside it: the mean surprisal of all kinds, which chooses nothing.
+The rule: each kind is fitted to nine tenths of the distinct training rows, and the kind with the best likelihood of the other tenth, fitted again to
+all of them (flows are not, as the tenth stops their training), scores the test by its surprisal. No anomaly and no label is seen before that.
+Everything is a run of its own in the output folder; what is there is not run again. The column `together` is beside it: the mean surprisal of all kinds, which chooses nothing.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def auroc(score, is_anomaly):
 
 
 def split(path, shuffled):
-    """Training, validation and test rows, the labels of the test, and whether the set was drawn anew."""
+    """Distinct training rows, how many of them, the first, are held out, test rows, their labels, and whether the set was drawn anew."""
     file = np.load(path, allow_pickle=True)
     x, y, rng = file["X"].astype(np.float64), file["y"].astype(int), np.random.default_rng(0)
     drawn_anew = len(x) < 1000
@@ -55,7 +55,7 @@ def split(path, shuffled):
     distinct = np.unique(x[train], axis=0)
     distinct = distinct[rng.permutation(len(distinct))]
     held_out = max(len(distinct) // 10, 1)
-    return distinct[held_out:], distinct[:held_out], x[test], y[test] == 1, drawn_anew
+    return distinct, held_out, x[test], y[test] == 1, drawn_anew
 
 
 def run(program, kind, folder, out, settings):
@@ -109,16 +109,20 @@ def main():
             continue
         place = (arguments.out / ("shuffled" if arguments.shuffled else "in-order") / name).resolve()
         place.mkdir(parents=True, exist_ok=True)
-        train, validation, test, is_anomaly, drawn_anew = split(path, arguments.shuffled)
-        for array, rows in (("train", train), ("validation", validation), ("test", test)):
-            np.save(place / f"{array}.npy", rows)
+        distinct, held_out, test, is_anomaly, drawn_anew = split(path, arguments.shuffled)
+        whole = place / "whole"
+        whole.mkdir(exist_ok=True)
+        for folder, train in ((place, distinct[held_out:]), (whole, distinct)):
+            for array, rows in (("train", train), ("validation", distinct[:held_out]), ("test", test)):
+                np.save(folder / f"{array}.npy", rows)
         anew |= {name} if drawn_anew else set()
         results, surprisals, seconds = {}, [], 0.0
         for kind in arguments.kinds:
             settings = arguments.set if kind == "flow" else []
-            result = run(program, kind, place, place / kind, settings)
+            chosen_by = run(program, kind, place, place / kind, settings)
+            result = run(program, kind, whole, whole / kind, settings) if kind in FITS and chosen_by else chosen_by
             if result:
-                results[kind] = (result[0], auroc(result[1], is_anomaly) * 100)
+                results[kind] = (chosen_by[0], auroc(result[1], is_anomaly) * 100)
                 of_kinds[kind][name] = results[kind][1]
                 surprisals.append(result[1])
                 seconds += result[2]
@@ -127,7 +131,7 @@ def main():
         chosen_of[name] = results[chosen][1]
         cells = " | ".join(f"{results[kind][1]:.1f} ({results[kind][0]:.2f})" if kind in results else "–" for kind in arguments.kinds)
         marked = name + (" *" if drawn_anew else "")
-        print(f"| {marked} | {len(train)} | {train.shape[1]} | {chosen} | {chosen_of[name]:.1f} | {cells} | {of_kinds['together'][name]:.1f} | {seconds:.0f} |", flush=True)
+        print(f"| {marked} | {len(distinct)} | {distinct.shape[1]} | {chosen} | {chosen_of[name]:.1f} | {cells} | {of_kinds['together'][name]:.1f} | {seconds:.0f} |", flush=True)
     for what, names in (("all", set(chosen_of)), ("not drawn anew", set(chosen_of) - anew)):
         if names:
             means = " | ".join(f"{np.mean([of[n] for n in names if n in of]):.2f}" for of in of_kinds.values())
