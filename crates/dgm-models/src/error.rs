@@ -47,7 +47,10 @@ pub enum ModelError {
     #[error("{0}")]
     Data(String),
     /// A model that cannot do what was asked of it.
-    #[error("a \"{kind}\" model cannot {wanted}: it can {can}; train one that can (model.kind = {kinds})")]
+    #[error(
+        "{} \"{kind}\" model cannot {wanted}: it can {can}; train one that can (model.kind = {kinds})",
+        article(kind)
+    )]
     Lacks {
         /// The kind of the model.
         kind: String,
@@ -119,4 +122,9 @@ impl ModelError {
 pub(crate) fn chain(widths: impl IntoIterator<Item = usize>) -> Vec<[usize; 2]> {
     let widths: Vec<usize> = widths.into_iter().collect();
     widths.array_windows().copied().collect()
+}
+
+/// The article of a name.
+fn article(name: &str) -> &'static str {
+    if name.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']) { "an" } else { "a" }
 }

@@ -141,8 +141,8 @@ impl FeaturesConfig {
 /// Convolutions were asked for where there is nothing to convolve.
 fn not_an_image() -> ModelError {
     ModelError::Data(
-        "`model.features` is \"conv\", for a condition that is an image, and it is none; set data.condition = \"image\", or use features = \
-         \"plain\""
+        "`model.features` is \"conv\", for images as the condition (data.condition = \"image\" of a source of images), and this one is none; use \
+         features = \"plain\""
             .into(),
     )
 }

@@ -128,6 +128,11 @@ pub trait Train {
     /// The loss of each example for this player (its place in [`players`](Self::players)), and its named terms.
     fn loss(&self, player: usize, views: &[Batch], rng: &mut Stream) -> Objective;
 
+    /// Examples that a batch has to have for the loss to mean anything: 2 where they are told from each other.
+    fn least_batch(&self) -> usize {
+        1
+    }
+
     /// Whether the mean loss of a batch is that of its parts, so that its gradient may be accumulated over micro-batches. Not where an
     /// example's loss depends on the others of its batch, as contrastive losses do.
     fn is_additive(&self) -> bool {

@@ -9,6 +9,7 @@ use crate::evaluate::evaluate;
 use crate::measure::{Metric, PROPORTION};
 use crate::run_folder::RunFolder;
 use dgm_core::estimate::Mean;
+use dgm_models::{AnyModel, Ensemble, Model};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -77,8 +78,8 @@ pub enum Verdict {
     Higher,
     /// Below it by as much.
     Lower,
-    /// Neither: chance explains it.
-    NoDifference,
+    /// Neither: chance alone would do as much.
+    NotSignificant,
 }
 
 impl Difference {
@@ -95,7 +96,7 @@ impl Difference {
         let verdict = match mean {
             mean if mean > SURE * standard_error => Verdict::Higher,
             mean if mean < -SURE * standard_error => Verdict::Lower,
-            _ => Verdict::NoDifference,
+            _ => Verdict::NotSignificant,
         };
         Some(Self { value: mean, standard_error, verdict })
     }
@@ -115,37 +116,53 @@ pub struct CompareOptions {
 /// Evaluates runs on their common test split and compares them with the first.
 ///
 /// # Errors
-/// Fewer than two runs, runs on different data or test examples, runs that cannot be evaluated.
+/// Fewer than two runs, runs on different data or test examples, runs that cannot be evaluated, or that have nothing in common.
 pub fn compare(runs: &[PathBuf], options: &CompareOptions) -> Result<Comparison> {
-    let (first, rest) = match runs {
-        [first, rest @ ..] if !rest.is_empty() => (first, rest),
-        _ => return Err(Error::input("compare: found fewer than two runs; expected two or more; name another run")),
-    };
-    let of_first = Evaluated::of(first, options)?;
-    let mut all = vec![of_first.metrics.clone()];
-    for path in rest {
-        let other = Evaluated::of(path, options)?;
-        of_first.check(&other, [first, path])?;
-        all.push(other.metrics);
+    if runs.len() < 2 {
+        return Err(Error::input("compare: found fewer than two runs; expected two or more; name another run"));
+    }
+    // Everything is read and checked before anything is computed.
+    let all: Vec<Opened> = runs.iter().map(|path| Opened::of(path, options)).collect::<Result<_>>()?;
+    let Some((first, rest)) = all.split_first() else { return Err(Error::run("no run to compare")) };
+    rest.iter().try_for_each(|other| first.check(other))?;
+    if options.importance_samples.is_some() && all.iter().all(|run| run.model.latent().is_none()) {
+        return Err(Error::input(
+            "--importance-samples is for models with latent variables, and none of these runs has such a model; leave it out",
+        ));
+    }
+    let metrics: Vec<Vec<Metric>> = all.iter().map(Opened::evaluate).collect::<Result<_>>()?;
+    let rows = rows(&metrics);
+    if rows.is_empty() {
+        return Err(Error::input(format!(
+            "these runs have no measure in common (the first, {}, has {}); name runs of models that can do the same",
+            first.path.display(),
+            match metrics.first().map_or(0, Vec::len) {
+                0 => "none: it has no density".to_owned(),
+                count => format!("{count}"),
+            }
+        )));
     }
     Ok(Comparison {
         runs: runs.to_vec(),
-        data: of_first.dataset.name.clone(),
-        data_sha256: of_first.dataset.fingerprint.clone(),
-        examples: of_first.dataset.test.len(),
-        rows: rows(&all),
+        data: first.dataset.name.clone(),
+        data_sha256: first.dataset.fingerprint.clone(),
+        examples: first.dataset.test.len(),
+        rows,
     })
 }
 
-/// A run, its data and what was measured of it on the test split.
-struct Evaluated {
+/// A run, its model and its data.
+struct Opened {
+    path: PathBuf,
+    config: Config,
+    backend: Backend,
+    model: Ensemble<AnyModel>,
     dataset: Dataset,
     /// SHA-256 over the test targets as the model sees them.
     targets: String,
-    metrics: Vec<Metric>,
 }
 
-impl Evaluated {
+impl Opened {
     fn of(path: &Path, options: &CompareOptions) -> Result<Self> {
         let folder = RunFolder::open(path)?;
         let backend = Backend::open_or(options.backend.as_deref(), &folder.provenance()?.backend)?;
@@ -155,18 +172,15 @@ impl Evaluated {
         }
         let dataset = folder.dataset(&config)?;
         let model = folder.model(&config, &dataset.spec, &backend.device)?;
-        let results = evaluate(&model, &config, &dataset, &backend.device)?;
-        let mut metrics = results.metrics;
-        metrics.retain(|metric| metric.split == "test");
         let mut hash = Fingerprint::default();
         dataset.test.target.each_row(|_, row| row.iter().for_each(|number| hash.update(&number.to_le_bytes())))?;
-        Ok(Self { dataset, targets: hash.finish(), metrics })
+        Ok(Self { path: path.to_owned(), config, backend, model, dataset, targets: hash.finish() })
     }
 
-    /// Whether the other was measured on the same examples.
-    fn check(&self, other: &Self, [first, second]: [&Path; 2]) -> Result<()> {
+    /// Whether the other is measured on the same examples.
+    fn check(&self, other: &Self) -> Result<()> {
         let refuse = |what: String, instead: &str| {
-            let [first, second] = [first.display(), second.display()];
+            let [first, second] = [&self.path, &other.path].map(|path| path.display());
             Err(Error::input(format!("{first} and {second} cannot be compared: {what}; {instead}")))
         };
         let [a, b] = [&self.dataset, &other.dataset];
@@ -177,14 +191,12 @@ impl Evaluated {
             );
             return refuse(what, "name runs on the same data");
         }
-        if a.spec.shape != b.spec.shape
-            || std::mem::discriminant(&a.spec.values) != std::mem::discriminant(&b.spec.values)
-            || a.spec.levels() != b.spec.levels()
-        {
-            return refuse(
-                "their targets differ".into(),
-                "name runs with the same target and the same binarisation or dequantisation",
-            );
+        let values = |dataset: &Dataset| {
+            (dataset.spec.shape, std::mem::discriminant(&dataset.spec.values), dataset.spec.levels())
+        };
+        if values(a) != values(b) {
+            let instead = "name runs with the same target and the same binarisation or dequantisation";
+            return refuse("their targets differ".into(), instead);
         }
         if self.targets != other.targets {
             let what = format!("their test examples differ ({} and {})", a.test.len(), b.test.len());
@@ -192,13 +204,33 @@ impl Evaluated {
         }
         Ok(())
     }
+
+    /// What is measured of it on the test split; what is given a condition says so.
+    fn evaluate(&self) -> Result<Vec<Metric>> {
+        let mut metrics = evaluate(&self.model, &self.config, &self.dataset, &self.backend.device)?.metrics;
+        metrics.retain(|metric| metric.split == "test");
+        // An augmentation that is an input is none of a test example.
+        let given = self.dataset.spec.condition.as_ref().filter(|condition| condition.augmentation < condition.width());
+        let given =
+            given.map(|condition| if condition.classes.is_some() { "given the label" } else { "given the condition" });
+        for metric in metrics.iter_mut().filter(|metric| OF_X.contains(&metric.measure.as_str())) {
+            given.into_iter().for_each(|given| metric.quantity = format!("{} {given}", metric.quantity));
+        }
+        Ok(metrics)
+    }
 }
+
+/// Measures of p(x), or of p(x | c) where there is a condition.
+const OF_X: [&str; 3] = ["likelihood", "importance_weighted", "annealed"];
 
 /// Every quantity that two runs or more have, in the order of the first that has it.
 fn rows(all: &[Vec<Metric>]) -> Vec<Row> {
     // A likelihood and a bound of it answer the same question.
     let key = |metric: &Metric| match metric.measure.as_str() {
-        "likelihood" => (metric.measure.clone(), String::new(), metric.unit.clone()),
+        "likelihood" => {
+            let given = metric.quantity.split_once(" given ").map_or(String::new(), |(_, given)| given.to_owned());
+            (metric.measure.clone(), given, metric.unit.clone())
+        }
         _ => (metric.measure.clone(), metric.quantity.clone(), metric.unit.clone()),
     };
     let mut keys = Vec::new();
@@ -300,7 +332,7 @@ impl Comparison {
                     let verdict = match verdict {
                         Verdict::Higher => "higher",
                         Verdict::Lower => "lower",
-                        Verdict::NoDifference => "no difference",
+                        Verdict::NotSignificant => "not significant",
                     };
                     format!("{sign}{} {verdict}", number(value, standard_error))
                 }
@@ -391,7 +423,7 @@ mod tests {
     #[test]
     fn noise_is_called_noise_and_a_difference_is_found() {
         let count = |shift: f64, wanted: Verdict| (0..200).filter(|&seed| pair(seed, shift).verdict == wanted).count();
-        let none = count(0.0, Verdict::NoDifference);
+        let none = count(0.0, Verdict::NotSignificant);
         assert!((180..=198).contains(&none), "{none}");
         // Four standard errors of √(2/400).
         assert!(count(0.28, Verdict::Higher) >= 190);

@@ -34,9 +34,9 @@ pub struct Listed {
     pub model: String,
     /// The name of its data.
     pub data: String,
-    /// The epoch that it is in.
+    /// The epoch that it is in; of an ensemble, the sum over its members.
     pub epoch: u64,
-    /// How many it was to have.
+    /// How many it was to have, as well.
     pub epochs: u64,
     /// The lowest validation loss so far, in nats where `validation_nats` says so.
     pub validation: Option<f64>,
@@ -120,10 +120,21 @@ pub(crate) fn listed(path: &Path, folder: &RunFolder) -> Listed {
             Line::Nonfinite(_) => {}
         }
     }
-    let results = Results::read(&path.join("result.json")).ok();
+    if let Some(members) = config.members() {
+        // Each member trains by itself, one after the other or side by side.
+        let of_member = |member: usize| RunFolder::open(folder.member(member).path()).ok();
+        let members: Vec<Listed> =
+            (0..members.len()).filter_map(of_member).map(|member| listed(member.path(), &member)).collect();
+        all.seconds = members.iter().map(|member| member.seconds).sum();
+        all.epoch = members.iter().map(|member| member.epoch).sum();
+        all.epochs *= config.members().map_or(1, |members| members.len() as u64);
+    }
+    let file = path.join("result.json");
+    let results = Results::read(&file).ok();
     all.state = match (&results, folder.is_locked()) {
         (_, true) => State::Running,
         (Some(_), false) => State::Complete,
+        (None, false) if file.exists() => State::Broken,
         (None, false) => State::Interrupted,
     };
     let best = |results: Results| {

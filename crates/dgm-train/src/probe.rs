@@ -4,7 +4,9 @@
 use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
 use burn::tensor::{Device, Tensor};
-use dgm_core::estimate::{Agreement, EstimateError, Mean, PrincipalAxes, SoftmaxRegression, k_means, neighbours_vote};
+use dgm_core::estimate::{
+    Agreement, EstimateError, Mean, PrincipalAxes, Scaling, SoftmaxRegression, k_means, neighbours_vote,
+};
 use dgm_core::random::{Seed, Stream};
 use dgm_models::{Capability, Model, network_target, require};
 use serde::Serialize;
@@ -72,7 +74,7 @@ pub struct Probed {
     pub labels: usize,
     /// Draws of them.
     pub draws: usize,
-    /// Of softmax regression, its penalty chosen on the validation split.
+    /// Of softmax regression, its scaling and penalty chosen on the validation split.
     pub linear: Accuracy,
     /// Of the vote of the nearest neighbours.
     pub neighbours: Accuracy,
@@ -119,9 +121,22 @@ impl Part {
 /// A model that does not encode, data without labels or with one class only, options that do not fit, data that cannot be read any more.
 pub fn probe(model: &dyn Model, dataset: &Dataset, options: &ProbeOptions, device: &Device) -> Result<Probes> {
     let encoder = require(model.encoder(), Capability::Represent, model)?;
+    if let Some(&few) =
+        options.labels.iter().filter(|&&labels| labels > 0).min().filter(|&&few| few < options.neighbours)
+    {
+        return Err(Error::input(format!(
+            "--neighbours {}: there are {few} labels to vote; give as many neighbours or fewer, or more --labels",
+            options.neighbours
+        )));
+    }
     let code = |batch: &dgm_models::Batch| encoder.encode(batch);
     // Where the label is the target, what it is predicted from is the input.
     let predicts = model.conditionals().is_some_and(|conditionals| conditionals.is_independent());
+    if model.spec().condition.as_ref().is_some_and(|condition| condition.classes.is_some()) {
+        return Err(Error::input(
+            "the encoder of this model is given the label, so that its codes need not hold it; take a run without data.condition = \"label\"",
+        ));
+    }
     let input = |batch: &dgm_models::Batch| match &batch.condition {
         Some(condition) if predicts => condition.clone(),
         _ => network_target(model.spec(), batch.target.clone()),
@@ -178,7 +193,8 @@ fn part(
     let rows: Vec<usize> = (0..split.len()).collect();
     let Some(labels) = split.labels(&rows, &dataset.names)? else {
         return Err(Error::input(format!(
-            "{}: the examples have no labels; a probe needs them: give the source its labels, such as data.train_labels",
+            "{}: the examples have no labels; a probe needs them: take a run on images with labels, or give arrays theirs \
+             (data.train_labels)",
             dataset.name
         )));
     };
@@ -211,7 +227,7 @@ fn probed(
             train.of(&drawn(all, count, &mut options.seed.stream("labels", draw as u64)))
         };
         linear.push(test.accuracy(&chosen(&part, validation, classes)?.predict(&test.features)));
-        let k = options.neighbours.clamp(1, count);
+        let k = options.neighbours.clamp(1, count.max(1));
         let votes = neighbours_vote(&test.features, &part.features, &part.labels, k).map_err(failed)?;
         neighbours.push(test.accuracy(&votes));
     }
@@ -238,11 +254,13 @@ fn drawn(all: usize, count: usize, rng: &mut Stream) -> Vec<usize> {
     order
 }
 
-/// The softmax regression whose penalty gives the validation split the highest likelihood.
+/// The softmax regression whose scaling and penalty give the validation split the highest likelihood.
 fn chosen(train: &Part, validation: &Part, classes: usize) -> Result<SoftmaxRegression> {
     let mut best: Option<(f64, SoftmaxRegression)> = None;
-    for penalty in PENALTIES {
-        let model = SoftmaxRegression::fit(&train.features, &train.labels, classes, penalty).map_err(failed)?;
+    let settings = [Scaling::Each, Scaling::Together].into_iter();
+    for (scaling, penalty) in settings.flat_map(|scaling| PENALTIES.map(|penalty| (scaling, penalty))) {
+        let model =
+            SoftmaxRegression::fit(&train.features, &train.labels, classes, penalty, scaling).map_err(failed)?;
         let log_probs = dgm_core::host(model.log_probs(&validation.features));
         let of_label = log_probs.chunks(classes).zip(&validation.labels).filter_map(|(row, &label)| row.get(label));
         let likelihood: f64 = of_label.sum();

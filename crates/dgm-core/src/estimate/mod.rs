@@ -57,4 +57,4 @@ pub use representation::{
     ACTIVE_UNIT_VARIANCE, active_units, mutual_information_lower, mutual_information_upper, posterior_mean_variances,
 };
 pub use roc::Auroc;
-pub use softmax_regression::SoftmaxRegression;
+pub use softmax_regression::{Scaling, SoftmaxRegression};

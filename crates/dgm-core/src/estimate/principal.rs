@@ -14,7 +14,8 @@ pub struct PrincipalComponents {
 }
 
 /// The `count` orthogonal directions of greatest variance, by power iteration on the covariance with deflation (Hotelling 1933); of each the
-/// largest weight is positive, so that the same rows give the same picture.
+/// largest weight is positive, so that the same rows give the same picture. Where the rows vary in fewer directions, the coordinates along the others
+/// are 0.
 pub fn principal_components(rows: &[Vec<f64>], count: usize) -> PrincipalComponents {
     let (n, width) = (rows.len().max(1) as f64, rows.first().map_or(0, Vec::len));
     let mean: Vec<f64> = (0..width).map(|d| rows.iter().filter_map(|row| row.get(d)).sum::<f64>() / n).collect();
@@ -71,7 +72,10 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// The eigenvectors of the largest eigenvalues of a covariance, and the share of its trace that each has.
+/// The share of the total variance up to which a direction has none: what is left is rounding, also of a covariance in 32 bits.
+const NOTHING: f64 = 1e-7;
+
+/// The eigenvectors of the largest eigenvalues of a covariance, and the share of its trace that each has; zeros where nothing is left.
 fn leading(covariance: &[Vec<f64>], count: usize) -> (Vec<Vec<f64>>, Vec<f64>) {
     let width = covariance.len();
     let total: f64 = covariance.iter().enumerate().filter_map(|(d, row)| row.get(d)).sum();
@@ -82,12 +86,14 @@ fn leading(covariance: &[Vec<f64>], count: usize) -> (Vec<Vec<f64>>, Vec<f64>) {
         let mut variance = 0.0;
         for _ in 0..500 {
             let mut next: Vec<f64> = covariance.iter().map(|row| dot(row, &axis)).collect();
-            for other in &found {
+            // Twice, as the first time leaves what rounding adds.
+            for other in found.iter().chain(&found) {
                 let along = dot(&next, other);
                 next.iter_mut().zip(other).for_each(|(next, other)| *next -= along * other);
             }
             let length = dot(&next, &next).sqrt();
-            if length <= 1e-300 {
+            if length <= NOTHING * total {
+                (axis, variance) = (vec![0.0; width], 0.0);
                 break;
             }
             next.iter_mut().for_each(|next| *next /= length);
@@ -129,6 +135,22 @@ mod tests {
         }
         let constant = principal_components(&vec![vec![1.0, 2.0]; 4], 2);
         assert_eq!((constant.explained, constant.scores), (vec![0.0, 0.0], vec![vec![0.0, 0.0]; 4]));
+    }
+
+    /// Rows in a plane of four dimensions: along what is orthogonal to it nothing varies.
+    #[test]
+    fn what_does_not_vary_has_no_component() {
+        let row = |i: usize| {
+            let (a, b) = ((i as f64).sin(), (1.7 * i as f64).cos());
+            vec![a + b, a - b, 2.0 * a, 0.5]
+        };
+        let rows: Vec<Vec<f64>> = (0..50).map(row).collect();
+        let found = principal_components(&rows, 4);
+        assert!(found.explained[1] > 0.05 && found.explained[2..] == [0.0, 0.0], "{:?}", found.explained);
+        assert!(found.scores.iter().all(|row| row[2..] == [0.0, 0.0]));
+        // Orthogonal: scores are uncorrelated.
+        let product: f64 = found.scores.iter().map(|row| row[0] * row[1]).sum();
+        assert!(product.abs() < 1e-9, "{product}");
     }
 
     const EXPLAINED: [f64; 2] = [0.683_831_025_786, 0.287_485_898_335];

@@ -6,7 +6,16 @@ use crate::host;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Tensor, TensorData};
 
-/// p(label | x) ∝ exp(W x̃ + b) of standardised features x̃, fitted to 1/n Σ −log p(labelᵢ | xᵢ) + λ/2 ‖W‖²: scikit-learn's
+/// What features are divided by before a penalty weighs them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scaling {
+    /// Each by its own standard deviation: all count as much, those that hardly vary too.
+    Each,
+    /// All by the root of their mean variance: what varies more counts more, as in principal components.
+    Together,
+}
+
+/// p(label | x) ∝ exp(W x̃ + b) of centred and scaled features x̃, fitted to 1/n Σ −log p(labelᵢ | xᵢ) + λ/2 ‖W‖²: with [`Scaling::Each`] scikit-learn's
 /// `LogisticRegression(C = 1 / (n λ))` after its `StandardScaler`.
 #[derive(Clone, Debug)]
 pub struct SoftmaxRegression {
@@ -22,7 +31,13 @@ impl SoftmaxRegression {
     ///
     /// # Errors
     /// No features, no classes, labels that are not as many or not below, a penalty below 0.
-    pub fn fit(features: &Tensor<2>, labels: &[usize], classes: usize, penalty: f64) -> Result<Self, EstimateError> {
+    pub fn fit(
+        features: &Tensor<2>,
+        labels: &[usize],
+        classes: usize,
+        penalty: f64,
+        scaling: Scaling,
+    ) -> Result<Self, EstimateError> {
         let ([n, width], device) = (features.dims(), features.device());
         check_some("features", n)?;
         check_some("classes", classes)?;
@@ -37,11 +52,18 @@ impl SoftmaxRegression {
                 expected: "a number below `classes`",
             });
         }
-        let mean = features.clone().mean_dim(0);
-        let variance = (features.clone() - mean.clone()).square().mean_dim(0);
-        // A constant stays one.
-        let constant = variance.clone().lower_equal_elem(1e-24);
-        let std = variance.sqrt().mask_fill(constant, 1.0);
+        // Around the first row, so that a constant is exactly one whatever it is.
+        let first = features.clone().narrow(0, 0, 1);
+        let apart = features.clone() - first.clone();
+        let shift = apart.clone().mean_dim(0);
+        let variance = (apart - shift.clone()).square().mean_dim(0);
+        let mean = first + shift;
+        let std = match scaling {
+            Scaling::Each => variance.sqrt(),
+            Scaling::Together => variance.mean_dim(1).sqrt().expand([1, width]),
+        };
+        let constant = std.clone().lower_equal_elem(0.0);
+        let std = std.mask_fill(constant, 1.0);
         let x = with_ones((features.clone() - mean.clone()) / std.clone());
         let mut chosen = vec![0.0f32; n * classes];
         labels.iter().enumerate().for_each(|(row, label)| chosen[row * classes + label] = 1.0);
@@ -108,7 +130,7 @@ mod tests {
     #[test]
     fn it_is_scikit_learns() {
         let (x, labels) = example();
-        let model = SoftmaxRegression::fit(&x, &labels, 3, 0.05).unwrap();
+        let model = SoftmaxRegression::fit(&x, &labels, 3, 0.05, Scaling::Each).unwrap();
         let found = host(model.log_probs(&x));
         for (found, expected) in found.iter().zip(EXPECTED) {
             assert!((found - expected).abs() < 1e-4, "{found} {expected}");
@@ -125,11 +147,39 @@ mod tests {
         -1.046_642_242_586,
     ];
 
+    /// A column of the same number is none, whatever its mean is in 32 bits: a test row that differs there is predicted alike.
+    #[test]
+    fn constants_count_for_nothing() {
+        let (x, labels) = example();
+        let constant = Tensor::full([30, 1], -0.866_666_7, &Device::flex());
+        let odd = Tensor::full([30, 1], 0.5, &Device::flex());
+        let with = |column: Tensor<2>| Tensor::cat(vec![x.clone(), column], 1);
+        let model = SoftmaxRegression::fit(&with(constant.clone()), &labels, 3, 0.05, Scaling::Each).unwrap();
+        let [a, b] = [constant, odd].map(|column| host(model.log_probs(&with(column))));
+        assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 0.5), "{a:?} {b:?}");
+    }
+
+    /// Where all vary as much, both scalings are the same.
+    #[test]
+    fn scaled_together_a_feature_counts_as_it_varies() {
+        let (x, labels) = example();
+        let fitted =
+            |x: &Tensor<2>, scaling| host(SoftmaxRegression::fit(x, &labels, 3, 0.05, scaling).unwrap().log_probs(x));
+        let standard = {
+            let centred = x.clone() - x.clone().mean_dim(0);
+            centred.clone() / centred.square().mean_dim(0).sqrt()
+        };
+        let [each, together] = [Scaling::Each, Scaling::Together].map(|scaling| fitted(&standard, scaling));
+        assert!(each.iter().zip(&together).all(|(a, b)| (a - b).abs() < 1e-4));
+        let [each, together] = [Scaling::Each, Scaling::Together].map(|scaling| fitted(&x, scaling));
+        assert!(each.iter().zip(&together).any(|(a, b)| (a - b).abs() > 1e-2));
+    }
+
     #[test]
     fn wrong_arguments_are_refused() {
         let (x, labels) = example();
         let message = |labels: &[usize], classes, penalty| {
-            SoftmaxRegression::fit(&x, labels, classes, penalty).unwrap_err().to_string()
+            SoftmaxRegression::fit(&x, labels, classes, penalty, Scaling::Each).unwrap_err().to_string()
         };
         assert_eq!(message(&labels[1..], 3, 0.0), "`labels` has shape [29], expected [30]");
         assert_eq!(message(&labels, 2, 0.0), "`labels` holds 2 at index 4, expected a number below `classes`");

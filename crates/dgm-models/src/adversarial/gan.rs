@@ -135,8 +135,8 @@ struct Discriminator {
     score: Linear,
 }
 
-/// The h of the penalty's difference quotient, where examples go from −1 to 1.
-const STEP: f64 = 0.01;
+/// The length of hv in the penalty's difference quotient, where examples go from −1 to 1.
+const STEP: f64 = 0.1;
 
 impl Gan {
     /// n examples as a network sees them.
@@ -158,26 +158,33 @@ impl Gan {
         apply(score, features.forward(x, mode), Activation::Identity).squeeze_dim(1)
     }
 
+    /// D of both, the conditions of which are the same.
+    fn judge_both(&self, x: [Tensor<2>; 2], condition: Option<&Tensor<2>>, mode: &mut Mode) -> [Tensor<1>; 2] {
+        let n = x[0].dims()[0];
+        let conditions = condition.map(|condition| Tensor::cat(vec![condition.clone(); 2], 0));
+        let scores = self.judge(Tensor::cat(x.to_vec(), 0), conditions.as_ref(), mode);
+        [scores.clone().narrow(0, 0, n), scores.narrow(0, n, n)]
+    }
+
     fn discriminator_loss(&self, batch: &Batch, rng: &mut Stream) -> Objective {
         let (n, condition) = (batch.len(), batch.condition.as_ref());
         let real = network_target(&self.spec, batch.target.clone());
         let fake = self.fake(n, condition, true, rng).detach();
-        let mut all = vec![real.clone(), fake];
-        if self.gradient_penalty > 0.0 {
-            let direction: Tensor<2> = rng.normal_tensor(real.dims(), &real.device());
-            all.push(real + direction.mul_scalar(STEP));
-        }
-        let conditions = condition.map(|condition| Tensor::cat(vec![condition.clone(); all.len()], 0));
-        let scores = self.judge(Tensor::cat(all, 0), conditions.as_ref(), &mut Mode::Train(rng));
-        let part = |place: usize| scores.clone().narrow(0, place * n, n);
+        let [on_real, on_fake] = self.judge_both([real.clone(), fake], condition, &mut Mode::Train(rng));
         let objective = match self.game {
-            Game::NonSaturating => NonSaturating.discriminator(part(0), part(1)),
-            Game::Hinge => Hinge.discriminator(part(0), part(1)),
+            Game::NonSaturating => NonSaturating.discriminator(on_real, on_fake),
+            Game::Hinge => Hinge.discriminator(on_real, on_fake),
         };
         if self.gradient_penalty == 0.0 {
             return objective;
         }
-        let penalty = ((part(2) - part(0)).div_scalar(STEP)).square().mul_scalar(0.5 * self.gradient_penalty);
+        let [_, width] = real.dims();
+        let h = STEP / (width as f64).sqrt();
+        let direction: Tensor<2> = rng.normal_tensor([n, width], &real.device());
+        let moved = real.clone() + direction.mul_scalar(h);
+        // Without dropout: masks that differ would be taken for a slope.
+        let [here, there] = self.judge_both([real, moved], condition, &mut Mode::Evaluate);
+        let penalty = (there - here).div_scalar(h).square().mul_scalar(0.5 * self.gradient_penalty);
         let Objective { loss, mut terms } = objective;
         terms.push(("gradient_penalty", penalty.clone()));
         Objective { loss: loss + penalty, terms }

@@ -185,6 +185,7 @@ impl UNet {
                 "`model.network` is \"unet\", for images, and the targets are {rows} by {columns}; use network = \"residual_mlp\""
             )));
         }
+        ModelError::check(blocks <= 32, "network.blocks", blocks, "0 to 32")?;
         sizes.check(&keys, spec)?;
         let [h, w] = sizes.sizes(spec.shape).first().copied().unwrap_or([1, 1]);
         let (first, cells) = (channels.first().copied().unwrap_or(1), colours * patch * patch);

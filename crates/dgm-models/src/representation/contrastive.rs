@@ -12,7 +12,7 @@ use crate::traits::{Model, Represent};
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
-use dgm_core::objective::{NtXent, Objective};
+use dgm_core::objective::{InfoNce, NtXent, Objective, cosine_similarity};
 use dgm_core::random::Stream;
 use serde::{Deserialize, Serialize};
 
@@ -78,8 +78,8 @@ impl ContrastiveConfig {
     }
 }
 
-/// Minimises NT-Xent of two views of each example of a batch, after a projection of their codes. log(2n − 1) less the loss is a lower bound of
-/// the mutual information of the two views (of a batch of n; Poole et al. 2019), which the term `mutual_information` is.
+/// Minimises NT-Xent of two views of each example of a batch, after a projection of their codes. The term `mutual_information` is the InfoNCE
+/// lower bound of the mutual information of the two views, at most log n of a batch of n.
 #[derive(Module, Debug)]
 pub struct Contrastive {
     encoder: AnyEncoder,
@@ -109,10 +109,12 @@ impl Contrastive {
             let code = self.code_of(x, batch.condition.as_ref(), &mut mode);
             apply(&self.projection, self.hidden.forward(code, &mut mode), Activation::Identity)
         });
-        let [n, _] = first.dims();
+        // Of each first view, which of the n second ones is its own: the bound of van den Oord et al. 2018, which the 2n − 1 others of NT-Xent,
+        // pairs that depend on each other, would not be.
+        let scores =
+            cosine_similarity(first.clone().detach(), second.clone().detach()).div_scalar(self.loss.temperature);
+        let information = InfoNce.mutual_information_bound(InfoNce.objective(scores).loss);
         let Objective { loss, .. } = self.loss.objective(first, second);
-        let others = (2 * n) as f64 - 1.0;
-        let information = loss.clone().neg().add_scalar(others.ln());
         Objective { loss, terms: vec![("mutual_information", information)] }
     }
 }
@@ -128,6 +130,10 @@ impl Train for Contrastive {
             [first, second, ..] => self.objective([first, second], true, rng),
             _ => nothing(),
         }
+    }
+
+    fn least_batch(&self) -> usize {
+        2
     }
 
     /// The other examples of a batch are what an example is told from.

@@ -1,6 +1,7 @@
 //! `dgm-train watch RUN`: follows a run that another process trains.
 
 use super::output::say;
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::evaluate::Results;
 use crate::listing::{Listed, State, listed};
@@ -35,21 +36,35 @@ const CELLS: usize = 40;
 
 pub(super) fn run(args: &WatchArgs) -> Result<ExitCode> {
     let folder = RunFolder::open(&args.run)?;
+    let config: Config = folder.config()?;
+    if config.members().is_some() {
+        return Err(Error::input(format!(
+            "{}: the members of an ensemble train by themselves; watch one of them, such as {}",
+            args.run.display(),
+            folder.member(0).path().display()
+        )));
+    }
     let mut told = 0;
     loop {
         let listed = listed(&args.run, &folder);
         if listed.state == State::Broken {
             return Err(Error::input(format!(
-                "{}: its config.toml or provenance.json cannot be read; restore them as the run wrote them",
+                "{}: its provenance.json or result.json cannot be read; restore it as the run wrote it",
                 args.run.display()
             )));
         }
         let lines = folder.metrics()?;
         // A run that goes back to a checkpoint takes lines back.
         told = told.min(lines.len());
-        let new = if args.once { lines.len().saturating_sub(1) } else { told };
-        for at in new..lines.len() {
-            tell_line(&listed, &lines, at)?;
+        let newest = |of: fn(&Line) -> bool| lines.iter().rposition(of);
+        let newest_train = newest(|line| matches!(line, Line::Train(_)));
+        let newest_validation = newest(|line| matches!(line, Line::Validation(_)));
+        for at in told..lines.len() {
+            let is_newest = Some(at) == newest_train || Some(at) == newest_validation;
+            let is_train = matches!(lines.get(at), Some(Line::Train(_)));
+            if is_newest || !is_train && !args.once {
+                tell_line(&listed, &lines, at)?;
+            }
         }
         told = lines.len();
         match listed.state {
@@ -68,7 +83,7 @@ pub(super) fn run(args: &WatchArgs) -> Result<ExitCode> {
     }
 }
 
-/// What a line of `metrics.jsonl` says: of a validation with the curve up to it; of windows of steps only the newest.
+/// What a line of `metrics.jsonl` says, a validation with the curve up to it.
 fn tell_line(run: &Listed, lines: &[Line], at: usize) -> Result<()> {
     let of_training = |seconds: f64| duration_text(seconds);
     match lines.get(at) {
@@ -90,7 +105,7 @@ fn tell_line(run: &Listed, lines: &[Line], at: usize) -> Result<()> {
                 of_training(line.seconds)
             ))
         }
-        Some(Line::Train(line)) if at + 1 == lines.len() => {
+        Some(Line::Train(line)) => {
             let loss = line.nats_per_example.or(line.loss).map_or(String::new(), |loss| format!("  train {loss:.3}"));
             say(format_args!(
                 "epoch {}/{}, step {}{loss}  {:.0} examples/s  after {}",
@@ -105,6 +120,6 @@ fn tell_line(run: &Listed, lines: &[Line], at: usize) -> Result<()> {
             "epoch {}, step {}: {} was {}; {}",
             line.epoch, line.at_step, line.term, line.value, line.action
         )),
-        Some(Line::Train(_)) | None => Ok(()),
+        None => Ok(()),
     }
 }

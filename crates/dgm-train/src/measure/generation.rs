@@ -3,6 +3,8 @@
 
 use super::{Metric, PROPORTION, Subject, host};
 use crate::config::Config;
+use crate::data::Split;
+use crate::data::chunks::chunks;
 use crate::error::{Error, Result};
 use crate::represent;
 use crate::run_folder::RunFolder;
@@ -10,8 +12,8 @@ use crate::sampling::{Wanted, sample};
 use crate::weights::weights_sha256;
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::estimate::{
-    EstimateError, Manifolds, Mean, SoftmaxRegression, frechet_distance, frechet_distance_error, kernel_distance,
-    nearest,
+    EstimateError, Manifolds, Mean, Scaling, SoftmaxRegression, frechet_distance, frechet_distance_error,
+    kernel_distance, nearest,
 };
 use dgm_core::random::Stream;
 use dgm_models::{AnyModel, Batch, DataSpec, Ensemble, Model, Scale};
@@ -28,6 +30,9 @@ const RESAMPLES: usize = 20;
 
 /// Rows of a block of the kernel distance.
 const BLOCK: usize = 500;
+
+/// Training examples that are searched at once.
+const PART: usize = 8192;
 
 /// Neighbours of precision and recall.
 const NEIGHBOURS: usize = 3;
@@ -48,10 +53,13 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     let (test, train) = (&subject.dataset.test, &subject.dataset.train);
     let most = subject.config.generated.unwrap_or(MOST);
     let count = most.min(test.len()).min(train.len()).min(MOST);
-    // As many training examples, evenly over all.
-    let of_train: Vec<usize> = (0..count).map(|i| i * train.len() / count.max(1)).collect();
-    let real = represent::originals(subject.model, test, &(0..count).collect::<Vec<_>>(), device)?;
-    let known = represent::originals(subject.model, train, &of_train, device)?;
+    // Whatever order the examples are in.
+    let drawn = |split: &Split, purpose: &str| {
+        let mut order = subject.on.seed.stream(purpose, 0).permutation(split.len());
+        order.truncate(count);
+        represent::originals(subject.model, split, &order, device)
+    };
+    let (real, known) = (drawn(test, "test examples")?, drawn(train, "training examples")?);
     classifier.check(&real)?;
     let wanted = Wanted::plain(count, subject.on.seed);
     let made = sample(subject.model, test, &wanted, device, &mut |_| {})?;
@@ -60,7 +68,7 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     let width = real_features.dims()[1];
     let [a, b, c] = [&real_features, &known_features, &made_features].map(|features| host(features.clone()));
 
-    let how = format!("{count} samples against as many test examples, {width} features of {}", classifier.name);
+    let how = format!("{count} samples and test examples, {}", classifier.name);
     let rng = &mut subject.on.seed.stream("bootstrap", 0);
     let distance = |set: &[f64], rng: &mut Stream| -> Result<Mean> {
         let mean = frechet_distance(&a, set, width).map_err(failed)?;
@@ -115,10 +123,10 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
         proportion(most),
         "as the classifier sees samples; ",
     ));
-    let near = share_of_copies(&real, &known, &made, device)?;
+    let near = share_of_copies(subject, &real, &made)?;
     let what = format!(
-        "share of samples that are nearer to one of {count} training examples than {:.0} % of the test examples are, in pixels: more than that \
-         says that training examples come back; ",
+        "share of samples that are nearer to a training example than {:.0} % of the test examples are, in pixels: more than that says that \
+         training examples come back; ",
         100.0 * NEAR
     );
     metrics.push(metric("near training examples", PROPORTION, proportion(near), &what));
@@ -142,26 +150,33 @@ fn told_apart(real: &Tensor<2>, made: &Tensor<2>) -> Result<f64> {
         return Ok(0.5);
     }
     let ((seen, of_seen), (rest, of_rest)) = (part(0, half), part(half, n - half));
-    let model = SoftmaxRegression::fit(&seen, &of_seen, 2, PENALTY).map_err(failed)?;
+    let model = SoftmaxRegression::fit(&seen, &of_seen, 2, PENALTY, Scaling::Each).map_err(failed)?;
     let right = model.predict(&rest).iter().zip(&of_rest).filter(|(found, label)| found == label).count();
     Ok(right as f64 / of_rest.len().max(1) as f64)
 }
 
 /// The share of samples whose nearest training example is nearer than that of a share [`NEAR`] of the test examples.
-fn share_of_copies(real: &[Vec<f64>], known: &[Vec<f64>], made: &[Vec<f64>], device: &Device) -> Result<f64> {
-    let [real, known, made] = [real, known, made].map(|rows| {
+fn share_of_copies(subject: &Subject<'_>, real: &[Vec<f64>], made: &[Vec<f64>]) -> Result<f64> {
+    let (device, train) = (subject.device(), &subject.dataset.train);
+    let tensor = |rows: &[Vec<f64>]| {
         let width = rows.first().map_or(0, Vec::len);
         let values: Vec<f32> = rows.iter().flatten().map(|&value| value as f32).collect();
         Tensor::<2>::from_data(TensorData::new(values, [rows.len(), width]), device)
-    });
-    let distances = |of: &Tensor<2>| -> Result<Vec<f64>> {
-        let all = nearest(of, &known, 1, false).map_err(failed)?;
-        Ok(all.iter().filter_map(|one| one.first().map(|one| one.distance)).collect())
     };
-    let mut of_test = distances(&real)?;
+    let queries = Tensor::cat(vec![tensor(real), tensor(made)], 0);
+    let mut distances = vec![f64::INFINITY; real.len() + made.len()];
+    // All of them, part by part.
+    for rows in chunks(train.len(), PART) {
+        let known = tensor(&represent::originals(subject.model, train, &rows, device)?);
+        let found = nearest(&queries, &known, 1, false).map_err(failed)?;
+        for (distance, found) in distances.iter_mut().zip(found) {
+            found.first().into_iter().for_each(|one| *distance = distance.min(one.distance));
+        }
+    }
+    let of_made = distances.split_off(real.len());
+    let mut of_test = distances;
     of_test.sort_by(f64::total_cmp);
     let near = of_test.get((NEAR * of_test.len() as f64) as usize).copied().unwrap_or(0.0);
-    let of_made = distances(&made)?;
     Ok(of_made.iter().filter(|&&distance| distance < near).count() as f64 / of_made.len().max(1) as f64)
 }
 
@@ -179,8 +194,8 @@ impl Classifier {
     fn open(path: &Path, spec: &DataSpec, device: &Device) -> Result<Self> {
         let folder = RunFolder::open(path)?;
         let config: Config = folder.config()?;
-        let dataset = folder.dataset(&config)?;
-        let model = folder.model(&config, &dataset.spec, device)?;
+        let of_classifier = folder.provenance()?.spec;
+        let model = folder.model(&config, &of_classifier, device)?;
         let refuse = |what: String| {
             Err(Error::input(format!(
                 "--features {}: {what}; name the run of a classifier of such images",
@@ -188,7 +203,7 @@ impl Classifier {
             )))
         };
         let predicts = model.conditionals().is_some_and(|conditionals| conditionals.likelihood().is_nominal());
-        let Some(condition) = dataset.spec.condition.filter(|_| predicts && model.encoder().is_some()) else {
+        let Some(condition) = of_classifier.condition.filter(|_| predicts && model.encoder().is_some()) else {
             return refuse("found a model that does not predict labels, or is an ensemble; expected a \"conditional_mlp\" of labels".into());
         };
         let shape = condition.shape.unwrap_or([1, 1, condition.width()]);
@@ -197,7 +212,7 @@ impl Classifier {
         }
         let digest = weights_sha256(model.members());
         let run = path.file_name().unwrap_or_default().to_string_lossy();
-        let name = format!("the classifier {run} (weights {})", digest.get(..12).unwrap_or_default());
+        let name = format!("features of {run} (weights {})", digest.get(..12).unwrap_or_default());
         Ok(Self { model, name, scale: condition.scale, path: path.display().to_string() })
     }
 

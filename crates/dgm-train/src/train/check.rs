@@ -55,7 +55,11 @@ pub fn check<C: ModelFactory>(
         let place = error.place().map_or(String::new(), |key| place(&key));
         Error::input(format!("{place}{error}"))
     })?;
-    let least = objective.kind.least_batch();
+    let of_model = match model.training() {
+        Training::Custom(train) => train.least_batch(),
+        _ => 1,
+    };
+    let least = objective.kind.least_batch().max(of_model);
     if training.batch_size < least {
         return Err(Error::input(format!(
             "{}training.batch_size is {}, and the objective \"{}\" compares the examples of a batch with each other; set it to {least} or more",

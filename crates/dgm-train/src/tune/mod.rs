@@ -15,8 +15,9 @@ use crate::error::{Error, Result};
 use crate::files::write_atomic;
 use crate::run_folder::{Lock, RunFolder};
 use crate::threads;
+use crate::train::initial_model;
 use dgm_core::random::Seed;
-use dgm_models::ModelFactory;
+use dgm_models::{Model, ModelFactory};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -91,6 +92,15 @@ impl<C: ModelFactory> Tune<C> {
             config.data = resolved;
         }
         check::<C>(&source, overrides, &alternatives)?;
+        let model =
+            initial_model(&config, &dataset.spec, &backend.device).map_err(|error| Error::input(error.to_string()))?;
+        let first = dataset.validation.batch(&[0], 0, &backend.device)?;
+        if model.criterion(&first, &mut Seed(config.seed).stream("validation", 0)).is_none() {
+            return Err(Error::input(format!(
+                "a search goes by the validation loss, and a {:?} model has none; take a model that has, or compare runs by evaluate --features",
+                config.model.kind()
+            )));
+        }
         let (folder, overrides) = (RunFolder::at(folder), overrides.to_vec());
         claim(&folder, &config)?;
         let lock = folder.lock()?;

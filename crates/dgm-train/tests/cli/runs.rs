@@ -55,7 +55,7 @@ fn runs_are_compared_example_by_example() {
     assert_eq!(row["cells"][2]["quantity"], "NLL");
     // A run differs from itself by nothing.
     let itself = run_ok(path, &["compare", "long", "long"]);
-    assert!(itself.contains("+0 ± 0 no difference"), "{itself}");
+    assert!(itself.contains("+0 ± 0 not significant"), "{itself}");
     for (format, begins) in [("markdown", "|  | short | long |"), ("csv", ",short,long\n"), ("html", "<!doctype html>")]
     {
         let file = format!("c.{format}");
@@ -63,6 +63,28 @@ fn runs_are_compared_example_by_example() {
         let text = std::fs::read_to_string(path.join(file)).unwrap();
         assert!(text.starts_with(begins) && text.contains("lower"), "{text}");
     }
+    // Given the label it is another quantity, with a line of its own.
+    let narrow = [
+        "--set",
+        "model.encoder.hidden=[16]",
+        "--set",
+        "model.decoder.hidden=[16]",
+        "--set",
+        "training.epochs=1",
+        "--set",
+        "evaluation.importance_samples=0",
+    ];
+    run_ok(
+        path,
+        &[&["--config", "conditional-vae.toml", "--out", "given", "--quiet", "--seed", "1"], &narrow[..]].concat(),
+    );
+    let text = run_ok(path, &["compare", "long", "given"]);
+    assert!(!text.contains("-ELBO"), "{text}");
+    run_ok(path, &["--config", "gan.toml", "--out", "gan", "--quiet", "--set", "training.epochs=1"]);
+    let line = run_fails(path, &["compare", "long", "gan"], 2);
+    assert!(line.contains("these runs have no measure in common (the first, long, has "), "{line}");
+    let line = run_fails(path, &["tune", "--config", "gan.toml", "--trials", "2"], 2);
+    assert!(line.contains("a search goes by the validation loss, and a \"gan\" model has none"), "{line}");
     // Other targets, other data.
     run_ok(
         path,
