@@ -48,7 +48,7 @@ pub(super) fn minimize(
         }
         let fell = value - at;
         (x, value, gradient) = (next, at, slopes);
-        if fell <= 1e-9 * value.abs().max(1e-12) {
+        if fell <= 1e-11 * value.abs().max(1e-12) {
             break;
         }
     }

@@ -39,7 +39,7 @@ pub(super) fn run(args: &WatchArgs) -> Result<ExitCode> {
     let config: Config = folder.config()?;
     if config.members().is_some() {
         return Err(Error::input(format!(
-            "{}: the members of an ensemble train by themselves; watch one of them, such as {}",
+            "{}: the members of an ensemble train by themselves; name the folder of one, such as {}",
             args.run.display(),
             folder.member(0).path().display()
         )));

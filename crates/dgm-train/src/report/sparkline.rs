@@ -22,7 +22,10 @@ pub fn sparkline(values: &[f64], cells: usize) -> String {
     let range = |of: &[f64]| of.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), &x| (a.min(x), b.max(x)));
     let (low, top) = range(&means);
     let (late_low, late_high) = range(means.get(cells / 2..).unwrap_or_default());
-    let high = top.min(low.max(late_high + 3.0 * (late_high - late_low)));
+    let high = match late_high > late_low {
+        true => top.min(low.max(late_high + 3.0 * (late_high - late_low))),
+        false => top,
+    };
     let height = |value: f64| match high > low {
         true => (((value.min(high) - low) / (high - low)) * 7.0).round() as usize,
         false => 0,

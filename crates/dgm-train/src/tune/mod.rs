@@ -92,8 +92,7 @@ impl<C: ModelFactory> Tune<C> {
             config.data = resolved;
         }
         check::<C>(&source, overrides, &alternatives)?;
-        let model =
-            initial_model(&config, &dataset.spec, &backend.device).map_err(|error| Error::input(error.to_string()))?;
+        let model = initial_model(&config, &dataset.spec, &backend.device)?;
         let first = dataset.validation.batch(&[0], 0, &backend.device)?;
         if model.criterion(&first, &mut Seed(config.seed).stream("validation", 0)).is_none() {
             return Err(Error::input(format!(

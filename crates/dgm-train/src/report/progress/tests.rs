@@ -115,7 +115,7 @@ fn the_bar_s_lines_fit_a_terminal_of_80_columns() {
     assert_eq!(
         text.lines(),
         "train      40.000 nats (0.9017 bits/dim)\n           nll 3.00  kl 1.00\n\
-         validation 6.500 nats in epoch 4; best 5.000 in epoch 3\n\
+         validation 6.500 nats in epoch 4; best 5.000 in epoch 3\n           ▁█\n\
          pace       1234 examples/s, learning rate 0.001, about 0 s left"
     );
     let terms: Vec<(String, f64)> = (0..9).map(|_| ("divergence".into(), 123456.0)).collect();
