@@ -40,7 +40,7 @@ pub(super) fn losses(subject: &Subject<'_>) -> Result<Option<String>> {
         let mut chart = axes(root, &title, ["step", unit], [steps(&all), heights(&all)], 7)?;
         if !train.is_empty() {
             let line = LineSeries::new(train.iter().copied(), BLUE.mix(0.8).stroke_width(1));
-            chart.draw_series(line)?.label("training, with dropout and noise").legend(sample(BLUE));
+            chart.draw_series(line)?.label("training, as it is trained").legend(sample(BLUE));
         }
         let line = LineSeries::new(validation.iter().copied(), ORANGE.stroke_width(2));
         chart.draw_series(line)?.label("validation").legend(sample(ORANGE));

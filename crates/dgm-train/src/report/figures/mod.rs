@@ -128,7 +128,10 @@ fn axes<'a, 'b>(
         builder.caption(title, ("sans-serif", 17));
     }
     let mut chart = builder.build_cartesian_2d(x_range, y_range)?;
+    // Whole numbers without a point.
+    let number = |value: &f64| format!("{}", (value * 1e6).round() / 1e6);
     let mut mesh = chart.configure_mesh();
+    mesh.x_label_formatter(&number).y_label_formatter(&number);
     if y_labels == 0 {
         mesh.disable_y_mesh().disable_y_axis();
     }
