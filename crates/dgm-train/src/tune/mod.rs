@@ -92,13 +92,15 @@ impl<C: ModelFactory> Tune<C> {
             config.data = resolved;
         }
         check::<C>(&source, overrides, &alternatives)?;
-        let model = initial_model(&config, &dataset.spec, &backend.device)?;
-        let first = dataset.validation.batch(&[0], 0, &backend.device)?;
-        if model.criterion(&first, &mut Seed(config.seed).stream("validation", 0)).is_none() {
-            return Err(Error::input(format!(
-                "a search goes by the validation loss, and a {:?} model has none; take a model that has, or compare runs by evaluate --features",
-                config.model.kind()
-            )));
+        // A configuration that cannot be is a trial that is out; others may be better.
+        if let Ok(model) = initial_model(&config, &dataset.spec, &backend.device) {
+            let first = dataset.validation.batch(&[0], 0, &backend.device)?;
+            if model.criterion(&first, &mut Seed(config.seed).stream("validation", 0)).is_none() {
+                return Err(Error::input(format!(
+                    "a search goes by the validation loss, and a {:?} model has none; take a model that has, or compare runs by evaluate --features",
+                    config.model.kind()
+                )));
+            }
         }
         let (folder, overrides) = (RunFolder::at(folder), overrides.to_vec());
         claim(&folder, &config)?;
