@@ -34,7 +34,7 @@ fn of_a_normal_distribution_the_bound_is_tight() {
     let x = rows(4000, 1, &Device::flex());
     let expected =
         mean(&host(x.clone().square().mul_scalar(0.5))) + 0.5 * (2.0 * std::f64::consts::PI).ln() + 2f64.ln();
-    let bound = mean(&host(model.log_prob(&Batch::new(x), &mut Seed(2).stream("bound", 0)))) * -1.0;
+    let bound = -mean(&host(model.log_prob(&Batch::new(x), &mut Seed(2).stream("bound", 0))));
     assert!((-0.01..0.06).contains(&(bound - expected)), "{bound} {expected}");
     for sampler in [Sampler::Ancestral, Sampler::Ddim] {
         let model = VariationalDiffusion { sampler, ..model.clone() };
@@ -54,7 +54,7 @@ fn of_levels_it_is_a_bound() {
         let model = config.init(&spec, &mut Seed(0).stream("weights", 0), &Device::flex()).unwrap();
         let model = moved(model, std);
         let batch = Batch::new(Tensor::from_data(TensorData::new(all.clone(), [9, 2]), &Device::flex()));
-        let mut sums = vec![0.0; 9];
+        let mut sums = [0.0; 9];
         for draw in 0..8 {
             let log_p = host(model.log_prob(&batch, &mut Seed(2).stream("bound", draw)));
             sums.iter_mut().zip(log_p).for_each(|(sum, log_p)| *sum += log_p / 8.0);
