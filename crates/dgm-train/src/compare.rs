@@ -7,6 +7,7 @@ use crate::data::{Dataset, Fingerprint};
 use crate::error::{Error, Result};
 use crate::evaluate::evaluate;
 use crate::measure::{Metric, PROPORTION};
+use crate::report::aligned::aligned;
 use crate::run_folder::RunFolder;
 use dgm_core::estimate::Mean;
 use dgm_models::{AnyModel, Ensemble, Model};
@@ -269,17 +270,18 @@ fn rows(all: &[Vec<Metric>]) -> Vec<Row> {
 
 /// How a comparison is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Format {
-    /// Columns for a terminal.
+    /// Columns for a terminal
     #[default]
     Table,
-    /// A table of Markdown.
+    /// A Markdown table
     Markdown,
-    /// Rows with commas.
+    /// Comma-separated values
     Csv,
-    /// A page.
+    /// A web page
     Html,
-    /// For programs.
+    /// JSON, with estimators
     Json,
 }
 
@@ -291,7 +293,7 @@ impl Comparison {
     pub fn write(&self, format: Format) -> Result<String> {
         let cells = self.cells();
         Ok(match format {
-            Format::Table => columns(&cells) + &self.remark(),
+            Format::Table => aligned(&cells) + &self.remark(),
             Format::Markdown => markdown(&cells) + "\n" + &self.remark(),
             Format::Csv => csv(&cells)?,
             Format::Html => html(&cells, &self.remark()),
@@ -352,17 +354,6 @@ fn digits(value: f64) -> String {
         1e-2.. => format!("{value:.3}"),
         _ => format!("{value:.1e}"),
     }
-}
-
-fn columns(cells: &[Vec<String>]) -> String {
-    let count = cells.first().map_or(0, Vec::len);
-    let width = |column: usize| cells.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
-    let widths: Vec<usize> = (0..count).map(|column| width(column).unwrap_or(0)).collect();
-    let line = |row: &Vec<String>| {
-        let padded = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
-    };
-    cells.iter().map(line).collect()
 }
 
 fn markdown(cells: &[Vec<String>]) -> String {

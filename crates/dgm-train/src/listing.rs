@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::Results;
 use crate::measure::{Metric, NATS};
 use crate::metrics::Line;
+use crate::report::aligned::aligned;
 use crate::report::progress::duration_text;
 use crate::run_folder::RunFolder;
 use serde::Serialize;
@@ -67,7 +68,7 @@ pub fn list(folder: &Path) -> Result<Vec<Listed>> {
 
 fn gather(folder: &Path, depth: usize, found: &mut Vec<Listed>) -> Result<()> {
     if let Ok(run) = RunFolder::open(folder) {
-        found.push(listed(folder, &run));
+        found.push(of_folder(folder, &run));
         return Ok(());
     }
     if depth == 0 {
@@ -86,8 +87,12 @@ fn gather(folder: &Path, depth: usize, found: &mut Vec<Listed>) -> Result<()> {
     below.iter().try_for_each(|path| gather(path, depth - 1, found))
 }
 
-/// What there is to say of one run.
-pub(crate) fn listed(path: &Path, folder: &RunFolder) -> Listed {
+fn of_folder(path: &Path, folder: &RunFolder) -> Listed {
+    listed(path, folder, &folder.metrics().unwrap_or_default())
+}
+
+/// What there is to say of one run, the lines of whose training are these.
+pub(crate) fn listed(path: &Path, folder: &RunFolder, lines: &[Line]) -> Listed {
     let mut all = Listed {
         run: path.to_owned(),
         state: State::Broken,
@@ -107,7 +112,7 @@ pub(crate) fn listed(path: &Path, folder: &RunFolder) -> Listed {
     all.model = config.model.kind().to_owned();
     (all.data, all.began) = (provenance.data, provenance.began);
     all.epochs = config.training.epochs as u64;
-    for line in folder.metrics().unwrap_or_default() {
+    for line in lines {
         match line {
             Line::Train(line) => (all.epoch, all.seconds) = (line.epoch, line.seconds),
             Line::Validation(line) => {
@@ -124,7 +129,7 @@ pub(crate) fn listed(path: &Path, folder: &RunFolder) -> Listed {
         // Each member trains by itself, one after the other or side by side.
         let of_member = |member: usize| RunFolder::open(folder.member(member).path()).ok();
         let members: Vec<Listed> =
-            (0..members.len()).filter_map(of_member).map(|member| listed(member.path(), &member)).collect();
+            (0..members.len()).filter_map(of_member).map(|member| of_folder(member.path(), &member)).collect();
         all.seconds = members.iter().map(|member| member.seconds).sum();
         all.epoch = members.iter().map(|member| member.epoch).sum();
         all.epochs *= config.members().map_or(1, |members| members.len() as u64);
@@ -172,11 +177,5 @@ pub fn table(runs: &[Listed]) -> String {
             duration_text(run.seconds),
         ]);
     }
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; 8] = std::array::from_fn(width);
-    let line = |row: &[String; 8]| {
-        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        cells.join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+    aligned(&rows)
 }

@@ -13,7 +13,7 @@
 //! | `frechet` | how far apart are two sets of features? [`frechet_distance`] |
 //! | `generation` | the same by a kernel; how much of each is within the other? [`kernel_distance`], [`Manifolds`] |
 //! | `neighbours` | which rows are nearest? [`nearest`], [`neighbours_vote`] |
-//! | `softmax_regression` | what is linear in features? [`SoftmaxRegression`] |
+//! | `softmax_regression` | what is linear in features? `SoftmaxRegression` (feature `optim`) |
 //! | `clusters` | do clusters agree with labels? [`k_means`], [`Agreement`] |
 //! | `representation` | how much does z hold of x? [`active_units`], [`mutual_information_lower`] |
 //!
@@ -29,13 +29,13 @@ mod generation;
 mod importance;
 mod likelihood;
 mod mean;
-mod minimize;
 mod neighbours;
 mod pit;
 mod principal;
 mod ratio;
 mod representation;
 mod roc;
+#[cfg(feature = "optim")]
 mod softmax_regression;
 
 pub use crate::special::log_sum_exp;
@@ -57,4 +57,5 @@ pub use representation::{
     ACTIVE_UNIT_VARIANCE, active_units, mutual_information_lower, mutual_information_upper, posterior_mean_variances,
 };
 pub use roc::Auroc;
+#[cfg(feature = "optim")]
 pub use softmax_regression::{Scaling, SoftmaxRegression};

@@ -1,8 +1,9 @@
 //! Multinomial logistic regression: what is linear in features.
 
 use super::error::{EstimateError, check_length, check_number, check_some};
-use super::minimize::minimize;
 use crate::host;
+use burn::module::{Module, Param};
+use burn::optim::{GradientsParams, LBFGSConfig, LineSearchFn};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Tensor, TensorData};
 
@@ -25,6 +26,15 @@ pub struct SoftmaxRegression {
     /// `[width + 1, classes]`, the last row b.
     weights: Tensor<2>,
 }
+
+/// What is fitted, as Burn's optimisers take it.
+#[derive(Module, Debug)]
+struct Weights {
+    all: Param<Tensor<2>>,
+}
+
+/// Steps of L-BFGS at the most.
+const STEPS: usize = 500;
 
 impl SoftmaxRegression {
     /// From features `[n, width]` and as many labels, numbers below `classes`; `penalty` is λ.
@@ -68,23 +78,29 @@ impl SoftmaxRegression {
         let mut chosen = vec![0.0f32; n * classes];
         labels.iter().enumerate().for_each(|(row, label)| chosen[row * classes + label] = 1.0);
         let chosen = Tensor::<2>::from_data(TensorData::new(chosen, [n, classes]), &device);
-        let tensor = |weights: &[f64]| {
-            let values: Vec<f32> = weights.iter().map(|&weight| weight as f32).collect();
-            Tensor::<2>::from_data(TensorData::new(values, [width + 1, classes]), &device)
-        };
         let transposed = x.clone().transpose();
-        let found = minimize(vec![0.0; (width + 1) * classes], 1e-6, 500, |weights| {
-            let log_p = log_softmax(x.clone().matmul(tensor(weights)), 1);
-            let loss = host((log_p.clone() * chosen.clone()).sum_dim(1)).iter().sum::<f64>() / -(n as f64);
-            let gradient = transposed.clone().matmul(log_p.exp() - chosen.clone()).div_scalar(n as f64);
-            let mut gradient = host(gradient);
-            let inner = width * classes;
-            gradient.iter_mut().zip(weights).take(inner).for_each(|(g, w)| *g += penalty * w);
-            let norm: f64 = weights.iter().take(inner).map(|w| w * w).sum();
-            (loss + 0.5 * penalty * norm, gradient)
+        // λ for W, nothing for b.
+        let penalties =
+            Tensor::cat(vec![Tensor::full([width, 1], penalty, &device), Tensor::zeros([1, 1], &device)], 0);
+        let start = Weights { all: Param::from_data(TensorData::zeros::<f32, _>([width + 1, classes]), &device) };
+        let mut optimizer = LBFGSConfig::new()
+            .with_max_iter(STEPS)
+            .with_history_size(10)
+            .with_tolerance_grad(1e-6)
+            .with_line_search_fn(LineSearchFn::StrongWolfe)
+            .init();
+        let (found, _) = optimizer.step(1.0, start, |module: Weights| {
+            let weights = module.all.val();
+            let log_p = log_softmax(x.clone().matmul(weights.clone()), 1);
+            let likelihood = host((log_p.clone() * chosen.clone()).sum_dim(1)).iter().sum::<f64>() / n as f64;
+            let pull = weights.clone() * penalties.clone();
+            let penalty = 0.5 * host(pull.clone() * weights).iter().sum::<f64>();
+            let gradient = transposed.clone().matmul(log_p.exp() - chosen.clone()).div_scalar(n as f64) + pull;
+            let mut gradients = GradientsParams::new();
+            gradients.register(module.all.id, gradient);
+            (penalty - likelihood, gradients)
         });
-        let weights = tensor(&found);
-        Ok(Self { mean, std, weights })
+        Ok(Self { mean, std, weights: found.all.val() })
     }
 
     /// log p(label | x) of all labels, `[n, classes]`, in nats.

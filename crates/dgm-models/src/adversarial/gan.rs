@@ -3,14 +3,12 @@
 use super::spectral::OfWeights;
 use crate::data::{Batch, DataSpec, Values};
 use crate::decoder::{AnyDecoder, Decoder, DecoderConfig};
-use crate::encoder::{AnyEncoder, Encoder, EncoderConfig};
+use crate::encoder::{EncoderConfig, Projected};
 use crate::error::ModelError;
-use crate::layers::{Mode, apply, from_network, linear, network_target, with_condition};
-use crate::ops::Activation;
+use crate::layers::{Mode, from_network, network_target, with_condition};
 use crate::training::{Examples, Player, Train, Training, nothing};
 use crate::traits::{Generate, Model};
 use burn::module::Module;
-use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use dgm_core::objective::{Hinge, NonSaturating, Objective};
 use dgm_core::random::Stream;
@@ -78,9 +76,7 @@ impl GanConfig {
         let valid = penalty.is_finite() && penalty >= 0.0;
         ModelError::check(valid, "gradient_penalty", penalty, "a finite number of at least 0")?;
         let generator = self.generator.init(self.latent, spec, 1, rng, device).map_err(of_players)?;
-        let features = self.discriminator.init(spec, rng, device).map_err(of_players)?;
-        let score = linear(features.features(), 1, rng, device);
-        let discriminator = Discriminator { features, score };
+        let discriminator = Projected::new(&self.discriminator, 1, spec, rng, device).map_err(of_players)?;
         let discriminator = match self.spectral_normalization {
             true => discriminator.apply_reparameterization(OfWeights),
             false => discriminator,
@@ -117,7 +113,8 @@ fn of_players(error: ModelError) -> ModelError {
 #[derive(Module, Debug)]
 pub struct Gan {
     generator: AnyDecoder,
-    discriminator: Discriminator,
+    /// The score of an example: of `"non_saturating"` the logit of "real".
+    discriminator: Projected,
     #[module(skip)]
     latent: usize,
     #[module(skip)]
@@ -128,20 +125,13 @@ pub struct Gan {
     spec: DataSpec,
 }
 
-/// The score of an example: of `"non_saturating"` the logit of "real".
-#[derive(Module, Debug)]
-struct Discriminator {
-    features: AnyEncoder,
-    score: Linear,
-}
-
 /// The length of hv in the penalty's difference quotient, where examples go from −1 to 1.
 const STEP: f64 = 0.1;
 
 impl Gan {
     /// n examples as a network sees them.
     fn fake(&self, n: usize, condition: Option<&Tensor<2>>, training: bool, rng: &mut Stream) -> Tensor<2> {
-        let device = self.discriminator.score.weight.devices().into_iter().next().unwrap_or_default();
+        let device = self.generator.devices().into_iter().next().unwrap_or_default();
         let z = rng.normal_tensor([n, self.latent], &device);
         let mut mode = if training { Mode::Train(rng) } else { Mode::Evaluate };
         let x = self.generator.forward(with_condition(&self.spec, z, condition), &mut mode).squeeze_dim::<2>(2);
@@ -153,9 +143,7 @@ impl Gan {
 
     /// D of each, `[batch]`.
     fn judge(&self, x: Tensor<2>, condition: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<1> {
-        let x = with_condition(&self.spec, x, condition);
-        let Discriminator { features, score } = &self.discriminator;
-        apply(score, features.forward(x, mode), Activation::Identity).squeeze_dim(1)
+        self.discriminator.forward(&self.spec, x, condition, mode).squeeze_dim(1)
     }
 
     /// D of both, the conditions of which are the same.
@@ -260,7 +248,12 @@ mod tests {
         let batch = Batch::new(rng.normal_tensor([20_000, 3], &Device::flex()));
         let Objective { terms, .. } = gan.loss(0, &[batch], rng);
         let penalty: f64 = host(terms.last().unwrap().1.clone()).iter().sum::<f64>() / 20_000.0;
-        let squared: f64 = host(gan.discriminator.score.weight.val()).iter().map(|w| w * w).sum();
+        // D at the unit vectors, less D at 0.
+        let at =
+            |x: [[f32; 3]; 1]| host(gan.judge(Tensor::from_floats(x, &Device::flex()), None, &mut Mode::Evaluate))[0];
+        let base = at([[0.0; 3]]);
+        let weights = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]].map(|x| at([x]) - base);
+        let squared: f64 = weights.iter().map(|w| w * w).sum();
         assert!((penalty / (1.5 * squared) - 1.0).abs() < 0.05, "{penalty} {squared}");
     }
 

@@ -1,7 +1,7 @@
 //! Histogram: each dimension by itself, the floor of every table of likelihoods.
 
 use super::rows::{Rows, alone, log_sum_exp};
-use crate::data::{Batch, DataSpec, Values};
+use crate::data::{Batch, DataSpec};
 use crate::error::ModelError;
 use crate::training::{Examples, Training};
 use crate::traits::{Density, Estimator, Generate, Model};
@@ -33,18 +33,12 @@ impl HistogramConfig {
     pub fn init(&self, spec: &DataSpec, _: &mut Stream, device: &Device) -> Result<Histogram, ModelError> {
         spec.checked()?;
         alone("histogram", spec)?;
+        spec.without_columns("histogram")?;
         if let Some(bins) = self.bins {
             ModelError::check((1..=MAX_BINS).contains(&bins), "bins", bins, "1 to 4096")?;
         }
-        let (levels, log_std) = match &spec.values {
-            Values::Levels(levels) => (Some(*levels), Vec::new()),
-            Values::Real(scale) => (None, scale.std.iter().map(|std| std.ln()).collect()),
-            Values::Columns(_) => {
-                return Err(ModelError::Data(
-                    "`model.kind` is \"histogram\", and the data have columns of different kinds; use model.kind = \"any_order_mlp\"".into(),
-                ));
-            }
-        };
+        let levels = spec.levels();
+        let log_std = spec.scale().map_or_else(Vec::new, |scale| scale.std.iter().map(|std| std.ln()).collect());
         let (width, bins) = (spec.event(), levels.unwrap_or(1));
         let empty = |shape: [usize; 2]| Param::from_data(TensorData::zeros::<f32, _>(shape), device);
         Ok(Histogram {

@@ -7,9 +7,11 @@ mod residual;
 
 use crate::data::DataSpec;
 use crate::error::ModelError;
-use crate::layers::{Mlp, Mode, Residual};
+use crate::layers::{Mlp, Mode, Residual, apply, linear, with_condition};
+use crate::ops::Activation;
 use crate::parts::part;
 use burn::module::Module;
+use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use dgm_core::random::Stream;
 use std::fmt::Debug;
@@ -26,6 +28,40 @@ pub trait Encoder: Module + Sync + Debug {
 
     /// Targets as a network sees them, and after them the condition, `[batch, event + condition]` → `[batch, features]`.
     fn forward(&self, x: Tensor<2>, mode: &mut Mode) -> Tensor<2>;
+}
+
+/// An encoder, and a linear function of its features: of what a representation or a score is made.
+#[derive(Module, Debug)]
+pub(crate) struct Projected {
+    encoder: AnyEncoder,
+    output: Linear,
+}
+
+impl Projected {
+    /// Builds them for `spec`, with so many outputs.
+    pub(crate) fn new(
+        config: &EncoderConfig,
+        outputs: usize,
+        spec: &DataSpec,
+        rng: &mut Stream,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
+        let encoder = config.init(spec, rng, device)?;
+        let output = linear(encoder.features(), outputs, rng, device);
+        Ok(Self { encoder, output })
+    }
+
+    /// Targets as a network sees them, and their condition where `spec` has one → `[batch, outputs]`.
+    pub(crate) fn forward(
+        &self,
+        spec: &DataSpec,
+        x: Tensor<2>,
+        condition: Option<&Tensor<2>>,
+        mode: &mut Mode,
+    ) -> Tensor<2> {
+        let features = self.encoder.forward(with_condition(spec, x, condition), mode);
+        apply(&self.output, features, Activation::Identity)
+    }
 }
 
 macro_rules! registry {

@@ -44,7 +44,7 @@ impl Rule for InfoVaeConfig {
         false
     }
 
-    fn least_batch(&self) -> usize {
+    fn least_batch(&self, _: Training<'_>) -> usize {
         2
     }
 

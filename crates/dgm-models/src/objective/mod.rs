@@ -90,7 +90,7 @@ trait Rule: Debug {
     }
 
     /// The fewest examples of a batch that it says anything of.
-    fn least_batch(&self) -> usize {
+    fn least_batch(&self, _: Training<'_>) -> usize {
         1
     }
 
@@ -192,8 +192,8 @@ impl ObjectiveKind {
     }
 
     /// The fewest examples of a batch that it says anything of: 2 where it compares them with each other.
-    pub fn least_batch(&self) -> usize {
-        self.rule().least_batch()
+    pub fn least_batch(&self, model: &dyn Model) -> usize {
+        self.rule().least_batch(model.training())
     }
 
     /// The terms whose sum is −log p(x | c) or a bound of it, in nats per example, whatever the weights of the loss; none where the loss says

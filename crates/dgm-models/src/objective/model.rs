@@ -25,6 +25,13 @@ impl Rule for ModelLoss {
         }
     }
 
+    fn least_batch(&self, training: Training<'_>) -> usize {
+        match training {
+            Training::Custom(train) => train.least_batch(),
+            _ => 1,
+        }
+    }
+
     fn likelihood_terms(&self) -> &'static [&'static str] {
         &[]
     }

@@ -2,14 +2,12 @@
 
 use crate::data::{Batch, DataSpec};
 use crate::decoder::{AnyDecoder, Decoder, DecoderConfig};
-use crate::encoder::{AnyEncoder, Encoder, EncoderConfig};
+use crate::encoder::{EncoderConfig, Projected};
 use crate::error::ModelError;
-use crate::layers::{Mode, apply, expected_levels, linear, network_target, with_condition};
-use crate::ops::Activation;
+use crate::layers::{Mode, expected_levels, network_target, with_condition};
 use crate::training::{Train, Training, nothing};
 use crate::traits::{Model, Represent};
 use burn::module::Module;
-use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use dgm_core::objective::{Objective, fill_padding, sum_event};
 use dgm_core::random::Stream;
@@ -64,11 +62,10 @@ impl AutoencoderConfig {
         ModelError::check(noisy, "input_noise", self.input_noise, "a finite number of at least 0")?;
         let share = "a share from 0 up to, not including, 1";
         ModelError::check((0.0..1.0).contains(&self.masked), "masked", self.masked, share)?;
-        let encoder = self.encoder.init(spec, rng, device)?;
-        let code = linear(encoder.features(), self.latent, rng, device);
+        let encoder = Projected::new(&self.encoder, self.latent, spec, rng, device)?;
         let decoder = self.decoder.init(self.latent, spec, 1, rng, device)?;
         let Self { input_noise, masked, .. } = *self;
-        Ok(Autoencoder { encoder, code, decoder, input_noise, masked, spec: spec.clone() })
+        Ok(Autoencoder { encoder, decoder, input_noise, masked, spec: spec.clone() })
     }
 }
 
@@ -76,8 +73,7 @@ impl AutoencoderConfig {
 /// is no likelihood: levels go from −1 to 1 in it, real numbers are standardised.
 #[derive(Module, Debug)]
 pub struct Autoencoder {
-    encoder: AnyEncoder,
-    code: Linear,
+    encoder: Projected,
     decoder: AnyDecoder,
     #[module(skip)]
     input_noise: f64,
@@ -88,12 +84,6 @@ pub struct Autoencoder {
 }
 
 impl Autoencoder {
-    /// E(x, c) of what the encoder sees.
-    fn code_of(&self, x: Tensor<2>, condition: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<2> {
-        let features = self.encoder.forward(with_condition(&self.spec, x, condition), mode);
-        apply(&self.code, features, Activation::Identity)
-    }
-
     /// D(z, c), as a network sees a target.
     fn decoded(&self, code: Tensor<2>, condition: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<2> {
         self.decoder.forward(with_condition(&self.spec, code, condition), mode).squeeze_dim(2)
@@ -116,7 +106,7 @@ impl Autoencoder {
         let condition = batch.condition.as_ref();
         let x = network_target(&self.spec, batch.target.clone());
         let seen = fill_padding(self.corrupted(x.clone(), mode), batch.mask.as_ref());
-        let decoded = self.decoded(self.code_of(seen, condition, mode), condition, mode);
+        let decoded = self.decoded(self.encoder.forward(&self.spec, seen, condition, mode), condition, mode);
         sum_event(fill_padding((x - decoded).square(), batch.mask.as_ref()))
     }
 }
@@ -132,7 +122,7 @@ impl Train for Autoencoder {
 impl Represent for Autoencoder {
     fn encode(&self, batch: &Batch) -> Tensor<2> {
         let x = fill_padding(network_target(&self.spec, batch.target.clone()), batch.mask.as_ref());
-        self.code_of(x, batch.condition.as_ref(), &mut Mode::Evaluate)
+        self.encoder.forward(&self.spec, x, batch.condition.as_ref(), &mut Mode::Evaluate)
     }
 
     fn decode(&self, code: Tensor<2>, condition: Option<Tensor<2>>) -> Option<Tensor<2>> {

@@ -3,9 +3,9 @@
 
 use super::views::ViewsConfig;
 use crate::data::{Batch, DataSpec};
-use crate::encoder::{AnyEncoder, Encoder, EncoderConfig};
+use crate::encoder::{EncoderConfig, Projected};
 use crate::error::ModelError;
-use crate::layers::{Mlp, Mode, apply, linear, network_target, with_condition};
+use crate::layers::{Mlp, Mode, apply, linear, network_target};
 use crate::ops::Activation;
 use crate::training::{Examples, Train, Training, nothing};
 use crate::traits::{Model, Represent};
@@ -65,8 +65,7 @@ impl ContrastiveConfig {
         let warm = self.temperature.is_finite() && self.temperature >= 0.001;
         ModelError::check(warm, "temperature", self.temperature, "a finite number of at least 0.001")?;
         self.views.check()?;
-        let encoder = self.encoder.init(spec, rng, device)?;
-        let code = linear(encoder.features(), self.latent, rng, device);
+        let encoder = Projected::new(&self.encoder, self.latent, spec, rng, device)?;
         let (last, inner) = match self.projection.split_last() {
             Some((&last, inner)) => (last, inner),
             None => (self.latent, &[][..]),
@@ -74,7 +73,7 @@ impl ContrastiveConfig {
         let hidden = Mlp::new(self.latent, inner, 0.0, rng, device);
         let projection = linear(hidden.outputs(), last, rng, device);
         let loss = NtXent { temperature: self.temperature };
-        Ok(Contrastive { encoder, code, hidden, projection, loss, views: self.views.clone(), spec: spec.clone() })
+        Ok(Contrastive { encoder, hidden, projection, loss, views: self.views.clone(), spec: spec.clone() })
     }
 }
 
@@ -82,8 +81,7 @@ impl ContrastiveConfig {
 /// lower bound of the mutual information of the two views, at most log n of a batch of n.
 #[derive(Module, Debug)]
 pub struct Contrastive {
-    encoder: AnyEncoder,
-    code: Linear,
+    encoder: Projected,
     hidden: Mlp,
     projection: Linear,
     #[module(skip)]
@@ -95,18 +93,12 @@ pub struct Contrastive {
 }
 
 impl Contrastive {
-    /// The code of what the encoder sees.
-    fn code_of(&self, x: Tensor<2>, condition: Option<&Tensor<2>>, mode: &mut Mode) -> Tensor<2> {
-        let features = self.encoder.forward(with_condition(&self.spec, x, condition), mode);
-        apply(&self.code, features, Activation::Identity)
-    }
-
     /// The loss of two views of each example, which this draws; `training`: with dropout.
     fn objective(&self, batches: [&Batch; 2], training: bool, rng: &mut Stream) -> Objective {
         let [first, second] = batches.map(|batch| {
             let x = self.views.of(&self.spec, network_target(&self.spec, batch.target.clone()), rng);
             let mut mode = if training { Mode::Train(rng) } else { Mode::Evaluate };
-            let code = self.code_of(x, batch.condition.as_ref(), &mut mode);
+            let code = self.encoder.forward(&self.spec, x, batch.condition.as_ref(), &mut mode);
             apply(&self.projection, self.hidden.forward(code, &mut mode), Activation::Identity)
         });
         // Of each first view, which of the n second ones is its own: the bound of van den Oord et al. 2018, which the 2n − 1 others of NT-Xent,
@@ -145,7 +137,7 @@ impl Train for Contrastive {
 impl Represent for Contrastive {
     fn encode(&self, batch: &Batch) -> Tensor<2> {
         let x = network_target(&self.spec, batch.target.clone());
-        self.code_of(x, batch.condition.as_ref(), &mut Mode::Evaluate)
+        self.encoder.forward(&self.spec, x, batch.condition.as_ref(), &mut Mode::Evaluate)
     }
 }
 

@@ -4,25 +4,9 @@ use super::output::say;
 use crate::compare::{CompareOptions, Format, compare};
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
-
-/// How the comparison is written.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum As {
-    /// Columns for a terminal
-    #[default]
-    Table,
-    /// A Markdown table
-    Markdown,
-    /// Comma-separated values
-    Csv,
-    /// A web page
-    Html,
-    /// JSON, with estimators
-    Json,
-}
 
 #[derive(Args, Debug)]
 pub(super) struct CompareArgs {
@@ -31,7 +15,7 @@ pub(super) struct CompareArgs {
     runs: Vec<PathBuf>,
     /// Format of the comparison
     #[arg(long, value_enum, default_value_t)]
-    format: As,
+    format: Format,
     /// Output file [default: standard output]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -64,13 +48,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<ExitCode> {
     if args.importance_samples.is_some_and(|k| k > 1_000_000) {
         return Err(Error::input("--importance-samples: expected a number up to 1000000; give such a number"));
     }
-    let text = compare(&args.runs, &options)?.write(match args.format {
-        As::Table => Format::Table,
-        As::Markdown => Format::Markdown,
-        As::Csv => Format::Csv,
-        As::Html => Format::Html,
-        As::Json => Format::Json,
-    })?;
+    let text = compare(&args.runs, &options)?.write(args.format)?;
     match &args.out {
         Some(out) => {
             write_atomic(out, text.as_bytes())?;

@@ -3,7 +3,7 @@
 use super::output::say;
 use crate::config::{AnnealedConfig, Config};
 use crate::error::{Error, Result};
-use crate::evaluate::{Members, Results, evaluate};
+use crate::evaluate::{Members, Results, evaluate, generation};
 use crate::report::{figures, tell};
 use crate::run_folder::RunFolder;
 use clap::Args;
@@ -66,8 +66,6 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
         config.evaluation.annealed = Some(AnnealedConfig { steps, ..annealed });
         valid(&config, "--annealed", steps)?;
     }
-    config.evaluation.features = args.features.clone();
-    config.evaluation.generated = args.generated.map(|n| n as usize);
     let dataset = folder.dataset(&config)?;
     let model = folder.model(&config, &dataset.spec, &backend.device)?;
     if args.features.is_some() {
@@ -80,7 +78,11 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
             "{option} is for models with latent variables; this one has none: leave it out"
         )));
     }
-    let results = evaluate(&model, &config, &dataset, &backend.device)?;
+    let mut results = evaluate(&model, &config, &dataset, &backend.device)?;
+    if let Some(classifier) = &args.features {
+        let samples = args.generated.map(|n| n as usize);
+        results.metrics.extend(generation(&model, &config, &dataset, &backend.device, classifier, samples)?);
+    }
     let members = config.members().map(|members| Members::read(&folder, members.len())).transpose()?;
     let results = Results { members, ..results };
     say(if args.json { results.json()? } else { results.table().trim_end().to_owned() })?;

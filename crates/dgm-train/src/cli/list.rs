@@ -25,7 +25,7 @@ pub(super) fn run(args: &ListArgs) -> Result<ExitCode> {
     } else if runs.is_empty() {
         say(format_args!("no run below {}", args.folder.display()))?;
     } else {
-        say(listing::table(&runs))?;
+        say(listing::table(&runs).trim_end())?;
     }
     Ok(ExitCode::SUCCESS)
 }

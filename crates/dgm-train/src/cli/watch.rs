@@ -46,14 +46,14 @@ pub(super) fn run(args: &WatchArgs) -> Result<ExitCode> {
     }
     let mut told = 0;
     loop {
-        let listed = listed(&args.run, &folder);
+        let lines = folder.metrics()?;
+        let listed = listed(&args.run, &folder, &lines);
         if listed.state == State::Broken {
             return Err(Error::input(format!(
                 "{}: its provenance.json or result.json cannot be read; restore it as the run wrote it",
                 args.run.display()
             )));
         }
-        let lines = folder.metrics()?;
         // A run that goes back to a checkpoint takes lines back.
         told = told.min(lines.len());
         let newest = |of: fn(&Line) -> bool| lines.iter().rposition(of);

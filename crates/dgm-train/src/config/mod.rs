@@ -82,12 +82,6 @@ pub struct EvaluationConfig {
     pub label_mixture: bool,
     /// Images in the grid of samples. Default: 64.
     pub samples: usize,
-    /// The run of a classifier whose features generated examples are compared by: not part of a configuration.
-    #[serde(skip)]
-    pub features: Option<std::path::PathBuf>,
-    /// How many are generated for that; `None`: as many as there are test examples, at most 10,000.
-    #[serde(skip)]
-    pub generated: Option<usize>,
 }
 
 impl Default for EvaluationConfig {
@@ -99,8 +93,6 @@ impl Default for EvaluationConfig {
             annealed: None,
             label_mixture: true,
             samples: 64,
-            features: None,
-            generated: None,
         }
     }
 }

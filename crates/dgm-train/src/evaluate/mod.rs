@@ -79,6 +79,22 @@ pub fn evaluate<M: Model + Module, C>(
     Ok(results)
 }
 
+/// What a model generates against the test examples, by the features of the classifier that the run in the folder `classifier` trained: Fréchet and
+/// kernel distances, precision and recall and their kin, of at most so many samples.
+///
+/// # Errors
+/// A model that does not generate, a run that is no classifier of such images, data that cannot be read any more.
+pub fn generation<C>(
+    model: &dyn Model,
+    config: &Config<C>,
+    dataset: &Dataset,
+    device: &Device,
+    classifier: &Path,
+    samples: Option<usize>,
+) -> Result<Vec<Metric>> {
+    measure::generation(&Subject::new(model, config, dataset, device), classifier, samples)
+}
+
 impl Results {
     /// The results in a file that a run wrote.
     ///

@@ -16,7 +16,7 @@ use dgm_core::estimate::{
     kernel_distance, nearest,
 };
 use dgm_core::random::Stream;
-use dgm_models::{AnyModel, Batch, DataSpec, Ensemble, Model, Scale};
+use dgm_models::{AnyModel, Batch, Capability, DataSpec, Ensemble, Model, Scale, require};
 use std::path::Path;
 
 /// Samples, and test examples, at most.
@@ -43,16 +43,16 @@ const NEAR: f64 = 0.05;
 /// Penalty of the two-sample test's classifier.
 const PENALTY: f64 = 1e-3;
 
-pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
-    let Some(path) = &subject.config.features else { return Ok(Vec::new()) };
-    if subject.model.generator().is_none() {
-        return Ok(Vec::new());
-    }
+/// By the classifier of the run in this folder; `most`: samples at the most.
+///
+/// # Errors
+/// A model that does not generate, a run that is no classifier of such images, data that cannot be read any more.
+pub(crate) fn measure(subject: &Subject<'_>, path: &Path, most: Option<usize>) -> Result<Vec<Metric>> {
+    require(subject.model.generator(), Capability::Generate, subject.model)?;
     let (device, spec) = (subject.device(), subject.model.spec());
     let classifier = Classifier::open(path, spec, device)?;
     let (test, train) = (&subject.dataset.test, &subject.dataset.train);
-    let most = subject.config.generated.unwrap_or(MOST);
-    let count = most.min(test.len()).min(train.len()).min(MOST);
+    let count = most.unwrap_or(MOST).min(test.len()).min(train.len()).min(MOST);
     // Whatever order the examples are in.
     let drawn = |split: &Split, purpose: &str| {
         let mut order = subject.on.seed.stream(purpose, 0).permutation(split.len());

@@ -27,6 +27,7 @@ use dgm_models::{Batch, Model};
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub(crate) use calibration::{predicted_labels, predicted_numbers};
+pub(crate) use generation::measure as generation;
 pub(crate) use importance::log_prob_by_weights;
 pub use latent::LatentLine;
 pub(crate) use latent::{collapse, diagnose};
@@ -48,7 +49,6 @@ const MEASURES: &[Measure] = &[
     regression::measure,
     counts::measure,
     calibration::measure,
-    generation::measure,
 ];
 
 /// Evaluation batch size, where `micro_batch_size` is not smaller.

@@ -1,5 +1,6 @@
 //! What people look at: progress while training, pictures after it.
 
+pub mod aligned;
 pub mod columns;
 pub mod figures;
 pub mod grid;

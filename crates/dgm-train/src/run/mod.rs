@@ -33,7 +33,7 @@ use crate::report::grid;
 use crate::report::progress::Report;
 use crate::run_folder::{Lock, RunFolder};
 use crate::sampling::{Wanted, sample};
-use crate::train::{Ending, Trainer, check, check_without_criterion, initial_model, restore};
+use crate::train::{Ending, Trainer, check, check_without_criterion, has_criterion, initial_model, restore};
 use crate::weights::bytes_of;
 use burn::module::Module;
 use dgm_core::random::Seed;
@@ -133,8 +133,7 @@ impl<C: ModelFactory> Run<C> {
         })?;
         check(&config, &model, place)?;
         // What training would find out after its first epoch.
-        let first = dataset.validation.batch(&[0], 0, &backend.device)?;
-        if model.criterion(&first, &mut Seed(config.seed).stream("validation", 0)).is_none() {
+        if !has_criterion(&config, &model, &dataset, &backend.device)? {
             check_without_criterion(&config, &model)?;
         }
         check_files(&config, &model)?;

@@ -2,10 +2,27 @@
 
 use super::optimizer;
 use crate::config::{Config, LearningRateSchedule, OptimizerConfig};
+use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::measure;
 use burn::module::Module;
+use burn::tensor::Device;
+use dgm_core::random::Seed;
 use dgm_models::{Model, ModelFactory, Player, Training};
+
+/// Whether the model has a validation loss, as its first validation example tells.
+///
+/// # Errors
+/// Data that cannot be read.
+pub(crate) fn has_criterion<C>(
+    config: &Config<C>,
+    model: &impl Model,
+    dataset: &Dataset,
+    device: &Device,
+) -> Result<bool> {
+    let first = dataset.validation.batch(&[0], 0, device)?;
+    Ok(model.criterion(&first, &mut Seed(config.seed).stream("validation", 0)).is_some())
+}
 
 /// Whether nothing is asked for that goes by a validation loss, which the model has not.
 ///
@@ -55,11 +72,7 @@ pub fn check<C: ModelFactory>(
         let place = error.place().map_or(String::new(), |key| place(&key));
         Error::input(format!("{place}{error}"))
     })?;
-    let of_model = match model.training() {
-        Training::Custom(train) => train.least_batch(),
-        _ => 1,
-    };
-    let least = objective.kind.least_batch().max(of_model);
+    let least = objective.kind.least_batch(model);
     if training.batch_size < least {
         return Err(Error::input(format!(
             "{}training.batch_size is {}, and the objective \"{}\" compares the examples of a batch with each other; set it to {least} or more",

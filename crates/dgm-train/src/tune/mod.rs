@@ -15,9 +15,9 @@ use crate::error::{Error, Result};
 use crate::files::write_atomic;
 use crate::run_folder::{Lock, RunFolder};
 use crate::threads;
-use crate::train::initial_model;
+use crate::train::{has_criterion, initial_model};
 use dgm_core::random::Seed;
-use dgm_models::{Model, ModelFactory};
+use dgm_models::ModelFactory;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -93,14 +93,13 @@ impl<C: ModelFactory> Tune<C> {
         }
         check::<C>(&source, overrides, &alternatives)?;
         // A configuration that cannot be is a trial that is out; others may be better.
-        if let Ok(model) = initial_model(&config, &dataset.spec, &backend.device) {
-            let first = dataset.validation.batch(&[0], 0, &backend.device)?;
-            if model.criterion(&first, &mut Seed(config.seed).stream("validation", 0)).is_none() {
-                return Err(Error::input(format!(
-                    "a search goes by the validation loss, and a {:?} model has none; take a model that has, or compare runs by evaluate --features",
-                    config.model.kind()
-                )));
-            }
+        if let Ok(model) = initial_model(&config, &dataset.spec, &backend.device)
+            && !has_criterion(&config, &model, &dataset, &backend.device)?
+        {
+            return Err(Error::input(format!(
+                "a search goes by the validation loss, and a {:?} model has none; take a model that has, or compare runs by evaluate --features",
+                config.model.kind()
+            )));
         }
         let (folder, overrides) = (RunFolder::at(folder), overrides.to_vec());
         claim(&folder, &config)?;

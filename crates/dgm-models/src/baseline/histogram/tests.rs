@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::baseline::testing::{Given, check_integral, fitted, log_probs, rows, spec, two};
+use crate::data::Values;
 use dgm_core::random::Seed;
 
 fn model(spec: &DataSpec) -> Histogram {
