@@ -244,7 +244,7 @@ fn a_second_estimate_agrees_with_the_first() {
         weighted["estimator"]
             .as_str()
             .unwrap()
-            .ends_with("k = 2000, deviations of the proposal times 1.1, of the first 20 examples"),
+            .ends_with("k = 2000, deviations of the proposal times 1.1, of 20 examples evenly over the split"),
         "{weighted}"
     );
     // Both are upper bounds of the same NLL of the same 20 examples.

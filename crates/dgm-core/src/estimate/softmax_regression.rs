@@ -82,7 +82,9 @@ impl SoftmaxRegression {
         // λ for W, nothing for b.
         let penalties =
             Tensor::cat(vec![Tensor::full([width, 1], penalty, &device), Tensor::zeros([1, 1], &device)], 0);
-        let start = Weights { all: Param::from_data(TensorData::zeros::<f32, _>([width + 1, classes]), &device) };
+        // Burn's L-BFGS asks for parameters that could be differentiated; the gradient in closed form takes one pass.
+        let zeros = TensorData::zeros::<f32, _>([width + 1, classes]);
+        let start = Weights { all: Param::from_data(zeros, &device.autodiff()) };
         let mut optimizer = LBFGSConfig::new()
             .with_max_iter(STEPS)
             .with_history_size(10)
@@ -90,7 +92,7 @@ impl SoftmaxRegression {
             .with_line_search_fn(LineSearchFn::StrongWolfe)
             .init();
         let (found, _) = optimizer.step(1.0, start, |module: Weights| {
-            let weights = module.all.val();
+            let weights = module.all.val().inner();
             let log_p = log_softmax(x.clone().matmul(weights.clone()), 1);
             let likelihood = host((log_p.clone() * chosen.clone()).sum_dim(1)).iter().sum::<f64>() / n as f64;
             let pull = weights.clone() * penalties.clone();
@@ -100,7 +102,7 @@ impl SoftmaxRegression {
             gradients.register(module.all.id, gradient);
             (penalty - likelihood, gradients)
         });
-        Ok(Self { mean, std, weights: found.all.val() })
+        Ok(Self { mean, std, weights: found.all.val().inner() })
     }
 
     /// log p(label | x) of all labels, `[n, classes]`, in nats.

@@ -69,7 +69,7 @@ pub struct Config<M = ModelConfig> {
 pub struct EvaluationConfig {
     /// Samples per example for the importance-weighted estimate of log p(x); 0: the bound only. Default: 0.
     pub importance_samples: usize,
-    /// Of how many test examples, the first, that estimate is; 0: of all. Default: 0.
+    /// Of how many test examples, evenly over the split, that estimate is; 0: of all. Default: 0.
     pub importance_examples: usize,
     /// Factor of the standard deviations of q(z | x) as the proposal of that estimate: a little above 1 where q is too narrow, which is for
     /// the validation split to choose. Default: 1.
@@ -107,7 +107,7 @@ pub struct AnnealedConfig {
     pub leapfrog: usize,
     /// Chains of each example. Default: 16.
     pub chains: usize,
-    /// Of how many test examples, the first, and of as many that the model itself samples, for the gap. Default: 50.
+    /// Of how many test examples, evenly over the split, and of as many that the model itself samples, for the gap. Default: 50.
     pub examples: usize,
 }
 

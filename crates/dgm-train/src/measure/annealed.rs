@@ -1,6 +1,6 @@
 //! log p(x) by annealed importance sampling: a second estimate, which needs no q(z | x), and its gap on data that the model sampled.
 
-use super::{Metric, Subject, batches_of, first, host, with_noise};
+use super::{Metric, Subject, batches_of, host, spread, with_noise};
 use crate::error::{Error, Result};
 use burn::tensor::Tensor;
 use dgm_core::estimate::{Annealed, LogMeanExp, Mean};
@@ -15,13 +15,14 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     let device = subject.device().clone().autodiff();
     let annealed = Annealed { steps: config.steps, leapfrog: config.leapfrog };
     let (name, split) = subject.test();
-    let examples = first(split, config.examples);
+    let rows = spread(split, config.examples);
+    let examples = rows.len();
     let failed = |error| Error::run(format!("annealed importance sampling failed: {error}"));
     let (mut nats, mut gaps) = (Vec::with_capacity(examples), Vec::with_capacity(examples));
     let mut on = subject.on;
     on.device = &device;
     on.at_once = on.at_once.min((1024 / config.chains).max(1));
-    for (index, batch) in batches_of(split, examples, on) {
+    for (index, batch) in batches_of(split, rows, on) {
         let batch = batch?;
         let mut noise = on.seed.stream("annealed", index as u64);
         let rows = batch.len() * config.chains;
@@ -66,7 +67,7 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
         gaps.extend(below.iter().zip(above).map(|(below, above)| -above - below));
     }
     let how = format!(
-        "annealed importance sampling, {} steps of {} leapfrog steps, {} chains per example, of the first {examples} examples",
+        "annealed importance sampling, {} steps of {} leapfrog steps, {} chains per example, of {examples} examples evenly over the split",
         config.steps, config.leapfrog, config.chains
     );
     let estimator = subject.given_label(with_noise(how.clone(), split.target.is_dequantized()));

@@ -1,6 +1,6 @@
 //! The importance-weighted bound of a model with latent variables, −log (1/k Σᵢ wᵢ) of each example of the test split.
 
-use super::{Metric, Subject, batches_of, first, with_noise};
+use super::{Metric, Subject, batches_of, spread, with_noise};
 use crate::error::{Error, Result};
 use burn::tensor::{Device, Tensor};
 use dgm_core::estimate;
@@ -15,13 +15,13 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     let Some(latent) = subject.model.latent().filter(|_| k > 0) else { return Ok(Vec::new()) };
     let (name, split) = subject.test();
     let mut nats = Vec::with_capacity(split.len());
-    for (index, batch) in batches_of(split, first(split, subject.config.importance_examples), subject.on) {
+    for (index, batch) in batches_of(split, spread(split, subject.config.importance_examples), subject.on) {
         let batch = batch?;
         let mut noise = subject.on.seed.stream("importance", index as u64);
         nats.extend(log_probs(latent, &batch, k, scale, &mut noise)?.into_iter().map(|log_p| -log_p));
     }
     let wide = if scale == 1.0 { String::new() } else { format!(", deviations of the proposal times {scale}") };
-    let few = if nats.len() < split.len() { format!(", of the first {} examples", nats.len()) } else { String::new() };
+    let few = if nats.len() < split.len() { format!(", of {} examples evenly over the split", nats.len()) } else { String::new() };
     let estimator = with_noise(format!("importance-weighted bound, k = {k}{wide}{few}"), split.target.is_dequantized());
     let estimator = subject.given_label(estimator);
     Ok(vec![Metric::of_nats("importance_weighted", (name, split), "-IWAE", estimator, &nats)?])

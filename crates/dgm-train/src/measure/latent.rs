@@ -144,7 +144,7 @@ impl Gathered {
         let mut log_q = vec![0.0; examples * examples];
         let few = Scoring { at_once: on.at_once.min(32), ..on };
         let mut column = 0;
-        for (_, batch) in batches_of(split, examples, few) {
+        for (_, batch) in batches_of(split, (0..examples).collect(), few) {
             let batch: Batch = batch?;
             let n = batch.len();
             let Some(inference) = latent.infer(&batch) else { return Ok(log_q) };

@@ -54,9 +54,11 @@ const MEASURES: &[Measure] = &[
 /// Evaluation batch size, where `micro_batch_size` is not smaller.
 const AT_ONCE: usize = 256;
 
-/// Of a split its first examples, so many or all.
-fn first(split: &Split, examples: usize) -> usize {
-    if examples == 0 { split.len() } else { examples.min(split.len()) }
+/// So many examples of a split, evenly over all of it, as the first may be easier than the rest; 0: all.
+fn spread(split: &Split, examples: usize) -> Vec<usize> {
+    let all = split.len();
+    let few = if examples == 0 { all } else { examples.min(all) };
+    (0..few).map(|i| i * all / few).collect()
 }
 
 /// What every metric on dequantised data is computed on: the noise is drawn once, not averaged over.
@@ -311,15 +313,18 @@ fn with_noise(text: String, dequantized: bool) -> String {
 
 /// The split in batches, each with its index.
 fn batches<'a>(split: &'a Split, on: Scoring<'a>) -> impl Iterator<Item = (usize, Result<Batch>)> + 'a {
-    batches_of(split, split.len(), on)
+    batches_of(split, (0..split.len()).collect(), on)
 }
 
-/// The same of the first examples.
+/// The same of some of its examples.
 fn batches_of<'a>(
     split: &'a Split,
-    examples: usize,
+    examples: Vec<usize>,
     on: Scoring<'a>,
 ) -> impl Iterator<Item = (usize, Result<Batch>)> + 'a {
-    let all = chunks(examples, on.at_once).enumerate();
-    all.map(move |(index, rows)| (index, split.batch(&rows, 0, on.device)))
+    let all = chunks(examples.len(), on.at_once).enumerate();
+    all.map(move |(index, places)| {
+        let rows: Vec<usize> = places.into_iter().map(|place| examples[place]).collect();
+        (index, split.batch(&rows, 0, on.device))
+    })
 }
