@@ -3,8 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
+#[path = "cli/help.rs"]
+mod help;
 #[path = "cli/runs.rs"]
 mod runs;
+#[path = "cli/tensorboard.rs"]
+mod tensorboard;
 
 use common::{dgm, json, measured, metrics, run_fails, run_ok};
 use std::path::Path;
@@ -58,6 +62,12 @@ fn digits_configurations_train_and_their_folders_suffice() {
         let again: serde_json::Value =
             serde_json::from_str(&run_ok(folder.path(), &["evaluate", config, "--json"])).unwrap();
         assert_eq!(again, result);
+        let validation: serde_json::Value =
+            serde_json::from_str(&run_ok(folder.path(), &["evaluate", config, "--split", "validation", "--json"]))
+                .unwrap();
+        assert!(validation["metrics"].as_array().unwrap().iter().all(|metric| metric["split"] == "validation"));
+        let both = [&validation, &result].map(|results| measured(results, "likelihood", "validation"));
+        assert_eq!(both[0], both[1]);
         if config == "conditional.toml" {
             let text = run_fails(folder.path(), &["sample", config], 2);
             assert!(text.contains("samples.csv"), "{text}");

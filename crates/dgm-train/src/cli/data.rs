@@ -10,9 +10,13 @@ use std::process::ExitCode;
 #[derive(Debug, Subcommand)]
 pub(super) enum DataCommand {
     /// Describe a data set: shapes, values, splits, classes, transforms, fingerprint
+    #[command(
+        after_help = "Examples:\n  dgm-train data inspect houses.csv\n  dgm-train data inspect digits --out examples.png"
+    )]
     Inspect(InspectArgs),
     /// Download a data set, or list the available ones
     #[cfg(feature = "fetch")]
+    #[command(after_help = "Examples:\n  dgm-train data fetch\n  dgm-train data fetch mnist")]
     Fetch(FetchArgs),
 }
 

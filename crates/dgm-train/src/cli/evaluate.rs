@@ -2,8 +2,9 @@
 
 use super::output::say;
 use crate::config::{AnnealedConfig, Config};
+use crate::data::Part;
 use crate::error::{Error, Result};
-use crate::evaluate::{Members, Results, evaluate, generation};
+use crate::evaluate::{Against, Members, Results, evaluate_on, generation};
 use crate::report::{figures, tell};
 use crate::run_folder::RunFolder;
 use clap::Args;
@@ -18,16 +19,19 @@ pub(super) struct EvaluateArgs {
     /// Backend to compute on [default: the run's, where this build has it]
     #[arg(long)]
     backend: Option<String>,
+    /// Split to measure on [default: test, and validation for what chose the checkpoint]
+    #[arg(long, value_enum)]
+    split: Option<Part>,
     /// Importance samples per example, overriding the configuration's (latent-variable models)
-    #[arg(long, value_name = "K", allow_negative_numbers = true, value_parser = super::whole::<usize>)]
+    #[arg(long, visible_alias = "samples", value_name = "K", allow_negative_numbers = true, value_parser = super::whole::<usize>)]
     importance_samples: Option<usize>,
     /// A second estimate of log p(x), by annealed importance sampling with so many steps, overriding the configuration's (latent-variable models)
     #[arg(long, value_name = "STEPS", allow_negative_numbers = true, value_parser = super::whole::<usize>)]
     annealed: Option<usize>,
-    /// Run of a classifier of such images: compare samples with the test examples by its features (FID and its kin)
+    /// Run of a classifier of such images: compare samples with examples of the split by its features (FID and its kin)
     #[arg(long, value_name = "RUN")]
     features: Option<PathBuf>,
-    /// Samples for that [default: as many as there are test examples, at most 10000]
+    /// Samples for that [default: as many as there are examples, at most 10000]
     #[arg(long, value_name = "N", requires = "features", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(50..=10_000))]
     generated: Option<u32>,
     /// New path of data that have moved, as in --set data.path=table.csv
@@ -78,12 +82,16 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
             "{option} is for models with latent variables; this one has none: leave it out"
         )));
     }
-    let mut results = evaluate(&model, &config, &dataset, &backend.device)?;
+    let mut results = evaluate_on(args.split, &model, &config, &dataset, &backend.device)?;
     if let Some(classifier) = &args.features {
         let samples = args.generated.map(|n| n as usize);
-        results.metrics.extend(generation(&model, &config, &dataset, &backend.device, classifier, samples)?);
+        let against = Against { classifier, part: args.split.unwrap_or_default(), samples };
+        results.metrics.extend(generation(&model, &config, &dataset, &backend.device, against)?);
     }
-    let members = config.members().map(|members| Members::read(&folder, members.len())).transpose()?;
+    let mut members = config.members().map(|members| Members::read(&folder, members.len())).transpose()?;
+    if let Some(members) = &mut members {
+        members.metrics.retain(|member| results.metrics.iter().any(|metric| metric.split == member.mean.split));
+    }
     let results = Results { members, ..results };
     say(if args.json { results.json()? } else { results.table().trim_end().to_owned() })?;
     if args.figures {

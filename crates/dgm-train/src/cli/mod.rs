@@ -39,9 +39,14 @@ use std::process::ExitCode;
 
 /// Trains, evaluates and samples likelihood-based deep generative models.
 ///
-/// Without a command it trains: dgm-train --config vae.toml --backend flex
+/// Without a command it trains.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+#[command(
+    version,
+    after_help = "Examples:\n  dgm-train --config vae.toml --backend flex --out runs/first\n  dgm-train --resume runs/first",
+    args_conflicts_with_subcommands = true,
+    arg_required_else_help = true
+)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -66,40 +71,58 @@ macro_rules! commands {
 
 commands! {
     /// Evaluate a run's best checkpoint on the data named in its config.toml
+    #[command(after_help = "Examples:\n  dgm-train evaluate runs/vae\n  dgm-train evaluate runs/vae --split validation --importance-samples 100 --json")]
     Evaluate(evaluate::EvaluateArgs) => evaluate,
-    /// Compare runs on the same test examples: dgm-train compare runs/vae runs/conv-vae
+    /// Compare runs on the same test examples
+    #[command(after_help = "Examples:\n  dgm-train compare runs/vae runs/wide --format markdown --out comparison.md")]
     Compare(compare::CompareArgs) => compare,
-    /// Follow a run that another process trains: dgm-train watch runs/vae
+    /// Follow a run that another process trains
+    #[command(after_help = "Examples:\n  dgm-train watch runs/vae")]
     Watch(watch::WatchArgs) => watch,
     /// List the runs below a folder, with state, best validation and test result
+    #[command(after_help = "Examples:\n  dgm-train list runs")]
     List(list::ListArgs) => list,
     /// Sample from a run's best checkpoint
+    #[command(after_help = "Examples:\n  dgm-train sample runs/vae -n 16 --out samples.png")]
     Sample(sample::SampleArgs) => sample,
-    /// Write the code of each example as CSV or NPY: dgm-train encode runs/vae --out codes.csv
+    /// Write the code of each example as CSV or NPY
+    #[command(after_help = "Examples:\n  dgm-train encode runs/vae --split validation --out codes.csv")]
     Encode(encode::EncodeArgs) => encode,
     /// Decode the codes of examples: each above its reconstruction
+    #[command(after_help = "Examples:\n  dgm-train reconstruct runs/vae")]
     Reconstruct(reconstruct::ReconstructArgs) => reconstruct,
-    /// Go from one example to another by way of their codes: dgm-train interpolate runs/vae --between 3,17
+    /// Go from one example to another by way of their codes
+    #[command(after_help = "Examples:\n  dgm-train interpolate runs/vae --between 3,17")]
     Interpolate(interpolate::InterpolateArgs) => interpolate,
     /// Move one latent variable at a time
+    #[command(after_help = "Examples:\n  dgm-train traverse runs/vae --example 5")]
     Traverse(traverse::TraverseArgs) => traverse,
-    /// Probe codes for labels, beside principal components: dgm-train probe runs/vae --labels 100,all
+    /// Probe codes for labels, beside principal components
+    #[command(after_help = "Examples:\n  dgm-train probe runs/vae --labels 100,all")]
     Probe(probe::ProbeArgs) => probe,
-    /// Predict the target of each row of a table, with intervals: dgm-train predict runs/prices --data new.csv
+    /// Predict the target of each row of a table, with intervals
+    #[command(after_help = "Examples:\n  dgm-train predict runs/houses --data new-houses.csv --interval 0.8 --out predictions.csv")]
     Predict(predict::PredictArgs) => predict,
-    /// Score how strange examples are, with p-values: dgm-train score runs/sensors --data new.csv --threshold 0.01
+    /// Score how strange examples are, with p-values
+    #[command(after_help = "Examples:\n  dgm-train score runs/air --data air.csv --threshold 0.01 --out scores.csv")]
     Score(score::ScoreArgs) => score,
-    /// Fill in the missing cells of a table: dgm-train impute runs/air --data air.csv --out filled.csv
+    /// Fill in the missing cells of a table
+    #[command(after_help = "Examples:\n  dgm-train impute runs/air --data air.csv --out filled.csv")]
     Impute(impute::ImputeArgs) => impute,
-    /// Search for hyper-parameters on the validation split: dgm-train tune --config prices.toml --trials 40 --minutes 30
+    /// Search for hyper-parameters on the validation split
+    #[command(after_help = "Examples:\n  dgm-train tune --config houses.toml --trials 3")]
     Tune(tune::TuneArgs) => tune,
-    /// Write a complete configuration for your own data: dgm-train new --data prices.csv --target price
+    /// Write a complete configuration for your own data
+    #[command(after_help = "Examples:\n  dgm-train new --data houses.csv --target price --out prices.toml\n  dgm-train new --data air.csv")]
     New(new::NewArgs) => new,
     /// List the backends of this build and the devices of this machine
+    #[command(after_help = "Examples:\n  dgm-train backends")]
     Backends(backends::BackendsArgs) => backends,
-    /// Write a script that completes commands and options: dgm-train completions bash
+    /// Write a script that completes commands and options
+    #[command(after_help = "Examples:\n  dgm-train completions bash")]
     Completions(completions::CompletionsArgs) => completions,
-    /// Write manual pages: dgm-train man ~/.local/share/man/man1
+    /// Write manual pages
+    #[command(after_help = "Examples:\n  dgm-train man man1")]
     Man(man::ManArgs) => man,
     /// Inspect or download data sets
     #[command(subcommand)]

@@ -2,27 +2,15 @@
 
 use crate::backend::Backend;
 use crate::config::Config;
-use crate::data::{Dataset, Split};
+use crate::data::{Dataset, Part, Split};
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
 use crate::report::grid::{Band, is_image, write_bands};
 use crate::report::rows;
 use crate::run_folder::RunFolder;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use dgm_models::{AnyModel, Ensemble};
 use std::path::{Path, PathBuf};
-
-/// A part of the data.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub(super) enum Part {
-    /// What training learns from, not augmented
-    Train,
-    /// What chooses the checkpoint
-    Validation,
-    /// What results are of
-    #[default]
-    Test,
-}
 
 #[derive(Args, Debug)]
 pub(super) struct OfSplit {
@@ -78,11 +66,7 @@ pub(super) fn open_single(
 
 impl Opened {
     pub(super) fn split(&self) -> &Split {
-        match self.part {
-            Part::Train => &self.dataset.train,
-            Part::Validation => &self.dataset.validation,
-            Part::Test => &self.dataset.test,
-        }
+        self.dataset.part(self.part).1
     }
 
     /// The first examples of the split, so many.

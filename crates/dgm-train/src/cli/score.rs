@@ -1,10 +1,9 @@
 //! `dgm-train score RUN --data TABLE --out scores.csv`: how strange is each row?
 
-use super::of_split::Part;
 use super::output::say;
 use super::predict::{Heard, cannot_write, part_file, source_of};
 use crate::config::Config;
-use crate::data::{DataConfig, Split};
+use crate::data::{DataConfig, Part, Split};
 use crate::error::{Error, Result};
 use crate::report::{progress, tell};
 use crate::run_folder::RunFolder;
@@ -95,11 +94,7 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
         }
         Some(data) => score_split(&scorer, names, &of_array(&config, &dataset.spec, data)?, &options, out, told),
         None => {
-            let split = match args.split.unwrap_or_default() {
-                Part::Train => &dataset.train,
-                Part::Validation => &dataset.validation,
-                Part::Test => &dataset.test,
-            };
+            let (_, split) = dataset.part(args.split.unwrap_or_default());
             score_split(&scorer, names, split, &options, out, told)
         }
     };

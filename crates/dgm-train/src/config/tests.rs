@@ -177,7 +177,7 @@ fn errors_of_the_file_name_line_and_key() {
             "[training]\nepoch = 5\n",
             "vae.toml:6: unknown key `epoch` in [training]; did you mean `epochs`? (allowed: epochs, batch_size, \
              micro_batch_size, early_stopping, max_minutes, ema_decay, evaluate_every, report_every, \
-             checkpoint_every, keep_checkpoints, ensemble, nonfinite)",
+             checkpoint_every, keep_checkpoints, ensemble, nonfinite, tensorboard)",
         ),
         ("[training]\n\nepochs = 0\n", "vae.toml:7: training.epochs is 0; expected a whole number of at least 1"),
         ("[training]\nepochs = -1\n", "vae.toml:6: training.epochs: found -1; expected a whole number, not negative"),

@@ -42,6 +42,9 @@ pub struct TrainingConfig {
     pub ensemble: Option<usize>,
     /// What to do when a loss or a gradient is NaN or infinite. Default: `"stop"`.
     pub nonfinite: NonFinite,
+    /// Whether an event file of TensorBoard is written beside `metrics.jsonl`. Default: no.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub tensorboard: bool,
 }
 
 /// `early_stopping = { patience = 20 }`
@@ -115,6 +118,7 @@ impl Default for TrainingConfig {
             keep_checkpoints: 2,
             ensemble: None,
             nonfinite: NonFinite::Stop,
+            tensorboard: false,
         }
     }
 }

@@ -179,6 +179,19 @@ impl DataConfig {
     }
 }
 
+/// A split of the data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum Part {
+    /// What training learns from, not augmented
+    Train,
+    /// What chooses the checkpoint
+    Validation,
+    /// What results are of
+    #[default]
+    Test,
+}
+
 /// A set of examples with its splits.
 #[derive(Clone, Debug)]
 pub struct Dataset {
@@ -229,6 +242,15 @@ impl Dataset {
             transforms: Vec::new(),
             entropy: None,
             vocabulary: None,
+        }
+    }
+
+    /// A split and its name.
+    pub fn part(&self, part: Part) -> (&'static str, &Split) {
+        match part {
+            Part::Train => ("train", &self.train),
+            Part::Validation => ("validation", &self.validation),
+            Part::Test => ("test", &self.test),
         }
     }
 

@@ -4,7 +4,7 @@ mod members;
 
 use crate::config::Config;
 use crate::data::summary::short;
-use crate::data::{Dataset, Names};
+use crate::data::{Dataset, Names, Part};
 use crate::error::{Error, Result};
 use crate::measure::{self, Metric, NATS, Subject};
 use crate::weights::weights_sha256;
@@ -20,6 +20,12 @@ use std::path::Path;
 pub struct Results {
     /// What was measured, on the test split first.
     pub metrics: Vec<Metric>,
+    /// The data.
+    #[serde(default)]
+    pub data: String,
+    /// SHA-256 over the data's sources.
+    #[serde(default)]
+    pub data_sha256: String,
     /// Results of an ensemble's single members.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub members: Option<Members>,
@@ -48,7 +54,7 @@ pub struct Results {
     pub entropy: Option<f64>,
 }
 
-/// All results of a trained model, or of several as one.
+/// All results of a trained model, or of several as one: on the test split, and on the validation split what chose the checkpoint.
 ///
 /// # Errors
 /// A likelihood that is not finite, or data that cannot be read any more.
@@ -58,14 +64,31 @@ pub fn evaluate<M: Model + Module, C>(
     dataset: &Dataset,
     device: &Device,
 ) -> Result<Results> {
+    evaluate_on(None, ensemble, config, dataset, device)
+}
+
+/// The same on one split; `None`: as [`evaluate`].
+///
+/// # Errors
+/// As those of [`evaluate`].
+pub fn evaluate_on<M: Model + Module, C>(
+    part: Option<Part>,
+    ensemble: &Ensemble<M>,
+    config: &Config<C>,
+    dataset: &Dataset,
+    device: &Device,
+) -> Result<Results> {
     // Members of an ensemble are no one function of z.
     let gradients = config.evaluation.annealed.filter(|_| ensemble.count() == 1);
     let gradients = gradients.and_then(|_| ensemble.members().next().map(|member| member.clone().train()));
     let gradients = gradients.as_ref().map(|model| model as &dyn Model);
-    let metrics = measure::all(&Subject::new(ensemble, config, dataset, device).with_gradients(gradients))?;
+    let metrics =
+        measure::all(&Subject::new(ensemble, config, dataset, device).with_gradients(gradients).with_part(part))?;
     let mut results = Results {
         notes: measure::collapse(&metrics, config.objective.kind.name()).into_iter().collect(),
         metrics,
+        data: dataset.name.clone(),
+        data_sha256: dataset.fingerprint.clone(),
         members: None,
         parameters: ensemble.members().map(Module::num_params).sum(),
         weights_sha256: weights_sha256(ensemble.members()),
@@ -79,8 +102,19 @@ pub fn evaluate<M: Model + Module, C>(
     Ok(results)
 }
 
-/// What a model generates against the test examples, by the features of the classifier that the run in the folder `classifier` trained: Fréchet and
-/// kernel distances, precision and recall and their kin, of at most so many samples.
+/// What the samples of a model are held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Against<'a> {
+    /// The folder of the run that trained a classifier, whose features are compared.
+    pub classifier: &'a Path,
+    /// Examples of this split, which is not the training split.
+    pub part: Part,
+    /// As many samples at the most; `None`: as many as there are examples, at most 10,000.
+    pub samples: Option<usize>,
+}
+
+/// What a model generates against examples that it has not seen, by the features of a classifier: Fréchet and kernel distances, precision and
+/// recall and their kin.
 ///
 /// # Errors
 /// A model that does not generate, a run that is no classifier of such images, data that cannot be read any more.
@@ -89,10 +123,11 @@ pub fn generation<C>(
     config: &Config<C>,
     dataset: &Dataset,
     device: &Device,
-    classifier: &Path,
-    samples: Option<usize>,
+    against: Against<'_>,
 ) -> Result<Vec<Metric>> {
-    measure::generation(&Subject::new(model, config, dataset, device), classifier, samples)
+    let Against { classifier, part, samples } = against;
+    let subject = Subject::new(model, config, dataset, device).with_part(Some(part));
+    measure::generation(&subject, classifier, samples)
 }
 
 impl Results {
@@ -125,6 +160,9 @@ impl Results {
         let (nats, others): (Vec<&Metric>, Vec<&Metric>) = self.metrics.iter().partition(|metric| metric.unit == NATS);
         let width = nats.iter().map(|metric| metric.quantity.len()).max().unwrap_or(0).max(8);
         let mut text = String::new();
+        if !self.data_sha256.is_empty() {
+            text.push_str(&format!("data: {}, sha256 {:.12}\n", self.data, self.data_sha256));
+        }
         if !nats.is_empty() {
             text.push_str(&format!(
                 "{:<11} {:<width$} {:>12} {:>9} {:>10} {:>9}  {}\n",

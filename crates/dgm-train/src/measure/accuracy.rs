@@ -13,7 +13,7 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     // A bound's most probable label is not the model's.
     let exact = subject.model.density().filter(|density| density.estimator().is_exact());
     let Some(density) = exact else { return Ok(Vec::new()) };
-    let ((name, split), on) = (subject.test(), subject.on);
+    let ((name, split), on) = (subject.reported(), subject.on);
     let mut right = Vec::with_capacity(split.len());
     for (_, batch) in batches(split, on) {
         let batch = batch?;

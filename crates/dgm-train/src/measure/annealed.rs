@@ -14,7 +14,7 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     check(latent)?;
     let device = subject.device().clone().autodiff();
     let annealed = Annealed { steps: config.steps, leapfrog: config.leapfrog };
-    let (name, split) = subject.test();
+    let (name, split) = subject.reported();
     let rows = spread(split, config.examples);
     let examples = rows.len();
     let failed = |error| Error::run(format!("annealed importance sampling failed: {error}"));

@@ -18,7 +18,7 @@ fn predicts_labels<'a>(subject: &Subject<'a>) -> Option<(Marginals<'a>, bool)> {
     let (spec, names) = (subject.model.spec(), &subject.dataset.names.classes);
     let marginals = Marginals::of(subject.model)?;
     let is_label = spec.levels().is_some() && (!names.is_empty() || marginals.likelihood().is_nominal());
-    let is_number = matches!(spec.values, Values::Real(_)) && !subject.test().1.target.is_dequantized();
+    let is_number = matches!(spec.values, Values::Real(_)) && !subject.reported().1.target.is_dequantized();
     (spec.condition.is_some() && spec.event() == 1 && (is_label || is_number)).then_some((marginals, is_label))
 }
 
@@ -35,7 +35,7 @@ struct Said {
 
 fn said(subject: &Subject<'_>, marginals: Marginals<'_>, likelihood: &Likelihood) -> Result<Said> {
     let mut said = Said::default();
-    for (_, batch) in batches(subject.test().1, subject.on) {
+    for (_, batch) in batches(subject.reported().1, subject.on) {
         let batch = batch?;
         let parameters = marginals.parameters(batch.target.clone(), batch.condition.as_ref());
         let log_prob = likelihood.log_prob(parameters.clone(), batch.target.clone());
@@ -56,7 +56,7 @@ fn said(subject: &Subject<'_>, marginals: Marginals<'_>, likelihood: &Likelihood
 /// The reliability of the labels of the test split, before and after a temperature; `None`: the model predicts none.
 pub(crate) fn predicted_labels(subject: &Subject<'_>) -> Result<Option<[Reliability; 2]>> {
     let Some((marginals, true)) = predicts_labels(subject) else { return Ok(None) };
-    let factor = calibration(marginals, subject.validation().1, subject.on.device)?;
+    let factor = calibration(marginals, &subject.dataset.validation, subject.on.device)?;
     let of = |likelihood: &Likelihood| {
         let said = said(subject, marginals, likelihood)?;
         reliability(&said.log_probs, &said.labels)
@@ -73,7 +73,7 @@ pub(crate) fn predicted_numbers(subject: &Subject<'_>) -> Result<Option<Vec<f64>
 
 pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     let Some((marginals, is_label)) = predicts_labels(subject) else { return Ok(Vec::new()) };
-    let ((name, split), (_, validation)) = (subject.test(), subject.validation());
+    let ((name, split), validation) = (subject.reported(), &subject.dataset.validation);
     let factor = calibration(marginals, validation, subject.on.device)?;
     let Said { nats, log_probs, labels, pit } = said(subject, marginals, &marginals.likelihood().calibrated(factor))?;
     let what = if is_label { "temperature" } else { "scale" };

@@ -21,7 +21,7 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     if names.is_empty() && !arm.likelihood().is_nominal() {
         return Ok(Vec::new());
     }
-    let ((split_name, split), classes) = (subject.test(), *classes);
+    let ((split_name, split), classes) = (subject.reported(), *classes);
     let (mut log_probs, mut labels) = (Vec::new(), Vec::new());
     for (_, batch) in batches(split, subject.on) {
         let batch = batch?;

@@ -19,7 +19,7 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
         return Ok(Vec::new());
     }
     let (mut squares, mut distances, mut crps, mut covered) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (_, batch) in batches(subject.test().1, subject.on) {
+    for (_, batch) in batches(subject.reported().1, subject.on) {
         let batch = batch?;
         let parameters = marginals.parameters(batch.target.clone(), batch.condition.as_ref());
         let Some(table) = marginals.likelihood().log_probs(parameters) else { return Ok(Vec::new()) };
@@ -34,7 +34,7 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     let column = subject.dataset.names.target.first().map_or("the target", |column| column.name.as_str());
     let unit = format!("units of {column}");
     let metric = |quantity: &str, unit: &str, mean: Mean, estimator: &str| {
-        Metric::of_mean("prediction", subject.test().0, quantity, unit, mean, estimator)
+        Metric::of_mean("prediction", subject.reported().0, quantity, unit, mean, estimator)
     };
     let mean_square = Mean::of(&squares);
     let root = mean_square.mean.sqrt();

@@ -1,10 +1,10 @@
-//! What a model generates against the test examples, by the features of a classifier that another run trained: distances with their errors,
+//! What a model generates against examples that it has not seen, by the features of a classifier that another run trained: distances with their errors,
 //! precision and recall, a two-sample test, shares of classes, and whether training examples come back.
 
 use super::{Metric, PROPORTION, Subject, host};
 use crate::config::Config;
-use crate::data::Split;
 use crate::data::chunks::chunks;
+use crate::data::{Part, Split};
 use crate::error::{Error, Result};
 use crate::represent;
 use crate::run_folder::RunFolder;
@@ -19,7 +19,7 @@ use dgm_core::random::Stream;
 use dgm_models::{AnyModel, Batch, Capability, DataSpec, Ensemble, Model, Scale, require};
 use std::path::Path;
 
-/// Samples, and test examples, at most.
+/// Samples, and examples beside them, at most.
 const MOST: usize = 10_000;
 
 /// Examples per call of the classifier.
@@ -37,7 +37,7 @@ const PART: usize = 8192;
 /// Neighbours of precision and recall.
 const NEIGHBOURS: usize = 3;
 
-/// The share of test examples that are nearer to a training example than what is called near.
+/// The share of examples that are nearer to a training example than what is called near.
 const NEAR: f64 = 0.05;
 
 /// Penalty of the two-sample test's classifier.
@@ -46,12 +46,17 @@ const PENALTY: f64 = 1e-3;
 /// By the classifier of the run in this folder; `most`: samples at the most.
 ///
 /// # Errors
-/// A model that does not generate, a run that is no classifier of such images, data that cannot be read any more.
+/// A model that does not generate, a run that is no classifier of such images, the training split, data that cannot be read any more.
 pub(crate) fn measure(subject: &Subject<'_>, path: &Path, most: Option<usize>) -> Result<Vec<Metric>> {
     require(subject.model.generator(), Capability::Generate, subject.model)?;
     let (device, spec) = (subject.device(), subject.model.spec());
     let classifier = Classifier::open(path, spec, device)?;
-    let (test, train) = (&subject.dataset.test, &subject.dataset.train);
+    let ((part, test), train) = (subject.reported(), &subject.dataset.train);
+    if subject.part == Some(Part::Train) {
+        return Err(Error::input(
+            "--features holds samples against examples that nothing was learnt from, and the split is train; name validation or test with --split",
+        ));
+    }
     let count = most.unwrap_or(MOST).min(test.len()).min(train.len()).min(MOST);
     // Whatever order the examples are in.
     let drawn = |split: &Split, purpose: &str| {
@@ -68,7 +73,7 @@ pub(crate) fn measure(subject: &Subject<'_>, path: &Path, most: Option<usize>) -
     let width = real_features.dims()[1];
     let [a, b, c] = [&real_features, &known_features, &made_features].map(|features| host(features.clone()));
 
-    let how = format!("{count} samples and test examples, {}", classifier.name);
+    let how = format!("{count} samples and {part} examples, {}", classifier.name);
     let rng = &mut subject.on.seed.stream("bootstrap", 0);
     let distance = |set: &[f64], rng: &mut Stream| -> Result<Mean> {
         let mean = frechet_distance(&a, set, width).map_err(failed)?;
@@ -76,7 +81,7 @@ pub(crate) fn measure(subject: &Subject<'_>, path: &Path, most: Option<usize>) -
         Ok(Mean { mean, standard_error, n: count })
     };
     let metric = |quantity: &str, unit: &str, mean: Mean, what: &str| {
-        Metric::of_mean("generation", "test", quantity, unit, mean, format!("{what}{how}"))
+        Metric::of_mean("generation", part, quantity, unit, mean, format!("{what}{how}"))
     };
     const UNIT: &str = "squared units of the features";
     let mut metrics = vec![
@@ -106,7 +111,7 @@ pub(crate) fn measure(subject: &Subject<'_>, path: &Path, most: Option<usize>) -
         PROPORTION,
         // Of one half of both sets.
         proportion(told_apart(&real_features, &made_features)?),
-        "how often a linear classifier tells samples from test examples, 0.5: never; ",
+        "how often a linear classifier tells samples from examples, 0.5: never; ",
     ));
     let shares = classifier.shares(&made, device);
     let least = shares.iter().copied().fold(1.0, f64::min);
@@ -125,7 +130,7 @@ pub(crate) fn measure(subject: &Subject<'_>, path: &Path, most: Option<usize>) -
     ));
     let near = share_of_copies(subject, &real, &made)?;
     let what = format!(
-        "share of samples that are nearer to a training example than {:.0} % of the test examples are, in pixels: more than that says that \
+        "share of samples that are nearer to a training example than {:.0} % of the {part} examples are, in pixels: more than that says that \
          training examples come back; ",
         100.0 * NEAR
     );
@@ -155,7 +160,7 @@ fn told_apart(real: &Tensor<2>, made: &Tensor<2>) -> Result<f64> {
     Ok(right as f64 / of_rest.len().max(1) as f64)
 }
 
-/// The share of samples whose nearest training example is nearer than that of a share [`NEAR`] of the test examples.
+/// The share of samples whose nearest training example is nearer than that of a share [`NEAR`] of examples that nothing was learnt from.
 fn share_of_copies(subject: &Subject<'_>, real: &[Vec<f64>], made: &[Vec<f64>]) -> Result<f64> {
     let (device, train) = (subject.device(), &subject.dataset.train);
     let tensor = |rows: &[Vec<f64>]| {

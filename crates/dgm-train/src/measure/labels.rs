@@ -16,11 +16,16 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     let classes = classes(subject.model.spec()).filter(|_| subject.config.label_mixture);
     let (Some(density), Some(classes)) = (exact, classes) else { return Ok(Vec::new()) };
     let log_prior = log_prior(&counts(&subject.dataset.train, classes)?);
-    let (test, right) = mixture(subject, density, subject.test(), &log_prior)?;
-    let (validation, _) = mixture(subject, density, subject.validation(), &log_prior)?;
-    let estimator = "generative classifier argmax p(y) p(x | y)";
-    let accuracy = Metric::of_accuracy("label_accuracy", "test", estimator, right);
-    Ok(vec![test, accuracy, validation])
+    let mut metrics = Vec::new();
+    for (name, split) in subject.splits() {
+        let (marginal, right) = mixture(subject, density, (name, split), &log_prior)?;
+        metrics.push(marginal);
+        if name == subject.reported().0 {
+            let estimator = "generative classifier argmax p(y) p(x | y)";
+            metrics.push(Metric::of_accuracy("label_accuracy", name, estimator, right));
+        }
+    }
+    Ok(metrics)
 }
 
 /// Number of labels, where the condition is one.

@@ -161,7 +161,7 @@ impl Gathered {
 
 pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     let mut metrics = Vec::new();
-    for (name, split) in [subject.test(), subject.validation()] {
+    for (name, split) in subject.splits() {
         if let Some(diagnosis) = of_split(subject.model, split, subject.on, PAIRS[0])? {
             metrics.extend(diagnosis.metrics(name));
         }
@@ -235,13 +235,11 @@ impl Diagnosis {
 const COLLAPSED: f64 = 0.5;
 
 /// What there is to say where the latent variables of a layer say nothing of x, and what to do about it with this objective; `None`: they do.
-/// From the metrics of a model on the validation split.
+/// From the metrics of a model on the last split that was measured, which is validation unless another was asked for.
 pub(crate) fn collapse(metrics: &[Metric], objective: &str) -> Option<String> {
     let find = |quantity: &str| {
-        let is = |metric: &&Metric| {
-            (metric.measure.as_str(), metric.split.as_str()) == ("latent", "validation") && metric.quantity == quantity
-        };
-        metrics.iter().find(is).map(|metric| metric.value)
+        let is = |metric: &&Metric| metric.measure == "latent" && metric.quantity == quantity;
+        metrics.iter().rfind(is).map(|metric| metric.value)
     };
     let collapsed = |suffix: &str| {
         let kl = find(&format!("KL{suffix}"))?;

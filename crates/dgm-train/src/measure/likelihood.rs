@@ -1,4 +1,4 @@
-//! The likelihood of a density on the validation and the test split.
+//! The likelihood of a density on the test and the validation split.
 
 use super::{DEQUANTIZED, Metric, Subject, batches, host, with_noise};
 use crate::data::Split;
@@ -10,7 +10,7 @@ const ELBO_SAMPLES: usize = 32;
 
 pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     let Some(density) = subject.model.density() else { return Ok(Vec::new()) };
-    [subject.test(), subject.validation()].into_iter().map(|split| of_split(subject, density, split)).collect()
+    subject.splits().map(|split| of_split(subject, density, split)).collect()
 }
 
 fn of_split(subject: &Subject<'_>, density: &dyn Density, (name, split): (&str, &Split)) -> Result<Metric> {

@@ -16,7 +16,7 @@ mod tokens;
 
 use crate::config::{Config, EvaluationConfig};
 use crate::data::chunks::chunks;
-use crate::data::{Dataset, Split};
+use crate::data::{Dataset, Part, Split};
 use crate::error::{Error, Result};
 use crate::metrics::Line;
 use burn::tensor::Device;
@@ -191,6 +191,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) lines: &'a [Line],
     config: &'a EvaluationConfig,
     on: Scoring<'a>,
+    /// The one split that is asked for.
+    part: Option<Part>,
 }
 
 impl<'a> Subject<'a> {
@@ -201,7 +203,7 @@ impl<'a> Subject<'a> {
         device: &'a Device,
     ) -> Self {
         let (config, on) = (&config.evaluation, Scoring::of(config, device));
-        Self { model, gradients: None, dataset, lines: &[], config, on }
+        Self { model, gradients: None, dataset, lines: &[], config, on, part: None }
     }
 
     /// With a copy of the model on a device with autodiff.
@@ -218,12 +220,20 @@ impl<'a> Subject<'a> {
         self.on.device
     }
 
-    pub(crate) fn test(&self) -> (&'static str, &'a Split) {
-        ("test", &self.dataset.test)
+    /// Measured on this split alone; `None`: on the test split, and what chose the checkpoint on the validation split too.
+    pub(crate) fn with_part(self, part: Option<Part>) -> Self {
+        Self { part, ..self }
     }
 
-    fn validation(&self) -> (&'static str, &'a Split) {
-        ("validation", &self.dataset.validation)
+    /// The split that results are of.
+    pub(crate) fn reported(&self) -> (&'static str, &'a Split) {
+        self.dataset.part(self.part.unwrap_or_default())
+    }
+
+    /// That split, and the validation split where none is asked for.
+    fn splits(&self) -> impl Iterator<Item = (&'static str, &'a Split)> + use<'a> {
+        let beside = if self.part.is_none() { Some(self.dataset.part(Part::Validation)) } else { None };
+        std::iter::once(self.reported()).chain(beside)
     }
 
     /// An estimator of a model that is conditioned on a label: its value is not that of the target alone.
@@ -256,7 +266,7 @@ pub(crate) fn check(
     Ok(())
 }
 
-/// Everything that there is to say of a model: the test split first.
+/// Everything that there is to say of a model: the split that results are of first.
 ///
 /// # Errors
 /// A likelihood that is not finite, or data that cannot be read any more.
@@ -265,7 +275,8 @@ pub(crate) fn all(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     for measure in MEASURES {
         metrics.extend(measure(subject)?);
     }
-    metrics.sort_by_key(|metric| metric.split != "test");
+    let (reported, _) = subject.reported();
+    metrics.sort_by_key(|metric| metric.split != reported);
     Ok(metrics)
 }
 

@@ -31,7 +31,7 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     let (Values::Real(scale), Some(_)) = (&spec.values, &spec.condition) else { return Ok(Vec::new()) };
     let Some(marginals) = Marginals::of(subject.model) else { return Ok(Vec::new()) };
     // Of images nobody reads a table of errors pixel by pixel.
-    if spec.shape[0] * spec.shape[1] != 1 || subject.test().1.target.is_dequantized() {
+    if spec.shape[0] * spec.shape[1] != 1 || subject.reported().1.target.is_dequantized() {
         return Ok(Vec::new());
     }
     let event = spec.event();
@@ -41,7 +41,7 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     };
     let steps: Vec<Option<f64>> = (0..event).map(step).collect();
     let mut scores = vec![Scores::default(); event];
-    for (_, batch) in batches(subject.test().1, subject.on) {
+    for (_, batch) in batches(subject.reported().1, subject.on) {
         let batch = batch?;
         score(marginals, batch.target, batch.condition.as_ref(), &steps, &mut scores)?;
     }
@@ -165,7 +165,7 @@ impl Scores {
         [std, step]: [f64; 2],
     ) -> Result<Vec<Metric>> {
         let several = subject.model.spec().event() > 1;
-        let (split, examples) = (subject.test().0, self.pit.len());
+        let (split, examples) = (subject.reported().0, self.pit.len());
         let called = |quantity: &str| if several { format!("{quantity} of {name}") } else { quantity.to_owned() };
         let metric = |quantity: &str, unit: &str, value: f64, error: f64, estimator: String| Metric {
             measure: "prediction".into(),

@@ -8,6 +8,7 @@ pub mod npy;
 pub mod progress;
 pub mod rows;
 pub mod sparkline;
+pub mod tensorboard;
 
 use std::fmt::Display;
 use std::io::Write;

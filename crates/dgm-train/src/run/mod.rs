@@ -31,6 +31,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::{self, Members, Results};
 use crate::report::grid;
 use crate::report::progress::Report;
+use crate::report::tensorboard::EventFile;
 use crate::run_folder::{Lock, RunFolder};
 use crate::sampling::{Wanted, sample};
 use crate::train::{Ending, Trainer, check, check_without_criterion, has_criterion, initial_model, restore};
@@ -158,7 +159,8 @@ impl<C: ModelFactory> Run<C> {
             // On disk before the folder is a run: it never begins anywhere else.
             Some(weights) => {
                 let (device, eager, stop) = (backend.device.clone(), backend.is_eager(), &AtomicBool::new(false));
-                let trainer = Trainer { config: &config, dataset: &dataset, device, eager, folder: &folder, stop };
+                let trainer =
+                    Trainer { config: &config, dataset: &dataset, device, eager, folder: &folder, events: None, stop };
                 trainer.begin_at(weights)?;
                 folder.checkpoints().newest()?
             }
@@ -213,9 +215,10 @@ impl<C: ModelFactory> Run<C> {
     /// # Errors
     /// As [`train`](Self::train).
     pub(crate) fn train_only(&mut self, watch: &mut dyn Watch, stop: &AtomicBool) -> Result<Ending> {
+        let events = self.events()?;
         let Self { config, dataset, backend, folder, from, _lock } = self;
         let (device, eager) = (backend.device.clone(), backend.is_eager());
-        let trainer = Trainer { config, dataset, device, eager, folder, stop };
+        let trainer = Trainer { config, dataset, device, eager, folder, events: events.as_ref(), stop };
         let mut report = watch.report(folder);
         watch.training(true);
         let ending = trainer.run(from.as_ref(), report.as_mut());
@@ -239,13 +242,28 @@ impl<C: ModelFactory> Run<C> {
         let results = evaluate::evaluate(&model, config, dataset, device)?;
         let results = Results { members, ..results };
         folder.write_json("result.json", &results)?;
-        if grid::is_image(&dataset.spec) && model.generator().is_some() {
-            let path = folder.path().join("samples.png");
+        let path = folder.path().join("samples.png");
+        let is_pictured = grid::is_image(&dataset.spec) && model.generator().is_some();
+        if is_pictured {
             let wanted = Wanted::plain(config.evaluation.samples, seed);
             let samples = sample(&model, &dataset.test, &wanted, device, &mut |_| {})?;
             grid::write_png(&path, &samples, &dataset.spec)?;
         }
+        if let Some(events) = self.events()? {
+            let picture = if is_pictured { std::fs::read(&path).ok() } else { None };
+            events.append_results(&results, picture, self.steps())?;
+        }
         Ok(results)
+    }
+
+    fn steps(&self) -> u64 {
+        self.progress().map_or(0, |progress| progress.step)
+    }
+
+    /// An event file of TensorBoard for what comes now, where the configuration asks for it.
+    fn events(&self) -> Result<Option<EventFile>> {
+        let folder = self.folder.path().join("tensorboard");
+        self.config.training.tensorboard.then(|| EventFile::create(&folder, self.steps())).transpose()
     }
 }
 

@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::measure::{diagnose, validation_loss};
 use crate::metrics::{Line, ValidationLine};
 use crate::report::progress::{Report, RunStart};
+use crate::report::tensorboard::EventFile;
 use crate::run_folder::RunFolder;
 use crate::weights::bytes_of;
 use burn::module::Module;
@@ -60,6 +61,8 @@ pub struct Trainer<'a, C = ModelConfig> {
     pub eager: bool,
     /// Where results go.
     pub folder: &'a RunFolder,
+    /// Where results go for TensorBoard too.
+    pub events: Option<&'a EventFile>,
     /// Set from outside to stop after the current step.
     pub stop: &'a AtomicBool,
 }
@@ -286,7 +289,7 @@ impl<C: ModelFactory> Trainer<'_, C> {
             seconds: progress.seconds,
             at_end: extra,
         };
-        self.written(self.folder.append_metrics(&Line::Validation(line)), step)?;
+        self.record(&Line::Validation(line), step)?;
         report.validation(epoch, loss, better);
         Ok(loss)
     }
@@ -310,6 +313,12 @@ impl<C: ModelFactory> Trainer<'_, C> {
     /// The step of the newest checkpoint.
     fn kept(&self) -> Option<u64> {
         self.folder.checkpoints().steps().ok()?.first().copied()
+    }
+
+    /// Writes a line down.
+    fn record(&self, line: &Line, step: u64) -> Result<()> {
+        let appended = self.folder.append_metrics(line);
+        self.written(appended.and_then(|()| self.events.map_or(Ok(()), |events| events.append(line))), step)
     }
 
     /// Says where training stands when its folder could not be written.

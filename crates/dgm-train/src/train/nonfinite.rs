@@ -69,7 +69,7 @@ impl<C: ModelFactory> Trainer<'_, C> {
                 action: action.into(),
                 restored,
             };
-            self.written(self.folder.append_metrics(&Line::Nonfinite(line)), fault.step)
+            self.record(&Line::Nonfinite(line), fault.step)
         };
         match self.config.training.nonfinite {
             NonFinite::Skip { limit } if state.progress.skipped < limit && !fault.rows.is_empty() => {
@@ -92,6 +92,7 @@ impl<C: ModelFactory> Trainer<'_, C> {
                 state.progress.rate_factor = lowered;
                 let step = state.progress.step;
                 self.folder.cut_metrics(Some(&state.progress))?;
+                self.events.map_or(Ok(()), |events| events.go_on_from(step))?;
                 record("lower_lr_and_restore", step, restored)?;
                 report.warn(&format!(
                     "{}; back to step {step} with the learning rate times {lowered} ({restored} of {limit} times)",

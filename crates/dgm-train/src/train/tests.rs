@@ -75,7 +75,7 @@ fn run(config: &Config, dataset: &Dataset, eager: bool) -> Run {
     let mut told = Told::default();
     let run = RunFolder::create(&folder.path().join("run")).unwrap();
     let stop = AtomicBool::new(false);
-    let trainer = Trainer { config, dataset, device: Device::flex(), eager, folder: &run, stop: &stop };
+    let trainer = Trainer { config, dataset, device: Device::flex(), eager, folder: &run, events: None, stop: &stop };
     let ending = trainer.run(None, &mut told);
     Run { folder, told, ending }
 }
@@ -234,6 +234,7 @@ fn a_window_that_is_interrupted_is_reported_whole() {
         device: Device::flex(),
         eager: true,
         folder: &folder,
+        events: None,
         stop: &stop,
     };
     let mut told = Told::default();

@@ -73,7 +73,7 @@ impl<C: ModelFactory> Trainer<'_, C> {
             at_end: extra,
             terms: terms.iter().cloned().collect(),
         };
-        self.written(self.folder.append_metrics(&Line::Train(line)), step)?;
+        self.record(&Line::Train(line), step)?;
         report.train(&WindowMeans { step, loss, nats, terms: &terms, learning_rate, examples_per_second });
         Ok(())
     }

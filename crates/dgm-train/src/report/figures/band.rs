@@ -24,7 +24,7 @@ pub(super) fn draw(subject: &Subject<'_>) -> Result<Option<String>> {
         return Ok(None);
     };
     let Some(marginals) = Marginals::of(subject.model).filter(|_| condition.width() == 1) else { return Ok(None) };
-    let (_, split) = subject.test();
+    let (_, split) = subject.reported();
     let rows: Vec<usize> = (0..split.len().min(MOST_POINTS)).collect();
     let y = split.target.read(&rows, 0)?;
     let Some(x) = &split.condition else { return Ok(None) };

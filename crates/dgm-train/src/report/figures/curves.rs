@@ -28,7 +28,7 @@ pub(super) fn losses(subject: &Subject<'_>) -> Result<Option<String>> {
     if train.len() + validation.len() < 3 {
         return Ok(None);
     }
-    let (_, split) = subject.test();
+    let (_, split) = subject.reported();
     let unit = if nats { "nats per example" } else { "loss" };
     let title = match nats {
         true => format!("Learning curves; 1 nat per example is {:.4} bits per dimension", split.bits_per_dim(1.0)),

@@ -72,7 +72,7 @@ fn nats(
     density: &dyn Density,
     permuted: Option<(std::ops::Range<usize>, u64)>,
 ) -> Result<Vec<f64>> {
-    let (_, split) = subject.test();
+    let (_, split) = subject.reported();
     let n = split.len().min(MOST_EXAMPLES);
     let others: Vec<usize> = match &permuted {
         Some((_, repeat)) => Seed(0).stream("permutation", *repeat).permutation(n),

@@ -15,7 +15,7 @@ const LEGEND: usize = 20;
 const EXAMPLES: usize = 2000;
 
 pub(super) fn draw(subject: &Subject<'_>) -> Result<Option<String>> {
-    let (_, split) = subject.test();
+    let (_, split) = subject.reported();
     // What is predicted from a condition has figures of its own.
     let predicts = subject.model.conditionals().is_some_and(|conditionals| conditionals.is_independent());
     if subject.model.encoder().is_none() || predicts || split.len() < 2 {

@@ -1,0 +1,55 @@
+//! Event files, read back by TensorBoard's own reader.
+
+use super::common::run_ok;
+use super::metrics;
+use std::path::Path;
+use std::process::Command;
+
+#[test]
+fn tensorboard_reads_what_the_metrics_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = [
+        "--quiet",
+        "--set",
+        "model.encoder.hidden=[16]",
+        "--set",
+        "model.decoder.hidden=[16]",
+        "--set",
+        "training.report_every=10",
+        "--set",
+        "training.tensorboard=true",
+    ];
+    run_ok(
+        folder.path(),
+        &[&["--config", "vae.toml", "--out", "run", "--set", "training.epochs=2"], &small[..]].concat(),
+    );
+    // Lines that only the end asked for are taken back.
+    run_ok(folder.path(), &["--resume", "run", "--set", "training.epochs=4", "--quiet"]);
+    let run = folder.path().join("run");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/tensorboard_scalars.py");
+    let read = Command::new("python3").arg(script).arg(run.join("tensorboard")).output();
+    let Some(read) = read.ok().filter(|read| read.status.success()) else {
+        eprintln!("skipped: python3 has no module tensorboard; pip install tensorboard");
+        return;
+    };
+    let found: serde_json::Value = serde_json::from_slice(&read.stdout).unwrap();
+    let of_kind =
+        |kind: &str| metrics(&run).into_iter().filter(|line| line["kind"] == kind).collect::<Vec<serde_json::Value>>();
+    for (kind, key, tag) in [
+        ("train", "nats_per_example", "nats_per_example/train"),
+        ("train", "kl", "terms/kl"),
+        ("validation", "nats_per_example", "nats_per_example/validation"),
+    ] {
+        let expected: Vec<(u64, f32)> = of_kind(kind)
+            .iter()
+            .map(|line| (line["step"].as_u64().unwrap(), line[key].as_f64().unwrap() as f32))
+            .collect();
+        let events = found["scalars"][tag].as_array().unwrap();
+        let events: Vec<(u64, f32)> =
+            events.iter().map(|event| (event[0].as_u64().unwrap(), event[1].as_f64().unwrap() as f32)).collect();
+        assert_eq!(events, expected, "{tag}");
+    }
+    let pictures = found["images"]["samples"].as_array().unwrap();
+    assert_eq!(pictures.last().unwrap()[0], of_kind("train").last().unwrap()["step"]);
+    assert!(pictures.iter().all(|picture| picture[1].as_u64() >= Some(512)), "{pictures:?}");
+}
