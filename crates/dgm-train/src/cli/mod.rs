@@ -19,6 +19,7 @@ mod output;
 mod predict;
 mod probe;
 mod reconstruct;
+mod report;
 mod sample;
 mod sample_text;
 mod score;
@@ -69,6 +70,8 @@ commands! {
     Evaluate(evaluate::EvaluateArgs) => evaluate,
     /// Compare runs on the same test examples: dgm-train compare runs/vae runs/conv-vae
     Compare(compare::CompareArgs) => compare,
+    /// Write a web page of a run, or of several beside each other: dgm-train report runs/vae
+    Report(report::ReportArgs) => report,
     /// Follow a run that another process trains: dgm-train watch runs/vae
     Watch(watch::WatchArgs) => watch,
     /// List the runs below a folder, with state, best validation and test result

@@ -21,7 +21,11 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
         nats.extend(log_probs(latent, &batch, k, scale, &mut noise)?.into_iter().map(|log_p| -log_p));
     }
     let wide = if scale == 1.0 { String::new() } else { format!(", deviations of the proposal times {scale}") };
-    let few = if nats.len() < split.len() { format!(", of {} examples evenly over the split", nats.len()) } else { String::new() };
+    let few = if nats.len() < split.len() {
+        format!(", of {} examples evenly over the split", nats.len())
+    } else {
+        String::new()
+    };
     let estimator = with_noise(format!("importance-weighted bound, k = {k}{wide}{few}"), split.target.is_dequantized());
     let estimator = subject.given_label(estimator);
     Ok(vec![Metric::of_nats("importance_weighted", (name, split), "-IWAE", estimator, &nats)?])
