@@ -10,7 +10,7 @@ mod several;
 
 use crate::compare::Comparison;
 use crate::error::Result;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, PreEscaped, html};
 use run::RunPage;
 use std::path::PathBuf;
 
@@ -29,7 +29,7 @@ pub fn report(runs: &[PathBuf]) -> Result<String> {
 /// The page of a comparison.
 pub(crate) fn of_comparison(comparison: &Comparison) -> String {
     let lead = format!("{} test examples of {}", comparison.examples, comparison.data);
-    let sections = vec![Section::new("comparison", "Results", several::paired(comparison))];
+    let sections = vec![Section::new("comparison", "Results", several::paired(comparison, None))];
     page("Comparison of runs", &lead, &sections)
 }
 
@@ -52,7 +52,7 @@ const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inlin
 /// A whole page.
 fn page(title: &str, lead: &str, sections: &[Section]) -> String {
     let page = html! {
-        (DOCTYPE)
+        (PreEscaped("<!doctype html>\n"))
         html lang="en" {
             head {
                 meta charset="utf-8";

@@ -65,7 +65,7 @@ fn numbers_as_text(json: &str) -> String {
 pub(super) fn cell(metric: &Metric, [value, error]: [Option<&str>; 2]) -> Markup {
     let rounded = metric.rounded();
     html! {
-        td.number data-value=[value] data-standard-error=[error] {
+        td.number role="cell" data-value=[value] data-standard-error=[error] {
             (rounded.value)
             @if let Some(error) = rounded.error { span.error { " ± " (error) } }
         }
@@ -85,37 +85,34 @@ pub(super) fn tables(name: &str, written: &Written) -> Markup {
     });
     let row = |(index, metric): (usize, &Metric)| {
         html! {
-            tr data-measure=(metric.measure) data-split=(metric.split) {
-                th scope="row" { (metric.quantity) }
+            tr role="row" data-measure=(metric.measure) data-split=(metric.split) {
+                th scope="row" role="rowheader" { (metric.quantity) }
                 (cell(metric, written.digits_of(index)))
-                td { (metric.rounded().unit) }
+                td role="cell" { (metric.rounded().unit) }
                 @if has_bits {
-                    td.number data-value=[written.digits(&format!("/metrics/{index}/bits_per_dim"))] {
+                    td.number role="cell" data-label="bits/dim" data-value=[written.digits(&format!("/metrics/{index}/bits_per_dim"))] {
                         @if let Some(bits) = metric.bits_per_dim { (format!("{bits:.4}")) }
                     }
                 }
-                td.number { (metric.examples) }
-                td.words { (metric.estimator) }
+                td.number role="cell" data-label="examples" { (metric.examples) }
+                td.words role="cell" { (metric.estimator) }
             }
         }
     };
-    let columns = 5 + usize::from(has_bits);
+    let columns = ["Quantity", "Value", "Unit", "Bits/dim", "Examples", "Estimator"];
+    let columns: Vec<&str> = columns.into_iter().filter(|column| has_bits || *column != "Bits/dim").collect();
+    // A narrow screen lays the cells out anew, and some readers then ask for the roles that a table has by itself.
     let table = html! {
-        table {
+        table.results role="table" {
             caption { "Value ± standard error over examples" }
-            thead {
-                tr {
-                    th scope="col" { "Quantity" }
-                    th scope="col" { "Value" }
-                    th scope="col" { "Unit" }
-                    @if has_bits { th scope="col" { "Bits/dim" } }
-                    th scope="col" { "Examples" }
-                    th scope="col" { "Estimator" }
+            thead role="rowgroup" {
+                tr role="row" {
+                    @for column in &columns { th scope="col" role="columnheader" { (column) } }
                 }
             }
             @for split in &splits {
-                tbody {
-                    tr { th scope="rowgroup" colspan=(columns) { (split) " split" } }
+                tbody role="rowgroup" {
+                    tr role="row" { th scope="rowgroup" role="rowheader" colspan=(columns.len()) { (split) " split" } }
                     @for indexed in indexed().filter(|(_, metric)| metric.split == *split) { (row(indexed)) }
                 }
             }
@@ -123,7 +120,7 @@ pub(super) fn tables(name: &str, written: &Written) -> Markup {
     };
     html! {
         @if results.metrics.is_empty() { p { "Nothing to measure: the model has no density." } }
-        @else { (scrolling(&format!("Results of {name}"), table)) }
+        @else { (scrolling(&format!("Table of the results of {name}"), table)) }
         (tokens(name, written))
         @if let Some(members) = &results.members { (of_members(name, members)) }
         (remarks(results))

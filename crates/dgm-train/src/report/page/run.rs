@@ -43,9 +43,15 @@ impl RunPage {
     pub(super) fn read_all(paths: &[PathBuf]) -> Result<Vec<Self>> {
         let mut pages: Vec<Self> = paths.iter().map(|path| Self::read(path)).collect::<Result<_>>()?;
         let names: Vec<String> = pages.iter().map(|page| page.name.clone()).collect();
-        for page in &mut pages {
-            if names.iter().filter(|name| **name == page.name).count() > 1 {
-                page.name = page.path.display().to_string();
+        for page in pages.iter_mut().filter(|page| names.iter().filter(|name| **name == page.name).count() > 1) {
+            page.name = page.path.display().to_string();
+        }
+        // A run that is named twice.
+        let paths: Vec<PathBuf> = pages.iter().map(|page| page.path.clone()).collect();
+        for (index, page) in pages.iter_mut().enumerate() {
+            let before = paths.iter().take(index).filter(|path| **path == page.path).count();
+            if before > 0 {
+                page.name = format!("{} ({})", page.name, before + 1);
             }
         }
         Ok(pages)

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 /// The page of several runs.
 pub(super) fn page(paths: &[PathBuf], runs: &[RunPage]) -> String {
     let comparison = match compare(paths, &CompareOptions::default()) {
-        Ok(comparison) => paired(&comparison),
+        Ok(comparison) => paired(&comparison, Some(runs)),
         Err(error) => html! {
             div.note { p { "No paired comparison: " (error) "." } }
             (beside(runs))
@@ -54,13 +54,15 @@ fn listed(runs: &[RunPage]) -> Markup {
             tbody { @for run in runs.iter().enumerate() { (row(run)) } }
         }
     };
-    scrolling("Runs", table)
+    scrolling("Table of the runs", table)
 }
 
-/// Every quantity, with the differences from the first run.
-pub(super) fn paired(comparison: &Comparison) -> Markup {
+/// Every quantity, with the differences from the first run; under these runs' names, or those of the comparison.
+pub(super) fn paired(comparison: &Comparison, runs: Option<&[RunPage]>) -> Markup {
     let lines = comparison.lines();
     let Some((header, rows)) = lines.split_first() else { return html! {} };
+    let own = || header.iter().skip(1).map(|shown| shown.text.clone()).collect();
+    let names: Vec<String> = runs.map_or_else(own, |runs| runs.iter().map(|run| run.name.clone()).collect());
     let value = |shown: &Shown| {
         let [value, error] =
             shown.exact.map_or([None, None], |exact| exact.map(|number| number.is_finite().then_some(number)));
@@ -71,9 +73,8 @@ pub(super) fn paired(comparison: &Comparison) -> Markup {
             caption { "Value ± standard error on the test split" }
             thead {
                 tr {
-                    @for (place, name) in header.iter().enumerate() {
-                        th scope="col" { @if place == 0 { "Quantity" } @else { (name.text) } }
-                    }
+                    th scope="col" { "Quantity" }
+                    @for name in &names { th scope="col" { (name) } }
                 }
             }
             tbody {
@@ -86,7 +87,7 @@ pub(super) fn paired(comparison: &Comparison) -> Markup {
         }
     };
     html! {
-        (scrolling("Comparison", table))
+        (scrolling("Table of the comparison", table))
         p.small { (comparison.remark().trim_end()) "." }
     }
 }
