@@ -91,9 +91,10 @@ fn nonfinite(lines: &[Line]) -> Markup {
     }
 }
 
-/// The validation losses of several runs, laid over each other: one chart for each unit.
+/// The validation losses of several runs, laid over each other: one chart for each kind of data, target and unit, as others share no axis.
 pub(super) fn validations(runs: &[&RunPage]) -> Markup {
-    let mut curves: Vec<(bool, Curve)> = Vec::new();
+    let mut charts: Vec<(_, Chart)> = Vec::new();
+    let mut color = 0;
     for run in runs {
         let alone = runs.len() == 1;
         let own = std::iter::once((run.name.clone(), &run.lines));
@@ -102,22 +103,26 @@ pub(super) fn validations(runs: &[&RunPage]) -> Markup {
             (name, lines)
         });
         for (name, lines) in own.chain(members) {
-            let losses = Losses::of(lines);
-            if !losses.validation.is_empty() {
-                let color = curves.len();
-                let curve = Curve { name, points: losses.validation, color, validation: true };
-                curves.push((losses.validation_nats, curve));
+            let Losses { validation: points, validation_nats: nats, .. } = Losses::of(lines);
+            if points.is_empty() {
+                continue;
+            }
+            let of = &run.provenance;
+            let key = (nats, &of.data_sha256, of.spec.shape, of.spec.levels());
+            let curve = Curve { name, points, color, validation: true };
+            color += 1;
+            match charts.iter_mut().find(|(other, _)| *other == key) {
+                Some((_, chart)) => chart.curves.push(curve),
+                None => {
+                    let unit = if nats { NATS } else { "in each model's own unit" };
+                    let unit = if alone { unit.to_owned() } else { format!("{unit}, {}", of.data) };
+                    charts.push((key, Chart { title: "Validation loss".into(), unit, curves: vec![curve] }));
+                }
             }
         }
     }
-    if curves.is_empty() {
-        return html! { p { "No validation loss: the models have none, or there are no metrics yet." } };
+    html! {
+        @if charts.is_empty() { p { "No validation loss: the models have none, or there are no metrics yet." } }
+        @for (_, chart) in &charts { (chart.draw()) }
     }
-    let (nats, others): (Vec<_>, Vec<_>) = curves.into_iter().partition(|(nats, _)| *nats);
-    let chart = |curves: Vec<(bool, Curve)>, nats: bool| Chart {
-        title: "Validation loss".into(),
-        unit: if nats { NATS } else { "of each model's own, in no common unit" }.into(),
-        curves: curves.into_iter().map(|(_, curve)| curve).collect(),
-    };
-    html! { (chart(nats, true).draw()) (chart(others, false).draw()) }
 }

@@ -164,7 +164,7 @@ fn tokens(name: &str, written: &Written) -> Markup {
                     th scope="col" { "Nats/" (token) }
                     th scope="col" { "Bits/" (token) }
                     th scope="col" { "Perplexity" }
-                    th scope="col" { (token) "s" }
+                    th scope="col" { "Scored" }
                 }
             }
             tbody {
