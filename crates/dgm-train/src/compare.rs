@@ -6,8 +6,9 @@ use crate::config::Config;
 use crate::data::{Dataset, Fingerprint};
 use crate::error::{Error, Result};
 use crate::evaluate::evaluate;
-use crate::measure::{Metric, PROPORTION};
+use crate::measure::{Metric, PROPORTION, shown_unit};
 use crate::report::aligned::aligned;
+use crate::report::page;
 use crate::run_folder::RunFolder;
 use dgm_core::estimate::Mean;
 use dgm_models::{AnyModel, Ensemble, Model};
@@ -285,24 +286,37 @@ pub enum Format {
     Json,
 }
 
+/// A cell of a written comparison, and its number and standard error as they are, where it has them.
+pub(crate) struct Shown {
+    pub(crate) text: String,
+    pub(crate) exact: Option<[f64; 2]>,
+}
+
+impl From<String> for Shown {
+    fn from(text: String) -> Self {
+        Self { text, exact: None }
+    }
+}
+
 impl Comparison {
     /// In this format.
     ///
     /// # Errors
     /// A number that JSON cannot hold.
     pub fn write(&self, format: Format) -> Result<String> {
-        let cells = self.cells();
+        let text = |line: Vec<Shown>| line.into_iter().map(|shown| shown.text).collect();
+        let cells: Vec<Vec<String>> = self.lines().into_iter().map(text).collect();
         Ok(match format {
             Format::Table => aligned(&cells) + &self.remark(),
             Format::Markdown => markdown(&cells) + "\n" + &self.remark(),
             Format::Csv => csv(&cells)?,
-            Format::Html => html(&cells, &self.remark()),
+            Format::Html => page::of_comparison(self),
             Format::Json => serde_json::to_string_pretty(self)
                 .map_err(|error| Error::run(format!("the comparison cannot be written as JSON: {error}")))?,
         })
     }
 
-    fn remark(&self) -> String {
+    pub(crate) fn remark(&self) -> String {
         let first = self.runs.first().map_or_else(String::new, |run| run.display().to_string());
         format!(
             "{} test examples of {} (sha256 {:.12}); differences are from {first}, ± the standard error over the same examples; \"higher\" and \
@@ -312,23 +326,29 @@ impl Comparison {
     }
 
     /// A header, and for each quantity a line of values and one of differences.
-    fn cells(&self) -> Vec<Vec<String>> {
+    pub(crate) fn lines(&self) -> Vec<Vec<Shown>> {
         let name = |run: &PathBuf| run.file_name().unwrap_or(run.as_os_str()).to_string_lossy().into_owned();
-        let mut all = vec![std::iter::once(String::new()).chain(self.runs.iter().map(name)).collect::<Vec<String>>()];
+        let header = std::iter::once(String::new()).chain(self.runs.iter().map(name));
+        let mut all = vec![header.map(Shown::from).collect::<Vec<_>>()];
         for Row { quantity, unit, cells, .. } in &self.rows {
-            let (factor, shown) = if unit == PROPORTION { (100.0, "%") } else { (1.0, unit.as_str()) };
+            let (factor, shown) = (if unit == PROPORTION { 100.0 } else { 1.0 }, shown_unit(unit));
             let number = |value: f64, error: f64| match error.is_nan() {
                 true => digits(factor * value),
                 false => format!("{} ± {}", digits(factor * value), digits(factor * error)),
             };
             let value = |cell: &Option<Cell>| match cell {
-                None => "–".to_owned(),
-                Some(cell) if cell.quantity == *quantity => number(cell.value, cell.standard_error),
-                Some(cell) => format!("{} ({})", number(cell.value, cell.standard_error), cell.quantity),
+                None => Shown::from("–".to_owned()),
+                Some(cell) => {
+                    let text = number(cell.value, cell.standard_error);
+                    let same = cell.quantity == *quantity;
+                    let text = if same { text } else { format!("{text} ({})", cell.quantity) };
+                    Shown { text, exact: Some([cell.value, cell.standard_error]) }
+                }
             };
-            all.push(std::iter::once(format!("{quantity}, {shown}")).chain(cells.iter().map(value)).collect());
+            let line = std::iter::once(Shown::from(format!("{quantity}, {shown}")));
+            all.push(line.chain(cells.iter().map(value)).collect());
             let difference = |cell: &Option<Cell>| match cell.as_ref().and_then(|cell| cell.difference) {
-                None => String::new(),
+                None => Shown::from(String::new()),
                 Some(Difference { value, standard_error, verdict }) => {
                     let sign = if value >= 0.0 { "+" } else { "" };
                     let verdict = match verdict {
@@ -336,11 +356,13 @@ impl Comparison {
                         Verdict::Lower => "lower",
                         Verdict::NotSignificant => "not significant",
                     };
-                    format!("{sign}{} {verdict}", number(value, standard_error))
+                    let text = format!("{sign}{} {verdict}", number(value, standard_error));
+                    Shown { text, exact: Some([value, standard_error]) }
                 }
             };
             if cells.iter().flatten().any(|cell| cell.difference.is_some()) {
-                all.push(std::iter::once("difference".to_owned()).chain(cells.iter().map(difference)).collect());
+                let line = std::iter::once(Shown::from("difference".to_owned()));
+                all.push(line.chain(cells.iter().map(difference)).collect());
             }
         }
         all
@@ -372,25 +394,6 @@ fn csv(cells: &[Vec<String>]) -> Result<String> {
     }
     let bytes = writer.into_inner().map_err(|error| cannot(error.to_string()))?;
     String::from_utf8(bytes).map_err(|error| cannot(error.to_string()))
-}
-
-fn html(cells: &[Vec<String>], remark: &str) -> String {
-    let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let row = |(place, row): (usize, &Vec<String>)| {
-        let tag = |column: usize| if place == 0 || column == 0 { "th" } else { "td" };
-        let cell = |(column, cell): (usize, &String)| {
-            let tag = tag(column);
-            format!("<{tag}>{}</{tag}>", escape(cell))
-        };
-        format!("<tr>{}</tr>\n", row.iter().enumerate().map(cell).collect::<String>())
-    };
-    let body: String = cells.iter().enumerate().map(row).collect();
-    format!(
-        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>dgm \
-         comparison</title>\n<style>body{{font:16px sans-serif;margin:2em;color-scheme:light dark}}table{{border-collapse:collapse}}th,td\
-         {{text-align:left;padding:.3em .8em;border-bottom:1px solid #8888}}</style>\n<table>\n{body}</table>\n<p>{}</p>\n</html>\n",
-        escape(remark.trim_end())
-    )
 }
 
 #[cfg(test)]

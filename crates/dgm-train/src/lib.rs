@@ -19,7 +19,7 @@
 //! | [`represent`] | codes of examples, reconstructions, interpolations, traversals |
 //! | [`sampling`] | samples in the units and the form of the data |
 //! | [`run_folder`], [`provenance`], [`weights`], [`files`] | the files of a run, what it was made of, weights as bytes and their digest |
-//! | [`report`] | terminal output: progress, tables, pictures |
+//! | [`report`] | progress, tables, pictures, web pages |
 //! | [`shipped`] | the configurations inside the program |
 //! | [`error`] | errors, and the exit code of each |
 //! | `cli` | the program's arguments (feature `cli`) |

@@ -24,6 +24,18 @@ pub enum State {
     Broken,
 }
 
+impl State {
+    /// In a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Running => "running",
+            Self::Interrupted => "interrupted",
+            Self::Broken => "unreadable",
+        }
+    }
+}
+
 /// One run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Listed {
@@ -156,16 +168,10 @@ pub fn table(runs: &[Listed]) -> String {
     let header = ["run", "state", "model", "data", "epoch", "validation", "test", "training"].map(str::to_owned);
     let mut rows = vec![header];
     for run in runs {
-        let state = match run.state {
-            State::Complete => "complete",
-            State::Running => "running",
-            State::Interrupted => "interrupted",
-            State::Broken => "unreadable",
-        };
         let nats = |value: f64, is_nats: bool| format!("{value:.3}{}", if is_nats { " nats" } else { "" });
         rows.push([
             run.run.display().to_string(),
-            state.to_owned(),
+            run.state.name().to_owned(),
             run.model.clone(),
             run.data.clone(),
             if run.epoch == 0 { "–".into() } else { format!("{}/{}", run.epoch, run.epochs) },

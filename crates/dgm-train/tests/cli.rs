@@ -5,6 +5,8 @@
 mod common;
 #[path = "cli/help.rs"]
 mod help;
+#[path = "cli/report.rs"]
+mod report;
 #[path = "cli/runs.rs"]
 mod runs;
 #[path = "cli/tensorboard.rs"]

@@ -32,13 +32,7 @@ pub(super) struct CompareArgs {
 
 pub(super) fn run(args: &CompareArgs) -> Result<ExitCode> {
     if let Some(out) = &args.out {
-        super::of_split::in_a_folder(out)?;
-        if out.is_dir() {
-            return Err(Error::input(format!(
-                "{}: is a folder; expected a file; name another with --out",
-                out.display()
-            )));
-        }
+        super::of_split::a_file(out)?;
     }
     let options = CompareOptions {
         importance_samples: args.importance_samples,

@@ -7,8 +7,8 @@ use crate::data::table::{Profile, Table, profile, profile_numbers};
 use crate::data::{DataConfig, Dataset};
 use crate::error::{Error, Result, did_you_mean};
 use crate::guess::{self, Proposal, Wishes};
-use crate::report::columns;
 use crate::report::grid::{self, Band};
+use crate::report::{columns, shell_quoted};
 use crate::shipped;
 use clap::{Args, value_parser};
 use serde::Serialize;
@@ -196,12 +196,6 @@ fn paste(args: &InspectArgs, data: &str) -> Result<()> {
         "\nfor a configuration, or all of it with dgm-train new --data {path}{set}\n\n{}",
         data.trim_end()
     ))
-}
-
-/// An argument as a shell reads it.
-fn shell_quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._-=/,:+".contains(c);
-    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 fn print_json(inspection: &Inspection) -> Result<ExitCode> {

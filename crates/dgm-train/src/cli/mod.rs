@@ -19,6 +19,7 @@ mod output;
 mod predict;
 mod probe;
 mod reconstruct;
+mod report;
 mod sample;
 mod sample_text;
 mod score;
@@ -76,6 +77,9 @@ commands! {
     /// Compare runs on the same test examples
     #[command(after_help = "Examples:\n  dgm-train compare runs/vae runs/wide --format markdown --out comparison.md")]
     Compare(compare::CompareArgs) => compare,
+    /// Write a web page of a run, or of several beside each other
+    #[command(after_help = "Examples:\n  dgm-train report runs/vae\n  dgm-train report runs/vae runs/wide --out both.html")]
+    Report(report::ReportArgs) => report,
     /// Follow a run that another process trains
     #[command(after_help = "Examples:\n  dgm-train watch runs/vae")]
     Watch(watch::WatchArgs) => watch,

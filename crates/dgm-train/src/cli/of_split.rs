@@ -131,3 +131,12 @@ pub(super) fn in_a_folder(path: &Path) -> Result<()> {
         ))),
     }
 }
+
+/// Whether a file can be written there: its folder is there, and it is no folder itself.
+pub(super) fn a_file(path: &Path) -> Result<()> {
+    in_a_folder(path)?;
+    match path.is_dir() {
+        false => Ok(()),
+        true => Err(Error::input(format!("{}: is a folder; expected a file; name another with --out", path.display()))),
+    }
+}

@@ -3,10 +3,9 @@
 mod members;
 
 use crate::config::Config;
-use crate::data::summary::short;
 use crate::data::{Dataset, Names, Part};
 use crate::error::{Error, Result};
-use crate::measure::{self, Metric, NATS, Subject};
+use crate::measure::{self, Metric, NATS, Rounded, Subject};
 use crate::weights::weights_sha256;
 use burn::module::Module;
 use burn::tensor::Device;
@@ -177,13 +176,11 @@ impl Results {
         }
         text.push_str(&measure::token_table(&self.metrics));
         text.push_str(&self.members.as_ref().map_or(String::new(), Members::table));
-        for Metric { split, quantity, value, standard_error, unit, estimator, .. } in others {
-            let (value, error, unit) = match unit.as_str() {
-                measure::PROPORTION => (format!("{:.2}", 100.0 * value), format!("{:.2}", 100.0 * standard_error), "%"),
-                unit => (short(*value), short(*standard_error), unit),
-            };
+        for metric in others {
+            let Metric { split, quantity, estimator, .. } = metric;
+            let Rounded { value, error, unit } = metric.rounded();
             // What has no error, such as a distance, is told without.
-            let error = if standard_error.is_nan() { String::new() } else { format!(" ± {error}") };
+            let error = error.map_or(String::new(), |error| format!(" ± {error}"));
             text.push_str(&format!("{split} {quantity} {value}{error} {unit}, {estimator}\n"));
         }
         if let Some(entropy) = self.entropy {

@@ -16,6 +16,7 @@ mod tokens;
 
 use crate::config::{Config, EvaluationConfig};
 use crate::data::chunks::chunks;
+use crate::data::summary::short;
 use crate::data::{Dataset, Part, Split};
 use crate::error::{Error, Result};
 use crate::metrics::Line;
@@ -111,6 +112,19 @@ pub const NATS: &str = "nats/example";
 /// The unit of an accuracy: from 0 to 1.
 pub const PROPORTION: &str = "proportion";
 
+/// A metric as people read it.
+pub(crate) struct Rounded {
+    pub(crate) value: String,
+    /// `None`: it has no standard error.
+    pub(crate) error: Option<String>,
+    pub(crate) unit: String,
+}
+
+/// What stands behind a value: a proportion is shown in percent.
+pub(crate) fn shown_unit(unit: &str) -> &str {
+    if unit == PROPORTION { "%" } else { unit }
+}
+
 /// JSON has no NaN.
 fn number_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<f64, D::Error> {
     Option::<f64>::deserialize(deserializer).map(|number| number.unwrap_or(f64::NAN))
@@ -140,6 +154,17 @@ impl Metric {
             per_token: tokens::metrics(split, nats)?,
             values: nats.to_vec(),
         })
+    }
+
+    /// Four decimals of nats, two of percent, and the first five digits of other values.
+    pub(crate) fn rounded(&self) -> Rounded {
+        let round = |value: f64| match self.unit.as_str() {
+            NATS => format!("{value:.4}"),
+            PROPORTION => format!("{:.2}", 100.0 * value),
+            _ => short(value),
+        };
+        let Self { value, standard_error: error, unit, .. } = self;
+        Rounded { value: round(*value), error: (!error.is_nan()).then(|| round(*error)), unit: shown_unit(unit).into() }
     }
 
     /// With the value of each example.

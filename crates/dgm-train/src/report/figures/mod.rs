@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::files::write_atomic;
 use crate::measure::Subject;
 use crate::metrics::Line;
+use crate::report::series::with_room;
 use burn::tensor::Device;
 use dgm_models::Model;
 use plotters::coord::types::RangedCoordf64;
@@ -22,19 +23,33 @@ use plotters::prelude::*;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// What is drawn of a model, as a file of this name.
+/// What is drawn of a model.
 type Figure = fn(&Subject<'_>) -> Result<Option<String>>;
 
-const FIGURES: &[(&str, Figure)] = &[
-    ("curves.svg", curves::losses),
-    ("terms.svg", curves::terms),
-    ("reliability.svg", reliability::draw),
-    ("pit.svg", pit::draw),
-    ("band.svg", band::draw),
-    ("importance.svg", importance::draw),
-    ("latent_map.svg", latent_map::draw),
-    ("pixel_bits.svg", pixel_bits::draw),
+/// The file of each figure, what it shows, and how it is drawn.
+const FIGURES: &[(&str, &str, Figure)] = &[
+    (CURVES, "Training and validation loss over steps", curves::losses),
+    (TERMS, "Terms of the training loss over steps", curves::terms),
+    (
+        "reliability.svg",
+        "Reliability: how often the predicted label is right, over its predicted probability",
+        reliability::draw,
+    ),
+    ("pit.svg", "Histogram of the probability integral transform of the targets; flat if calibrated", pit::draw),
+    ("band.svg", "Prediction with its intervals over the condition, and the test examples", band::draw),
+    ("importance.svg", "Permutation importance of each column of the condition", importance::draw),
+    ("latent_map.svg", "Map of the codes of test examples", latent_map::draw),
+    ("pixel_bits.svg", "Bits that the model spends on each pixel, mean over test examples", pixel_bits::draw),
 ];
+
+/// Of these two a page draws its own.
+pub(crate) const CURVES: &str = "curves.svg";
+pub(crate) const TERMS: &str = "terms.svg";
+
+/// What the figure in a file of this name shows.
+pub(crate) fn described(name: &str) -> Option<&'static str> {
+    FIGURES.iter().find(|(file, ..)| *file == name).map(|(_, what, _)| *what)
+}
 
 /// Width and height of a figure.
 const SIZE: (u32, u32) = (640, 440);
@@ -62,7 +77,7 @@ pub fn write_all<C>(
 ) -> Result<Vec<PathBuf>> {
     let subject = Subject::new(model, config, dataset, device).with_lines(lines);
     let mut written = Vec::new();
-    for (name, draw) in FIGURES {
+    for (name, _, draw) in FIGURES {
         let Some(svg) = draw(&subject)? else { continue };
         let path = folder.join(name);
         std::fs::create_dir_all(folder).map_err(|error| {
@@ -163,13 +178,4 @@ fn legend<'a, 'b: 'a>(chart: &mut Axes<'a, 'b>, corner: SeriesLabelPosition) -> 
 /// The sample of a series in a legend.
 fn sample(color: RGBColor) -> impl Fn((i32, i32)) -> PathElement<(i32, i32)> {
     move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], color.stroke_width(3))
-}
-
-/// A range with a little room on both sides.
-fn with_room(values: impl Iterator<Item = f64>) -> Range<f64> {
-    let ends = |(low, high): (f64, f64), value: f64| (low.min(value), high.max(value));
-    let (low, high) = values.filter(|value| value.is_finite()).fold((f64::INFINITY, f64::NEG_INFINITY), ends);
-    let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
-    let room = if high > low { 0.04 * (high - low) } else { 0.5 };
-    low - room..high + room
 }
