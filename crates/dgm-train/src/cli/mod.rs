@@ -9,6 +9,8 @@ mod data_fetch;
 mod data_inspect;
 mod encode;
 mod evaluate;
+mod export;
+mod import;
 mod impute;
 mod interpolate;
 mod list;
@@ -91,6 +93,10 @@ commands! {
     Score(score::ScoreArgs) => score,
     /// Fill in the missing cells of a table: dgm-train impute runs/air --data air.csv --out filled.csv
     Impute(impute::ImputeArgs) => impute,
+    /// Write a run's weights for PyTorch or Burn: dgm-train export runs/vae --out vae.safetensors
+    Export(export::ExportArgs) => export,
+    /// Make a run of weights that PyTorch trained: dgm-train import --config vae.toml --weights vae.safetensors
+    Import(import::ImportArgs) => import,
     /// Search for hyper-parameters on the validation split: dgm-train tune --config prices.toml --trials 40 --minutes 30
     Tune(tune::TuneArgs) => tune,
     /// Write a complete configuration for your own data: dgm-train new --data prices.csv --target price
