@@ -37,6 +37,9 @@ fn model(kind: &str) -> ModelConfig {
         ("channels", json!(8)),
         ("layers", json!(2)),
         ("heads", json!(2)),
+        ("network", json!({ "kind": "unet", "channels": [4, 4], "blocks": 1 })),
+        ("noise_levels", json!(20)),
+        ("steps", json!(5)),
     ] {
         let mut with = model.clone();
         with[key] = value;

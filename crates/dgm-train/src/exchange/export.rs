@@ -16,11 +16,12 @@ use std::collections::BTreeMap;
 
 /// A file format of weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Format {
-    /// For PyTorch: its names and layouts.
+    /// For PyTorch: its names and layouts
     #[default]
     Safetensors,
-    /// For Burn: the record of the model that the configuration builds.
+    /// For other programs on Burn: the record of the model that the configuration builds
     Burnpack,
 }
 

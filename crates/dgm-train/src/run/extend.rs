@@ -106,7 +106,7 @@ pub(super) fn where_it_stands<C: ModelFactory>(
         let provenance = folder.provenance()?;
         if let Some(from) = provenance.imported {
             return Err(Error::input(format!(
-                "{run}: the run's weights were read from {}, and its checkpoints are gone; read them again with dgm-train import",
+                "{run}: the run's weights were read from {}, and its checkpoints are gone; make the run again with dgm-train import",
                 from.file.display()
             )));
         }
