@@ -113,7 +113,7 @@ def main():
             report(name, run, exported, latent)
         for number, (name, config, latent) in enumerate(BACK):
             run, weights, again = f"back-{number}", *(program.folder / f"back-{number}{end}.safetensors" for end in ("", "-again"))
-            module, _ = torch_reader.train(config, arguments.seconds)
+            module = torch_reader.train(config, arguments.seconds)
             save_file(module.state_dict(), weights)
             (program.folder / "config.toml").write_text(toml({**config, "evaluation": {"importance_samples": 64}} if latent else config))
             program("import", "--config", "config.toml", "--weights", weights, "--out", run)

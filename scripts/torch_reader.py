@@ -3,7 +3,7 @@
 and numpy.
 
     scripts/torch_reader.py score vae.safetensors > scores.csv              # a line for each test digit
-    scripts/torch_reader.py train vae.toml --seconds 60 --out vae.safetensors
+    scripts/torch_reader.py train configs/vae.toml --seconds 60 --out vae.safetensors
 
 It knows the models of configs/vae.toml, arm.toml, pixelcnn.toml and conditional.toml, with other sizes too, on the digits. The names of the modules are
 those of the tensors, so `load_state_dict` takes a file as it is. `surprisal` is −log p(x | c) in nats; of a VAE it is −log p(x, z) + log q(z | x) at the
@@ -289,6 +289,21 @@ def build(config, spec):
     return {"vae": Vae, "conditional_mlp": Conditional}[kind](config, spec)
 
 
+def describe(config, path=DIGITS):
+    """The digits as a model of this [data] sees them: what the metadata of a file call `spec`."""
+    label = config.get("target") == "label"
+    levels = 10 if label else 2 if config.get("binarize") == "threshold" else 17
+    spec = {"shape": [1, 1, 1] if label else [1, 8, 8], "values": {"levels": levels}, "condition": None}
+    augment = config.get("augment", {})
+    width = 4 * augment.get("shift", 0) * augment.get("condition", False) + 10 * (config.get("condition") == "label")
+    if config.get("condition") == "image":
+        pixels = np.loadtxt(gzip.open(path), delimiter=",")[SPLITS["train"], :64]
+        spec["condition"] = {"mean": [pixels.mean()] * 64, "std": [pixels.std()] * 64}
+    elif width:
+        spec["condition"] = {"mean": [0.0] * width, "std": [1.0] * width}
+    return spec
+
+
 def digits(config, spec, split, path=DIGITS):
     """The targets and conditions of a split of the digits, as the configuration's [data] has them; without augmentation."""
     rows = np.loadtxt(gzip.open(path), delimiter=",")[SPLITS[split]]
@@ -327,19 +342,19 @@ def score(path, split="test", data=DIGITS):
 
 
 def train(config, seconds, data=DIGITS):
-    """A module of a configuration of images without a condition, trained for so long."""
-    levels = 2 if config["data"].get("binarize") == "threshold" else 17
-    spec = {"shape": [1, 8, 8], "values": {"levels": levels}, "condition": None}
+    """A module of a configuration, trained for so long, on digits that are not augmented."""
+    spec = describe(config["data"], data)
     torch.manual_seed(0)
     module = build(config["model"], spec).train()
-    target = digits(config["data"], spec, "train", data)[0].float()
+    target, condition = digits(config["data"], spec, "train", data)
+    target, condition = target.float(), None if condition is None else condition.float()
     optimizer, end = torch.optim.Adam(module.parameters(), 1e-3), time.monotonic() + seconds
     while time.monotonic() < end:
         for rows in torch.randperm(len(target)).split(50):
             optimizer.zero_grad()
-            module.loss(target[rows], None).mean().backward()
+            module.loss(target[rows], None if condition is None else condition[rows]).mean().backward()
             optimizer.step()
-    return module.eval(), spec
+    return module.eval()
 
 
 def main():
@@ -356,7 +371,7 @@ def main():
         command.add_argument("--digits", type=pathlib.Path, default=DIGITS)
     arguments = parser.parse_args()
     if arguments.command == "train":
-        module, _ = train(tomllib.loads(arguments.config.read_text()), arguments.seconds, arguments.digits)
+        module = train(tomllib.loads(arguments.config.read_text()), arguments.seconds, arguments.digits)
         save_file(module.state_dict(), arguments.out)
         return
     columns = score(arguments.file, arguments.split, arguments.digits)
