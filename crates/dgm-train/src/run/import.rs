@@ -21,7 +21,7 @@ impl<C: ModelFactory> Run<C> {
     ///
     /// # Errors
     /// As [`begin`](Self::begin); an ensemble, and weights that are not those of the configuration's model, as
-    /// [`with_weights`](crate::exchange::with_weights) says. Bad input leaves no folder behind.
+    /// [`with_weights`] says. Bad input leaves no folder behind.
     pub fn import(
         mut config: Config<C>,
         mut dataset: Dataset,
