@@ -94,13 +94,15 @@ pub(crate) fn apply_at_places(layer: &Linear, x: Tensor<3>, activation: Activati
 }
 
 /// Layer normalisation with weights that start at 1 and biases that start at 0.
+///
+/// It is named as Burn's own: by that name Burn's adapters know that PyTorch calls γ `weight` and β `bias`.
 #[derive(Module, Debug)]
-pub(crate) struct Norm {
+pub(crate) struct LayerNorm {
     gamma: Param<Tensor<1>>,
     beta: Param<Tensor<1>>,
 }
 
-impl Norm {
+impl LayerNorm {
     /// Of so many features.
     pub(crate) fn new(features: usize, device: &Device) -> Self {
         let ones = TensorData::ones::<f32, _>([features]);

@@ -19,6 +19,7 @@
 //! | [`represent`] | codes of examples, reconstructions, interpolations, traversals |
 //! | [`sampling`] | samples in the units and the form of the data |
 //! | [`run_folder`], [`provenance`], [`weights`], [`files`] | the files of a run, what it was made of, weights as bytes and their digest |
+//! | [`exchange`] | weights for other programs and from them: safetensors, burnpack |
 //! | [`report`] | progress, tables, pictures, web pages |
 //! | [`shipped`] | the configurations inside the program |
 //! | [`error`] | errors, and the exit code of each |
@@ -39,6 +40,7 @@ pub mod config;
 pub mod data;
 pub mod error;
 pub mod evaluate;
+pub mod exchange;
 #[cfg(feature = "fetch")]
 pub mod fetch;
 pub mod files;

@@ -50,6 +50,9 @@ pub struct Provenance {
     /// The run at whose best weights it began, where it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<StartedFrom>,
+    /// The file that its weights were read from, where they were trained elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<ImportedFrom>,
     /// Seconds since 1970 when the run began.
     pub began: u64,
 }
@@ -63,9 +66,34 @@ pub struct StartedFrom {
     pub weights_sha256: String,
 }
 
+/// A file with the weights of a run that was trained elsewhere: `dgm-train import`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportedFrom {
+    /// Its absolute path.
+    pub file: PathBuf,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
+}
+
+/// Where the first weights of a run come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Drawn by its seed.
+    Drawn,
+    /// The best of another run.
+    Run(StartedFrom),
+    /// A file.
+    File(ImportedFrom),
+}
+
 impl Provenance {
     /// Of a run that begins now.
-    pub fn of<C>(config: &Config<C>, dataset: &Dataset, backend: &Backend, from: Option<StartedFrom>) -> Self {
+    pub fn of<C>(config: &Config<C>, dataset: &Dataset, backend: &Backend, origin: Origin) -> Self {
+        let (from, imported) = match origin {
+            Origin::Drawn => (None, None),
+            Origin::Run(from) => (Some(from), None),
+            Origin::File(file) => (None, Some(file)),
+        };
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
             burn: env!("DGM_BURN_VERSION").into(),
@@ -83,6 +111,7 @@ impl Provenance {
             entropy: dataset.entropy,
             vocabulary: dataset.vocabulary.clone(),
             from,
+            imported,
             began: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
         }
     }

@@ -7,7 +7,7 @@ use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
 use crate::metrics::Line;
-use crate::provenance::{Provenance, StartedFrom};
+use crate::provenance::{Origin, Provenance};
 use crate::report::tell;
 use dgm_models::ModelFactory;
 use serde::Serialize;
@@ -150,9 +150,9 @@ impl RunFolder {
         config: &Config<C>,
         dataset: &Dataset,
         backend: &Backend,
-        from: Option<StartedFrom>,
+        origin: Origin,
     ) -> Result<()> {
-        let provenance = Provenance::of(config, dataset, backend, from);
+        let provenance = Provenance::of(config, dataset, backend, origin);
         if self.path.join("config.toml").exists() {
             // Made by another process between the look into the folder and the lock.
             return Err(Error::input(format!(

@@ -26,13 +26,14 @@ use crate::backend::Backend;
 use crate::config::{Config, ModelConfig};
 use crate::data::Split;
 use crate::data::chunks::chunks;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::measure::log_prob_by_weights;
 use crate::run_folder::RunFolder;
 use burn::tensor::Device;
 use dgm_core::host;
 use dgm_core::random::Seed;
-use dgm_models::{Batch, Capability, DataSpec, Ensemble, Model, ModelFactory, require};
+use dgm_models::posterior::Space;
+use dgm_models::{Batch, Capability, DataSpec, Ensemble, Mode, Model, ModelFactory, require};
 pub use table::{ScoreOptions, score_split, score_table};
 
 /// Rows that a model sees at once.
@@ -41,7 +42,7 @@ const ROWS: usize = 512;
 /// A trained density that scores examples.
 pub struct Scorer<C: ModelFactory = ModelConfig> {
     model: Ensemble<C::Model>,
-    /// Importance samples of a model with latent variables.
+    /// Importance samples of a model with latent variables; 0: its density at the mean of q.
     samples: usize,
     seed: Seed,
     device: Device,
@@ -86,9 +87,27 @@ impl<C: ModelFactory> Scorer<C> {
         Self { samples, ..self }
     }
 
+    /// The same with −log p(x, z | c) + log q(z | x, c) at the mean of q as the score, where the model has latent variables: one importance weight
+    /// without noise. It is no bound, and other programs find the same number.
+    ///
+    /// # Errors
+    /// A model without latent variables that are real numbers and inferred from x.
+    pub fn at_mean(self, split: &Split) -> Result<Self> {
+        let first = split.batch(&[0], 0, &self.device)?;
+        match at_mean(&self.model, &first) {
+            Some(_) => Ok(Self { samples: 0, ..self }),
+            None => Err(Error::input(
+                "--at-mean is for one model with latent variables that are real numbers and inferred from x, and this run's is not; leave it out",
+            )),
+        }
+    }
+
     /// Whether a score is an estimate: then its noise depends on the place of the row.
     fn is_estimate(&self) -> bool {
-        self.model.latent().is_some() || !self.model.density().is_some_and(|density| density.estimator().is_exact())
+        match (self.model.latent(), self.model.density()) {
+            (Some(_), _) => self.samples > 0,
+            (None, density) => !density.is_some_and(|density| density.estimator().is_exact()),
+        }
     }
 
     /// The data that the model was built for.
@@ -99,6 +118,7 @@ impl<C: ModelFactory> Scorer<C> {
     /// What the scores are of, in words.
     pub fn estimator(&self) -> String {
         match (self.model.latent(), self.model.density()) {
+            (Some(_), _) if self.samples == 0 => "−log p(x, z) + log q(z | x) at the mean of q, no bound,".into(),
             (Some(_), _) => format!("−log p, importance-weighted bound with k = {},", self.samples),
             (None, Some(density)) if !density.estimator().is_exact() => "a bound of −log p,".into(),
             _ => "−log p, exact,".into(),
@@ -116,6 +136,7 @@ impl<C: ModelFactory> Scorer<C> {
         let surprisal_of = |log_p: f64| if log_p.is_nan() { f64::INFINITY } else { -log_p };
         let negative = |values: Vec<f64>| values.into_iter().map(surprisal_of).collect();
         let surprisal = match self.model.latent() {
+            Some(_) if self.samples == 0 => at_mean(&self.model, batch).unwrap_or_default(),
             Some(latent) => log_prob_by_weights(latent, batch, self.samples, &mut noise)?,
             None => host(density.log_prob(batch, &mut noise)),
         };
@@ -134,6 +155,15 @@ impl<C: ModelFactory> Scorer<C> {
         }
         Ok(all)
     }
+}
+
+/// log p(x, z | c) − log q(z | x, c) of each example at the mean z of q; `None`: the model has no such q.
+fn at_mean(model: &impl Model, batch: &Batch) -> Option<Vec<f64>> {
+    let latent = model.latent().filter(|latent| latent.space() == Space::Real)?;
+    let inference = latent.infer(batch)?;
+    let z = inference.expectation()?.unsqueeze_dim::<3>(1);
+    let ratio = inference.log_prior(z.clone()) - inference.log_posterior(z.clone());
+    Some(host(inference.log_likelihood(z, &mut Mode::Evaluate) + ratio))
 }
 
 /// Scores of examples that nothing was learnt from, in ascending order.

@@ -6,7 +6,7 @@
 use super::{Arm, ArmBuilder, InputKind, Mode, Network, Pixels};
 use crate::data::DataSpec;
 use crate::error::ModelError;
-use crate::layers::{Norm, PointConv, TapConv, apply_at_places, linear, zeros};
+use crate::layers::{LayerNorm, PointConv, TapConv, apply_at_places, linear, zeros};
 use crate::likelihood::LikelihoodConfig;
 use crate::ops::{Activation, Tap, attend, causal_attention, split_heads};
 use burn::module::{Module, Param};
@@ -112,7 +112,7 @@ impl TransformerConfig {
         let width = 4 * channels + 2 * expansion * channels + spec.condition_width();
         let first = [before.len() * shared.features() + rows + columns, channels];
         shared.check_size("channels", channels, std::iter::repeat_n([width, channels], layers).chain([first]))?;
-        let norm = || Norm::new(channels, device);
+        let norm = || LayerNorm::new(channels, device);
         let blocks = (0..layers)
             .map(|_| Block {
                 condition: spec.condition.as_ref().map(|c| linear(c.width(), channels, rng, device)),
@@ -152,10 +152,10 @@ fn strictly_before(reach: usize, rows: usize) -> Vec<Tap> {
 #[derive(Module, Debug)]
 struct Block {
     condition: Option<Linear>,
-    before_attention: Norm,
+    before_attention: LayerNorm,
     attend: Linear,
     attended: Linear,
-    before_feed_forward: Norm,
+    before_feed_forward: LayerNorm,
     expand: Linear,
     contract: Linear,
     #[module(skip)]
@@ -195,7 +195,7 @@ pub struct TransformerNetwork {
     rows: Option<Param<Tensor<2>>>,
     columns: Option<Param<Tensor<2>>>,
     blocks: Vec<Block>,
-    last: Norm,
+    last: LayerNorm,
     /// By how much each pair of features rotates at each position, `length × pairs`.
     #[module(skip)]
     angles: Option<Vec<f32>>,

@@ -1,6 +1,6 @@
 //! Residual blocks: hidden layers that add to what comes before them.
 
-use crate::layers::{HiddenActivation, Mode, Norm, apply, linear};
+use crate::layers::{HiddenActivation, LayerNorm, Mode, apply, linear};
 use crate::ops::Activation;
 use burn::module::Module;
 use burn::nn::Linear;
@@ -13,7 +13,7 @@ use dgm_core::random::Stream;
 pub struct Residual {
     first: Linear,
     blocks: Vec<Block>,
-    norm: Norm,
+    norm: LayerNorm,
     #[module(skip)]
     activation: HiddenActivation,
     #[module(skip)]
@@ -22,7 +22,7 @@ pub struct Residual {
 
 #[derive(Module, Debug)]
 struct Block {
-    norm: Norm,
+    norm: LayerNorm,
     up: Linear,
     down: Linear,
 }
@@ -41,12 +41,12 @@ impl Residual {
         let (&width, inner) = hidden.split_first()?;
         let first = linear(inputs, width, rng, device);
         let mut block = |&inner: &usize| Block {
-            norm: Norm::new(width, device),
+            norm: LayerNorm::new(width, device),
             up: linear(width, inner, rng, device),
             down: linear(inner, width, rng, device),
         };
         let blocks = inner.iter().map(&mut block).collect();
-        Some(Self { first, blocks, norm: Norm::new(width, device), activation, dropout })
+        Some(Self { first, blocks, norm: LayerNorm::new(width, device), activation, dropout })
     }
 
     /// The first width, that of h.

@@ -9,6 +9,8 @@ mod data_fetch;
 mod data_inspect;
 mod encode;
 mod evaluate;
+mod export;
+mod import;
 mod impute;
 mod interpolate;
 mod list;
@@ -113,6 +115,12 @@ commands! {
     /// Fill in the missing cells of a table
     #[command(after_help = "Examples:\n  dgm-train impute runs/air --data air.csv --out filled.csv")]
     Impute(impute::ImputeArgs) => impute,
+    /// Write a run's weights for PyTorch or Burn
+    #[command(after_help = "Examples:\n  dgm-train export runs/vae --out vae.safetensors")]
+    Export(export::ExportArgs) => export,
+    /// Make a run of weights that PyTorch trained
+    #[command(after_help = "Examples:\n  dgm-train import --config runs/vae/config.toml --weights vae.safetensors --out runs/imported")]
+    Import(import::ImportArgs) => import,
     /// Search for hyper-parameters on the validation split
     #[command(after_help = "Examples:\n  dgm-train tune --config houses.toml --trials 3")]
     Tune(tune::TuneArgs) => tune,

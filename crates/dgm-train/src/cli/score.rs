@@ -42,6 +42,9 @@ pub(super) struct ScoreArgs {
     /// Importance samples for each row, where the model has latent variables
     #[arg(long, value_name = "K", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     samples: u32,
+    /// Score a model with latent variables by −log p(x, z) + log q(z | x) at the mean of q: no bound, and no noise, to compare programs
+    #[arg(long, conflicts_with = "samples")]
+    at_mean: bool,
     /// Take words that no training row has for unknown ones instead of refusing them
     #[arg(long)]
     allow_unknown: bool,
@@ -66,6 +69,7 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
     let config: Config = folder.config_with_moved_data(&args.overrides)?;
     let dataset = folder.dataset(&config)?;
     let scorer: Scorer = Scorer::open(&folder, &config, &dataset.spec, &backend)?.with_samples(args.samples as usize);
+    let scorer = if args.at_mean { scorer.at_mean(&dataset.validation)? } else { scorer };
     let calibration = Calibration::of(&scorer, &dataset.validation)?;
     let (dialect, missing_values) = match &config.data {
         DataConfig::Csv(table) => (table.dialect(), table.missing_values.clone()),

@@ -126,13 +126,13 @@ fn new(args: &TrainArgs, overrides: &[String], path: &Path) -> Result<Run> {
     let file = ConfigFile::open(path)?;
     let config: Config = file.config(overrides, Missing::Refused)?;
     let dataset = config.load_data()?;
-    let stem = path.file_stem().map_or("run".into(), |stem| stem.to_string_lossy().into_owned());
-    let out = args.out.clone().unwrap_or_else(|| default_folder(&stem));
+    let out = args.out.clone().unwrap_or_else(|| default_folder(path));
     Run::begin(config, dataset, backend, &out, args.from.as_deref(), &|key| file.place_of(overrides, key))
 }
 
-/// `runs/<stem>-<year><month><day>-<hour><minute><second>` in UTC, so that runs sort by their time.
-fn default_folder(stem: &str) -> PathBuf {
+/// `runs/<stem>-<year><month><day>-<hour><minute><second>` in UTC, so that runs sort by their time, for a configuration in this file.
+pub(super) fn default_folder(config: &Path) -> PathBuf {
+    let stem = config.file_stem().map_or("run".into(), |stem| stem.to_string_lossy().into_owned());
     PathBuf::from("runs").join(format!("{stem}-{}", Utc::now().format("%Y%m%d-%H%M%S")))
 }
 

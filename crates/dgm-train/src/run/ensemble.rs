@@ -6,6 +6,7 @@ use super::{Run, Watch};
 use crate::config::{Config, listed};
 use crate::error::{Error, Result};
 use crate::evaluate::{Members, Results};
+use crate::provenance::Origin;
 use crate::report::progress::Report;
 use crate::run_folder::RunFolder;
 use crate::threads;
@@ -106,7 +107,7 @@ impl<C: ModelFactory> Run<C> {
         let from = match begun {
             true => where_it_stands(&folder, config, dataset.train.len(), watch)?,
             false => {
-                folder.describe(config, &dataset, &backend, None)?;
+                folder.describe(config, &dataset, &backend, Origin::Drawn)?;
                 None
             }
         };

@@ -103,7 +103,14 @@ pub(super) fn where_it_stands<C: ModelFactory>(
     let run = folder.path().display().to_string();
     let found = folder.continued(config, examples)?;
     if found.is_none() {
-        if let Some(from) = folder.provenance()?.from {
+        let provenance = folder.provenance()?;
+        if let Some(from) = provenance.imported {
+            return Err(Error::input(format!(
+                "{run}: the run's weights were read from {}, and its checkpoints are gone; make the run again with dgm-train import",
+                from.file.display()
+            )));
+        }
+        if let Some(from) = provenance.from {
             return Err(Error::input(format!(
                 "{run}: the run began at the weights of {}, and its checkpoints are gone; begin a new run with --config, --from and \
                  --out",

@@ -20,6 +20,7 @@
 mod ensemble;
 mod extend;
 mod fine_tune;
+mod import;
 mod learnt;
 mod resume;
 
@@ -29,6 +30,7 @@ use crate::config::{Config, ModelConfig};
 use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::evaluate::{self, Members, Results};
+use crate::provenance::Origin;
 use crate::report::grid;
 use crate::report::progress::Report;
 use crate::report::tensorboard::EventFile;
@@ -118,26 +120,7 @@ impl<C: ModelFactory> Run<C> {
         at: Option<&Path>,
         place: Place<'_>,
     ) -> Result<Self> {
-        if let Some(resolved) = dataset.resolved.take() {
-            config.data = resolved;
-        }
-        // The run's folder is another than the current one.
-        config.data.visit_paths(&mut |key, path| match path {
-            Some(path) => absolute(&*path)
-                .map(|whole| *path = whole)
-                .map_err(|error| Error::input(format!("data.{key}: {}: {error}; write another path", path.display()))),
-            None => Ok(()),
-        })?;
-        let model = initial_model(&config, &dataset.spec, &backend.device).map_err(|error| {
-            let place = error.place().map_or(String::new(), |key| place(&key));
-            Error::input(format!("{place}{error}{}", config.data.advice(&dataset.spec, &error)))
-        })?;
-        check(&config, &model, place)?;
-        // What training would find out after its first epoch.
-        if !has_criterion(&config, &model, &dataset, &backend.device)? {
-            check_without_criterion(&config, &model)?;
-        }
-        check_files(&config, &model)?;
+        let model = prepare(&mut config, &mut dataset, &backend, place)?;
         if let (Some(run), Training::Fit) = (at, model.training()) {
             return Err(Error::input(format!(
                 "--from {}: a {:?} model is fitted in closed form, and begins nowhere; leave out --from",
@@ -170,7 +153,7 @@ impl<C: ModelFactory> Run<C> {
                 None
             }
         };
-        folder.describe(&config, &dataset, &backend, started_from)?;
+        folder.describe(&config, &dataset, &backend, started_from.map_or(Origin::Drawn, Origin::Run))?;
         Ok(Self { config, dataset, backend, folder, from, _lock: lock })
     }
 
@@ -265,6 +248,37 @@ impl<C: ModelFactory> Run<C> {
         let folder = self.folder.path().join("tensorboard");
         self.config.training.tensorboard.then(|| EventFile::create(&folder, self.steps())).transpose()
     }
+}
+
+/// The model that the configuration describes for these data, with both as a run keeps them, once all that can be checked before there is a folder
+/// is checked. `place` is for messages.
+fn prepare<C: ModelFactory>(
+    config: &mut Config<C>,
+    dataset: &mut Dataset,
+    backend: &Backend,
+    place: Place<'_>,
+) -> Result<C::Model> {
+    if let Some(resolved) = dataset.resolved.take() {
+        config.data = resolved;
+    }
+    // The run's folder is another than the current one.
+    config.data.visit_paths(&mut |key, path| match path {
+        Some(path) => absolute(&*path)
+            .map(|whole| *path = whole)
+            .map_err(|error| Error::input(format!("data.{key}: {}: {error}; write another path", path.display()))),
+        None => Ok(()),
+    })?;
+    let model = initial_model(config, &dataset.spec, &backend.device).map_err(|error| {
+        let place = error.place().map_or(String::new(), |key| place(&key));
+        Error::input(format!("{place}{error}{}", config.data.advice(&dataset.spec, &error)))
+    })?;
+    check(config, &model, place)?;
+    // What training would find out after its first epoch.
+    if !has_criterion(config, &model, dataset, &backend.device)? {
+        check_without_criterion(config, &model)?;
+    }
+    check_files(config, &model)?;
+    Ok(model)
 }
 
 /// Whether what a run writes down is what it will read: a configuration or weights that do not survive it would show only at the end.

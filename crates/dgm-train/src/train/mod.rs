@@ -67,6 +67,16 @@ pub struct Trainer<'a, C = ModelConfig> {
     pub stop: &'a AtomicBool,
 }
 
+/// The model with what it learns of the training examples in closed form, before any step.
+///
+/// # Errors
+/// Data that cannot be read, or that the model cannot be fitted to.
+pub(crate) fn fitted<C, M: Model>(mut model: M, config: &Config<C>, dataset: &Dataset, device: &Device) -> Result<M> {
+    let examples = TrainingExamples { split: &dataset.train, device };
+    model.fit(&examples, &mut Seed(config.seed).stream("fit", 0))?;
+    Ok(model)
+}
+
 impl<C: ModelFactory> Trainer<'_, C> {
     /// Trains to the end, or until it is stopped. `from`: the checkpoint to resume from.
     ///
@@ -203,6 +213,15 @@ impl<C: ModelFactory> Trainer<'_, C> {
         self.save(&State::new(self.config, weights))
     }
 
+    /// Ends training at these weights, which another program trained: they are validated and kept as the best.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub(crate) fn end_at(&self, weights: C::Model) -> Result<()> {
+        let plan = Plan::of(&self.config.training, self.dataset.train.len());
+        self.finish_fit(State::new(self.config, weights), &plan, &mut ()).map(|_| ())
+    }
+
     /// What there is to do for a model that was fitted in closed form: look at it and keep it.
     fn finish_fit(&self, mut state: State<C::Model>, plan: &Plan, report: &mut dyn Report) -> Result<Ending> {
         if state.progress.complete {
@@ -226,11 +245,9 @@ impl<C: ModelFactory> Trainer<'_, C> {
     }
 
     fn start(&self, from: Option<&Checkpoint>) -> Result<State<C::Model>> {
-        let mut model = initial_model(self.config, &self.dataset.spec, &self.device)?;
+        let model = initial_model(self.config, &self.dataset.spec, &self.device)?;
         let Some(checkpoint) = from else {
-            let examples = TrainingExamples { split: &self.dataset.train, device: &self.device };
-            model.fit(&examples, &mut Seed(self.config.seed).stream("fit", 0))?;
-            return Ok(State::new(self.config, model));
+            return Ok(State::new(self.config, fitted(model, self.config, self.dataset, &self.device)?));
         };
         let mut state = State::new(self.config, model);
         state.restore(checkpoint).map_err(|error| {

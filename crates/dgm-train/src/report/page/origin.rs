@@ -22,9 +22,15 @@ pub(super) fn commands(run: &RunPage) -> Markup {
     let config = shell_quoted(&run.path.join("config.toml").to_string_lossy());
     let from = run.provenance.from.as_ref();
     let from = from.map_or(String::new(), |from| format!(" --from {}", shell_quoted(&from.run.to_string_lossy())));
-    let train =
-        format!("dgm-train --config {config} --backend {}{from} --out {again}", shell_quoted(&run.provenance.backend));
-    let mut all = vec![("Train it again", train)];
+    let backend = shell_quoted(&run.provenance.backend);
+    let first = match &run.provenance.imported {
+        Some(file) => {
+            let weights = shell_quoted(&file.file.to_string_lossy());
+            ("Import it again", format!("dgm-train import --config {config} --weights {weights} --out {again}"))
+        }
+        None => ("Train it again", format!("dgm-train --config {config} --backend {backend}{from} --out {again}")),
+    };
+    let mut all = vec![first];
     match run.listed.state {
         State::Complete => {
             all.push(("Evaluate it again", format!("dgm-train evaluate {quoted}")));
@@ -90,6 +96,8 @@ pub(super) fn provenance(run: &RunPage) -> Markup {
         ("Entropy of the data", of.entropy.map(|entropy| format!("{entropy:.4} nats per example"))),
         ("Fine-tuned from", of.from.as_ref().map(|from| from.run.display().to_string())),
         ("Weights it began at", of.from.as_ref().map(|from| from.weights_sha256.clone())),
+        ("Weights read from", of.imported.as_ref().map(|from| from.file.display().to_string())),
+        ("SHA-256 of that file", of.imported.as_ref().map(|from| from.sha256.clone())),
         ("Began", began.map(|time| time.format("%Y-%m-%d %H:%M:%S UTC").to_string())),
     ];
     let table = html! {

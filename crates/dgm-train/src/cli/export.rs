@@ -1,0 +1,36 @@
+//! `dgm-train export RUN --out FILE`: the weights of a run, for PyTorch or for other programs on Burn.
+
+use super::of_split::in_a_folder;
+use super::output::say;
+use crate::backend::Backend;
+use crate::config::ModelConfig;
+use crate::error::Result;
+use crate::exchange::{Format, export};
+use crate::files::write_atomic;
+use crate::run_folder::RunFolder;
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Args, Debug)]
+pub(super) struct ExportArgs {
+    /// Run folder
+    run: PathBuf,
+    /// File format
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Output file
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
+    in_a_folder(&args.out)?;
+    let folder = RunFolder::open(&args.run)?;
+    // Nothing is computed: any device will do.
+    let exported = export::<ModelConfig>(&folder, args.format, &Backend::open(Backend::default_name())?)?;
+    write_atomic(&args.out, &exported.bytes)?;
+    let (tensors, parameters) = (exported.tensors, exported.parameters);
+    say(format_args!("{tensors} tensors, {parameters} parameters, in {}", args.out.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
