@@ -20,6 +20,7 @@
 //! # }
 //! ```
 
+mod statistic;
 mod table;
 
 use crate::backend::Backend;
@@ -34,6 +35,8 @@ use dgm_core::host;
 use dgm_core::random::Seed;
 use dgm_models::posterior::Space;
 use dgm_models::{Batch, Capability, DataSpec, Ensemble, Mode, Model, ModelFactory, require};
+use statistic::By;
+pub use statistic::Statistic;
 pub use table::{ScoreOptions, score_split, score_table};
 
 /// Rows that a model sees at once.
@@ -44,6 +47,7 @@ pub struct Scorer<C: ModelFactory = ModelConfig> {
     model: Ensemble<C::Model>,
     /// Importance samples of a model with latent variables; 0: its density at the mean of q.
     samples: usize,
+    by: By<C>,
     seed: Seed,
     device: Device,
 }
@@ -53,8 +57,21 @@ pub struct Scorer<C: ModelFactory = ModelConfig> {
 pub struct Scores {
     /// −log p(x | c) of each in nats, in the units of the data: larger is stranger.
     pub surprisal: Vec<f64>,
+    /// What p-values are of: the surprisal, or another [`Statistic`].
+    pub strangeness: Vec<f64>,
     /// −log p of each dimension given those before it, `[examples, dimensions]`, where the model has such factors.
     pub dimensions: Option<Vec<f64>>,
+}
+
+/// What is known of one example.
+#[derive(Clone, Copy, Debug)]
+pub struct Score<'a> {
+    /// −log p(x | c).
+    pub surprisal: f64,
+    /// The statistic that its p-value is of.
+    pub strangeness: f64,
+    /// −log p of each dimension, where the model has such factors.
+    pub factors: Option<&'a [f64]>,
 }
 
 impl Scores {
@@ -64,10 +81,14 @@ impl Scores {
     }
 
     /// Those of this example.
-    fn of(&self, example: usize) -> (f64, Option<&[f64]>) {
+    fn of(&self, example: usize) -> Score<'_> {
         let width = self.width();
-        let factors = self.dimensions.as_ref().and_then(|all| all.get(example * width..(example + 1) * width));
-        (self.surprisal.get(example).copied().unwrap_or(f64::NAN), factors)
+        let number = |all: &[f64]| all.get(example).copied().unwrap_or(f64::NAN);
+        Score {
+            surprisal: number(&self.surprisal),
+            strangeness: number(&self.strangeness),
+            factors: self.dimensions.as_ref().and_then(|all| all.get(example * width..(example + 1) * width)),
+        }
     }
 }
 
@@ -79,7 +100,7 @@ impl<C: ModelFactory> Scorer<C> {
     pub fn open(folder: &RunFolder, config: &Config<C>, spec: &DataSpec, backend: &Backend) -> Result<Self> {
         let model = folder.model(config, spec, &backend.device)?;
         require(model.density(), Capability::Density, &model)?;
-        Ok(Self { model, samples: 64, seed: Seed(config.seed), device: backend.device.clone() })
+        Ok(Self { model, samples: 64, by: By::Surprisal, seed: Seed(config.seed), device: backend.device.clone() })
     }
 
     /// The same with so many importance samples for each example, where the model has latent variables (default: 64).
@@ -100,6 +121,11 @@ impl<C: ModelFactory> Scorer<C> {
                 "--at-mean is for one model with latent variables that are real numbers and inferred from x, and this run's is not; leave it out",
             )),
         }
+    }
+
+    /// What p-values are of.
+    pub fn statistic(&self) -> Statistic {
+        self.by.statistic()
     }
 
     /// Whether a score is an estimate: then its noise depends on the place of the row.
@@ -141,7 +167,9 @@ impl<C: ModelFactory> Scorer<C> {
             None => host(density.log_prob(batch, &mut noise)),
         };
         let dimensions = density.log_prob_elementwise(batch).map(|factors| negative(host(factors)));
-        Ok(Scores { surprisal: negative(surprisal), dimensions })
+        let surprisal: Vec<f64> = negative(surprisal);
+        let strangeness = self.by.of(batch, &surprisal, index)?;
+        Ok(Scores { surprisal, strangeness, dimensions })
     }
 
     /// The surprisal of each example of a split.
@@ -149,9 +177,13 @@ impl<C: ModelFactory> Scorer<C> {
     /// # Errors
     /// Data that cannot be read any more.
     pub fn split(&self, split: &Split) -> Result<Vec<f64>> {
+        self.each(split, |scores| scores.surprisal)
+    }
+
+    fn each(&self, split: &Split, what: impl Fn(Scores) -> Vec<f64>) -> Result<Vec<f64>> {
         let mut all = Vec::with_capacity(split.len());
         for (index, rows) in chunks(split.len(), ROWS).enumerate() {
-            all.extend(self.score(&split.batch(&rows, 0, &self.device)?, index as u64)?.surprisal);
+            all.extend(what(self.score(&split.batch(&rows, 0, &self.device)?, index as u64)?));
         }
         Ok(all)
     }
@@ -181,7 +213,7 @@ impl Calibration {
     /// # Errors
     /// Data that cannot be read any more.
     pub fn of<C: ModelFactory>(scorer: &Scorer<C>, split: &Split) -> Result<Self> {
-        Ok(Self::from(scorer.split(split)?))
+        Ok(Self::from(scorer.each(split, |scores| scores.strangeness)?))
     }
 
     /// Number of examples.
@@ -189,13 +221,13 @@ impl Calibration {
         self.scores.len()
     }
 
-    /// How rare a surprisal as large as this is.
-    pub fn p_value(&self, surprisal: f64) -> f64 {
-        let stranger = self.scores.len() - self.scores.partition_point(|&score| score < surprisal);
+    /// How rare a statistic as large as this is.
+    pub fn p_value(&self, strangeness: f64) -> f64 {
+        let stranger = self.scores.len() - self.scores.partition_point(|&score| score < strangeness);
         (1 + stranger) as f64 / (self.scores.len() + 1) as f64
     }
 
-    /// The surprisal above which an example is flagged at this rate of false alarms: p ≤ rate; ∞ where the examples are too few to say.
+    /// The statistic above which an example is flagged at this rate of false alarms: p ≤ rate; ∞ where the examples are too few to say.
     pub fn threshold(&self, rate: f64) -> f64 {
         // p ≤ rate where at most rate·(n + 1) − 1 examples are at least as strange.
         let stranger = ((self.scores.len() + 1) as f64 * rate + 1e-9).floor();

@@ -188,3 +188,53 @@ fn arrays_are_scored_as_the_runs_own_test() {
     let error = run_fails(at, &["score", "run", "--data", "nothing.npy"], 2);
     assert!(error.contains("nothing.npy"), "{error}");
 }
+
+#[test]
+fn images_are_scored_by_other_statistics() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let quick = ["--quiet", "--set", "model.channels=8", "--set", "model.layers=1", "--set", "training.epochs=1"];
+    run_ok(at, &[&["--config", "arm.toml", "--out", "run"], &quick[..]].concat());
+    run_ok(at, &["--config", "histogram.toml", "--out", "floor", "--quiet"]);
+    // The column of this name.
+    let column = |text: &str, name: &str| -> Vec<f64> {
+        let (header, rows) = read(text);
+        let place = header.iter().position(|found| found == name).unwrap_or_else(|| panic!("{header:?} {name}"));
+        rows.iter().map(|row| row[place].parse().unwrap()).collect()
+    };
+    let by = |arguments: &[&str]| run_ok(at, &[&["score", "run"], arguments].concat());
+    let plain = by(&[]);
+    let surprisal = column(&plain, "surprisal");
+    for (bits, nats) in column(&plain, "bits_per_dim").iter().zip(&surprisal) {
+        assert!((bits * 64.0 * 2f64.ln() - nats).abs() < 1e-6 * nats, "{bits} {nats}");
+    }
+    let known = column(&by(&["--split", "validation"]), "surprisal");
+    let mean = known.iter().sum::<f64>() / known.len() as f64;
+    let floor = column(&run_ok(at, &["score", "floor"]), "surprisal");
+    let typicality = column(&by(&["--by", "typicality"]), "typicality");
+    let ratio = column(&by(&["--by", "ratio", "--background", "floor"]), "ratio");
+    let complexity = column(&by(&["--by", "complexity"]), "complexity");
+    for i in 0..surprisal.len() {
+        assert!((typicality[i] - (surprisal[i] - mean).abs()).abs() < 1e-3);
+        assert!((ratio[i] - (surprisal[i] - floor[i])).abs() < 1e-3);
+        // 64 levels below 16 take 20 to 80 bytes.
+        let bytes = (surprisal[i] - complexity[i]) / (8.0 * 2f64.ln());
+        assert!((15.0..90.0).contains(&bytes) && (bytes - bytes.round()).abs() < 1e-6, "{bytes}");
+    }
+    // Of the statistic that is asked for: near the mean is not strange, however likely.
+    let text = by(&["--by", "typicality"]);
+    let p = column(&text, "p_value");
+    let nearest = (0..p.len()).min_by(|&a, &b| typicality[a].total_cmp(&typicality[b])).unwrap();
+    assert!(p[nearest] > 0.95, "{}", p[nearest]);
+    // Other data of the same kind: the same digits, by a configuration.
+    assert_eq!(column(&by(&["--on", "arm.toml"]), "surprisal"), surprisal);
+    for (arguments, what) in [
+        (&["--on", "conditional.toml"][..], "expected those of the run"),
+        (&["--by", "ratio"], "name its run with --background"),
+        (&["--background", "floor"], "leave it out"),
+        (&["--by", "ratio", "--background", "nowhere"], "nowhere"),
+    ] {
+        let error = run_fails(at, &[&["score", "run", "--out", "no.csv"], arguments].concat(), 2);
+        assert!(error.contains(what), "{error}");
+    }
+}

@@ -2,12 +2,13 @@
 
 use super::output::say;
 use super::predict::{Heard, cannot_write, part_file, source_of};
-use crate::config::Config;
-use crate::data::{DataConfig, Part, Split};
+use crate::config::{Config, ConfigFile, Missing};
+use crate::data::{DataConfig, Dataset, Part, Split};
 use crate::error::{Error, Result};
+use crate::report::grid::is_image;
 use crate::report::{progress, tell};
 use crate::run_folder::RunFolder;
-use crate::score::{Calibration, ScoreOptions, Scorer, score_split, score_table};
+use crate::score::{Calibration, ScoreOptions, Scorer, Statistic, score_split, score_table};
 use clap::Args;
 use dgm_models::DataSpec;
 use std::cell::Cell;
@@ -27,6 +28,15 @@ pub(super) struct ScoreArgs {
     /// Split of the run's data to score instead
     #[arg(long, value_enum)]
     split: Option<Part>,
+    /// Configuration file, or the name of a shipped one, whose test examples are scored instead: other data of the same kind
+    #[arg(long, value_name = "CONFIG", conflicts_with_all = ["data", "split"])]
+    on: Option<PathBuf>,
+    /// What p-values and flags are of
+    #[arg(long, value_enum, default_value_t)]
+    by: Statistic,
+    /// Run of the model that --by ratio holds this one against
+    #[arg(long, value_name = "RUN")]
+    background: Option<PathBuf>,
     /// Output file, as CSV; - is standard output
     #[arg(long, value_name = "FILE", default_value = "-", allow_hyphen_values = true)]
     out: PathBuf,
@@ -70,6 +80,9 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
     let dataset = folder.dataset(&config)?;
     let scorer: Scorer = Scorer::open(&folder, &config, &dataset.spec, &backend)?.with_samples(args.samples as usize);
     let scorer = if args.at_mean { scorer.at_mean(&dataset.validation)? } else { scorer };
+    let background = args.background.as_deref().map(|run| background_of(args, run)).transpose()?;
+    let scorer = scorer.by(args.by, background, &dataset.validation)?;
+    let other = args.on.as_deref().map(|on| examples_of(on, &dataset.spec)).transpose()?;
     let calibration = Calibration::of(&scorer, &dataset.validation)?;
     let (dialect, missing_values) = match &config.data {
         DataConfig::Csv(table) => (table.dialect(), table.missing_values.clone()),
@@ -77,6 +90,8 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
     };
     let options = ScoreOptions {
         calibration,
+        statistic: args.by,
+        bits_of: is_image(&dataset.spec).then(|| dataset.spec.event()),
         threshold: args.threshold,
         per_column: args.per_column,
         keep: (!args.keep.is_empty()).then(|| args.keep.clone()),
@@ -84,11 +99,11 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
         dialect,
         missing_values,
     };
-    let names = &dataset.names;
+    let names = other.as_ref().map_or(&dataset.names, |other| &other.names);
     let said = Cell::new(false);
     let tell_once = || {
         if !said.replace(true) {
-            announce(&scorer.estimator(), &options.calibration, args.threshold);
+            announce(&scorer, &options);
         }
     };
     let score = |out: &mut dyn Write, told: &mut dyn FnMut(usize) -> ControlFlow<()>| match &args.data {
@@ -98,7 +113,7 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
         }
         Some(data) => score_split(&scorer, names, &of_array(&config, &dataset.spec, data)?, &options, out, told),
         None => {
-            let (_, split) = dataset.part(args.split.unwrap_or_default());
+            let (_, split) = other.as_ref().unwrap_or(&dataset).part(args.split.unwrap_or_default());
             score_split(&scorer, names, split, &options, out, told)
         }
     };
@@ -127,20 +142,56 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
 }
 
 /// Says what is written, once there is some of it: of what cannot be read there is nothing to say.
-fn announce(estimator: &str, calibration: &Calibration, threshold: Option<f64>) {
+fn announce(scorer: &Scorer, options: &ScoreOptions) {
+    let (calibration, name) = (&options.calibration, scorer.statistic().name());
     tell(format_args!(
-        "surprisal: {estimator} in nats, larger is stranger; p-values from {} validation examples",
+        "surprisal: {} in nats, larger is stranger; p-values of the {name} from {} validation examples",
+        scorer.estimator(),
         calibration.examples()
     ));
-    let Some(rate) = threshold else { return };
+    let Some(rate) = options.threshold else { return };
     match calibration.threshold(rate) {
         f64::INFINITY => tell(format_args!(
             "note: {} validation examples are too few for a rate of {rate}: nothing is flagged; give {} or more",
             calibration.examples(),
             (1.0 / rate).ceil() - 1.0
         )),
-        threshold => tell(format_args!("flagged: a surprisal above {threshold:.4} nats")),
+        threshold => tell(format_args!("flagged: a {name} above {threshold:.4} nats")),
     }
+}
+
+/// The model of another run, as a background.
+fn background_of(args: &ScoreArgs, run: &Path) -> Result<Scorer> {
+    let folder = RunFolder::open(run)?;
+    let provenance = folder.provenance()?;
+    let backend = super::backend_of_run(args.backend.as_deref(), &provenance.backend)?;
+    let scorer = Scorer::open(&folder, &folder.config()?, &provenance.spec, &backend)?;
+    Ok(scorer.with_samples(args.samples as usize))
+}
+
+/// The data that another configuration describes, of examples as the run's.
+fn examples_of(path: &Path, spec: &DataSpec) -> Result<Dataset> {
+    let config: Config = ConfigFile::open(path)?.config(&[], Missing::Refused)?;
+    let mut dataset = config.load_data()?;
+    let kind = |spec: &DataSpec| (spec.shape, spec.levels(), spec.condition_width());
+    if kind(&dataset.spec) != kind(spec) {
+        let said = |spec: &DataSpec| {
+            let values = spec.levels().map_or("real numbers".to_owned(), |levels| format!("{levels} levels"));
+            format!(
+                "{:?} (channels, rows, columns) of {values} and a condition of {}",
+                spec.shape,
+                spec.condition_width()
+            )
+        };
+        return Err(Error::input(format!(
+            "--on {}: found examples of {}; expected those of the run, {}; name a configuration of data of that kind",
+            path.display(),
+            said(&dataset.spec),
+            said(spec)
+        )));
+    }
+    dataset.test.standardize(spec);
+    Ok(dataset)
 }
 
 /// The array in this file as the test split of the run's own source, in the units that the run learnt.

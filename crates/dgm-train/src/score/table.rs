@@ -1,6 +1,6 @@
 //! Scores of the rows of a table, or of the examples of a split, as rows of a table: read, scored and written part by part.
 
-use super::{Calibration, ROWS, Scorer, Scores};
+use super::{Calibration, ROWS, Score, Scorer, Scores, Statistic};
 use crate::data::chunks::chunks;
 use crate::data::file::FileReader;
 use crate::data::table::rows::{CellReader, Rows};
@@ -9,6 +9,7 @@ use crate::data::{Names, Split};
 use crate::error::{Error, Result};
 use crate::predict::{Columns, Part};
 use burn::tensor::{Tensor, TensorData};
+use dgm_core::estimate::bits_per_dim;
 use dgm_models::{Batch, ModelFactory, Values};
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -16,8 +17,12 @@ use std::ops::ControlFlow;
 /// What is written of each row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScoreOptions {
-    /// Examples that nothing was learnt from.
+    /// Examples that nothing was learnt from, scored by the same statistic.
     pub calibration: Calibration,
+    /// What p-values are of: where that is not the surprisal, it has a column of its own.
+    pub statistic: Statistic,
+    /// Dimensions of an example, where a column says the surprisal of each in bits.
+    pub bits_of: Option<usize>,
     /// Rate of false alarms: a further column says whether the p-value is at most that.
     pub threshold: Option<f64>,
     /// The surprisal of each column given those before it, where the model has such factors.
@@ -35,7 +40,12 @@ pub struct ScoreOptions {
 impl ScoreOptions {
     /// The names of what is written of each example, after what is kept of it: of so many factors, where the model has any.
     pub fn header(&self, factors: usize, names: &Names) -> Vec<String> {
-        let mut header = vec!["surprisal".to_owned(), "p_value".to_owned()];
+        let mut header = vec![Statistic::Surprisal.name().to_owned()];
+        header.extend(self.bits_of.map(|_| "bits_per_dim".to_owned()));
+        if self.statistic != Statistic::Surprisal {
+            header.push(self.statistic.name().to_owned());
+        }
+        header.push("p_value".to_owned());
         header.extend(self.threshold.map(|_| "flag".to_owned()));
         if factors > 1 {
             header.push("strangest".into());
@@ -58,16 +68,21 @@ impl ScoreOptions {
     }
 
     /// Whether an example is flagged.
-    fn flags(&self, surprisal: f64) -> bool {
+    fn flags(&self, strangeness: f64) -> bool {
         // What rounding adds to a rate that is a share of the examples is none more.
-        self.threshold.is_some_and(|rate| self.calibration.p_value(surprisal) <= rate + 1e-12)
+        self.threshold.is_some_and(|rate| self.calibration.p_value(strangeness) <= rate + 1e-12)
     }
 
     /// What is written of one example.
-    pub fn cells(&self, surprisal: f64, factors: Option<&[f64]>, names: &Names) -> Vec<String> {
-        let p_value = self.calibration.p_value(surprisal);
-        let mut cells = vec![write_number(surprisal), write_number(p_value)];
-        cells.extend(self.threshold.map(|_| u8::from(self.flags(surprisal)).to_string()));
+    pub fn cells(&self, score: Score<'_>, names: &Names) -> Vec<String> {
+        let Score { surprisal, strangeness, factors } = score;
+        let mut cells = vec![write_number(surprisal)];
+        cells.extend(self.bits_of.map(|dimensions| write_number(bits_per_dim(surprisal, dimensions as f64))));
+        if self.statistic != Statistic::Surprisal {
+            cells.push(write_number(strangeness));
+        }
+        cells.push(write_number(self.calibration.p_value(strangeness)));
+        cells.extend(self.threshold.map(|_| u8::from(self.flags(strangeness)).to_string()));
         let Some(factors) = factors else { return cells };
         if factors.len() > 1 {
             let strangest = factors.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
@@ -142,9 +157,9 @@ pub fn score_table<C: ModelFactory>(
             writer.write_record(header).map_err(cannot)?;
         }
         for (row, kept) in part.kept.iter().enumerate() {
-            let (surprisal, factors) = scores.of(row);
-            flagged += usize::from(options.flags(surprisal));
-            let cells = kept.iter().cloned().chain(options.cells(surprisal, factors, names));
+            let score = scores.of(row);
+            flagged += usize::from(options.flags(score.strangeness));
+            let cells = kept.iter().cloned().chain(options.cells(score, names));
             writer.write_record(cells).map_err(cannot)?;
         }
         writer.flush().map_err(|error| cannot(error.into()))?;
@@ -185,11 +200,11 @@ pub fn score_split<C: ModelFactory>(
             writer.write_record(header).map_err(cannot)?;
         }
         for (place, row) in rows.iter().enumerate() {
-            let (surprisal, factors) = scores.of(place);
-            flagged += usize::from(options.flags(surprisal));
+            let score = scores.of(place);
+            flagged += usize::from(options.flags(score.strangeness));
             let mut cells = vec![row.to_string()];
             cells.extend(labels.as_ref().map(|all| all.get(place).map_or(String::new(), |label| label.name.clone())));
-            cells.extend(options.cells(surprisal, factors, names));
+            cells.extend(options.cells(score, names));
             writer.write_record(cells).map_err(cannot)?;
         }
         all += rows.len();
