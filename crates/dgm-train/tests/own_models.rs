@@ -187,8 +187,15 @@ fn a_second_player_fault_undoes_the_first_player_s_step() {
             config("toy_gan", &format!("poisoned = {poisoned}\n[training]\nepochs = 2\nbatch_size = 32\n{more}"));
         let dataset = cloud(bad);
         let run = RunFolder::create(&folder.path().join("run")).unwrap();
-        let trainer =
-            Trainer { config: &config, dataset: &dataset, device: Device::flex(), eager, folder: &run, stop: &GO };
+        let trainer = Trainer {
+            config: &config,
+            dataset: &dataset,
+            device: Device::flex(),
+            eager,
+            folder: &run,
+            events: None,
+            stop: &GO,
+        };
         let mut warnings = Warnings::default();
         let ending = trainer.run(None, &mut warnings);
         let weights = run.checkpoints().newest().unwrap().map(|checkpoint| {

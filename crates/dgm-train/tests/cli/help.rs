@@ -33,7 +33,7 @@ fn prepare(folder: &Path) {
     table("houses.csv", "area,city,price", 300, &house);
     table("new-houses.csv", "area,city", 20, &|x, i| format!("{:.1},{}\n", 80.0 + 30.0 * x, ["Bonn", "Kiel"][i % 2]));
     let reading = |x: f64, i: usize| {
-        let ozone = if i % 7 == 0 { String::new() } else { format!("{:.2}", 3.0 * x + 40.0) };
+        let ozone = if i.is_multiple_of(7) { String::new() } else { format!("{:.2}", 3.0 * x + 40.0) };
         format!("{ozone},{:.2},{:.2}\n", x + 20.0, 2.0 * x * x + 9.0 + (i % 5) as f64)
     };
     table("air.csv", "ozone,temperature,wind", 300, &reading);
