@@ -227,7 +227,7 @@ fn images_are_scored_by_other_statistics() {
     let nearest = (0..p.len()).min_by(|&a, &b| typicality[a].total_cmp(&typicality[b])).unwrap();
     assert!(p[nearest] > 0.95, "{}", p[nearest]);
     // Other data of the same kind: the same digits, by a configuration.
-    assert_eq!(column(&by(&["--on", "arm.toml"]), "surprisal"), surprisal);
+    assert_eq!(column(&by(&["--on", "vae.toml"]), "surprisal"), surprisal);
     for (arguments, what) in [
         (&["--on", "conditional.toml"][..], "expected those of the run"),
         (&["--by", "ratio"], "name its run with --background"),

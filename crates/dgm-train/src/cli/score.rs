@@ -82,7 +82,7 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
     let scorer = if args.at_mean { scorer.at_mean(&dataset.validation)? } else { scorer };
     let background = args.background.as_deref().map(|run| background_of(args, run)).transpose()?;
     let scorer = scorer.by(args.by, background, &dataset.validation)?;
-    let other = args.on.as_deref().map(|on| examples_of(on, &dataset.spec)).transpose()?;
+    let other = args.on.as_deref().map(|on| examples_of(on, &config, &dataset.spec)).transpose()?;
     let calibration = Calibration::of(&scorer, &dataset.validation)?;
     let (dialect, missing_values) = match &config.data {
         DataConfig::Csv(table) => (table.dialect(), table.missing_values.clone()),
@@ -170,8 +170,15 @@ fn background_of(args: &ScoreArgs, run: &Path) -> Result<Scorer> {
 }
 
 /// The data that another configuration describes, of examples as the run's.
-fn examples_of(path: &Path, spec: &DataSpec) -> Result<Dataset> {
-    let config: Config = ConfigFile::open(path)?.config(&[], Missing::Refused)?;
+fn examples_of(path: &Path, own: &Config, spec: &DataSpec) -> Result<Dataset> {
+    // Where the augmentation is a condition of the run, that of an example as it is belongs to the others too.
+    let keys = toml::Value::try_from(&own.data).ok();
+    let augment = keys.as_ref().and_then(|keys| keys.get("augment")).map(|augment| format!("data.augment={augment}"));
+    let augment = augment.filter(|_| spec.condition.as_ref().is_some_and(|condition| condition.augmentation > 0));
+    let file = ConfigFile::open(path)?;
+    // Data that take none are told what does not fit below.
+    let augmented = file.config(augment.as_slice(), Missing::Refused);
+    let config: Config = augmented.or_else(|_| file.config(&[], Missing::Refused))?;
     let mut dataset = config.load_data()?;
     let kind = |spec: &DataSpec| (spec.shape, spec.levels(), spec.condition_width());
     if kind(&dataset.spec) != kind(spec) {
