@@ -45,11 +45,20 @@ const ROWS: usize = 512;
 /// A trained density that scores examples.
 pub struct Scorer<C: ModelFactory = ModelConfig> {
     model: Ensemble<C::Model>,
-    /// Importance samples of a model with latent variables; 0: its density at the mean of q.
-    samples: usize,
+    /// Of a model with latent variables.
+    estimate: Estimate,
     by: By<C>,
     seed: Seed,
     device: Device,
+}
+
+/// How log p(x) of a model with latent variables is estimated.
+#[derive(Clone, Copy, Debug)]
+enum Estimate {
+    /// By so many importance weights.
+    Weights(usize),
+    /// By the one weight at the mean of q.
+    AtMean,
 }
 
 /// What is known of some examples.
@@ -100,12 +109,18 @@ impl<C: ModelFactory> Scorer<C> {
     pub fn open(folder: &RunFolder, config: &Config<C>, spec: &DataSpec, backend: &Backend) -> Result<Self> {
         let model = folder.model(config, spec, &backend.device)?;
         require(model.density(), Capability::Density, &model)?;
-        Ok(Self { model, samples: 64, by: By::Surprisal, seed: Seed(config.seed), device: backend.device.clone() })
+        Ok(Self {
+            model,
+            estimate: Estimate::Weights(64),
+            by: By::Surprisal,
+            seed: Seed(config.seed),
+            device: backend.device.clone(),
+        })
     }
 
     /// The same with so many importance samples for each example, where the model has latent variables (default: 64).
     pub fn with_samples(self, samples: usize) -> Self {
-        Self { samples, ..self }
+        Self { estimate: Estimate::Weights(samples.max(1)), ..self }
     }
 
     /// The same with −log p(x, z | c) + log q(z | x, c) at the mean of q as the score, where the model has latent variables: one importance weight
@@ -116,7 +131,7 @@ impl<C: ModelFactory> Scorer<C> {
     pub fn at_mean(self, split: &Split) -> Result<Self> {
         let first = split.batch(&[0], 0, &self.device)?;
         match at_mean(&self.model, &first) {
-            Some(_) => Ok(Self { samples: 0, ..self }),
+            Some(_) => Ok(Self { estimate: Estimate::AtMean, ..self }),
             None => Err(Error::input(
                 "--at-mean is for one model with latent variables that are real numbers and inferred from x, and this run's is not; leave it out",
             )),
@@ -131,7 +146,7 @@ impl<C: ModelFactory> Scorer<C> {
     /// Whether a score is an estimate: then its noise depends on the place of the row.
     fn is_estimate(&self) -> bool {
         match (self.model.latent(), self.model.density()) {
-            (Some(_), _) => self.samples > 0,
+            (Some(_), _) => matches!(self.estimate, Estimate::Weights(_)),
             (None, density) => !density.is_some_and(|density| density.estimator().is_exact()),
         }
     }
@@ -144,8 +159,10 @@ impl<C: ModelFactory> Scorer<C> {
     /// What the scores are of, in words.
     pub fn estimator(&self) -> String {
         match (self.model.latent(), self.model.density()) {
-            (Some(_), _) if self.samples == 0 => "−log p(x, z) + log q(z | x) at the mean of q, no bound,".into(),
-            (Some(_), _) => format!("−log p, importance-weighted bound with k = {},", self.samples),
+            (Some(_), _) => match self.estimate {
+                Estimate::AtMean => "−log p(x, z) + log q(z | x) at the mean of q, no bound,".into(),
+                Estimate::Weights(k) => format!("−log p, importance-weighted bound with k = {k},"),
+            },
             (None, Some(density)) if !density.estimator().is_exact() => "a bound of −log p,".into(),
             _ => "−log p, exact,".into(),
         }
@@ -162,8 +179,12 @@ impl<C: ModelFactory> Scorer<C> {
         let surprisal_of = |log_p: f64| if log_p.is_nan() { f64::INFINITY } else { -log_p };
         let negative = |values: Vec<f64>| values.into_iter().map(surprisal_of).collect();
         let surprisal = match self.model.latent() {
-            Some(_) if self.samples == 0 => at_mean(&self.model, batch).unwrap_or_default(),
-            Some(latent) => log_prob_by_weights(latent, batch, self.samples, &mut noise)?,
+            Some(latent) => match self.estimate {
+                Estimate::Weights(k) => log_prob_by_weights(latent, batch, k, &mut noise)?,
+                Estimate::AtMean => at_mean(&self.model, batch).ok_or_else(|| {
+                    Error::run("the mean of q cannot be computed of some examples; score without --at-mean")
+                })?,
+            },
             None => host(density.log_prob(batch, &mut noise)),
         };
         let dimensions = density.log_prob_elementwise(batch).map(|factors| negative(host(factors)));

@@ -238,3 +238,28 @@ fn images_are_scored_by_other_statistics() {
         assert!(error.contains(what), "{error}");
     }
 }
+
+/// A background of other units, columns in another order, other kinds of targets and what nothing can be expected of.
+#[test]
+fn statistics_refuse_what_they_would_misread() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    trained(at, "[\"a\", \"b\"]", "kind = \"gaussian_mixture\"");
+    std::fs::rename(at.join("run"), at.join("permuted")).unwrap();
+    trained(at, "[\"b\", \"a\"]", "kind = \"gaussian_mixture\"");
+    let by = |arguments: &[&str]| run_fails(at, &[&["score", "run"], arguments].concat(), 2);
+    let error = by(&["--by", "ratio", "--background", "permuted"]);
+    assert!(error.contains("found other columns or symbols"), "{error}");
+    for statistic in ["complexity", "zlib"] {
+        let error = by(&["--by", statistic]);
+        assert!(error.contains("compresses images of at most 256 levels"), "{error}");
+    }
+    assert!(by(&["--on", "vae.toml"]).contains("is for runs on images"));
+    // What overflows is strange by every statistic, and so is what both models hold for impossible.
+    std::fs::write(at.join("far.csv"), "a;b\n1e30;0.0\n0.0;0.0\n").unwrap();
+    for arguments in [&["--by", "typicality"][..], &["--by", "ratio", "--background", "run"]] {
+        let rows = read(&run_ok(at, &[&["score", "run", "--data", "far.csv"], arguments].concat())).1;
+        let p: Vec<f64> = rows.iter().map(|row| row[2].parse().unwrap()).collect();
+        assert!(p[0] < 0.05 && p[1] > p[0], "{rows:?}");
+    }
+}

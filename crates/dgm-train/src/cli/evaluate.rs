@@ -40,7 +40,7 @@ pub(super) struct EvaluateArgs {
     /// Draw figures into the folder figures of the run: learning curves; reliability of labels; PIT, and the prediction over one-dimensional x, of
     /// numbers; the importance of each column of a table; a map of the codes of a model that encodes; where in images an autoregressive model spends
     /// its bits
-    #[arg(long)]
+    #[arg(long, conflicts_with = "split")]
     figures: bool,
     /// Print JSON, as in result.json
     #[arg(long)]

@@ -1,14 +1,15 @@
 //! `dgm-train export RUN --out FILE`: the weights of a run, for PyTorch or for other programs on Burn.
 
-use super::of_split::in_a_folder;
+use super::of_split::a_file;
 use super::output::say;
+use super::predict::{cannot_write, part_file};
 use crate::backend::Backend;
 use crate::config::ModelConfig;
 use crate::error::Result;
 use crate::exchange::{Format, export};
-use crate::files::write_atomic;
 use crate::run_folder::RunFolder;
 use clap::Args;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -25,11 +26,12 @@ pub(super) struct ExportArgs {
 }
 
 pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
-    in_a_folder(&args.out)?;
+    a_file(&args.out)?;
     let folder = RunFolder::open(&args.run)?;
     // Nothing is computed: any device will do.
     let exported = export::<ModelConfig>(&folder, args.format, &Backend::open(Backend::default_name())?)?;
-    write_atomic(&args.out, &exported.bytes)?;
+    let mut out = part_file(&args.out, None, &args.run)?;
+    out.write_all(&exported.bytes).and_then(|()| out.finish()).map_err(|error| cannot_write(&args.out, &error))?;
     let (tensors, parameters) = (exported.tensors, exported.parameters);
     say(format_args!("{tensors} tensors, {parameters} parameters, in {}", args.out.display()))?;
     Ok(ExitCode::SUCCESS)

@@ -110,13 +110,13 @@ commands! {
     #[command(after_help = "Examples:\n  dgm-train predict runs/houses --data new-houses.csv --interval 0.8 --out predictions.csv")]
     Predict(predict::PredictArgs) => predict,
     /// Score how strange examples are, with p-values
-    #[command(after_help = "Examples:\n  dgm-train score runs/air --data air.csv --threshold 0.01 --out scores.csv")]
+    #[command(after_help = "Examples:\n  dgm-train score runs/air --data air.csv --threshold 0.01 --out scores.csv\n  dgm-train score runs/vae --by complexity --on vae.toml")]
     Score(score::ScoreArgs) => score,
     /// Fill in the missing cells of a table
     #[command(after_help = "Examples:\n  dgm-train impute runs/air --data air.csv --out filled.csv")]
     Impute(impute::ImputeArgs) => impute,
     /// Write a run's weights for PyTorch or Burn
-    #[command(after_help = "Examples:\n  dgm-train export runs/vae --out vae.safetensors")]
+    #[command(after_help = "Examples:\n  dgm-train export runs/vae --out vae.safetensors\n  dgm-train export runs/vae --format burnpack --out vae.bpk")]
     Export(export::ExportArgs) => export,
     /// Make a run of weights that PyTorch trained
     #[command(after_help = "Examples:\n  dgm-train import --config runs/vae/config.toml --weights vae.safetensors --out runs/imported")]

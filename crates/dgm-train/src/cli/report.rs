@@ -1,10 +1,13 @@
 //! `dgm-train report RUN…`: one web page of a run, or of several beside each other.
 
 use super::output::say;
+use super::predict::cannot_write;
 use crate::error::{Error, Result};
-use crate::files::write_atomic;
+use crate::files::PartFile;
 use crate::report::page;
+use crate::run_folder::RunFolder;
 use clap::Args;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -24,11 +27,12 @@ pub(super) fn run(args: &ReportArgs) -> Result<ExitCode> {
         (None, [run]) => run.join("report.html"),
         (None, _) => PathBuf::from("report.html"),
     };
-    if args.out.is_some() {
-        is_a_page(&out)?;
-    }
+    args.runs.iter().try_for_each(|run| RunFolder::open(run).map(drop))?;
+    is_a_page(&out)?;
     let text = page::report(&args.runs)?;
-    write_atomic(&out, text.as_bytes())?;
+    let cannot = |error: std::io::Error| cannot_write(&out, &error);
+    let mut file = PartFile::create(&out).map_err(cannot)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.finish()).map_err(cannot)?;
     say(format_args!("the report in {}", out.display()))?;
     Ok(ExitCode::SUCCESS)
 }

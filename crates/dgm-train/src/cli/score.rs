@@ -28,7 +28,7 @@ pub(super) struct ScoreArgs {
     /// Split of the run's data to score instead
     #[arg(long, value_enum)]
     split: Option<Part>,
-    /// Configuration file, or the name of a shipped one, whose test examples are scored instead: other data of the same kind
+    /// Configuration file, or the name of a shipped one, whose test images are scored instead: other data of the same shape and levels
     #[arg(long, value_name = "CONFIG", conflicts_with_all = ["data", "split"])]
     on: Option<PathBuf>,
     /// What p-values and flags are of
@@ -47,13 +47,13 @@ pub(super) struct ScoreArgs {
     #[arg(long)]
     per_column: bool,
     /// Column of the table to write in front of the scores; may be given several times [default: all that the model does not see]
-    #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]
+    #[arg(long, value_name = "COLUMN", allow_hyphen_values = true, requires = "data")]
     keep: Vec<String>,
     /// Importance samples for each row, where the model has latent variables
     #[arg(long, value_name = "K", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     samples: u32,
-    /// Score a model with latent variables by −log p(x, z) + log q(z | x) at the mean of q: no bound, and no noise, to compare programs
-    #[arg(long, conflicts_with = "samples")]
+    /// Score a model with latent variables by −log p(x, z) + log q(z | x) at the mean of q (a flow's: at what it makes of the mean before it): no bound, and no noise, to compare programs
+    #[arg(long, conflicts_with_all = ["samples", "background"])]
     at_mean: bool,
     /// Take words that no training row has for unknown ones instead of refusing them
     #[arg(long)]
@@ -80,7 +80,7 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
     let dataset = folder.dataset(&config)?;
     let scorer: Scorer = Scorer::open(&folder, &config, &dataset.spec, &backend)?.with_samples(args.samples as usize);
     let scorer = if args.at_mean { scorer.at_mean(&dataset.validation)? } else { scorer };
-    let background = args.background.as_deref().map(|run| background_of(args, run)).transpose()?;
+    let background = args.background.as_deref().map(|run| background_of(args, run, &dataset)).transpose()?;
     let scorer = scorer.by(args.by, background, &dataset.validation)?;
     let other = args.on.as_deref().map(|on| examples_of(on, &config, &dataset.spec)).transpose()?;
     let calibration = Calibration::of(&scorer, &dataset.validation)?;
@@ -161,9 +161,15 @@ fn announce(scorer: &Scorer, options: &ScoreOptions) {
 }
 
 /// The model of another run, as a background.
-fn background_of(args: &ScoreArgs, run: &Path) -> Result<Scorer> {
+fn background_of(args: &ScoreArgs, run: &Path, dataset: &Dataset) -> Result<Scorer> {
     let folder = RunFolder::open(run)?;
     let provenance = folder.provenance()?;
+    if (&provenance.names.target, &provenance.vocabulary) != (&dataset.names.target, &dataset.vocabulary) {
+        return Err(Error::input(format!(
+            "--background {}: found other columns or symbols than this run's; expected the same, in the same order; name a run on the same data",
+            run.display()
+        )));
+    }
     let backend = super::backend_of_run(args.backend.as_deref(), &provenance.backend)?;
     let scorer = Scorer::open(&folder, &folder.config()?, &provenance.spec, &backend)?;
     Ok(scorer.with_samples(args.samples as usize))
@@ -171,6 +177,12 @@ fn background_of(args: &ScoreArgs, run: &Path) -> Result<Scorer> {
 
 /// The data that another configuration describes, of examples as the run's.
 fn examples_of(path: &Path, own: &Config, spec: &DataSpec) -> Result<Dataset> {
+    if !is_image(spec) || spec.levels().is_none() {
+        return Err(Error::input(format!(
+            "--on {}: is for runs on images as levels, and this one has other targets; give the rows of a table or an array with --data",
+            path.display()
+        )));
+    }
     // Where the augmentation is a condition of the run, that of an example as it is belongs to the others too.
     let keys = toml::Value::try_from(&own.data).ok();
     let augment = keys.as_ref().and_then(|keys| keys.get("augment")).map(|augment| format!("data.augment={augment}"));
@@ -179,7 +191,7 @@ fn examples_of(path: &Path, own: &Config, spec: &DataSpec) -> Result<Dataset> {
     // Data that take none are told what does not fit below.
     let augmented = file.config(augment.as_slice(), Missing::Refused);
     let config: Config = augmented.or_else(|_| file.config(&[], Missing::Refused))?;
-    let mut dataset = config.load_data()?;
+    let dataset = config.load_data()?;
     let kind = |spec: &DataSpec| (spec.shape, spec.levels(), spec.condition_width());
     if kind(&dataset.spec) != kind(spec) {
         let said = |spec: &DataSpec| {
@@ -197,7 +209,6 @@ fn examples_of(path: &Path, own: &Config, spec: &DataSpec) -> Result<Dataset> {
             said(spec)
         )));
     }
-    dataset.test.standardize(spec);
     Ok(dataset)
 }
 

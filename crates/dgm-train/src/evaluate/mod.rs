@@ -83,8 +83,9 @@ pub fn evaluate_on<M: Model + Module, C>(
     let gradients = gradients.as_ref().map(|model| model as &dyn Model);
     let metrics =
         measure::all(&Subject::new(ensemble, config, dataset, device).with_gradients(gradients).with_part(part))?;
+    let (of, _) = dataset.part(part.unwrap_or(Part::Validation));
     let mut results = Results {
-        notes: measure::collapse(&metrics, config.objective.kind.name()).into_iter().collect(),
+        notes: measure::collapse(&metrics, of, config.objective.kind.name()).into_iter().collect(),
         metrics,
         data: dataset.name.clone(),
         data_sha256: dataset.fingerprint.clone(),

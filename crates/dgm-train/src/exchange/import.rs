@@ -12,10 +12,17 @@ use burn::store::{ModuleSnapshot, ModuleStore, PyTorchToBurnAdapter, Safetensors
 /// # Errors
 /// No such file, a tensor that is missing, is not one of the module, has another shape or holds what is no finite number: the first such, by name.
 pub fn with_weights<M: Module>(mut module: M, bytes: Vec<u8>, name: &str, config: &str) -> Result<M> {
+    // A zip archive: what `torch.save` writes.
+    if bytes.starts_with(b"PK") {
+        return Err(Error::input(format!(
+            "{name}: found a pickle of PyTorch; expected safetensors; write the weights in PyTorch with \
+             safetensors.torch.save_file(module.state_dict(), \"weights.safetensors\")"
+        )));
+    }
     let unreadable = |error: String| {
         Error::input(format!(
             "{name}: cannot be read as safetensors ({error}); write the file again, in PyTorch with \
-             safetensors.torch.save_file(module.state_dict(), \"{name}\")"
+             safetensors.torch.save_file(module.state_dict(), \"weights.safetensors\"), or with dgm-train export"
         ))
     };
     let mut store = SafetensorsStore::from_bytes(Some(bytes));
@@ -46,14 +53,14 @@ pub fn with_weights<M: Module>(mut module: M, bytes: Vec<u8>, name: &str, config
         let data = bridge::into_data(other).map_err(|error| unreadable(error.to_string()))?.convert::<f32>();
         if let Some(number) = data.iter::<f32>().find(|number| !number.is_finite()) {
             return Err(Error::input(format!(
-                "{name}: the tensor `{tensor}` holds {number}; expected finite numbers of 32 bits; give weights that are"
+                "{name}: the tensor `{tensor}` holds {number}; expected finite numbers of 32 bits; train without it, or convert what is too large"
             )));
         }
         taken.push(bridge::from_data(data, tensor.clone(), None));
     }
     if let Some((tensor, other)) = found.first_key_value() {
         return Err(Error::input(format!(
-            "{name}: found a tensor `{tensor}` of shape {:?}, which the model has not; expected {} tensors and no other; leave it out, or \
+            "{name}: found a tensor `{tensor}` of shape {:?} that the model does not have; expected {} tensors and no other; leave it out, or \
              change [model] of {config} to what was trained",
             other.shape.to_vec(),
             own.len()

@@ -235,11 +235,13 @@ impl Diagnosis {
 const COLLAPSED: f64 = 0.5;
 
 /// What there is to say where the latent variables of a layer say nothing of x, and what to do about it with this objective; `None`: they do.
-/// From the metrics of a model on the last split that was measured, which is validation unless another was asked for.
-pub(crate) fn collapse(metrics: &[Metric], objective: &str) -> Option<String> {
+/// From the metrics of a model on this split.
+pub(crate) fn collapse(metrics: &[Metric], split: &str, objective: &str) -> Option<String> {
     let find = |quantity: &str| {
-        let is = |metric: &&Metric| metric.measure == "latent" && metric.quantity == quantity;
-        metrics.iter().rfind(is).map(|metric| metric.value)
+        let is = |metric: &&Metric| {
+            (metric.measure.as_str(), metric.split.as_str()) == ("latent", split) && metric.quantity == quantity
+        };
+        metrics.iter().find(is).map(|metric| metric.value)
     };
     let collapsed = |suffix: &str| {
         let kl = find(&format!("KL{suffix}"))?;

@@ -82,7 +82,10 @@ pub(crate) fn heights(all: &[&Series]) -> Range<f64> {
         |values: &[f64]| values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), &x| (a.min(x), b.max(x)));
     let (late_low, late_high) = range(&late);
     let top = all.iter().copied().flatten().map(|point| point.1).fold(f64::NEG_INFINITY, f64::max);
-    let high = top.min(late_high + 3.0 * (late_high - late_low).max(1e-9));
+    // Of few points, and where it would take most of them, nothing is cut.
+    let few = all.iter().all(|series| series.len() < 10);
+    let cut = (late_high + 3.0 * (late_high - late_low)).max(low + 0.2 * (top - low));
+    let high = if few { top } else { top.min(cut) };
     with_room([low, high.max(low)].into_iter())
 }
 

@@ -157,7 +157,7 @@ impl EventFile {
             Line::Validation(line) => of_validation(line),
             Line::Nonfinite(_) => return Ok(()),
         };
-        self.write_values(line.step(), values)
+        if values.is_empty() { Ok(()) } else { self.write_values(line.step(), values) }
     }
 
     /// Appends results, and samples as the bytes of a PNG, at the step where training ended.
@@ -240,7 +240,7 @@ fn record(event: &Event) -> Vec<u8> {
     [&length[..], &masked_crc(&length), &data, &masked_crc(&data)].concat()
 }
 
-/// CRC-32C, rotated and shifted so that checksums of checksums are none.
+/// CRC-32C, rotated and shifted as TFRecord files have it: the checksum of data that hold their own checksum would be a constant.
 fn masked_crc(bytes: &[u8]) -> [u8; 4] {
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
 }

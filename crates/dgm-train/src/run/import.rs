@@ -42,9 +42,9 @@ impl<C: ModelFactory> Run<C> {
         let model = if is_fitted { fitted(model, &config, &dataset, device)? } else { model };
         let file = weights.display();
         let cannot = |what: String| Error::input(format!("{file}: cannot be read: {what}; name a safetensors file"));
-        // Some that are none have no end.
+        // A pipe or a device may have no end.
         if weights.exists() && !weights.is_file() {
-            return Err(cannot("it is no file".into()));
+            return Err(cannot("it is not a regular file".into()));
         }
         let bytes = fs::read(weights).map_err(|error| cannot(error.to_string()))?;
         let mut digest = Fingerprint::default();

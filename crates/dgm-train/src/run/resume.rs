@@ -56,6 +56,13 @@ fn resumed<C: ModelFactory>(
     folder.check_members(&own)?;
     let config = given_anew(changed, &folder, &own)?;
     let provenance = folder.provenance()?;
+    if provenance.imported.is_some() && config.training != own.training {
+        return Err(Error::input(format!(
+            "{}: the run's weights were imported: it is complete and has no optimiser to go on with; to train them further begin a run with --config \
+             and --from {0}",
+            run.display()
+        )));
+    }
     let backend = Backend::open_or(changed.backend, &provenance.backend)?;
     if changed.backend.is_none() && backend.name != provenance.backend {
         watch.warn(&format!(

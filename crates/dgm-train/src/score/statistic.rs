@@ -4,6 +4,7 @@ use super::Scorer;
 use crate::data::Split;
 use crate::data::chunks::chunks;
 use crate::error::{Error, Result};
+use crate::report::grid::is_image;
 use burn::tensor::Tensor;
 use dgm_core::estimate::Mean;
 use dgm_core::host;
@@ -26,7 +27,7 @@ pub enum Statistic {
     Complexity,
     /// −log p(x) less that of the model of --background (Ren et al. 2019)
     Ratio,
-    /// Distance of the length of x as zlib compresses it from its mean over the validation split: a baseline without a model
+    /// Distance of the length of x, as zlib compresses it, from its mean over the validation split: a baseline without a model
     Zlib,
 }
 
@@ -66,7 +67,7 @@ impl<C: ModelFactory> By<C> {
     /// Of the examples of a batch with this surprisal; `index` names the noise of an estimate.
     pub(super) fn of(&self, batch: &Batch, surprisal: &[f64], index: u64) -> Result<Vec<f64>> {
         let less = |other: Vec<f64>| surprisal.iter().zip(other).map(|(a, b)| a - b).collect();
-        Ok(match self {
+        let values: Vec<f64> = match self {
             Self::Surprisal => surprisal.to_vec(),
             Self::Typicality { mean } => surprisal.iter().map(|value| (value - mean).abs()).collect(),
             Self::Complexity => less(zlib_nats(&batch.target)?),
@@ -76,7 +77,9 @@ impl<C: ModelFactory> By<C> {
                 less(background.score(&Batch { condition, ..batch.clone() }, index)?.surprisal)
             }
             Self::Zlib { mean } => zlib_nats(&batch.target)?.into_iter().map(|length| (length - mean).abs()).collect(),
-        })
+        };
+        // What the model holds for impossible is as strange as can be, whatever is subtracted from it.
+        Ok(values.into_iter().map(|value| if value.is_nan() { f64::INFINITY } else { value }).collect())
     }
 }
 
@@ -84,23 +87,24 @@ impl<C: ModelFactory> Scorer<C> {
     /// The same by this statistic; `background` is the model of [`Statistic::Ratio`], and `known` are examples that nothing was learnt from.
     ///
     /// # Errors
-    /// A statistic of whole numbers where the targets are real numbers, a background that is missing or of other examples, data that cannot be read
+    /// A statistic of bytes where the targets are no images of bytes, a background that is missing or of other examples, data that cannot be read
     /// any more.
     pub fn by(self, statistic: Statistic, background: Option<Self>, known: &Split) -> Result<Self> {
         let name = statistic.name();
-        if matches!(statistic, Statistic::Complexity | Statistic::Zlib) && self.spec().levels().is_none() {
+        let of_bytes = is_image(self.spec()) && self.spec().levels().is_some_and(|levels| levels <= 256);
+        if matches!(statistic, Statistic::Complexity | Statistic::Zlib) && !of_bytes {
             return Err(Error::input(format!(
-                "--by {name} compresses whole numbers, and the targets of this run are real numbers; give --by surprisal or --by typicality"
+                "--by {name} compresses images of at most 256 levels, and the targets of this run are others; give --by surprisal or --by typicality"
             )));
         }
         let by = match (statistic, background) {
             (Statistic::Ratio, Some(background)) => {
                 let [own, other] = [self.spec(), background.spec()];
                 let same_condition = [0, own.condition_width()].contains(&other.condition_width());
-                if (own.shape, own.levels()) != (other.shape, other.levels()) || !same_condition {
+                if (own.shape, &own.values) != (other.shape, &other.values) || !same_condition {
                     return Err(Error::input(
-                        "--background: found a run on other kinds of examples; expected the same shape and levels, and no other condition; name a \
-                         run on the same data",
+                        "--background: found a run on examples of another shape, other levels or units, or another condition; expected those of this \
+                         run; name a run on the same data",
                     ));
                 }
                 By::Ratio(Box::new(background))
@@ -129,21 +133,16 @@ impl<C: ModelFactory> Scorer<C> {
     }
 }
 
-/// The length of each row of whole numbers as zlib compresses its bytes, in nats.
+/// The length of each row of levels below 256 as zlib compresses its bytes, in nats.
 fn zlib_nats(rows: &Tensor<2>) -> Result<Vec<f64>> {
     let [_, width] = rows.dims();
-    let values = host(rows.clone());
-    let wide = values.iter().any(|&value| value > 255.0);
     let length = |row: &[f64]| {
-        let bytes: Vec<u8> = match wide {
-            true => row.iter().flat_map(|&value| (value as u16).to_le_bytes()).collect(),
-            false => row.iter().map(|&value| value as u8).collect(),
-        };
+        let bytes: Vec<u8> = row.iter().map(|&value| value as u8).collect();
         let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
         encoder.write_all(&bytes)?;
         encoder.finish().map(|compressed| 8.0 * LN_2 * compressed.len() as f64)
     };
-    let lengths: std::io::Result<Vec<f64>> = values.chunks(width.max(1)).map(length).collect();
+    let lengths: std::io::Result<Vec<f64>> = host(rows.clone()).chunks(width.max(1)).map(length).collect();
     lengths.map_err(|error| Error::run(format!("the examples cannot be compressed: {error}; see that there is memory")))
 }
 

@@ -26,7 +26,10 @@ pub(super) fn commands(run: &RunPage) -> Markup {
     let first = match &run.provenance.imported {
         Some(file) => {
             let weights = shell_quoted(&file.file.to_string_lossy());
-            ("Import it again", format!("dgm-train import --config {config} --weights {weights} --out {again}"))
+            (
+                "Import it again",
+                format!("dgm-train import --config {config} --backend {backend} --weights {weights} --out {again}"),
+            )
         }
         None => ("Train it again", format!("dgm-train --config {config} --backend {backend}{from} --out {again}")),
     };

@@ -65,12 +65,13 @@ impl RunPage {
         let members = 0..config.members().map_or(0, |members| members.len());
         let members = members.map(|index| folder.member(index).metrics()).collect::<Result<_>>()?;
         let config_text = String::from_utf8_lossy(&file(&path.join("config.toml"))?.unwrap_or_default()).into_owned();
-        // `.` has no name by itself.
+        // `.` has no name by itself, and `-a` would be an option.
         let whole = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let name = whole.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let is_argument = path.file_name().is_some() && !path.to_string_lossy().starts_with('-');
         Ok(Self {
             name,
-            path: path.to_owned(),
+            path: if is_argument { path.to_owned() } else { whole },
             listed: listed(path, &folder, &lines),
             config_text,
             provenance,
