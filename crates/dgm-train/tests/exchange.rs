@@ -206,7 +206,7 @@ fn what_is_not_the_model_s_weights_is_refused_and_leaves_nothing() {
                     json!({ "dtype": "F32", "shape": [0, 3], "data_offsets": [numbers.len(), numbers.len()] }),
                 );
             }),
-            "found a tensor `extra\\n` of shape [0, 3], which the model has not; expected 8 tensors and no other",
+            "found a tensor `extra\\n` of shape [0, 3] that the model does not have; expected 8 tensors and no other",
         ),
         (
             changed(&good, |header, _| header["encoder.layers.0.weight"]["shape"] = json!([64, 8])),
@@ -248,9 +248,11 @@ fn what_is_not_the_model_s_weights_is_refused_and_leaves_nothing() {
         let line = import("bad.safetensors", &[]);
         assert!(line.starts_with("error: bad.safetensors: ") && line.contains(expected), "{line}");
     }
-    for (weights, expected) in
-        [("none.safetensors", "cannot be read"), (".", "it is no file"), ("/dev/zero", "it is no file")]
-    {
+    for (weights, expected) in [
+        ("none.safetensors", "cannot be read"),
+        (".", "it is not a regular file"),
+        ("/dev/zero", "it is not a regular file"),
+    ] {
         let line = import(weights, &[]);
         assert!(line.contains(expected), "{line}");
     }

@@ -58,8 +58,8 @@ fn resumed<C: ModelFactory>(
     let provenance = folder.provenance()?;
     if provenance.imported.is_some() && config.training != own.training {
         return Err(Error::input(format!(
-            "{}: the run's weights were imported: it is complete and has no optimiser to go on with; to train them further begin a run with --config \
-             and --from {0}",
+            "{}: found other keys of [training], and the run's weights were imported, so there is no training to continue; leave them out, or begin a \
+             run with --config and --from {0}",
             run.display()
         )));
     }
