@@ -286,7 +286,10 @@ def build(config, spec):
     networks = {"causal_conv": CausalConv, "pixel_cnn": PixelCnn}
     if kind in networks:
         return Arm(config, spec, networks[kind])
-    return {"vae": Vae, "conditional_mlp": Conditional}[kind](config, spec)
+    modules = {"vae": Vae, "conditional_mlp": Conditional}
+    if kind not in modules:
+        sys.exit(f"a model of kind {kind} is not known here; give one of {', '.join([*modules, *networks])}")
+    return modules[kind](config, spec)
 
 
 def describe(config, path=DIGITS):
@@ -326,8 +329,12 @@ def digits(config, spec, split, path=DIGITS):
 def load(path):
     """The module of an exported file, in 64 bits, with the file's configuration and description of the data."""
     with safe_open(path, "pt") as file:
-        about = file.metadata()
+        about = file.metadata() or {}
+    if "config" not in about:
+        sys.exit(f"{path}: found no configuration in its metadata; give a file that dgm-train export wrote")
     config, spec = json.loads(about["config"]), json.loads(about["spec"])
+    if config["data"]["source"] != "digits":
+        sys.exit(f"{path}: is of a model of {config['data']['source']}; give one of a model of digits")
     module = build(config["model"], spec)
     module.load_state_dict(load_file(path))
     return module.double().eval(), config, spec
