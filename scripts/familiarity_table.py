@@ -40,9 +40,9 @@ def odd_digits(folder):
     # The test split of the run: the end of the file.
     test = pixels[-447:]
     made = {"inverted": 16 - test, "shuffled": np.random.default_rng(0).permuted(test, axis=1)}
+    np.save(folder / "train.npy", pixels[:1000])
     for name, images in made.items():
         np.save(folder / f"{name}.npy", images)
-        np.save(folder / "train.npy", pixels[:1000])
         path = folder / f"{name}.toml"
         path.write_text(
             f'[data]\nsource = "npy"\ntrain = "train.npy"\ntest = "{name}.npy"\nlevels = 17\nshape = [8, 8]\n[model]\nkind = "histogram"\n'

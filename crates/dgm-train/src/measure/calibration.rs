@@ -3,6 +3,7 @@
 
 use super::classification::{labels_of, reliability};
 use super::{Metric, PROPORTION, Subject, batches, host};
+use crate::data::Part;
 use crate::error::{Error, Result};
 use crate::predict::{Marginals, calibration};
 use dgm_core::estimate::{EstimateError, Mean, Reliability, interval_coverage};
@@ -73,8 +74,10 @@ pub(crate) fn predicted_numbers(subject: &Subject<'_>) -> Result<Option<Vec<f64>
 
 pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     // What is fitted on the validation split says nothing there.
-    let measured = Some(subject).filter(|subject| subject.reported().0 != "validation").and_then(predicts_labels);
-    let Some((marginals, is_label)) = measured else { return Ok(Vec::new()) };
+    if subject.part == Some(Part::Validation) {
+        return Ok(Vec::new());
+    }
+    let Some((marginals, is_label)) = predicts_labels(subject) else { return Ok(Vec::new()) };
     let ((name, split), validation) = (subject.reported(), &subject.dataset.validation);
     let factor = calibration(marginals, validation, subject.on.device)?;
     let Said { nats, log_probs, labels, pit } = said(subject, marginals, &marginals.likelihood().calibrated(factor))?;

@@ -5,7 +5,7 @@ use super::{json, measured};
 use std::process::Stdio;
 use std::time::Duration;
 
-const SMALL: [&str; 8] = [
+pub(super) const SMALL: [&str; 8] = [
     "--quiet",
     "--set",
     "model.encoder.hidden=[16]",

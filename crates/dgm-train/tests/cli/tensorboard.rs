@@ -2,26 +2,17 @@
 
 use super::common::run_ok;
 use super::metrics;
+use super::runs::SMALL;
 use std::path::Path;
 use std::process::Command;
 
 #[test]
 fn tensorboard_reads_what_the_metrics_say() {
     let folder = tempfile::tempdir().unwrap();
-    let small = [
-        "--quiet",
-        "--set",
-        "model.encoder.hidden=[16]",
-        "--set",
-        "model.decoder.hidden=[16]",
-        "--set",
-        "training.report_every=10",
-        "--set",
-        "training.tensorboard=true",
-    ];
+    let told = ["--set", "training.report_every=10", "--set", "training.tensorboard=true"];
     run_ok(
         folder.path(),
-        &[&["--config", "vae.toml", "--out", "run", "--set", "training.epochs=2"], &small[..]].concat(),
+        &[&["--config", "vae.toml", "--out", "run", "--set", "training.epochs=2"], &SMALL[..], &told].concat(),
     );
     // Lines that only the end asked for are taken back.
     run_ok(folder.path(), &["--resume", "run", "--set", "training.epochs=4", "--quiet"]);
