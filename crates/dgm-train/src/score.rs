@@ -237,6 +237,11 @@ impl Calibration {
         Ok(Self::from(scorer.each(split, |scores| scores.strangeness)?))
     }
 
+    /// The statistic of each example, in ascending order.
+    pub fn scores(&self) -> &[f64] {
+        &self.scores
+    }
+
     /// Number of examples.
     pub fn examples(&self) -> usize {
         self.scores.len()

@@ -45,8 +45,14 @@ impl Conditioner {
     pub(crate) fn new(sizes: Sizes<'_>, autoregressive: bool, rng: &mut Stream, device: &Device) -> Self {
         let Sizes { inputs, parameters, outputs, hidden, features, dropout } = sizes;
         let mut width = inputs + features;
-        let layers: Vec<Linear> =
-            hidden.iter().map(|&next| linear(std::mem::replace(&mut width, next), next, rng, device)).collect();
+        let mut layers = Vec::with_capacity(hidden.len());
+        for &next in hidden {
+            layers.push(match layers.is_empty() && features > 0 {
+                true => beside(linear(inputs, next, rng, device), linear(features, next, rng, device)),
+                false => linear(width, next, rng, device),
+            });
+            width = next;
+        }
         let count = outputs * parameters;
         let output = linear(width, count, rng, device);
         let weight = Param::from_tensor(output.weight.val().mul_scalar(SMALL).detach());
@@ -82,6 +88,12 @@ impl Conditioner {
         let bias = layer.bias.as_ref().map_or_else(|| Tensor::zeros([shape[1]], &device), Param::val);
         dense(x, weight, bias, activation)
     }
+}
+
+/// One layer of two on inputs side by side, of which each keeps the weights that it began with: many features do not drown a few numbers.
+fn beside(x: Linear, features: Linear) -> Linear {
+    let weight = Tensor::cat(vec![x.weight.val(), features.weight.val()], 0);
+    Linear { weight: Param::from_tensor(weight.detach()), ..x }
 }
 
 /// What the weights of the last layer begin at, as a share of those of any other.

@@ -135,12 +135,23 @@ fn layers_of_images_are_invertible_and_know_their_jacobian() {
     }
 }
 
+/// Autoregressive layers leave the numbers in the reverse order: after two they are where they were, and the last layer ran against an
+/// autoregressive prior.
 #[test]
-fn couplings_start_next_to_the_identity() {
-    let layers = flow(&FlowSpec { features: 0, ..spec(&TransformConfig::AFFINE) }, &Device::flex());
+fn layers_start_next_to_the_identity_but_for_the_order() {
     let x: Tensor<2> = Seed(3).stream("x", 0).normal_tensor([2, WIDTH], &Device::flex());
-    for (y, x) in host(layers.forward(x.clone(), None, &mut Mode::Evaluate).0).into_iter().zip(host(x)) {
-        assert!((y - x).abs() < 0.05, "{y} {x}");
+    for (structure, layers, reversed) in [
+        (Structure::Coupling, 4, false),
+        (Structure::Autoregressive, 1, true),
+        (Structure::Autoregressive, 2, false),
+        (Structure::Autoregressive, 3, true),
+    ] {
+        let layers = FlowSpec { features: 0, structure, layers, ..spec(&TransformConfig::AFFINE) };
+        let y = flow(&layers, &Device::flex()).forward(x.clone(), None, &mut Mode::Evaluate).0;
+        let expected = if reversed { x.clone().flip([1]) } else { x.clone() };
+        for (y, x) in host(y).into_iter().zip(host(expected)) {
+            assert!((y - x).abs() < 0.05, "{structure:?}: {y} {x}");
+        }
     }
 }
 

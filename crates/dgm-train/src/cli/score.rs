@@ -5,13 +5,14 @@ use super::predict::{Heard, cannot_write, part_file, source_of};
 use crate::config::{Config, ConfigFile, Missing};
 use crate::data::{DataConfig, Dataset, Part, Split};
 use crate::error::{Error, Result};
+use crate::files::write_atomic;
 use crate::report::grid::is_image;
-use crate::report::{progress, tell};
+use crate::report::{figures, progress, tell};
 use crate::run_folder::RunFolder;
 use crate::score::{Calibration, ScoreOptions, Scorer, Statistic, score_split, score_table};
 use clap::Args;
 use dgm_models::DataSpec;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,9 @@ pub(super) struct ScoreArgs {
     /// Output file, as CSV; - is standard output
     #[arg(long, value_name = "FILE", default_value = "-", allow_hyphen_values = true)]
     out: PathBuf,
+    /// Draw the histogram of what is scored beside that of the validation examples, as SVG
+    #[arg(long, value_name = "FILE", value_parser = svg_file)]
+    figure: Option<PathBuf>,
     /// Flag rows at this rate of false alarms, such as 0.01: those with a p-value of at most that
     #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = rate)]
     threshold: Option<f64>,
@@ -70,6 +74,18 @@ pub(super) struct ScoreArgs {
 fn rate(text: &str) -> std::result::Result<f64, String> {
     let value = text.parse().ok().filter(|value: &f64| *value > 0.0 && *value < 1.0);
     value.ok_or_else(|| "expected a rate above 0 and below 1, such as 0.01".into())
+}
+
+/// The name of a picture that can be written.
+fn svg_file(text: &str) -> std::result::Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if path.extension().is_none_or(|extension| extension != "svg") {
+        return Err("expected a file name that ends in .svg".into());
+    }
+    match path.parent().is_some_and(|parent| parent.as_os_str().is_empty() || parent.is_dir()) {
+        true => Ok(path),
+        false => Err("there is no such folder; make it, or name another".into()),
+    }
 }
 
 pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
@@ -106,7 +122,7 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
             announce(&scorer, &options);
         }
     };
-    let score = |out: &mut dyn Write, told: &mut dyn FnMut(usize) -> ControlFlow<()>| match &args.data {
+    let score = |out: &mut dyn Write, told: &mut dyn FnMut(&[f64]) -> ControlFlow<()>| match &args.data {
         Some(data) if matches!(config.data, DataConfig::Csv(_)) => {
             let stdin = std::io::stdin();
             score_table(&scorer, names, &mut source_of(data, &stdin)?, &options, out, told)
@@ -117,19 +133,29 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
             score_split(&scorer, names, split, &options, out, told)
         }
     };
+    // Only for the figure.
+    let scored = RefCell::new(Vec::new());
+    let keep = |part: &[f64]| {
+        if args.figure.is_some() {
+            scored.borrow_mut().extend_from_slice(part);
+        }
+    };
     if args.out.as_os_str() == "-" {
         let gone = Cell::new(false);
         let mut out = Heard { out: std::io::stdout().lock(), gone: &gone };
-        score(&mut out, &mut |_| {
+        score(&mut out, &mut |part| {
             tell_once();
+            keep(part);
             if gone.get() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
+        drawn(args, &options, &scored.take())?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut out = part_file(&args.out, args.data.as_deref(), &args.run)?;
     let bar = progress::open_counter("rows scored");
-    let done = score(&mut out, &mut |rows| {
-        bar.inc(rows as u64);
+    let done = score(&mut out, &mut |part| {
+        bar.inc(part.len() as u64);
+        keep(part);
         ControlFlow::Continue(())
     });
     bar.finish_and_clear();
@@ -138,7 +164,18 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
     out.finish().map_err(|error| cannot_write(&args.out, &error))?;
     let flags = args.threshold.map_or(String::new(), |_| format!(", {flagged} flagged"));
     say(format_args!("{rows} scores in {}{flags}", args.out.display()))?;
+    drawn(args, &options, &scored.take())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Draws the figure that is asked for.
+fn drawn(args: &ScoreArgs, options: &ScoreOptions, scored: &[f64]) -> Result<()> {
+    let Some(path) = &args.figure else { return Ok(()) };
+    let threshold = options.threshold.map(|rate| options.calibration.threshold(rate));
+    let text = figures::scores::draw(options.statistic.name(), options.calibration.scores(), scored, threshold)?;
+    write_atomic(path, text.as_bytes())?;
+    tell(format_args!("figure: {}", path.display()));
+    Ok(())
 }
 
 /// Says what is written, once there is some of it: of what cannot be read there is nothing to say.

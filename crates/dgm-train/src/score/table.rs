@@ -101,7 +101,7 @@ fn name_of(names: &Names, dimension: usize) -> String {
 }
 
 /// Scores the rows of `source` and writes each as a line of CSV to `out`, which is flushed after those that were there at once. Returns how many
-/// there were, and how many of them are flagged; `told` hears of each part, and may end it there.
+/// there were, and how many of them are flagged; `told` hears the statistic of each example of a part, and may end it there.
 ///
 /// # Errors
 /// Columns that are not there, cells that hold something else than those of the training rows or nothing, an `out` that cannot be written.
@@ -111,7 +111,7 @@ pub fn score_table<C: ModelFactory>(
     source: &mut FileReader<'_>,
     options: &ScoreOptions,
     out: impl Write,
-    mut told: impl FnMut(usize) -> ControlFlow<()>,
+    mut told: impl FnMut(&[f64]) -> ControlFlow<()>,
 ) -> Result<[usize; 2]> {
     let Some(dialect) = &options.dialect else {
         return Err(Error::input(
@@ -164,7 +164,7 @@ pub fn score_table<C: ModelFactory>(
         }
         writer.flush().map_err(|error| cannot(error.into()))?;
         all += count;
-        if told(count).is_break() {
+        if told(&scores.strangeness).is_break() {
             break;
         }
     }
@@ -175,7 +175,7 @@ pub fn score_table<C: ModelFactory>(
 }
 
 /// Scores the examples of a split and writes each as a line of CSV to `out`, with its place in the split and its label where it has one. Returns
-/// how many there were, and how many of them are flagged; `told` hears of each part, and may end it there.
+/// how many there were, and how many of them are flagged; `told` hears the statistic of each example of a part, and may end it there.
 ///
 /// # Errors
 /// Data that cannot be read any more, an `out` that cannot be written.
@@ -185,7 +185,7 @@ pub fn score_split<C: ModelFactory>(
     split: &Split,
     options: &ScoreOptions,
     out: impl Write,
-    mut told: impl FnMut(usize) -> ControlFlow<()>,
+    mut told: impl FnMut(&[f64]) -> ControlFlow<()>,
 ) -> Result<[usize; 2]> {
     let mut writer = csv::Writer::from_writer(out);
     let (mut all, mut flagged) = (0, 0);
@@ -208,7 +208,7 @@ pub fn score_split<C: ModelFactory>(
             writer.write_record(cells).map_err(cannot)?;
         }
         all += rows.len();
-        if told(rows.len()).is_break() {
+        if told(&scores.strangeness).is_break() {
             break;
         }
     }

@@ -8,6 +8,7 @@ mod latent_map;
 mod pit;
 mod pixel_bits;
 mod reliability;
+pub(crate) mod scores;
 
 use crate::config::Config;
 use crate::data::Dataset;
