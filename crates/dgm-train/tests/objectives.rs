@@ -57,6 +57,22 @@ fn every_objective_of_latent_variables_trains() {
         let test = measured(&result, "likelihood", "test");
         assert!(test["value"].as_f64().unwrap() < uniform() - 20.0, "{name}: {test}");
         assert_eq!(test["estimator"], "32 posterior samples per example, KL in closed form");
+        // What is trained by importance weights is chosen by them.
+        let chosen = measured(&result, "importance_weighted", "validation");
+        assert_eq!(chosen.is_object(), ["iwae", "dreg"].contains(&name), "{name}: {chosen}");
+        if let Some(weighted) = chosen["value"].as_f64() {
+            let bound = measured(&result, "likelihood", "validation")["value"].as_f64().unwrap();
+            let lines = metrics(&folder.path().join(name));
+            let best = lines
+                .iter()
+                .filter_map(|line| line["nats_per_example"].as_f64().filter(|_| line["kind"] == "validation"));
+            let best = best.fold(f64::INFINITY, f64::min);
+            // Other noise.
+            assert!(
+                (best - weighted).abs() < 0.2 * (bound - weighted) && weighted < bound,
+                "{best} {weighted} {bound}"
+            );
+        }
     }
 }
 

@@ -35,6 +35,10 @@ impl Rule for DregConfig {
         &["nll_bound"]
     }
 
+    fn importance_samples(&self) -> usize {
+        self.samples
+    }
+
     fn loss(&self, training: Training<'_>, step: &mut Step<'_>) -> Option<Objective> {
         let inference = bound(training).ok()?.infer(step.views.first()?, &mut Mode::Train(step.rng));
         let z = inference.sample(self.samples, step.rng).z;

@@ -98,6 +98,11 @@ trait Rule: Debug {
     /// nothing of a likelihood.
     fn likelihood_terms(&self) -> &'static [&'static str];
 
+    /// Samples of the importance-weighted bound that it minimises; 1: it minimises another loss.
+    fn importance_samples(&self) -> usize {
+        1
+    }
+
     /// The loss of each example and its named terms; `None` where it does not fit.
     fn loss(&self, training: Training<'_>, step: &mut Step<'_>) -> Option<Objective>;
 }
@@ -200,6 +205,12 @@ impl ObjectiveKind {
     /// nothing of a likelihood.
     pub fn likelihood_terms(&self) -> &'static [&'static str] {
         self.rule().likelihood_terms()
+    }
+
+    /// Samples of the importance-weighted bound that it minimises, by which its checkpoints are chosen too; 1: it minimises another loss, and
+    /// they are chosen by the model's own [criterion](Model::criterion).
+    pub fn importance_samples(&self) -> usize {
+        self.rule().importance_samples()
     }
 
     /// The loss of each example and its named terms, all in nats.

@@ -42,7 +42,7 @@ pub(super) struct ScoreArgs {
     #[arg(long, value_name = "FILE", default_value = "-", allow_hyphen_values = true)]
     out: PathBuf,
     /// Draw the histogram of what is scored beside that of the validation examples, as SVG
-    #[arg(long, value_name = "FILE", value_parser = svg_file)]
+    #[arg(long, value_name = "FILE")]
     figure: Option<PathBuf>,
     /// Flag rows at this rate of false alarms, such as 0.01: those with a p-value of at most that
     #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = rate)]
@@ -76,19 +76,20 @@ fn rate(text: &str) -> std::result::Result<f64, String> {
     value.ok_or_else(|| "expected a rate above 0 and below 1, such as 0.01".into())
 }
 
-/// The name of a picture that can be written.
-fn svg_file(text: &str) -> std::result::Result<PathBuf, String> {
-    let path = PathBuf::from(text);
+/// Whether a figure can be written there, before anything is scored.
+fn check_figure(path: &Path) -> Result<()> {
+    let refused = |what: &str| Err(Error::input(format!("--figure {}: {what}", path.display())));
     if path.extension().is_none_or(|extension| extension != "svg") {
-        return Err("expected a file name that ends in .svg".into());
+        return refused("figures are SVG files; give a name that ends in .svg");
     }
-    match path.parent().is_some_and(|parent| parent.as_os_str().is_empty() || parent.is_dir()) {
-        true => Ok(path),
-        false => Err("there is no such folder; make it, or name another".into()),
+    match path.parent().is_none_or(|parent| parent.as_os_str().is_empty() || parent.is_dir()) {
+        true => Ok(()),
+        false => refused("there is no such folder; make it, or name another"),
     }
 }
 
 pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
+    args.figure.as_deref().map_or(Ok(()), check_figure)?;
     let folder = RunFolder::open(&args.run)?;
     let provenance = folder.provenance()?;
     let backend = super::backend_of_run(args.backend.as_deref(), &provenance.backend)?;

@@ -1,6 +1,9 @@
-//! The importance-weighted bound of a model with latent variables, −log (1/k Σᵢ wᵢ) of each example of the test split.
+//! The importance-weighted bound of a model with latent variables, −log (1/k Σᵢ wᵢ) of each example of the test split, and of the validation split where it chose
+//! the checkpoint.
 
 use super::{Metric, Subject, batches_of, spread, with_noise};
+use crate::config::EvaluationConfig;
+use crate::data::{Part, Split};
 use crate::error::{Error, Result};
 use burn::tensor::{Device, Tensor};
 use dgm_core::estimate;
@@ -11,11 +14,25 @@ use dgm_models::{Batch, DataSpec, Inference, Latent, Mode};
 const AT_ONCE: usize = 1024;
 
 pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
-    let (k, scale) = (subject.config.importance_samples, subject.config.proposal_scale);
-    let Some(latent) = subject.model.latent().filter(|_| k > 0) else { return Ok(Vec::new()) };
-    let (name, split) = subject.reported();
+    let Some(latent) = subject.model.latent() else { return Ok(Vec::new()) };
+    let EvaluationConfig { importance_samples: k, proposal_scale: scale, importance_examples: examples, .. } =
+        subject.config;
+    let of_split = |part, k, examples, scale| measured(subject, latent, part, (k, examples, scale));
+    let reported = (*k > 0).then(|| of_split(subject.reported(), *k, *examples, *scale));
+    let chosen_by = subject.chosen_by.filter(|_| subject.part.is_none());
+    let chose = chosen_by.map(|k| of_split(subject.dataset.part(Part::Validation), k, 0, 1.0));
+    reported.into_iter().chain(chose).collect()
+}
+
+/// The bound on a split, with so many samples for so many of its examples (0: all), the proposal's deviations times a scale.
+fn measured(
+    subject: &Subject<'_>,
+    latent: &dyn Latent,
+    (name, split): (&str, &Split),
+    (k, examples, scale): (usize, usize, f64),
+) -> Result<Metric> {
     let mut nats = Vec::with_capacity(split.len());
-    for (index, batch) in batches_of(split, spread(split, subject.config.importance_examples), subject.on) {
+    for (index, batch) in batches_of(split, spread(split, examples), subject.on) {
         let batch = batch?;
         let mut noise = subject.on.seed.stream("importance", index as u64);
         nats.extend(log_probs(latent, &batch, k, scale, &mut noise)?.into_iter().map(|log_p| -log_p));
@@ -28,7 +45,7 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     };
     let estimator = with_noise(format!("importance-weighted bound, k = {k}{wide}{few}"), split.target.is_dequantized());
     let estimator = subject.given_label(estimator);
-    Ok(vec![Metric::of_nats("importance_weighted", (name, split), "-IWAE", estimator, &nats)?])
+    Metric::of_nats("importance_weighted", (name, split), "-IWAE", estimator, &nats)
 }
 
 /// log (1/k Σᵢ wᵢ) of each example of a batch, in nats.

@@ -215,6 +215,8 @@ pub(crate) struct Subject<'a> {
     /// What its training wrote, where somebody looks at that.
     pub(crate) lines: &'a [Line],
     config: &'a EvaluationConfig,
+    /// Samples of the importance-weighted bound that chose the checkpoint, where it is trained by one.
+    chosen_by: Option<usize>,
     on: Scoring<'a>,
     /// The one split that is asked for.
     part: Option<Part>,
@@ -227,8 +229,9 @@ impl<'a> Subject<'a> {
         dataset: &'a Dataset,
         device: &'a Device,
     ) -> Self {
-        let (config, on) = (&config.evaluation, Scoring::of(config, device));
-        Self { model, gradients: None, dataset, lines: &[], config, on, part: None }
+        let (on, chosen_by) = (Scoring::of(config, device), trained_by_weights(config));
+        let config = &config.evaluation;
+        Self { model, gradients: None, dataset, lines: &[], config, chosen_by, on, part: None }
     }
 
     /// With a copy of the model on a device with autodiff.
@@ -305,8 +308,8 @@ pub(crate) fn all(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     Ok(metrics)
 }
 
-/// The mean of the model's [criterion](Model::criterion) on the validation split, with the same noise each time, so that epochs compare;
-/// `None`: it has none.
+/// The mean of the model's [criterion](Model::criterion) on the validation split, or of the importance-weighted bound where it is trained by that:
+/// with the same noise each time, so that epochs compare. `None`: there is none.
 ///
 /// # Errors
 /// Data that cannot be read any more.
@@ -317,13 +320,24 @@ pub fn validation_loss<C>(
     device: &Device,
 ) -> Result<Option<f64>> {
     let on = Scoring::of(config, device);
+    let weighted = model.latent().zip(trained_by_weights(config));
     let mut total = 0.0;
     for (index, batch) in batches(split, on) {
-        let mut noise = on.seed.stream("validation", index as u64);
-        let Some(losses) = model.criterion(&batch?, &mut noise) else { return Ok(None) };
-        total += host(losses).iter().sum::<f64>();
+        let (batch, mut noise) = (batch?, on.seed.stream("validation", index as u64));
+        total += match weighted {
+            Some((latent, k)) => -log_prob_by_weights(latent, &batch, k, &mut noise)?.iter().sum::<f64>(),
+            None => match model.criterion(&batch, &mut noise) {
+                Some(losses) => host(losses).iter().sum::<f64>(),
+                None => return Ok(None),
+            },
+        };
     }
     Ok(Some(total / split.len() as f64))
+}
+
+/// Samples of the importance-weighted bound that the model is trained by, where it is.
+fn trained_by_weights<C>(config: &Config<C>) -> Option<usize> {
+    Some(config.objective.kind.importance_samples()).filter(|&k| k > 1)
 }
 
 /// Device, noise and batch size of an evaluation.

@@ -6,8 +6,8 @@ use dgm_core::estimate::Auroc;
 use plotters::prelude::*;
 use std::ops::Range;
 
-/// Bins over the whole axis.
-const BINS: usize = 60;
+/// Bins over the whole axis at most; of few examples there are fewer.
+const MOST_BINS: usize = 60;
 
 /// The histogram of a statistic in nats over examples that were scored, beside that of validation examples, with the share of pairs of which the
 /// scored example is the stranger one (AUROC), and a line where flags begin if there are any. What lies beyond the outermost hundredth of a part of
@@ -24,9 +24,11 @@ pub(crate) fn draw(name: &str, validation: &[f64], scored: &[f64], threshold: Op
     let low = ends.iter().map(|range| range.start).fold(f64::INFINITY, f64::min);
     let high = ends.iter().map(|range| range.end).fold(f64::NEG_INFINITY, f64::max);
     let (low, high) = if high > low { (low, high) } else { (low - 0.5, low + 0.5) };
-    let width = (high - low) / BINS as f64;
+    let few = validation.len().min(scored.len()) as f64;
+    let bins = (2.0 * few.sqrt()).clamp(20.0, MOST_BINS as f64).round();
+    let width = (high - low) / bins;
     let parts = [("validation", validation, BLUE), ("scored", scored, ORANGE)];
-    let shares = parts.map(|(.., values, _)| histogram(values, low, width));
+    let shares = parts.map(|(.., values, _)| histogram(values, low, width, bins as usize));
     let most = shares.iter().flatten().copied().fold(0.0, f64::max);
     svg(|root| {
         let title = format!(
@@ -69,11 +71,11 @@ fn shown(values: &[f64]) -> Range<f64> {
 }
 
 /// The share of the values in each bin, in percent; what is outside is in the first or the last.
-fn histogram(values: &[f64], low: f64, width: f64) -> Vec<f64> {
-    let mut shares = vec![0.0; BINS];
+fn histogram(values: &[f64], low: f64, width: f64, bins: usize) -> Vec<f64> {
+    let mut shares = vec![0.0; bins];
     for value in values {
         // Infinity is in the last bin too.
-        let bin = ((value - low) / width).clamp(0.0, (BINS - 1) as f64) as usize;
+        let bin = ((value - low) / width).clamp(0.0, (bins - 1) as f64) as usize;
         if let Some(share) = shares.get_mut(bin) {
             *share += 100.0 / values.len() as f64;
         }
@@ -83,14 +85,14 @@ fn histogram(values: &[f64], low: f64, width: f64) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BINS, draw, histogram, shown};
+    use super::{draw, histogram, shown};
 
     #[test]
     fn every_value_is_in_a_bin() {
         let values = [-5.0, 0.0, 0.5, 0.99, 7.0, f64::INFINITY];
-        let shares = histogram(&values, 0.0, 1.0 / BINS as f64);
+        let shares = histogram(&values, 0.0, 0.05, 20);
         assert!((shares.iter().sum::<f64>() - 100.0).abs() < 1e-9);
-        assert!((shares[0] - 100.0 / 3.0).abs() < 1e-9 && (shares[BINS - 1] - 50.0).abs() < 1e-9, "{shares:?}");
+        assert!((shares[0] - 100.0 / 3.0).abs() < 1e-9 && (shares[19] - 50.0).abs() < 1e-9, "{shares:?}");
     }
 
     #[test]
