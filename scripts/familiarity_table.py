@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """AUROC of each statistic of `dgm-train score` between a run's test examples and those of other data. Needs numpy.
 
-    scripts/familiarity_table.py RUN [--background RUN] [--digits] [NAME=CONFIG …]
+    scripts/familiarity_table.py RUN [--background RUN] [--digits] [--baselines] [--samples K] [NAME=CONFIG …]
 
 NAME=CONFIG names a configuration whose test examples are of the same shape and levels. With --digits, for a run on the digits, the same digits inverted and with
 their pixels shuffled (each image in its own order) are such data too. An AUROC is the probability that one of the others is called stranger; 0.5 is chance, and
-below it the statistic has it the wrong way round. Nothing but the run's own training and validation examples is used to score.
+below it the statistic has it the wrong way round. With --baselines, for data in MNIST's four files, two more that need no model of this program: the
+surprisal of probabilistic PCA with 50 components and the distance to the nearest training image. Nothing but the run's own training and validation examples is used to score.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import io
 import pathlib
 import subprocess
 import tempfile
+import tomllib
 
 import numpy as np
 from program import ROOT, binary
@@ -50,12 +52,42 @@ def odd_digits(folder):
         yield name, path
 
 
+def idx_images(config, part):
+    """The training or test images of a configuration on MNIST's four files, a row each, from 0 to 1."""
+    folder = tomllib.loads(config.read_text())["data"].get("folder")
+    if folder is None:
+        raise SystemExit(f"{config}: found no data.folder; expected that of MNIST's four files; set it, or leave out --baselines")
+    path = next((config.parent / folder).glob(f"{part}-images*"))
+    data = (gzip.open if path.suffix == ".gz" else open)(path, "rb").read()
+    return np.frombuffer(data, np.uint8, offset=16).reshape(int.from_bytes(data[4:8], "big"), -1).astype(np.float32) / 255
+
+
+def ppca(train, rows, components=50):
+    """−log p of each row under probabilistic PCA, but for a constant (Tipping and Bishop 1999)."""
+    mean = train.mean(0)
+    values, vectors = np.linalg.eigh(np.cov((train - mean).T.astype(np.float64)))
+    values, vectors = values[::-1], vectors[:, ::-1]
+    noise = values[components:].mean()
+    centred = (rows - mean).astype(np.float64)
+    inside = centred @ vectors[:, :components]
+    return ((inside**2 / values[:components]).sum(1) + ((centred**2).sum(1) - (inside**2).sum(1)) / noise) / 2
+
+
+def nearest(train, rows):
+    """The distance of each row to the nearest training row."""
+    squares = (train**2).sum(1)
+    parts = [np.sqrt(np.maximum((part**2).sum(1) + (squares - 2 * part @ train.T).min(1), 0)) for part in np.array_split(rows, 40)]
+    return np.concatenate(parts)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=pathlib.Path)
     parser.add_argument("others", nargs="*", metavar="NAME=CONFIG")
     parser.add_argument("--background", type=pathlib.Path, help="run of the background model of the ratio")
     parser.add_argument("--digits", action="store_true")
+    parser.add_argument("--baselines", action="store_true", help="probabilistic PCA and the nearest neighbour, for data in MNIST's four files")
+    parser.add_argument("--samples", type=int, help="importance samples of a model with latent variables")
     parser.add_argument("--program", type=pathlib.Path, help="a program that is built already")
     arguments = parser.parse_args()
     program = arguments.program or binary()
@@ -63,11 +95,15 @@ def main():
 
     def scores(statistic, more):
         background = ["--background", arguments.background] if statistic == "ratio" else []
-        command = [program, "score", arguments.run, "--by", statistic, *background, *more]
+        samples = ["--samples", arguments.samples] if arguments.samples else []
+        command = [program, "score", arguments.run, "--by", statistic, *background, *samples, *more]
         done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
         if done.returncode != 0:
             raise SystemExit(done.stderr.strip())
         return np.array([float(row[statistic]) for row in csv.DictReader(io.StringIO(done.stdout))])
+
+    def line(name, cells):
+        print(f"| {name} | " + " | ".join(f"{area:.3f} ± {error:.3f}" for area, error in cells) + " |", flush=True)
 
     with tempfile.TemporaryDirectory() as folder:
         others = dict(other.split("=", 1) for other in arguments.others)
@@ -77,7 +113,13 @@ def main():
         for statistic in statistics:
             familiar = scores(statistic, [])
             cells = [auroc(scores(statistic, ["--on", path]), familiar) for path in others.values()]
-            print(f"| {statistic} | " + " | ".join(f"{area:.3f} ± {error:.3f}" for area, error in cells) + " |", flush=True)
+            line(statistic, cells)
+        if arguments.baselines:
+            own = arguments.run / "config.toml"
+            train, familiar = idx_images(own, "train"), idx_images(own, "t10k")
+            for name, distance in (("probabilistic PCA", ppca), ("nearest neighbour", nearest)):
+                known = distance(train, familiar)
+                line(name, [auroc(distance(train, idx_images(pathlib.Path(path), "t10k")), known) for path in others.values()])
 
 
 if __name__ == "__main__":

@@ -32,11 +32,11 @@ pub(crate) fn draw(name: &str, validation: &[f64], scored: &[f64], threshold: Op
     let most = shares.iter().flatten().copied().fold(0.0, f64::max);
     svg(|root| {
         let title = format!(
-            "AUROC {:.3} ± {:.3} of the scored against the validation examples",
+            "AUROC {:.4} ± {:.4} of the scored against the validation examples",
             auroc.area, auroc.standard_error
         );
         let names = [format!("{name} in nats; larger is stranger"), "share of the examples, %".into()];
-        let mut chart = axes(root, &title, names.each_ref().map(String::as_str), [low..high, 0.0..most * 1.15], 6)?;
+        let mut chart = axes(root, &title, names.each_ref().map(String::as_str), [low..high, 0.0..most * 1.35], 6)?;
         for ((what, values, color), shares) in parts.iter().zip(&shares) {
             let bar = |(bin, &share): (usize, &f64)| {
                 let left = low + bin as f64 * width;
@@ -49,7 +49,7 @@ pub(crate) fn draw(name: &str, validation: &[f64], scored: &[f64], threshold: Op
                 .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 18, y + 5)], color.mix(0.5).filled()));
         }
         if let Some(threshold) = threshold.filter(|threshold| (low..high).contains(threshold)) {
-            let line = [(threshold, 0.0), (threshold, most * 1.15)];
+            let line = [(threshold, 0.0), (threshold, most * 1.35)];
             chart
                 .draw_series(LineSeries::new(line, GREY.stroke_width(2)))?
                 .label("flagged above")
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn values_that_are_all_the_same_are_drawn() {
         let text = draw("surprisal", &[2.0; 5], &[2.0; 3], Some(2.0)).unwrap();
-        assert!(text.contains("AUROC 0.500") && text.contains("5 validation examples"), "{text}");
+        assert!(text.contains("AUROC 0.5000") && text.contains("5 validation examples"), "{text}");
         assert!(draw("surprisal", &[1.0], &[], None).is_err());
     }
 }
