@@ -33,8 +33,9 @@ def run(program, config, data, out, settings):
             sys.exit(f"{out}: {done.stderr.strip()}")
     metrics = json.loads((out / "result.json").read_text())["metrics"]
     of = {m["split"]: m for m in metrics if m["quantity"] == "NLL"}
-    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    seconds = max((line.get("seconds", 0.0) for line in lines), default=0.0)
+    # Of an ensemble one for each member.
+    logs = [[json.loads(line) for line in log.read_text().splitlines()] for log in out.glob("**/metrics.jsonl")]
+    seconds = sum(max((line.get("seconds", 0.0) for line in lines), default=0.0) for lines in logs)
     return -of["test"]["value"], of["test"]["standard_error"], -of["validation"]["value"], seconds / 60
 
 

@@ -57,7 +57,9 @@ def idx_images(config, part):
     folder = tomllib.loads(config.read_text())["data"].get("folder")
     if folder is None:
         raise SystemExit(f"{config}: found no data.folder; expected that of MNIST's four files; set it, or leave out --baselines")
-    path = next((config.parent / folder).glob(f"{part}-images*"))
+    path = next((config.parent / folder).rglob(f"{part}-images*"), None)
+    if path is None:
+        raise SystemExit(f"{folder}: found no {part}-images file; expected MNIST's four files; set data.folder, or leave out --baselines")
     data = (gzip.open if path.suffix == ".gz" else open)(path, "rb").read()
     return np.frombuffer(data, np.uint8, offset=16).reshape(int.from_bytes(data[4:8], "big"), -1).astype(np.float32) / 255
 
@@ -109,17 +111,21 @@ def main():
         others = dict(other.split("=", 1) for other in arguments.others)
         if arguments.digits:
             others |= dict(odd_digits(pathlib.Path(folder)))
+        own, images = arguments.run / "config.toml", []
+        if arguments.baselines:
+            # Before anything takes time.
+            images = [idx_images(own, "train"), idx_images(own, "t10k")]
+            images += [idx_images(pathlib.Path(path), "t10k") for path in others.values()]
         print("| statistic | " + " | ".join(others) + " |\n| --- " + "| --- " * len(others) + "|")
         for statistic in statistics:
             familiar = scores(statistic, [])
             cells = [auroc(scores(statistic, ["--on", path]), familiar) for path in others.values()]
             line(statistic, cells)
-        if arguments.baselines:
-            own = arguments.run / "config.toml"
-            train, familiar = idx_images(own, "train"), idx_images(own, "t10k")
+        if images:
+            train, familiar, *strange = images
             for name, distance in (("probabilistic PCA", ppca), ("nearest neighbour", nearest)):
                 known = distance(train, familiar)
-                line(name, [auroc(distance(train, idx_images(pathlib.Path(path), "t10k")), known) for path in others.values()])
+                line(name, [auroc(distance(train, other), known) for other in strange])
 
 
 if __name__ == "__main__":

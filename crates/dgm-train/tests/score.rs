@@ -71,10 +71,20 @@ fn what_breaks_the_rule_is_strange() {
     for text in ["AUROC 0.", "validation examples", "100 scored examples", "flagged above", "surprisal in nats"] {
         assert!(figure.contains(text), "{text}");
     }
-    for (name, problem) in [("f.png", "ends in .svg"), ("nowhere/f.svg", "no such folder")] {
-        let error = run_fails(at, &["score", "run", "--data", "new.csv", "--figure", name], 2);
+    std::fs::copy(at.join("new.csv"), at.join("table.svg")).unwrap();
+    std::fs::create_dir(at.join("folder.svg")).unwrap();
+    for (data, name, problem) in [
+        ("new.csv", "f.png", "ends in .svg"),
+        ("new.csv", "nowhere/f.svg", "cannot be written"),
+        ("new.csv", "folder.svg", "this is a folder"),
+        ("table.svg", "./table.svg", "the table that is read"),
+        ("new.csv", "scores.svg", "the scores go there"),
+    ] {
+        let error = run_fails(at, &["score", "run", "--data", data, "--out", "./scores.svg", "--figure", name], 2);
         assert!(error.contains(problem), "{error}");
+        assert!(!at.join("scores.svg").exists());
     }
+    assert_eq!(std::fs::read(at.join("new.csv")).unwrap(), std::fs::read(at.join("table.svg")).unwrap());
     // The same, from standard input to standard output.
     let mut child = common::dgm(at)
         .args(["score", "run", "--data", "-", "--threshold", "0.05"])

@@ -206,7 +206,7 @@ impl Flow {
                     Layer::Autoregressive(Autoregressive::new(width, transform, sizes, rng, device))
                 }
             });
-            // After the last one too: as a posterior it then runs against the order of an autoregressive prior, which is worth 0.3 nats on digits.
+            // After the last one too: as a posterior it then runs against the order of an autoregressive prior.
             if mixing == Mixing::Alternate && !is_coupling {
                 all.push(Layer::Permutation(Permutation::reverse(width)));
             }

@@ -148,18 +148,33 @@ pub(super) fn source_of<'a>(data: &Path, stdin: &'a std::io::Stdin) -> Result<Fi
 
 /// The output file of a command that reads `data` and a run, neither of which it may replace.
 pub(super) fn part_file(path: &Path, data: Option<&Path>, run: &Path) -> Result<PartFile> {
+    output_file("--out", "csv", path, data, run)
+}
+
+/// The same of another option, whose files end in this: a run has none of its own that a command would need.
+pub(super) fn output_file(
+    option: &str,
+    ending: &str,
+    path: &Path,
+    data: Option<&Path>,
+    run: &Path,
+) -> Result<PartFile> {
     let real = |path: &Path| path.canonicalize().ok();
     let (found, folder) = (real(path), real(run));
     let is_input = found.is_some() && data.is_some_and(|data| real(data) == found);
     let parent = path.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
-    // A run has no table of its own.
-    let is_table = path.extension().is_some_and(|extension| extension == "csv");
+    let is_spare = path.extension().is_some_and(|extension| extension == ending);
     let is_within = folder.is_some_and(|folder| parent.and_then(real).is_some_and(|parent| parent.starts_with(folder)));
-    if is_input || (is_within && !is_table) {
-        let what = if is_input { "the table that is read" } else { "within the run's folder, and no .csv" };
-        return Err(Error::input(format!("--out {}: this file is {what}; name another", path.display())));
+    if is_input || (is_within && !is_spare) {
+        let what = match is_input {
+            true => "the table that is read".to_owned(),
+            false => format!("within the run's folder, and no .{ending}"),
+        };
+        return Err(Error::input(format!("{option} {}: this file is {what}; name another", path.display())));
     }
-    PartFile::create(path).map_err(|error| cannot_write(path, &error))
+    PartFile::create(path).map_err(|error| {
+        Error::input(format!("{}: cannot be written: {error}; name another file with {option}", path.display()))
+    })
 }
 
 pub(super) fn cannot_write(path: &Path, error: &std::io::Error) -> Error {

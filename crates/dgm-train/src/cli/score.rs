@@ -1,11 +1,11 @@
 //! `dgm-train score RUN --data TABLE --out scores.csv`: how strange is each row?
 
 use super::output::say;
-use super::predict::{Heard, cannot_write, part_file, source_of};
+use super::predict::{Heard, cannot_write, output_file, part_file, source_of};
 use crate::config::{Config, ConfigFile, Missing};
 use crate::data::{DataConfig, Dataset, Part, Split};
 use crate::error::{Error, Result};
-use crate::files::write_atomic;
+use crate::files::PartFile;
 use crate::report::grid::is_image;
 use crate::report::{figures, progress, tell};
 use crate::run_folder::RunFolder;
@@ -76,20 +76,28 @@ fn rate(text: &str) -> std::result::Result<f64, String> {
     value.ok_or_else(|| "expected a rate above 0 and below 1, such as 0.01".into())
 }
 
-/// Whether a figure can be written there, before anything is scored.
-fn check_figure(path: &Path) -> Result<()> {
+/// The file of the figure that is asked for, found before anything is scored.
+fn figure_file(args: &ScoreArgs) -> Result<Option<PartFile>> {
+    let Some(path) = args.figure.as_deref() else { return Ok(None) };
     let refused = |what: &str| Err(Error::input(format!("--figure {}: {what}", path.display())));
-    if path.extension().is_none_or(|extension| extension != "svg") {
+    if !path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("svg")) {
         return refused("figures are SVG files; give a name that ends in .svg");
     }
-    match path.parent().is_none_or(|parent| parent.as_os_str().is_empty() || parent.is_dir()) {
-        true => Ok(()),
-        false => refused("there is no such folder; make it, or name another"),
+    if path.is_dir() {
+        return refused("this is a folder; give the name of a file");
     }
+    let place = |path: &Path| {
+        let folder = path.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+        folder.and_then(|folder| folder.canonicalize().ok()).zip(path.file_name().map(ToOwned::to_owned))
+    };
+    if place(path).is_some_and(|figure| place(&args.out) == Some(figure)) {
+        return refused("the scores go there; name another file");
+    }
+    output_file("--figure", "svg", path, args.data.as_deref(), &args.run).map(Some)
 }
 
 pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
-    args.figure.as_deref().map_or(Ok(()), check_figure)?;
+    let figure = figure_file(args)?;
     let folder = RunFolder::open(&args.run)?;
     let provenance = folder.provenance()?;
     let backend = super::backend_of_run(args.backend.as_deref(), &provenance.backend)?;
@@ -137,7 +145,7 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
     // Only for the figure.
     let scored = RefCell::new(Vec::new());
     let keep = |part: &[f64]| {
-        if args.figure.is_some() {
+        if figure.is_some() {
             scored.borrow_mut().extend_from_slice(part);
         }
     };
@@ -149,7 +157,10 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
             keep(part);
             if gone.get() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
-        drawn(args, &options, &scored.take())?;
+        // Whoever has had enough of the scores has not seen all that the figure would be of.
+        if !gone.get() {
+            drawn(args, figure, &options, &scored.take())?;
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let mut out = part_file(&args.out, args.data.as_deref(), &args.run)?;
@@ -165,16 +176,19 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
     out.finish().map_err(|error| cannot_write(&args.out, &error))?;
     let flags = args.threshold.map_or(String::new(), |_| format!(", {flagged} flagged"));
     say(format_args!("{rows} scores in {}{flags}", args.out.display()))?;
-    drawn(args, &options, &scored.take())?;
+    drawn(args, figure, &options, &scored.take())?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Draws the figure that is asked for.
-fn drawn(args: &ScoreArgs, options: &ScoreOptions, scored: &[f64]) -> Result<()> {
-    let Some(path) = &args.figure else { return Ok(()) };
+fn drawn(args: &ScoreArgs, file: Option<PartFile>, options: &ScoreOptions, scored: &[f64]) -> Result<()> {
+    let (Some(path), Some(mut file)) = (&args.figure, file) else { return Ok(()) };
     let threshold = options.threshold.map(|rate| options.calibration.threshold(rate));
     let text = figures::scores::draw(options.statistic.name(), options.calibration.scores(), scored, threshold)?;
-    write_atomic(path, text.as_bytes())?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.finish());
+    written.map_err(|error| {
+        Error::input(format!("{}: cannot be written: {error}; name another file with --figure", path.display()))
+    })?;
     tell(format_args!("figure: {}", path.display()));
     Ok(())
 }

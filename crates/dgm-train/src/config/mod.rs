@@ -67,7 +67,7 @@ pub struct Config<M = ModelConfig> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EvaluationConfig {
-    /// Samples per example for the importance-weighted estimate of log p(x); 0: the bound only. Default: 0.
+    /// Samples per example for the importance-weighted estimate of log p(x) on the test split; 0: the bound only. Default: 0.
     pub importance_samples: usize,
     /// Of how many test examples, evenly over the split, that estimate is; 0: of all. Default: 0.
     pub importance_examples: usize,

@@ -9,6 +9,9 @@ const TABLES: [&str; 4] = ["model", "objective", "optimizer", "training"];
 /// Keys of `[training]` that are no hyper-parameters: how long a trial trains is the search's to decide.
 const NOT: [&str; 3] = ["training.epochs", "training.ensemble", "training.max_minutes"];
 
+/// Keys that change what the validation loss is: trials that differ in them do not compare.
+const OTHER_LOSS: [&str; 2] = ["objective.kind", "objective.samples"];
+
 /// The table `[tune]`: under each key, as it stands in a configuration, what it may be.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -70,12 +73,16 @@ impl TuneConfig {
             require(keys.is_some(), table, "a table of keys, each with what it may be")?;
             collect(table, keys.into_iter().flatten(), &mut found)?;
         }
-        let not = found.iter().find(|(key, _)| NOT.contains(&key.as_str()));
-        require(
-            not.is_none(),
-            not.map_or("", |(key, _)| key.as_str()),
-            "left out: the search decides how long a trial trains",
-        )?;
+        for (keys, expected) in [
+            (&NOT[..], "left out: the search decides how long a trial trains"),
+            (
+                &OTHER_LOSS,
+                "left out: it changes the validation loss, by which trials are compared; search each on its own",
+            ),
+        ] {
+            let not = found.iter().find(|(key, _)| keys.contains(&key.as_str()));
+            require(not.is_none(), not.map_or("", |(key, _)| key.as_str()), expected)?;
+        }
         Ok(found)
     }
 }
@@ -198,6 +205,8 @@ mod tests {
             ("model.dropout = { from = 0.0, to = 0.1, log = true }", "model.dropout"),
             ("model.dropout = { from = 0.0, to = 0.1, step = 0.1 }", "model.dropout"),
             ("training.epochs = [1, 2]", "training.epochs"),
+            ("objective.samples = [1, 8]", "objective.samples"),
+            ("objective.kind = [\"elbo\", \"iwae\"]", "objective.kind"),
         ] {
             assert_eq!(read(text).unwrap_err().key, key, "{text}");
         }

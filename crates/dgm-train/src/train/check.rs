@@ -20,6 +20,9 @@ pub(crate) fn has_criterion<C>(
     dataset: &Dataset,
     device: &Device,
 ) -> Result<bool> {
+    if model.latent().is_some() && config.objective.kind.importance_samples() > 1 {
+        return Ok(true);
+    }
     let first = dataset.validation.batch(&[0], 0, device)?;
     Ok(model.criterion(&first, &mut Seed(config.seed).stream("validation", 0)).is_some())
 }

@@ -10,8 +10,8 @@ use std::ops::Range;
 const MOST_BINS: usize = 60;
 
 /// The histogram of a statistic in nats over examples that were scored, beside that of validation examples, with the share of pairs of which the
-/// scored example is the stranger one (AUROC), and a line where flags begin if there are any. What lies beyond the outermost hundredth of a part of
-/// the axis is counted in its last bin.
+/// scored example is the stranger one (AUROC), and a line where flags begin if that is on the axis. The axis goes a tenth further than from the
+/// first to the last hundredth of each part; what lies beyond is in its outermost bins, and the axis says so.
 ///
 /// # Errors
 /// No example, or one whose statistic is not a number.
@@ -35,7 +35,12 @@ pub(crate) fn draw(name: &str, validation: &[f64], scored: &[f64], threshold: Op
             "AUROC {:.4} ± {:.4} of the scored against the validation examples",
             auroc.area, auroc.standard_error
         );
-        let names = [format!("{name} in nats; larger is stranger"), "share of the examples, %".into()];
+        let beyond = if both.iter().any(|value| !(low..=high).contains(value)) {
+            "; the outermost bars are of all beyond"
+        } else {
+            ""
+        };
+        let names = [format!("{name} in nats; larger is stranger{beyond}"), "share of the examples, %".into()];
         let mut chart = axes(root, &title, names.each_ref().map(String::as_str), [low..high, 0.0..most * 1.35], 6)?;
         for ((what, values, color), shares) in parts.iter().zip(&shares) {
             let bar = |(bin, &share): (usize, &f64)| {
@@ -45,7 +50,7 @@ pub(crate) fn draw(name: &str, validation: &[f64], scored: &[f64], threshold: Op
             let color = *color;
             chart
                 .draw_series(shares.iter().enumerate().filter(|(_, share)| **share > 0.0).map(bar))?
-                .label(format!("{} {what} examples", values.len()))
+                .label(format!("{} {what} {}", values.len(), if values.len() == 1 { "example" } else { "examples" }))
                 .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 18, y + 5)], color.mix(0.5).filled()));
         }
         if let Some(threshold) = threshold.filter(|threshold| (low..high).contains(threshold)) {
@@ -84,6 +89,7 @@ fn histogram(values: &[f64], low: f64, width: f64, bins: usize) -> Vec<f64> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::{draw, histogram, shown};
 
