@@ -79,19 +79,19 @@ fn rate(text: &str) -> std::result::Result<f64, String> {
 /// The file of the figure that is asked for, found before anything is scored.
 fn figure_file(args: &ScoreArgs) -> Result<Option<PartFile>> {
     let Some(path) = args.figure.as_deref() else { return Ok(None) };
-    let refused = |what: &str| Err(Error::input(format!("--figure {}: {what}", path.display())));
+    let name = path.display();
     if !path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("svg")) {
-        return refused("figures are SVG files; give a name that ends in .svg");
+        return Err(Error::input(format!("--figure {name}: figures are SVG files; give a name that ends in .svg")));
     }
     if path.is_dir() {
-        return refused("this is a folder; give the name of a file");
+        return Err(Error::input(format!("--figure {name}: this is a folder; give the name of a file")));
     }
     let place = |path: &Path| {
         let folder = path.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
         folder.and_then(|folder| folder.canonicalize().ok()).zip(path.file_name().map(ToOwned::to_owned))
     };
     if place(path).is_some_and(|figure| place(&args.out) == Some(figure)) {
-        return refused("the scores go there; name another file");
+        return Err(Error::input(format!("--figure {name}: the scores go there; name another file")));
     }
     output_file("--figure", "svg", path, args.data.as_deref(), &args.run).map(Some)
 }
