@@ -30,9 +30,9 @@ pub trait Model: Send + Sync {
         Ok(())
     }
 
-    /// What chooses among the weights of a run, where it is not trained by an [importance-weighted
-    /// bound](crate::objective::ObjectiveKind::importance_samples): the loss of each example on the validation split, `[batch]`, in nats where it is one of a
-    /// likelihood. Default: −log p of the [`density`](Self::density); `None`: nothing, and the last weights are the best.
+    /// What chooses among the weights of a run, where it is not trained by an
+    /// [importance-weighted bound](crate::objective::ObjectiveKind::importance_samples): the loss of each example on the validation split, `[batch]`,
+    /// in nats where it is one of a likelihood. Default: −log p of the [`density`](Self::density); `None`: nothing, and the last weights are the best.
     fn criterion(&self, batch: &Batch, rng: &mut Stream) -> Option<Tensor<1>> {
         Some(self.density()?.log_prob(batch, rng).neg())
     }
