@@ -172,13 +172,16 @@ pub(super) fn output_file(
         };
         return Err(Error::input(format!("{option} {}: this file is {what}; name another", path.display())));
     }
-    PartFile::create(path).map_err(|error| {
-        Error::input(format!("{}: cannot be written: {error}; name another file with {option}", path.display()))
-    })
+    PartFile::create(path).map_err(|error| cannot_write_to(option, path, &error))
+}
+
+/// What an option names cannot be written.
+pub(super) fn cannot_write_to(option: &str, path: &Path, error: &std::io::Error) -> Error {
+    Error::input(format!("{}: cannot be written: {error}; name another file with {option}", path.display()))
 }
 
 pub(super) fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
-    Error::input(format!("{}: cannot be written: {error}; name another file with --out", path.display()))
+    cannot_write_to("--out", path, error)
 }
 
 /// Standard output, whose reader may have had enough: from then on nothing is written.

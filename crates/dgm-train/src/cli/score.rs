@@ -1,7 +1,7 @@
 //! `dgm-train score RUN --data TABLE --out scores.csv`: how strange is each row?
 
 use super::output::say;
-use super::predict::{Heard, cannot_write, output_file, part_file, source_of};
+use super::predict::{Heard, cannot_write, cannot_write_to, output_file, part_file, source_of};
 use crate::config::{Config, ConfigFile, Missing};
 use crate::data::{DataConfig, Dataset, Part, Split};
 use crate::error::{Error, Result};
@@ -186,9 +186,7 @@ fn drawn(args: &ScoreArgs, file: Option<PartFile>, options: &ScoreOptions, score
     let threshold = options.threshold.map(|rate| options.calibration.threshold(rate));
     let text = figures::scores::draw(options.statistic.name(), options.calibration.scores(), scored, threshold)?;
     let written = file.write_all(text.as_bytes()).and_then(|()| file.finish());
-    written.map_err(|error| {
-        Error::input(format!("{}: cannot be written: {error}; name another file with --figure", path.display()))
-    })?;
+    written.map_err(|error| cannot_write_to("--figure", path, &error))?;
     tell(format_args!("figure: {}", path.display()));
     Ok(())
 }

@@ -20,9 +20,9 @@ pub(crate) fn draw(name: &str, validation: &[f64], scored: &[f64], threshold: Op
     let is_scored: Vec<bool> = (0..both.len()).map(|at| at >= validation.len()).collect();
     let auroc = Auroc::of(&both, &is_scored)
         .map_err(|error| Error::run(format!("the scores cannot be drawn: {error}: score other rows")))?;
-    let ends = [shown(validation), shown(scored)];
-    let low = ends.iter().map(|range| range.start).fold(f64::INFINITY, f64::min);
-    let high = ends.iter().map(|range| range.end).fold(f64::NEG_INFINITY, f64::max);
+    let ends: Vec<Range<f64>> = [validation, scored].into_iter().filter_map(shown).collect();
+    let low = ends.iter().map(|range| range.start).reduce(f64::min).unwrap_or_default();
+    let high = ends.iter().map(|range| range.end).reduce(f64::max).unwrap_or_default();
     let (low, high) = if high > low { (low, high) } else { (low - 0.5, low + 0.5) };
     let few = validation.len().min(scored.len()) as f64;
     let bins = (2.0 * few.sqrt()).clamp(20.0, MOST_BINS as f64).round();
@@ -64,15 +64,14 @@ pub(crate) fn draw(name: &str, validation: &[f64], scored: &[f64], threshold: Op
     })
 }
 
-/// Where nearly all of them lie: from the first to the last hundredth, and a tenth more on either side.
-fn shown(values: &[f64]) -> Range<f64> {
+/// Where nearly all of them lie: from the first to the last hundredth, and a tenth more on either side; `None`: none is finite.
+fn shown(values: &[f64]) -> Option<Range<f64>> {
     let mut finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
     finite.sort_by(f64::total_cmp);
     let at = |share: f64| finite.get((share * finite.len().saturating_sub(1) as f64).round() as usize).copied();
-    let (Some(low), Some(high)) = (at(0.01), at(0.99)) else { return 0.0..0.0 };
-    let (least, most) = (at(0.0).unwrap_or(low), at(1.0).unwrap_or(high));
+    let (least, low, high, most) = (at(0.0)?, at(0.01)?, at(0.99)?, at(1.0)?);
     let room = 0.1 * (high - low);
-    (low - room).max(least)..(high + room).min(most)
+    Some((low - room).max(least)..(high + room).min(most))
 }
 
 /// The share of the values in each bin, in percent; what is outside is in the first or the last.
@@ -104,7 +103,7 @@ mod tests {
     #[test]
     fn a_few_far_values_do_not_stretch_the_axis() {
         let values: Vec<f64> = (0..1000).map(f64::from).chain([1e9, f64::INFINITY]).collect();
-        let range = shown(&values);
+        let range = shown(&values).unwrap();
         assert!(range.start == 0.0 && (990.0..1200.0).contains(&range.end), "{range:?}");
     }
 
@@ -113,5 +112,7 @@ mod tests {
         let text = draw("surprisal", &[2.0; 5], &[2.0; 3], Some(2.0)).unwrap();
         assert!(text.contains("AUROC 0.5000") && text.contains("5 validation examples"), "{text}");
         assert!(draw("surprisal", &[1.0], &[], None).is_err());
+        // What is infinite does not move the axis either.
+        assert_eq!(shown(&[f64::INFINITY]), None);
     }
 }
