@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Pages of `dgm-train report` in a headless Chromium: needs playwright, a Chromium (`playwright install chromium`, or the system's by --chromium) and
+"""Pages of `dgm-train report` in a headless Chromium: needs playwright, a Chromium (the system's, or that of `playwright install chromium`) and
 axe-core (of axe-playwright-python, or a file by --axe).
 
-    scripts/report_check.py report.html … [--screenshots FOLDER] [--chromium /usr/bin/chromium] [--axe axe.min.js]
+    scripts/report_check.py report.html … [--run RUN] [--screenshots FOLDER] [--chromium PROGRAM] [--axe axe.min.js]
 
 Opens each page in light and in dark, 1200 and 400 pixels wide. Fails on an error in the console, a request for anything but the page, a picture that
 does not load or has no alternative text, a curve without an extent, a page wider than the screen, a chart that the keyboard does not read, a button
@@ -13,6 +13,7 @@ import argparse
 import json
 import pathlib
 import re
+import shutil
 import sys
 
 from playwright.sync_api import sync_playwright
@@ -110,7 +111,7 @@ def main():
     parser.add_argument("pages", nargs="+", type=pathlib.Path)
     parser.add_argument("--run", type=pathlib.Path, help="run folder whose result.json the page is to repeat")
     parser.add_argument("--screenshots", type=pathlib.Path)
-    parser.add_argument("--chromium", help="a Chromium that is installed already")
+    parser.add_argument("--chromium", default=shutil.which("chromium"), help="a Chromium [default: %(default)s]")
     parser.add_argument("--axe", type=pathlib.Path, help="axe.min.js")
     arguments = parser.parse_args()
     axe = axe_source(arguments.axe)

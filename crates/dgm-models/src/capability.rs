@@ -11,6 +11,8 @@ pub enum Capability {
     Generate,
     /// [`Model::encoder`]
     Represent,
+    /// [`Model::decoder`]
+    Decode,
     /// [`Model::conditionals`]
     Autoregressive,
     /// [`Model::any_order`]
@@ -21,8 +23,15 @@ pub enum Capability {
 
 impl Capability {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Density, Self::Generate, Self::Represent, Self::Autoregressive, Self::AnyOrder, Self::Latent];
+    pub const ALL: [Self; 7] = [
+        Self::Density,
+        Self::Generate,
+        Self::Represent,
+        Self::Decode,
+        Self::Autoregressive,
+        Self::AnyOrder,
+        Self::Latent,
+    ];
 
     /// Whether the model has it.
     pub fn is_of(self, model: &dyn Model) -> bool {
@@ -30,6 +39,7 @@ impl Capability {
             Self::Density => model.density().is_some(),
             Self::Generate => model.generator().is_some(),
             Self::Represent => model.encoder().is_some(),
+            Self::Decode => model.decoder().is_some(),
             Self::Autoregressive => model.conditionals().is_some(),
             Self::AnyOrder => model.any_order().is_some(),
             Self::Latent => model.latent().is_some(),
@@ -42,6 +52,7 @@ impl Capability {
             Self::Density => "score examples",
             Self::Generate => "sample",
             Self::Represent => "encode examples",
+            Self::Decode => "decode codes",
             Self::Autoregressive => "sample position by position",
             Self::AnyOrder => "sample given any of the values",
             Self::Latent => "give importance-weighted bounds",

@@ -10,7 +10,7 @@ use crate::likelihood::{Likelihood, SamplingParams, log_mean_exp};
 use crate::posterior::Space;
 use crate::registry::AnyModel;
 use crate::training::{Inference, Training};
-use crate::traits::{AnyOrder, Autoregressive, Density, Estimator, Generate, Latent, Model, Represent};
+use crate::traits::{AnyOrder, Autoregressive, Decode, Density, Estimator, Generate, Latent, Model, Represent};
 use burn::tensor::{Int, Tensor};
 use dgm_core::objective::{fill_padding, sum_event};
 use dgm_core::random::Stream;
@@ -248,6 +248,11 @@ impl<M: Model> Model for Ensemble<M> {
     /// Of a single member: codes of different members have no mean.
     fn encoder(&self) -> Option<&dyn Represent> {
         self.single().and_then(Model::encoder)
+    }
+
+    /// Of a single member, as well.
+    fn decoder(&self) -> Option<&dyn Decode> {
+        self.single().and_then(Model::decoder)
     }
 
     /// Where every member has them.

@@ -24,7 +24,9 @@ pub enum ModelError {
         instead: String,
     },
     /// An objective that does not fit the model.
-    #[error("`objective.kind` is \"{objective}\", which is for {is_for}; a \"{model}\" model is trained by {instead}")]
+    #[error(
+        "`objective.kind` is \"{objective}\", which is for {is_for}; the model \"{model}\" is trained by {instead}"
+    )]
     Objective {
         /// The configured objective.
         objective: &'static str,
@@ -47,10 +49,7 @@ pub enum ModelError {
     #[error("{0}")]
     Data(String),
     /// A model that cannot do what was asked of it.
-    #[error(
-        "{} \"{kind}\" model cannot {wanted}: it can {can}; train one that can (model.kind = {kinds})",
-        article(kind)
-    )]
+    #[error("the model \"{kind}\" cannot {wanted}: it can {can}; train one that can (model.kind = {kinds})")]
     Lacks {
         /// The kind of the model.
         kind: String,
@@ -122,9 +121,4 @@ impl ModelError {
 pub(crate) fn chain(widths: impl IntoIterator<Item = usize>) -> Vec<[usize; 2]> {
     let widths: Vec<usize> = widths.into_iter().collect();
     widths.array_windows().copied().collect()
-}
-
-/// The article of a name.
-fn article(name: &str) -> &'static str {
-    if name.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']) { "an" } else { "a" }
 }

@@ -62,4 +62,4 @@ pub use parts::Plain;
 pub use registry::{AnyModel, ModelConfig, require};
 pub use representation::{autoencoder, contrastive};
 pub use training::{Examples, Inference, Player, Samples, Train, TrainBound, TrainLikelihood, Training};
-pub use traits::{AnyOrder, Autoregressive, Density, Estimator, Generate, Latent, Model, Represent, Steps};
+pub use traits::{AnyOrder, Autoregressive, Decode, Density, Estimator, Generate, Latent, Model, Represent, Steps};

@@ -4,7 +4,7 @@ use crate::capability::Capability;
 use crate::data::{Batch, DataSpec};
 use crate::error::ModelError;
 use crate::training::{Examples, Training};
-use crate::traits::{AnyOrder, Autoregressive, Density, Generate, Latent, Model, Represent};
+use crate::traits::{AnyOrder, Autoregressive, Decode, Density, Generate, Latent, Model, Represent};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use dgm_core::random::Stream;
@@ -101,18 +101,18 @@ macro_rules! registry {
 registry! {
     "conditional_mlp" => conditional_mlp::ConditionalMlp(ConditionalMlpConfig) by "nll" [Density, Generate, Represent, Autoregressive],
     "any_order_mlp" => any_order_mlp::AnyOrderMlp(AnyOrderMlpConfig) by "nll" [Density, Generate, Autoregressive, AnyOrder],
-    "vae" => vae::Vae(VaeConfig) by "elbo" [Density, Generate, Represent, Latent],
-    "hierarchical_vae" => hierarchical_vae::HierarchicalVae(HierarchicalVaeConfig) by "elbo" [Density, Generate, Represent, Latent],
+    "vae" => vae::Vae(VaeConfig) by "elbo" [Density, Generate, Represent, Decode, Latent],
+    "hierarchical_vae" => hierarchical_vae::HierarchicalVae(HierarchicalVaeConfig) by "elbo" [Density, Generate, Represent, Decode, Latent],
     "adversarial_autoencoder" => adversarial_autoencoder::AdversarialAutoencoder(AdversarialAutoencoderConfig) by "model"
-        [Density, Generate, Represent, Latent],
+        [Density, Generate, Represent, Decode, Latent],
     "latent_generator" => latent_generator::LatentGenerator(LatentGeneratorConfig) by "nll" [Density, Generate, Latent],
-    "flow" => normalizing_flow::NormalizingFlow(NormalizingFlowConfig) by "nll" [Density, Generate, Represent, Latent],
+    "flow" => normalizing_flow::NormalizingFlow(NormalizingFlowConfig) by "nll" [Density, Generate, Represent, Decode, Latent],
     "kde" => kde::KernelDensity(KernelDensityConfig) by "model" [Density, Generate],
     "gaussian_mixture" => gaussian_mixture::GaussianMixture(GaussianMixtureConfig) by "model" [Density, Generate],
     "histogram" => histogram::Histogram(HistogramConfig) by "model" [Density, Generate],
     "diffusion" => variational_diffusion::VariationalDiffusion(VariationalDiffusionConfig) by "model" [Density, Generate],
     "gan" => gan::Gan(GanConfig) by "model" [Generate],
-    "autoencoder" => autoencoder::Autoencoder(AutoencoderConfig) by "model" [Represent],
+    "autoencoder" => autoencoder::Autoencoder(AutoencoderConfig) by "model" [Represent, Decode],
     "contrastive" => contrastive::Contrastive(ContrastiveConfig) by "model" [Represent],
     "causal_conv" => causal_conv::CausalConv(CausalConvConfig) by "nll" [Density, Generate, Autoregressive],
     "pixel_cnn" => pixel_cnn::PixelCnn(PixelCnnConfig) by "nll" [Density, Generate, Autoregressive],
@@ -177,6 +177,10 @@ impl Model for AnyModel {
         self.inner().encoder()
     }
 
+    fn decoder(&self) -> Option<&dyn Decode> {
+        self.inner().decoder()
+    }
+
     fn conditionals(&self) -> Option<&dyn Autoregressive> {
         self.inner().conditionals()
     }
@@ -234,7 +238,7 @@ mod tests {
         let error = require(vae.conditionals(), Capability::Autoregressive, &vae).err().unwrap().to_string();
         assert_eq!(
             error,
-            "a \"vae\" model cannot sample position by position: it can score examples, sample, encode examples, give importance-weighted \
+            "the model \"vae\" cannot sample position by position: it can score examples, sample, encode examples, decode codes, give importance-weighted \
              bounds; train one that can (model.kind = \"conditional_mlp\" or \"any_order_mlp\" or \"causal_conv\" or \"pixel_cnn\" or \"transformer\")"
         );
         assert!(require(vae.density(), Capability::Density, &vae).is_ok());

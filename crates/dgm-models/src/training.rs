@@ -49,8 +49,9 @@ pub trait TrainLikelihood {
 
 /// A bound of log p(x | c) = log ∫ p(x | z, c) p(z | c) dz while it is trained.
 pub trait TrainBound {
-    /// Number of terms of the KL of an example: one for each latent variable, or one for all.
-    fn kl_parts(&self) -> usize;
+    /// Number of terms of the KL of an example, of each layer: one for each latent variable, or one for all of them. They stand next to each
+    /// other in [`Inference::kl`].
+    fn kl_parts(&self) -> Vec<usize>;
 
     /// The approximate posterior of the batch, and the joint density that it is held against.
     fn infer<'a>(&'a self, batch: &'a Batch, mode: &mut Mode) -> Box<dyn Inference + 'a>;
@@ -108,7 +109,7 @@ pub trait Inference {
     /// log p(x | z, c), 0 where the mask hides the target.
     fn log_likelihood(&self, z: Tensor<3>, mode: &mut Mode) -> Tensor<2>;
 
-    /// KL(q(z | x, c) ‖ p(z | c)), `[batch, kl_parts]`: of each latent variable where that has a closed form, otherwise of all together, as
+    /// KL(q(z | x, c) ‖ p(z | c)), `[batch, Σ kl_parts]`: of each latent variable where that has a closed form, otherwise of all together, as
     /// the mean over these samples.
     fn kl(&self, samples: &Samples) -> Tensor<2>;
 }

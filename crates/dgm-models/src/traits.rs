@@ -59,8 +59,13 @@ pub trait Model: Send + Sync {
         None
     }
 
-    /// The model as an encoder: encode, reconstruct, interpolate.
+    /// The model as an encoder: encode, probe.
     fn encoder(&self) -> Option<&dyn Represent> {
+        None
+    }
+
+    /// The model as a decoder of the codes of its [`encoder`](Self::encoder): reconstruct, interpolate, traverse.
+    fn decoder(&self) -> Option<&dyn Decode> {
         None
     }
 
@@ -162,12 +167,12 @@ pub trait Latent {
 pub trait Represent {
     /// The code of each example, `[batch, code]`.
     fn encode(&self, batch: &Batch) -> Tensor<2>;
+}
 
-    /// The mean of x given the code of each example (and its condition), `[batch, event]`, as in a [`Batch`]; `None`: the model only
-    /// encodes.
-    fn decode(&self, _: Tensor<2>, _: Option<Tensor<2>>) -> Option<Tensor<2>> {
-        None
-    }
+/// What does a code stand for?
+pub trait Decode {
+    /// The mean of x given codes `[batch, code]` and the condition of each where the model has one, `[batch, event]`, as in a [`Batch`].
+    fn decode(&self, code: Tensor<2>, condition: Option<Tensor<2>>) -> Tensor<2>;
 }
 
 /// A density that is a product of conditionals in a fixed order of the target's dimensions.

@@ -84,6 +84,17 @@ pub enum Verdict {
     NotSignificant,
 }
 
+impl Verdict {
+    /// In words.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Higher => "higher",
+            Self::Lower => "lower",
+            Self::NotSignificant => "not significant",
+        }
+    }
+}
+
 impl Difference {
     /// Of the values of the same examples, in the same order: `b` less `a`. `None`: there are not as many, fewer than two, or some are not finite.
     pub fn of(a: &[f64], b: &[f64]) -> Option<Self> {
@@ -136,12 +147,19 @@ pub fn compare(runs: &[PathBuf], options: &CompareOptions) -> Result<Comparison>
     let rows = rows(&metrics);
     if rows.is_empty() {
         return Err(Error::input(format!(
-            "these runs have no measure in common (the first, {}, has {}); name runs of models that can do the same",
-            first.path.display(),
-            match metrics.first().map_or(0, Vec::len) {
-                0 => "none: it has no density".to_owned(),
-                count => format!("{count}"),
-            }
+            "these runs have no measure in common ({}); name runs of models that can do the same",
+            all.iter()
+                .zip(&metrics)
+                .map(|(run, metrics)| format!(
+                    "{} has {}",
+                    run.path.display(),
+                    match metrics.first() {
+                        None => "none: it is no density".to_owned(),
+                        Some(metric) => metric.quantity.clone(),
+                    }
+                ))
+                .collect::<Vec<_>>()
+                .join(", ")
         )));
     }
     Ok(Comparison {
@@ -223,12 +241,13 @@ impl Opened {
 }
 
 /// Measures of p(x), or of p(x | c) where there is a condition.
-const OF_X: [&str; 3] = ["likelihood", "importance_weighted", "annealed"];
+const OF_X: [&str; 4] = ["likelihood", "importance_weighted", "annealed", "latent"];
 
 /// Every quantity that two runs or more have, in the order of the first that has it.
 fn rows(all: &[Vec<Metric>]) -> Vec<Row> {
-    // A likelihood and a bound of it answer the same question.
+    // A likelihood and a bound of it answer the same question, and so does the mixture over labels of what is given one.
     let key = |metric: &Metric| match metric.measure.as_str() {
+        "label_mixture" => ("likelihood".to_owned(), String::new(), metric.unit.clone()),
         "likelihood" => {
             let given = metric.quantity.split_once(" given ").map_or(String::new(), |(_, given)| given.to_owned());
             (metric.measure.clone(), given, metric.unit.clone())
@@ -309,7 +328,7 @@ impl Comparison {
         Ok(match format {
             Format::Table => aligned(&cells) + &self.remark(),
             Format::Markdown => markdown(&cells) + "\n" + &self.remark(),
-            Format::Csv => csv(&cells)?,
+            Format::Csv => csv(&self.records())?,
             Format::Html => page::of_comparison(self),
             Format::Json => serde_json::to_string_pretty(self)
                 .map_err(|error| Error::run(format!("the comparison cannot be written as JSON: {error}")))?,
@@ -318,11 +337,43 @@ impl Comparison {
 
     pub(crate) fn remark(&self) -> String {
         let first = self.runs.first().map_or_else(String::new, |run| run.display().to_string());
+        let differ = |row: &Row| row.cells.iter().flatten().any(|cell| cell.difference.is_some());
+        if !self.rows.iter().any(differ) {
+            return format!("{} test examples of {} (sha256 {:.12})\n", self.examples, self.data, self.data_sha256);
+        }
         format!(
             "{} test examples of {} (sha256 {:.12}); differences are from {first}, ± the standard error over the same examples; \"higher\" and \
              \"lower\" are more than {SURE} of those away from 0\n",
             self.examples, self.data, self.data_sha256
         )
+    }
+
+    /// A header, and a record for each quantity of each run, with every digit of its numbers.
+    fn records(&self) -> Vec<Vec<String>> {
+        let header = [
+            "quantity",
+            "unit",
+            "run",
+            "value",
+            "standard_error",
+            "difference",
+            "difference_standard_error",
+            "verdict",
+        ];
+        let mut all = vec![header.map(str::to_owned).to_vec()];
+        let number = |value: f64| if value.is_nan() { String::new() } else { value.to_string() };
+        for Row { unit, cells, .. } in &self.rows {
+            for (run, cell) in self.runs.iter().zip(cells) {
+                let Some(cell) = cell else { continue };
+                let difference = cell.difference.map_or_else(Default::default, |of| {
+                    [number(of.value), number(of.standard_error), of.verdict.name().to_owned()]
+                });
+                let value = [number(cell.value), number(cell.standard_error)];
+                let named = [cell.quantity.clone(), unit.clone(), run.display().to_string()];
+                all.push(named.into_iter().chain(value).chain(difference).collect());
+            }
+        }
+        all
     }
 
     /// A header, and for each quantity a line of values and one of differences.
@@ -351,12 +402,7 @@ impl Comparison {
                 None => Shown::from(String::new()),
                 Some(Difference { value, standard_error, verdict }) => {
                     let sign = if value >= 0.0 { "+" } else { "" };
-                    let verdict = match verdict {
-                        Verdict::Higher => "higher",
-                        Verdict::Lower => "lower",
-                        Verdict::NotSignificant => "not significant",
-                    };
-                    let text = format!("{sign}{} {verdict}", number(value, standard_error));
+                    let text = format!("{sign}{} {}", number(value, standard_error), verdict.name());
                     Shown { text, exact: Some([value, standard_error]) }
                 }
             };

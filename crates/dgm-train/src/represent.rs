@@ -2,7 +2,7 @@
 
 use crate::data::Split;
 use crate::data::chunks::chunks;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::host;
 use dgm_models::latent::Path;
@@ -27,8 +27,12 @@ pub fn codes(model: &dyn Model, split: &Split, rows: &[usize], device: &Device) 
     Ok(codes)
 }
 
-/// The names of the numbers of a code: `z1`, `z2`, …; of several layers `layer1_z1`, …, the top layer first.
+/// The names of the numbers of a code: `z1`, `z2`, …; of several layers `layer1_z1`, …, the top layer first; of classes `z1_1`, `z1_2`, …, the
+/// probability of each class of a variable.
 pub fn names(model: &dyn Model, width: usize) -> Vec<String> {
+    if let Space::OneOf(classes) = space(model) {
+        return (0..width).map(|i| format!("{}_{}", of_group(i, classes), i % classes.max(1) + 1)).collect();
+    }
     let layers = model.latent().map(|latent| latent.layers()).unwrap_or_default();
     if layers.len() < 2 {
         return (1..=width).map(|i| format!("z{i}")).collect();
@@ -37,6 +41,16 @@ pub fn names(model: &dyn Model, width: usize) -> Vec<String> {
         (1..=count).map(move |i| format!("layer{}_z{i}", layer + 1)).collect::<Vec<_>>()
     };
     layers.iter().enumerate().flat_map(of_layer).collect()
+}
+
+/// The name of the variable whose classes a number of a code is one of.
+fn of_group(place: usize, classes: usize) -> String {
+    format!("z{}", place / classes.max(1) + 1)
+}
+
+/// Where codes lie.
+fn space(model: &dyn Model) -> Space {
+    model.latent().map_or(Space::Real, |latent| latent.space())
 }
 
 /// Targets as they travel → in the units of the data.
@@ -61,7 +75,7 @@ pub fn decode(
     rows: &[usize],
     device: &Device,
 ) -> Result<Vec<Vec<f64>>> {
-    let encoder = require(model.encoder(), Capability::Represent, model)?;
+    let decoder = require(model.decoder(), Capability::Decode, model)?;
     let mut decoded = Vec::with_capacity(codes.len());
     for few in chunks(codes.len(), AT_ONCE) {
         let of = |row: &usize| rows.get(*row).copied();
@@ -71,12 +85,7 @@ pub fn decode(
         let width = some.first().map_or(0, |code| code.len());
         let values: Vec<f32> = some.iter().flat_map(|code| code.iter().map(|&value| value as f32)).collect();
         let code = Tensor::from_data(TensorData::new(values, [some.len(), width]), device);
-        let mean = encoder.decode(code, condition).ok_or_else(|| {
-            Error::input(format!(
-                "a {:?} model encodes and does not decode; expected one that does; take another run",
-                model.name()
-            ))
-        })?;
+        let mean = decoder.decode(code, condition);
         decoded.extend(in_units(model, mean));
     }
     Ok(decoded)
@@ -106,7 +115,7 @@ pub fn interpolate(
     let ends: Vec<usize> = pairs.iter().flatten().copied().collect();
     let codes = codes(model, split, &ends, device)?;
     // On a sphere a straight line leaves where codes are.
-    let sphere = model.latent().is_some_and(|latent| latent.space() == Space::Sphere);
+    let sphere = space(model) == Space::Sphere;
     let path = if sphere { Path::Spherical } else { path };
     let last = steps.saturating_sub(1).max(1) as f64;
     let way = |pair: &[Vec<f64>]| -> Vec<Vec<f64>> {
@@ -121,12 +130,17 @@ pub fn interpolate(
 /// One latent variable after the other, each moved alone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Traversal {
-    /// The variables, by place in the code, those that vary most over the split first; of classes the first of each group.
-    pub variables: Vec<usize>,
+    /// The names of the variables, those that vary most over the split first.
+    pub variables: Vec<String>,
     /// Values that each takes.
     pub steps: usize,
     /// The means of x, `steps` for each of the variables.
     pub decoded: Vec<Vec<f64>>,
+}
+
+/// Whether traversals have steps to choose; variables that are one of some classes take each of them.
+pub fn has_steps(model: &dyn Model) -> bool {
+    !matches!(space(model), Space::OneOf(_))
 }
 
 /// What becomes of one example where the `count` variables that vary most are moved, from `span` standard deviations (over the first 1000
@@ -145,7 +159,7 @@ pub fn traverse(
     let rows: Vec<usize> = (0..split.len().min(1000)).collect();
     let all = codes(model, split, &rows, device)?;
     let base = codes(model, split, &[example], device)?.into_iter().next().unwrap_or_default();
-    let space = model.latent().map_or(Space::Real, |latent| latent.space());
+    let space = space(model);
     // Classes are moved together.
     let width = if let Space::OneOf(classes) = space { classes.max(1) } else { 1 };
     let n = all.len().max(1) as f64;
@@ -177,5 +191,10 @@ pub fn traverse(
     };
     let codes: Vec<Vec<f64>> = variables.iter().flat_map(moved).collect();
     let decoded = decode(model, &codes, split, &vec![example; codes.len()], device)?;
-    Ok(Traversal { variables, steps, decoded })
+    let names = names(model, base.len());
+    let name = |&variable: &usize| match space {
+        Space::OneOf(classes) => of_group(variable, classes),
+        Space::Real | Space::Sphere => names.get(variable).cloned().unwrap_or_default(),
+    };
+    Ok(Traversal { variables: variables.iter().map(name).collect(), steps, decoded })
 }

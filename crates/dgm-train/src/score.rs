@@ -143,6 +143,11 @@ impl<C: ModelFactory> Scorer<C> {
         self.by.statistic()
     }
 
+    /// Whether it, or the background that it is held against, takes importance samples.
+    pub fn has_samples(&self) -> bool {
+        self.model.latent().is_some() || self.by.background().is_some_and(Self::has_samples)
+    }
+
     /// Whether a score is an estimate: then its noise depends on the place of the row.
     fn is_estimate(&self) -> bool {
         match (self.model.latent(), self.model.density()) {

@@ -27,7 +27,7 @@ fn assert_close(a: &[f64], b: &[f64], what: &str) {
 }
 
 /// Every model, small; 20 steps per epoch.
-const MODELS: [(&str, &[&str]); 7] = [
+const MODELS: [(&str, &[&str]); 11] = [
     (
         "vae.toml",
         &[
@@ -56,6 +56,50 @@ const MODELS: [(&str, &[&str]); 7] = [
             "training.batch_size=50",
             "--set",
             "model.prior={kind=\"flow\",transform=\"spline\",layers=2,hidden=[16]}",
+            "--set",
+            "evaluation.importance_samples=0",
+        ],
+    ),
+    (
+        "hierarchical-vae.toml",
+        &[
+            "--set",
+            "model.encoder={kind=\"mlp\",hidden=[32]}",
+            "--set",
+            "model.decoder={kind=\"mlp\",hidden=[32]}",
+            "--set",
+            "evaluation.importance_samples=0",
+        ],
+    ),
+    (
+        "iwae.toml",
+        &[
+            "--set",
+            "model.encoder={kind=\"mlp\",hidden=[32]}",
+            "--set",
+            "model.decoder={kind=\"mlp\",hidden=[32]}",
+            "--set",
+            "evaluation.importance_samples=0",
+        ],
+    ),
+    (
+        "info-vae.toml",
+        &[
+            "--set",
+            "model.encoder={kind=\"mlp\",hidden=[32]}",
+            "--set",
+            "model.decoder={kind=\"mlp\",hidden=[32]}",
+            "--set",
+            "evaluation.importance_samples=0",
+        ],
+    ),
+    (
+        "vamp-vae.toml",
+        &[
+            "--set",
+            "model.encoder={kind=\"mlp\",hidden=[32]}",
+            "--set",
+            "model.decoder={kind=\"mlp\",hidden=[32]}",
             "--set",
             "evaluation.importance_samples=0",
         ],

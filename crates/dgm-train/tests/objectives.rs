@@ -173,11 +173,11 @@ fn what_does_not_fit_is_refused_with_its_place() {
     assert!(text.contains(expected), "{text}");
     refused(
         "free_bits = { nats = 0.1, group = 4 }",
-        "c.toml:10: `objective.free_bits` needs a group that divides the 6 numbers that the KL is; group is 4: change it",
+        "c.toml:10: `objective.free_bits` needs a group that divides the 6 terms of the KL; group is 4: change it",
     );
     refused(
         "kind = \"nll\"",
-        "c.toml:10: `objective.kind` is \"nll\", which is for models with an exact likelihood; a \"vae\" model is trained by \"elbo\"",
+        "c.toml:10: `objective.kind` is \"nll\", which is for models that are trained by their likelihood itself; the model \"vae\" is trained by \"elbo\"",
     );
     refused(
         "penalty = { l2 = 1.0, match = \"decodre.*\" }",
@@ -185,7 +185,7 @@ fn what_does_not_fit_is_refused_with_its_place() {
     );
     refused(
         "[optimizer.players.model]\nlearning_rate = 0.1",
-        "a \"vae\" model has one player; write its keys in [optimizer]",
+        "the model \"vae\" has one player; write its keys in [optimizer]",
     );
     let text = run_fails(folder.path(), &["--config", "arm.toml", "--set", "objective.beta=0.5", "--out", "run"], 2);
     assert!(text.contains("unknown key `beta` in [objective] with kind = \"nll\""), "{text}");

@@ -110,7 +110,7 @@ fn two_players_learn_to_generate() {
          [training]\nepochs = 60\nbatch_size = 32\nema_decay = 0.99",
     );
     let results = trained(&config, &path);
-    assert!(results.metrics.is_empty() && results.table().contains("the model has no density"), "{}", results.table());
+    assert!(results.metrics.is_empty() && results.table().contains("the model is no density"), "{}", results.table());
     let samples = samples::<ToyGanConfig>(&path, 2000);
     assert!(
         (mean(&samples, 0) - 2.0).abs() < 0.3 && (mean(&samples, 1) + 1.0).abs() < 0.3,
@@ -361,7 +361,7 @@ fn an_encoder_of_two_views_learns_and_encodes() {
     assert_eq!(model.encoder().unwrap().encode(&batch).dims(), [3, 8]);
     let refused = sample(&model, &dataset.test, &Wanted::plain(1, Seed(0)), &Device::flex(), &mut |_| {}).unwrap_err();
     assert!(
-        refused.to_string().starts_with("a \"ToyEncoder\" model cannot sample: it can encode examples"),
+        refused.to_string().starts_with("the model \"ToyEncoder\" cannot sample: it can encode examples"),
         "{refused}"
     );
 
@@ -394,7 +394,7 @@ fn what_a_model_does_not_know_is_refused() {
     let text = refused("[optimizer.players.discriminator]\nlearning_rate = 0.1");
     assert!(text.contains("has no player of that name (there is critic, generator)"), "{text}");
     let text = refused("[objective]\nkind = \"elbo\"");
-    assert!(text.contains("is for models with latent variables; a \"ToyGan\" model is trained by \"model\""), "{text}");
+    assert!(text.contains("is for models with an approximate posterior of latent variables; the model \"ToyGan\" is trained by \"model\""), "{text}");
     let text = refused("[objective]\npenalty = { l2 = 1.0, match = \"decoder.*\" }");
     assert!(
         text.contains("`decoder.*` matches no parameter of the model") && text.contains("critic.output.weight"),
@@ -408,7 +408,7 @@ fn what_a_model_does_not_know_is_refused() {
         let config: Config<ToyGanConfig> = config("toy_gan", &format!("[training]\nepochs = 1\n{more}"));
         let out = folder.path().join(more.len().to_string());
         let text = Run::create_with(config, cloud(&[]), flex(), &out).err().unwrap().to_string();
-        assert!(text.contains("a \"toy_gan\" model has no validation loss to go by; leave it out"), "{text}");
+        assert!(text.contains("the model \"toy_gan\" has no validation loss to go by; leave it out"), "{text}");
         assert!(!out.exists());
     }
     let other = Run::<ToyGanConfig>::resume(&folder.path().join("run"), ChangedAt::default(), &mut ()).err().unwrap();

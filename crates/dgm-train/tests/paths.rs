@@ -143,3 +143,38 @@ fn data_that_moved_are_given_with_set() {
     let output = run(folder.path(), &["evaluate", "project/run"]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("not those that the run began with"));
 }
+
+#[test]
+fn outputs_replace_nothing_that_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let text: String = (0..120).map(|i| format!("{},{}\n", i % 7, f64::from(i).sin())).collect();
+    std::fs::write(path.join("t.csv"), format!("a,b\n{text}")).unwrap();
+    let table = "data={source=\"csv\",path=\"t.csv\",target=[\"*\"]}";
+    let small = ["--set", "model.encoder.hidden=[8]", "--set", "model.decoder.hidden=[8]", "--set", "model.latent=2"];
+    let short = ["--set", "training.epochs=1", "--set", "evaluation.importance_samples=2", "--quiet"];
+    let normal = ["--set", table, "--set", "model.likelihood=\"normal\"", "--set", "training.batch_size=20"];
+    run_ok(path, &[&["--config", "vae.toml", "--out", "table"], &small[..], &short, &normal].concat());
+    run_ok(path, &[&["--config", "vae.toml", "--out", "digits"], &small[..], &short].concat());
+    let whole = |name: &str| std::fs::read(path.join(name)).unwrap();
+    let before = ["t.csv", "digits/samples.png", "digits/result.json"].map(whole);
+    for (args, problem) in [
+        (&["encode", "table", "--out", "t.csv"][..], "read by this command or by the run"),
+        (&["reconstruct", "table", "--out", "./t.csv"], "read by this command or by the run"),
+        (&["interpolate", "table", "--out", "table/../t.csv"], "read by this command or by the run"),
+        (&["traverse", "table", "--out", "t.csv"], "read by this command or by the run"),
+        (&["sample", "table", "--out", "t.csv"], "read by this command or by the run"),
+        (&["score", "table", "--split", "test", "--out", "t.csv"], "read by this command or by the run"),
+        (&["reconstruct", "digits", "--out", "digits/samples.png"], "among what the run keeps there"),
+        (&["sample", "digits", "--out", "digits/samples.png"], "among what the run keeps there"),
+        (&["compare", "digits", "digits", "--out", "digits/result.json"], "among what the run keeps there"),
+        (&["export", "digits", "--out", "digits/result.json"], "among what the run keeps there"),
+    ] {
+        let line = run_fails(path, args, 2);
+        assert!(line.contains(problem) && line.contains("name another"), "{line}");
+    }
+    assert_eq!(before, ["t.csv", "digits/samples.png", "digits/result.json"].map(whole));
+    // Beside them there is room.
+    run_ok(path, &["encode", "table", "--out", "table/codes.npy"]);
+    run_ok(path, &["reconstruct", "digits", "--out", "digits/reconstructions.png"]);
+}

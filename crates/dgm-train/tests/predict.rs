@@ -270,7 +270,7 @@ fn what_is_wrong_with_a_table_is_said_in_a_line_and_nothing_is_written() {
     };
     fails(&["predict", "flats", "--data", "none.csv"], "--data: there is no file none.csv");
     fails(&["predict", "flats", "--data", "new.csv", "--keep", "id"], "found no column `id`");
-    fails(&["predict", "flats", "--data", "new.csv", "--out", "no/out.csv"], "no/out.csv: cannot be written");
+    fails(&["predict", "flats", "--data", "new.csv", "--out", "no/out.csv"], "no: this folder does not exist; make it");
     let refused = run(folder, &["predict", "flats", "--data", "new.csv", "--interval", "90"]);
     assert_eq!(refused.status.code(), Some(2));
 }

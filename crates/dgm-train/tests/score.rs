@@ -40,6 +40,37 @@ fn read(text: &str) -> (Vec<String>, Vec<Vec<String>>) {
     (lines.next().unwrap(), lines.collect())
 }
 
+/// The integral over the plane of what a trained run says of each point of a lattice, in steps that are small beside what it has learnt.
+fn integral(at: &Path) -> f64 {
+    let (points, step) = (601, 0.02);
+    let place = |i: usize| (i as f64 - 0.5 * (points - 1) as f64) * step;
+    let mut text = String::from("a;b\n");
+    for i in 0..points * points {
+        writeln!(text, "{:.3};{:.3}", place(i / points), place(i % points)).unwrap();
+    }
+    std::fs::write(at.join("lattice.csv"), text).unwrap();
+    run_ok(at, &["score", "run", "--data", "lattice.csv", "--out", "lattice-scores.csv"]);
+    let (header, rows) = read(&std::fs::read_to_string(at.join("lattice-scores.csv")).unwrap());
+    let column = header.iter().position(|name| name == "surprisal").unwrap();
+    rows.iter().map(|row| (-row[column].parse::<f64>().unwrap()).exp() * step * step).sum()
+}
+
+#[test]
+fn what_is_trained_integrates_to_one() {
+    for model in [
+        "kind = \"flow\"\nstructure = \"coupling\"\ntransform = \"affine\"\nmixing = \"permutation\"\nact_norm = true\nhidden = [16]",
+        "kind = \"flow\"\nstructure = \"autoregressive\"\ntransform = \"spline\"\nmixing = \"lu\"\nhidden = [16]",
+        "kind = \"kde\"",
+        "kind = \"kde\"\nkernel = \"epanechnikov\"\nbandwidth = \"adaptive\"",
+        "kind = \"gaussian_mixture\"",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        trained(folder.path(), "[\"a\", \"b\"]", model);
+        let found = integral(folder.path());
+        assert!((found - 1.0).abs() < 1e-3, "{found}: {model}");
+    }
+}
+
 #[test]
 fn what_breaks_the_rule_is_strange() {
     let folder = tempfile::tempdir().unwrap();
@@ -75,9 +106,9 @@ fn what_breaks_the_rule_is_strange() {
     std::fs::create_dir(at.join("folder.svg")).unwrap();
     for (data, name, problem) in [
         ("new.csv", "f.png", "ends in .svg"),
-        ("new.csv", "nowhere/f.svg", "cannot be written"),
-        ("new.csv", "folder.svg", "this is a folder"),
-        ("table.svg", "./table.svg", "the table that is read"),
+        ("new.csv", "nowhere/f.svg", "nowhere: this folder does not exist; make it"),
+        ("new.csv", "folder.svg", "is a folder; expected a file"),
+        ("table.svg", "./table.svg", "read by this command or by the run"),
         ("new.csv", "scores.svg", "the scores go there"),
     ] {
         let error = run_fails(at, &["score", "run", "--data", data, "--out", "./scores.svg", "--figure", name], 2);

@@ -202,6 +202,39 @@ fn a_validation_says_what_the_latent_variables_hold() {
 }
 
 #[test]
+fn the_top_layer_of_a_hierarchy_stays_active() {
+    let folder = tempfile::tempdir().unwrap();
+    let few = ["--set", "training.epochs=60", "--set", "evaluation.importance_samples=0"];
+    run_ok(folder.path(), &args("hierarchical-vae", "run", &few));
+    let results = json(&folder.path().join("run/result.json"));
+    let active = |layer: usize| {
+        let metrics = results["metrics"].as_array().unwrap().iter();
+        let quantity = format!("active units, layer {layer}");
+        metrics.clone().find(|metric| metric["quantity"] == quantity.as_str()).unwrap()["value"].as_f64().unwrap()
+    };
+    assert!(active(1) >= 2.0 && active(2) >= 2.0, "{results}");
+}
+
+#[test]
+fn vectors_and_images_are_conditions_of_a_vae() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let text: String = (0..120).map(|i| format!("{},{},{}\n", i % 7, f64::from(i).sin(), f64::from(i % 11))).collect();
+    std::fs::write(path.join("t.csv"), format!("a,b,c\n{text}")).unwrap();
+    let table = "data={source=\"csv\",path=\"t.csv\",target=[\"b\",\"c\"],condition=[\"a\"]}";
+    let vector = ["--set", table, "--set", "model.likelihood=\"normal\"", "--set", "model.latent=2"];
+    let image = ["--set", "data.condition=\"image\"", "--set", "data.target=\"label\""];
+    let image = [&image[..], &["--set", "model.likelihood=\"categorical\""]].concat();
+    for (out, data) in [("vector", &vector[..]), ("image", &image)] {
+        let epochs = ["--set", "training.epochs=2", "--set", "training.batch_size=20"];
+        run_ok(path, &args("conditional-vae", out, &[&NARROW[..], &epochs, data].concat()));
+        run_ok(path, &["sample", out, "-n", "3", "--out", &format!("{out}.csv")]);
+        let sampled = std::fs::read_to_string(path.join(format!("{out}.csv"))).unwrap();
+        assert!(sampled.lines().count() >= 3, "{sampled}");
+    }
+}
+
+#[test]
 fn posterior_collapse_is_said_with_what_to_try() {
     let folder = tempfile::tempdir().unwrap();
     let train = |out: &str, beta: &str| {
@@ -215,10 +248,19 @@ fn posterior_collapse_is_said_with_what_to_try() {
     let collapsed = train("collapsed", "20.0");
     let note = collapsed["notes"][0].as_str().expect("a note");
     assert!(note.starts_with("posterior collapse: no latent variable is active (KL 0.0"), "{note}");
+    assert!(note.contains("nats, I(x; z) 0.0"), "{note}");
     assert!(note.contains("objective.free_bits = { nats = 0.05 }") && note.contains("a beta of at most 1"), "{note}");
     let printed = run_ok(folder.path(), &["evaluate", "collapsed"]);
     assert!(printed.contains(&format!("note: {note}")), "{printed}");
     assert_eq!(train("active", "1.0")["notes"], serde_json::Value::Null);
+    // While it trains, once, and of every layer.
+    let two = ["--set", "objective.beta=200.0", "--set", "training.epochs=40", "--set", "training.evaluate_every=5"];
+    let two = args("hierarchical-vae", "two", &[&NARROW[..], &two].concat());
+    let told = dgm(folder.path()).args(two).output().unwrap();
+    let told = String::from_utf8(told.stderr).unwrap();
+    assert_eq!(told.matches("warning: posterior collapse: no latent variable of layer").count(), 1, "{told}");
+    let note = &json(&folder.path().join("two/result.json"))["notes"][0];
+    assert!(note.as_str().unwrap().contains("no latent variable of layers 1 and 2 is active (KL 0."), "{note}");
 }
 
 #[test]
@@ -274,7 +316,7 @@ fn a_second_estimate_agrees_with_the_first() {
         ),
         2,
     );
-    assert!(line.contains("the latent variables of this model are points of a sphere; take it out"), "{line}");
+    assert!(line.contains("the latent variables of this model are points of a sphere; leave it out"), "{line}");
 }
 
 #[test]
@@ -309,6 +351,12 @@ fn examples_are_encoded_and_decoded() {
     };
     run_ok(path, &["reconstruct", "run", "-n", "2", "--out", "r.csv"]);
     run_ok(path, &["interpolate", "run", "--between", "0,1", "--steps", "4", "--out", "i.csv"]);
+    for command in ["reconstruct", "sample"] {
+        run_ok(path, &[command, "run", "-n", "2", "--out", "r.npy"]);
+        let bytes = std::fs::read(path.join("r.npy")).unwrap();
+        let rows = if command == "sample" { 2 } else { 4 };
+        assert!(String::from_utf8_lossy(&bytes[..128]).contains(&format!("'shape': ({rows}, 64)")), "{command}");
+    }
     let text = std::fs::read_to_string(path.join("r.csv")).unwrap();
     assert!(text.starts_with("number,what,x1,x2,") && text.contains("\n1,reconstruction,"), "{text}");
     let (reconstructed, between) = (rows("r.csv", 2), rows("i.csv", 3));
@@ -334,10 +382,10 @@ fn what_cannot_be_done_is_one_line() {
     let small = ["--set", "model.channels=4", "--set", "model.layers=1", "--set", "training.epochs=1"];
     run_ok(path, &args("pixelcnn", "arm", &small));
     for (arguments, expected) in [
-        (&["encode", "arm"][..], "a \"pixel_cnn\" model cannot encode examples"),
+        (&["encode", "arm"][..], "the model \"pixel_cnn\" cannot encode examples"),
         (&["encode", "vae", "--out", "codes.txt"], "codes.txt: expected a .csv or a .npy; name one"),
         (&["encode", "vae", "--out", "no/codes.csv"], "no: this folder does not exist; make it"),
-        (&["reconstruct", "vae", "--out", "r.gif"], "r.gif: expected a .png or a .csv; name one"),
+        (&["reconstruct", "vae", "--out", "r.gif"], "r.gif: expected a .png, a .csv or a .npy; name one"),
         (
             &["interpolate", "vae", "--between", "0,447"],
             "--between 447: the split has examples 0 to 446; give one of them",

@@ -119,6 +119,7 @@ fn an_ensemble_of_one_is_its_member_bit_for_bit() {
         let weights = |model: &dyn Model| model.latent().map(|latent| host(latent.log_weight(&batch, &mut noise())));
         assert_eq!(weights(&ensemble), weights(model));
         assert_eq!(ensemble.encoder().is_some(), model.encoder().is_some());
+        assert_eq!(ensemble.decoder().is_some(), model.decoder().is_some());
         let samples = |model: &dyn Model| host(model.generator().unwrap().generate(20, None, &mut noise()));
         assert_eq!(samples(&ensemble), samples(model));
     }

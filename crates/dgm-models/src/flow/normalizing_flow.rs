@@ -6,7 +6,7 @@ use crate::data::{Batch, DataSpec, Scale};
 use crate::error::ModelError;
 use crate::layers::{Mode, condition_of};
 use crate::training::{Examples, TrainLikelihood, Training};
-use crate::traits::{Density, Estimator, Generate, Latent, Model, Represent};
+use crate::traits::{Decode, Density, Estimator, Generate, Latent, Model, Represent};
 use burn::module::Module;
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
@@ -232,10 +232,12 @@ impl Represent for NormalizingFlow {
         let condition = condition_of(&self.spec, batch.condition.as_ref());
         self.flow.forward(self.inputs(batch.target.clone()), condition.as_ref(), &mut Mode::Evaluate).0
     }
+}
 
-    fn decode(&self, code: Tensor<2>, condition: Option<Tensor<2>>) -> Option<Tensor<2>> {
+impl Decode for NormalizingFlow {
+    fn decode(&self, code: Tensor<2>, condition: Option<Tensor<2>>) -> Tensor<2> {
         let condition = condition_of(&self.spec, condition.as_ref());
-        Some(self.outputs(self.flow.inverse(code, condition.as_ref()).0))
+        self.outputs(self.flow.inverse(code, condition.as_ref()).0)
     }
 }
 
@@ -273,6 +275,10 @@ impl Model for NormalizingFlow {
     }
 
     fn encoder(&self) -> Option<&dyn Represent> {
+        Some(self)
+    }
+
+    fn decoder(&self) -> Option<&dyn Decode> {
         Some(self)
     }
 

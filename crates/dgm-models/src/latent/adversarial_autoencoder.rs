@@ -11,7 +11,7 @@ use crate::ops::Activation;
 use crate::posterior::PosteriorConfig;
 use crate::prior::PriorConfig;
 use crate::training::{Examples, Player, Train, TrainBound, Training, nothing};
-use crate::traits::{Density, Generate, Latent, Model, Represent};
+use crate::traits::{Decode, Density, Generate, Latent, Model, Represent};
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
@@ -160,6 +160,10 @@ impl Model for AdversarialAutoencoder {
 
     fn encoder(&self) -> Option<&dyn Represent> {
         self.autoencoder.encoder()
+    }
+
+    fn decoder(&self) -> Option<&dyn Decode> {
+        self.autoencoder.decoder()
     }
 
     fn latent(&self) -> Option<&dyn Latent> {

@@ -12,7 +12,7 @@ use crate::ops::Activation;
 use crate::posterior::{ApproximatePosterior, Space, normal, repeat_rows, widened};
 use crate::prior::{AnyPrior, LatentSpec, Prior, PriorConfig};
 use crate::training::{Examples, Inference, Samples, TrainBound, Training};
-use crate::traits::{Density, Estimator, Generate, Latent, Model, Represent};
+use crate::traits::{Decode, Density, Estimator, Generate, Latent, Model, Represent};
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
@@ -406,9 +406,9 @@ impl Inference for HierarchicalInference<'_> {
 }
 
 impl TrainBound for HierarchicalVae {
-    fn kl_parts(&self) -> usize {
-        let below: usize = self.latent.iter().skip(1).sum();
-        below + if self.has_closed_kl() { self.latent.first().copied().unwrap_or(1) } else { 1 }
+    fn kl_parts(&self) -> Vec<usize> {
+        let top = if self.has_closed_kl() { self.latent.first().copied().unwrap_or(1) } else { 1 };
+        std::iter::once(top).chain(self.latent.iter().skip(1).copied()).collect()
     }
 
     fn infer<'a>(&'a self, batch: &'a Batch, mode: &mut Mode) -> Box<dyn Inference + 'a> {
@@ -456,9 +456,11 @@ impl Represent for HierarchicalVae {
     fn encode(&self, batch: &Batch) -> Tensor<2> {
         self.inference(batch, &mut Mode::Evaluate).mean()
     }
+}
 
-    fn decode(&self, code: Tensor<2>, condition: Option<Tensor<2>>) -> Option<Tensor<2>> {
-        Some(self.decoder.mean(self.generative(&code).path, condition.as_ref()))
+impl Decode for HierarchicalVae {
+    fn decode(&self, code: Tensor<2>, condition: Option<Tensor<2>>) -> Tensor<2> {
+        self.decoder.mean(self.generative(&code).path, condition.as_ref())
     }
 }
 
@@ -484,6 +486,10 @@ impl Model for HierarchicalVae {
     }
 
     fn encoder(&self) -> Option<&dyn Represent> {
+        Some(self)
+    }
+
+    fn decoder(&self) -> Option<&dyn Decode> {
         Some(self)
     }
 

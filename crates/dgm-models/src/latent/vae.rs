@@ -11,7 +11,7 @@ use crate::objective::log_weights;
 use crate::posterior::{AnyPosterior, ApproximatePosterior, Posterior, PosteriorConfig, Space};
 use crate::prior::{AnyPrior, LatentSpec, Prior, PriorConfig};
 use crate::training::{Examples, Inference, Samples, TrainBound, Training};
-use crate::traits::{Density, Estimator, Generate, Latent, Model, Represent};
+use crate::traits::{Decode, Density, Estimator, Generate, Latent, Model, Represent};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use dgm_core::objective::sum_event;
@@ -189,8 +189,8 @@ impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Vae<P, Q, E, D> {
 }
 
 impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> TrainBound for Vae<P, Q, E, D> {
-    fn kl_parts(&self) -> usize {
-        self.closed_kl_parts().unwrap_or(1)
+    fn kl_parts(&self) -> Vec<usize> {
+        vec![self.closed_kl_parts().unwrap_or(1)]
     }
 
     fn infer<'a>(&'a self, batch: &'a Batch, mode: &mut Mode) -> Box<dyn Inference + 'a> {
@@ -314,9 +314,11 @@ impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Represent for Vae<P, Q, E, 
     fn encode(&self, batch: &Batch) -> Tensor<2> {
         self.posterior(batch, &mut Mode::Evaluate).mean()
     }
+}
 
-    fn decode(&self, code: Tensor<2>, condition: Option<Tensor<2>>) -> Option<Tensor<2>> {
-        Some(self.decoder.mean(code, condition.as_ref()))
+impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Decode for Vae<P, Q, E, D> {
+    fn decode(&self, code: Tensor<2>, condition: Option<Tensor<2>>) -> Tensor<2> {
+        self.decoder.mean(code, condition.as_ref())
     }
 }
 
@@ -342,6 +344,10 @@ impl<P: Prior, Q: Posterior, E: Encoder, D: Decoder> Model for Vae<P, Q, E, D> {
     }
 
     fn encoder(&self) -> Option<&dyn Represent> {
+        Some(self)
+    }
+
+    fn decoder(&self) -> Option<&dyn Decode> {
         Some(self)
     }
 

@@ -49,18 +49,21 @@ impl Rule for ElboConfig {
     }
 
     fn fits(&self, training: Training<'_>) -> Result<(), Misfit> {
-        let parts = bound(training)?.kl_parts();
-        match self.free_bits {
-            Some(FreeBits { group, .. }) if !parts.is_multiple_of(group.max(1)) => {
-                let kl = if parts == 1 {
-                    "the one number that the KL is".into()
-                } else {
-                    format!("the {parts} numbers that the KL is")
-                };
-                Err(Misfit::Key("free_bits", format!("a group that divides {kl}; group is {group}: change it")))
-            }
-            _ => Ok(()),
+        let layers = bound(training)?.kl_parts();
+        let Some(FreeBits { group, .. }) = self.free_bits else { return Ok(()) };
+        if layers.iter().all(|terms| terms.is_multiple_of(group.max(1))) {
+            return Ok(());
         }
+        // A group lies in one layer.
+        let terms = match layers.as_slice() {
+            [1] => "the one term of the KL".to_owned(),
+            [terms] => format!("the {terms} terms of the KL"),
+            _ => {
+                let each: Vec<String> = layers.iter().map(usize::to_string).collect();
+                format!("the terms of the KL of each layer ({})", each.join(", "))
+            }
+        };
+        Err(Misfit::Key("free_bits", format!("a group that divides {terms}; group is {group}: change it")))
     }
 
     /// Not with free bits: their floor is on the mean KL of the batch.

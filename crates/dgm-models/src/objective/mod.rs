@@ -234,7 +234,7 @@ impl ObjectiveKind {
 fn bound(training: Training<'_>) -> Result<&dyn TrainBound, Misfit> {
     match training {
         Training::Bound(bound) => Ok(bound),
-        _ => Err(Misfit::IsFor("models with latent variables")),
+        _ => Err(Misfit::IsFor("models with an approximate posterior of latent variables")),
     }
 }
 

@@ -87,7 +87,7 @@ impl Rule for NllConfig {
 
     fn fits(&self, training: Training<'_>) -> Result<(), Misfit> {
         let Some(likelihood) = likelihood(training) else {
-            return Err(Misfit::IsFor("models with an exact likelihood"));
+            return Err(Misfit::IsFor("models that are trained by their likelihood itself"));
         };
         let keys = [("focal", self.focal.is_some()), ("label_smoothing", self.label_smoothing.is_some())];
         let asked = keys.into_iter().chain([("class_weights", self.class_weights.is_some())]).find(|(_, asked)| *asked);

@@ -199,14 +199,15 @@ fn an_objective_that_does_not_fit_says_what_does() {
     let refused = |json: serde_json::Value, model: &AnyModel| kind(json).check(model).unwrap_err().to_string();
     assert_eq!(
         refused(serde_json::json!({ "kind": "elbo" }), &classifier()),
-        "`objective.kind` is \"elbo\", which is for models with latent variables; a \"conditional_mlp\" model is trained by \"nll\""
+        "`objective.kind` is \"elbo\", which is for models with an approximate posterior of latent variables; the model \"conditional_mlp\" is trained by \"nll\""
     );
     let text = refused(serde_json::json!({ "kind": "nll" }), &vae());
-    assert!(text.ends_with("a \"vae\" model is trained by \"elbo\" or \"iwae\" or \"dreg\" or \"info_vae\""), "{text}");
-    let grouped = serde_json::json!({ "kind": "elbo", "free_bits": { "nats": 0.1, "group": 3 } });
     assert!(
-        refused(grouped, &vae()).contains("a group that divides the 4 numbers that the KL is; group is 3: change it")
+        text.ends_with("the model \"vae\" is trained by \"elbo\" or \"iwae\" or \"dreg\" or \"info_vae\""),
+        "{text}"
     );
+    let grouped = serde_json::json!({ "kind": "elbo", "free_bits": { "nats": 0.1, "group": 3 } });
+    assert!(refused(grouped, &vae()).contains("a group that divides the 4 terms of the KL; group is 3: change it"));
     let weights = serde_json::json!({ "kind": "nll", "class_weights": [1.0, 2.0] });
     assert!(refused(weights, &classifier()).contains("found 2 weights and a target of 1 dimensions of 3 levels"));
 }

@@ -6,7 +6,7 @@ use crate::encoder::{EncoderConfig, Projected};
 use crate::error::ModelError;
 use crate::layers::{Mode, expected_levels, network_target, with_condition};
 use crate::training::{Train, Training, nothing};
-use crate::traits::{Model, Represent};
+use crate::traits::{Decode, Model, Represent};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use dgm_core::objective::{Objective, fill_padding, sum_event};
@@ -124,9 +124,11 @@ impl Represent for Autoencoder {
         let x = fill_padding(network_target(&self.spec, batch.target.clone()), batch.mask.as_ref());
         self.encoder.forward(&self.spec, x, batch.condition.as_ref(), &mut Mode::Evaluate)
     }
+}
 
-    fn decode(&self, code: Tensor<2>, condition: Option<Tensor<2>>) -> Option<Tensor<2>> {
-        Some(expected_levels(&self.spec, self.decoded(code, condition.as_ref(), &mut Mode::Evaluate)))
+impl Decode for Autoencoder {
+    fn decode(&self, code: Tensor<2>, condition: Option<Tensor<2>>) -> Tensor<2> {
+        expected_levels(&self.spec, self.decoded(code, condition.as_ref(), &mut Mode::Evaluate))
     }
 }
 
@@ -145,6 +147,10 @@ impl Model for Autoencoder {
     }
 
     fn encoder(&self) -> Option<&dyn Represent> {
+        Some(self)
+    }
+
+    fn decoder(&self) -> Option<&dyn Decode> {
         Some(self)
     }
 }

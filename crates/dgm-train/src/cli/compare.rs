@@ -1,5 +1,6 @@
 //! `dgm-train compare RUN RUN…`: runs side by side, with the errors of their differences.
 
+use super::destination::Inputs;
 use super::output::say;
 use crate::compare::{CompareOptions, Format, compare};
 use crate::error::{Error, Result};
@@ -32,7 +33,7 @@ pub(super) struct CompareArgs {
 
 pub(super) fn run(args: &CompareArgs) -> Result<ExitCode> {
     if let Some(out) = &args.out {
-        super::of_split::a_file(out)?;
+        Inputs::of_runs(&args.runs).spare("--out", out)?;
     }
     let options = CompareOptions {
         importance_samples: args.importance_samples,

@@ -1,6 +1,6 @@
 //! `dgm-train encode RUN`: the code of each example, as CSV or NPY.
 
-use super::of_split::{OfSplit, in_a_folder};
+use super::of_split::OfSplit;
 use super::output::say;
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
@@ -27,8 +27,8 @@ pub(super) fn run(args: &EncodeArgs) -> Result<ExitCode> {
     if !["csv", "npy"].contains(&extension) {
         return Err(Error::input(format!("{}: expected a .csv or a .npy; name one", args.out.display())));
     }
-    in_a_folder(&args.out)?;
     let opened = args.of.open()?;
+    opened.inputs.spare("--out", &args.out)?;
     let examples = opened.first(args.n.map_or(usize::MAX, |n| n as usize));
     let codes = represent::codes(&opened.model, opened.split(), &examples, &opened.backend.device)?;
     let width = codes.first().map_or(0, Vec::len);

@@ -5,6 +5,7 @@ use crate::config::{AnnealedConfig, Config};
 use crate::data::Part;
 use crate::error::{Error, Result};
 use crate::evaluate::{Against, Members, Results, evaluate_on, generation};
+use crate::measure;
 use crate::report::{figures, tell};
 use crate::run_folder::RunFolder;
 use clap::Args;
@@ -75,12 +76,17 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
     if args.features.is_some() {
         require(model.generator(), Capability::Generate, &model)?;
     }
-    let asked = [("--importance-samples", args.importance_samples), ("--annealed", args.annealed)];
-    let refused = asked.iter().find(|(_, value)| value.is_some() && model.latent().is_none());
-    if let Some((option, _)) = refused {
-        return Err(Error::input(format!(
-            "{option} is for models with latent variables; this one has none: leave it out"
-        )));
+    if args.importance_samples.is_some() && model.latent().is_none() {
+        return Err(Error::input(
+            "--importance-samples is for models with latent variables; this one has none: leave it out",
+        ));
+    }
+    if args.annealed.is_some() {
+        let name = |key: &'static str| match key {
+            "annealed" => "--annealed".to_owned(),
+            key => format!("evaluation.{key}"),
+        };
+        measure::check(&config.evaluation, &model, &backend.device, name)?;
     }
     let mut results = evaluate_on(args.split, &model, &config, &dataset, &backend.device)?;
     if let Some(classifier) = &args.features {
@@ -105,7 +111,8 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
         )?;
         match figures.is_empty() {
             true => tell(
-                "note: there are no figures of this model; they need labels or numbers given a condition, or an encoder",
+                "note: there is nothing to draw of this run: curves need several validations or reports, other figures labels or numbers given a condition, \
+                 images with conditionals, or an encoder",
             ),
             false => figures.iter().for_each(|path| tell(path.display())),
         }

@@ -1,8 +1,7 @@
 //! `dgm-train export RUN --out FILE`: the weights of a run, for PyTorch or for other programs on Burn.
 
-use super::of_split::a_file;
+use super::destination::{Inputs, cannot_write};
 use super::output::say;
-use super::predict::{cannot_write, part_file};
 use crate::backend::Backend;
 use crate::config::ModelConfig;
 use crate::error::Result;
@@ -26,11 +25,12 @@ pub(super) struct ExportArgs {
 }
 
 pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
-    a_file(&args.out)?;
+    let inputs = Inputs::of_runs(&[&args.run]);
+    inputs.spare("--out", &args.out)?;
     let folder = RunFolder::open(&args.run)?;
     // Nothing is computed: any device will do.
     let exported = export::<ModelConfig>(&folder, args.format, &Backend::open(Backend::default_name())?)?;
-    let mut out = part_file(&args.out, None, &args.run)?;
+    let mut out = inputs.create("--out", &args.out)?;
     out.write_all(&exported.bytes).and_then(|()| out.finish()).map_err(|error| cannot_write(&args.out, &error))?;
     let (tensors, parameters) = (exported.tensors, exported.parameters);
     say(format_args!("{tensors} tensors, {parameters} parameters, in {}", args.out.display()))?;

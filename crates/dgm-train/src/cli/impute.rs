@@ -1,7 +1,8 @@
 //! `dgm-train impute RUN --data TABLE --out TABLE`: missing cells filled in.
 
+use super::destination::{Inputs, cannot_write};
 use super::output::say;
-use super::predict::{cannot_write, part_file, source_of, table_of};
+use super::predict::{source_of, table_of};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::predict::{ImputeOptions, impute_table};
@@ -62,7 +63,7 @@ pub(super) fn run(args: &ImputeArgs) -> Result<ExitCode> {
         impute_table(model, names, &backend.device, &mut source, &options, std::io::stdout().lock(), |_| {})?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut out = part_file(&args.out, Some(&args.data), &args.run)?;
+    let mut out = Inputs::of(&args.run, &config.data, Some(&args.data)).create("--out", &args.out)?;
     let bar = progress::open_counter("rows");
     let told = |rows: usize| bar.inc(rows as u64);
     let done = impute_table(&model, &provenance.names, &backend.device, &mut source, &options, &mut out, told);

@@ -20,9 +20,8 @@ pub(super) fn run(args: &ManArgs) -> Result<ExitCode> {
     })?;
     let mut program = Cli::command();
     program.build();
-    let commands: Vec<clap::Command> = program.get_subcommands().cloned().collect();
     let mut written = 0;
-    for command in std::iter::once(program).chain(commands) {
+    for command in with_commands(&program) {
         let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
         let mut page = Vec::new();
         let made = clap_mangen::Man::new(command).render(&mut page);
@@ -32,4 +31,9 @@ pub(super) fn run(args: &ManArgs) -> Result<ExitCode> {
     }
     say(format_args!("{written} pages in {}", args.folder.display()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A command, its commands, and theirs.
+fn with_commands(command: &clap::Command) -> Vec<clap::Command> {
+    std::iter::once(command.clone()).chain(command.get_subcommands().flat_map(with_commands)).collect()
 }

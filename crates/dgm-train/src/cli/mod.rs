@@ -7,6 +7,7 @@ mod data;
 #[cfg(feature = "fetch")]
 mod data_fetch;
 mod data_inspect;
+mod destination;
 mod encode;
 mod evaluate;
 mod export;

@@ -1,15 +1,16 @@
 //! What commands on the examples of a run have in common: the run, its model, and a split.
 
+use super::destination::Inputs;
 use crate::backend::Backend;
 use crate::config::Config;
-use crate::data::{Dataset, Part, Split};
+use crate::data::{DataConfig, Dataset, Part, Split};
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
 use crate::report::grid::{Band, is_image, write_bands};
-use crate::report::rows;
+use crate::report::{npy, rows};
 use crate::run_folder::RunFolder;
 use clap::Args;
-use dgm_models::{AnyModel, Ensemble};
+use dgm_models::{AnyModel, Capability, Ensemble, Model, require};
 use std::path::{Path, PathBuf};
 
 #[derive(Args, Debug)]
@@ -32,22 +33,23 @@ pub(super) struct Opened {
     pub(super) backend: Backend,
     pub(super) model: Ensemble<AnyModel>,
     pub(super) dataset: Dataset,
+    pub(super) inputs: Inputs,
     part: Part,
 }
 
 impl OfSplit {
     pub(super) fn open(&self) -> Result<Opened> {
-        let (backend, model, dataset) = open_single(&self.run, self.backend.as_deref(), &self.overrides)?;
-        Ok(Opened { backend, model, dataset, part: self.split })
+        let (backend, model, dataset, data) = open_single(&self.run, self.backend.as_deref(), &self.overrides)?;
+        Ok(Opened { backend, model, dataset, inputs: Inputs::of(&self.run, &data, None), part: self.split })
     }
 }
 
-/// The trained model of a run, which is to be one and not an ensemble, and its data.
+/// The trained model of a run, which is to be one and not an ensemble, its data, and where those are from.
 pub(super) fn open_single(
     run: &Path,
     backend: Option<&str>,
     overrides: &[String],
-) -> Result<(Backend, Ensemble<AnyModel>, Dataset)> {
+) -> Result<(Backend, Ensemble<AnyModel>, Dataset, DataConfig)> {
     let folder = RunFolder::open(run)?;
     let backend = super::backend_of_run(backend, &folder.provenance()?.backend)?;
     let config: Config = folder.config_with_moved_data(overrides)?;
@@ -61,7 +63,7 @@ pub(super) fn open_single(
             folder.member(0).path().display()
         )));
     }
-    Ok((backend, model, dataset))
+    Ok((backend, model, dataset, config.data))
 }
 
 impl Opened {
@@ -83,19 +85,25 @@ impl Opened {
         Err(Error::input(format!("{option} {example}: the split has examples 0 to {}; give one of them", n - 1)))
     }
 
-    /// Where a picture of images goes, or the numbers of others.
+    /// Where a picture of what is decoded goes, or its numbers.
     pub(super) fn path(&self, out: Option<&Path>, name: &str) -> Result<PathBuf> {
+        require(self.model.decoder(), Capability::Decode, &self.model)?;
         let spec = &self.dataset.spec;
         let extension = if is_image(spec) { "png" } else { "csv" };
         let path = out.map_or_else(|| PathBuf::from(format!("{name}.{extension}")), Path::to_path_buf);
         let found = path.extension().and_then(|found| found.to_str()).unwrap_or_default();
         match found {
-            "csv" => {}
+            "csv" | "npy" => {}
             "png" if is_image(spec) => {}
-            "png" => return Err(Error::input(format!("{}: the targets are not images; name a .csv", path.display()))),
-            _ => return Err(Error::input(format!("{}: expected a .png or a .csv; name one", path.display()))),
+            "png" => {
+                return Err(Error::input(format!(
+                    "{}: the targets are not images; name a .csv or a .npy",
+                    path.display()
+                )));
+            }
+            _ => return Err(Error::input(format!("{}: expected a .png, a .csv or a .npy; name one", path.display()))),
         }
-        in_a_folder(&path)?;
+        self.inputs.spare("--out", &path)?;
         Ok(path)
     }
 
@@ -109,7 +117,12 @@ impl Opened {
         of: &[&str],
         what: impl Fn(usize) -> Vec<String>,
     ) -> Result<()> {
-        if path.extension().is_some_and(|extension| extension == "csv") {
+        let ends_in = |ending: &str| path.extension().is_some_and(|extension| extension == ending);
+        if ends_in("npy") {
+            let given: Vec<Vec<f64>> = examples.iter().filter(|x| !x.is_empty()).cloned().collect();
+            return write_atomic(path, &npy::of_rows(&given, self.dataset.spec.event()));
+        }
+        if ends_in("csv") {
             let given = (0..examples.len()).filter(|&i| examples.get(i).is_some_and(|x| !x.is_empty()));
             let (leads, some): (Vec<_>, Vec<_>) =
                 given.map(|i| (what(i), examples.get(i).cloned().unwrap_or_default())).unzip();
@@ -117,26 +130,5 @@ impl Opened {
         }
         let cells = examples.iter().cloned().map(|x| (!x.is_empty()).then_some(x)).collect();
         write_bands(path, &[Band { columns, cells }], &self.dataset.spec)
-    }
-}
-
-/// Whether there is a folder for the file.
-pub(super) fn in_a_folder(path: &Path) -> Result<()> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    match parent.filter(|parent| !parent.is_dir()) {
-        None => Ok(()),
-        Some(parent) => Err(Error::input(format!(
-            "{}: this folder does not exist; make it, or name another with --out",
-            parent.display()
-        ))),
-    }
-}
-
-/// Whether a file can be written there: its folder is there, and it is no folder itself.
-pub(super) fn a_file(path: &Path) -> Result<()> {
-    in_a_folder(path)?;
-    match path.is_dir() {
-        false => Ok(()),
-        true => Err(Error::input(format!("{}: is a folder; expected a file; name another with --out", path.display()))),
     }
 }

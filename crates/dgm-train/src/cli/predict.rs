@@ -1,11 +1,11 @@
 //! `dgm-train predict RUN --data TABLE`: predictions for the rows of a table, as CSV.
 
+use super::destination::{Inputs, cannot_write};
 use super::output::say;
 use crate::config::Config;
 use crate::data::file::FileReader;
 use crate::data::{CsvConfig, DataConfig, Split};
 use crate::error::{Error, Result};
-use crate::files::PartFile;
 use crate::predict::{Conformal, Predictor, TableOptions, predict_table};
 use crate::report::{progress, tell};
 use crate::run_folder::RunFolder;
@@ -113,7 +113,7 @@ pub(super) fn run(args: &PredictArgs) -> Result<ExitCode> {
         predict_table(&predictor, &mut source, &options, out, more)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut out = part_file(&args.out, Some(&args.data), &args.run)?;
+    let mut out = Inputs::of(&args.run, &config.data, Some(&args.data)).create("--out", &args.out)?;
     let bar = progress::open_counter("rows predicted");
     let count = predict_table(&predictor, &mut source, &options, &mut out, |rows| {
         bar.inc(rows as u64);
@@ -131,7 +131,7 @@ pub(super) fn table_of<'a>(config: &'a Config, run: &Path) -> Result<&'a CsvConf
     match &config.data {
         DataConfig::Csv(table) => Ok(table),
         other => Err(Error::input(format!(
-            "{}: the run was trained on data.source = \"{}\"; expected a run on a table (\"csv\"); name another run",
+            "{}: the run was trained on data.source = \"{}\"; expected a run on a table (\"csv\") of model.kind = \"conditional_mlp\" or \"any_order_mlp\"; name another run",
             run.display(),
             other.source()
         ))),
@@ -144,44 +144,6 @@ pub(super) fn source_of<'a>(data: &Path, stdin: &'a std::io::Stdin) -> Result<Fi
         true => Ok(FileReader::from_stream("standard input", stdin.lock())),
         false => FileReader::open_argument(data, "--data"),
     }
-}
-
-/// The output file of a command that reads `data` and a run, neither of which it may replace.
-pub(super) fn part_file(path: &Path, data: Option<&Path>, run: &Path) -> Result<PartFile> {
-    output_file("--out", "csv", path, data, run)
-}
-
-/// The same of another option, whose files end in this: a run has none of its own that a command would need.
-pub(super) fn output_file(
-    option: &str,
-    ending: &str,
-    path: &Path,
-    data: Option<&Path>,
-    run: &Path,
-) -> Result<PartFile> {
-    let real = |path: &Path| path.canonicalize().ok();
-    let (found, folder) = (real(path), real(run));
-    let is_input = found.is_some() && data.is_some_and(|data| real(data) == found);
-    let parent = path.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
-    let is_spare = path.extension().is_some_and(|extension| extension == ending);
-    let is_within = folder.is_some_and(|folder| parent.and_then(real).is_some_and(|parent| parent.starts_with(folder)));
-    if is_input || (is_within && !is_spare) {
-        let what = match is_input {
-            true => "the table that is read".to_owned(),
-            false => format!("within the run's folder, and no .{ending}"),
-        };
-        return Err(Error::input(format!("{option} {}: this file is {what}; name another", path.display())));
-    }
-    PartFile::create(path).map_err(|error| cannot_write_to(option, path, &error))
-}
-
-/// What an option names cannot be written.
-pub(super) fn cannot_write_to(option: &str, path: &Path, error: &std::io::Error) -> Error {
-    Error::input(format!("{}: cannot be written: {error}; name another file with {option}", path.display()))
-}
-
-pub(super) fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
-    cannot_write_to("--out", path, error)
 }
 
 /// Standard output, whose reader may have had enough: from then on nothing is written.

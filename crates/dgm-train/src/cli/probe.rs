@@ -45,7 +45,7 @@ fn labels(text: &str) -> std::result::Result<usize, String> {
 }
 
 pub(super) fn run(args: &ProbeArgs) -> Result<ExitCode> {
-    let (backend, model, dataset) = open_single(&args.run, args.backend.as_deref(), &args.overrides)?;
+    let (backend, model, dataset, _) = open_single(&args.run, args.backend.as_deref(), &args.overrides)?;
     let mut labels = args.labels.clone();
     // Asked for by default, but more than there are.
     let most = dataset.train.len();

@@ -15,7 +15,7 @@ pub(super) struct ReconstructArgs {
     /// Number of examples, the first of the split
     #[arg(short, long, default_value_t = 16, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=1000))]
     n: u32,
-    /// Output file: .png of images, each above its reconstruction; .csv of numbers, with columns that say which is which [default: reconstructions.png or .csv]
+    /// Output file: .png of images, each above its reconstruction; .csv or .npy of numbers, with columns that say which is which [default: reconstructions.png or .csv]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }

@@ -1,7 +1,7 @@
 //! `dgm-train report RUN…`: one web page of a run, or of several beside each other.
 
+use super::destination::{Inputs, cannot_write};
 use super::output::say;
-use super::predict::cannot_write;
 use crate::error::{Error, Result};
 use crate::files::PartFile;
 use crate::report::page;
@@ -28,7 +28,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<ExitCode> {
         (None, _) => PathBuf::from("report.html"),
     };
     args.runs.iter().try_for_each(|run| RunFolder::open(run).map(drop))?;
-    is_a_page(&out)?;
+    is_a_page(&out, &args.runs)?;
     let text = page::report(&args.runs)?;
     let cannot = |error: std::io::Error| cannot_write(&out, &error);
     let mut file = PartFile::create(&out).map_err(cannot)?;
@@ -38,10 +38,10 @@ pub(super) fn run(args: &ReportArgs) -> Result<ExitCode> {
 }
 
 /// Whether a page can be written there, found before runs are evaluated.
-fn is_a_page(out: &Path) -> Result<()> {
+fn is_a_page(out: &Path, runs: &[PathBuf]) -> Result<()> {
     let extension = out.extension().map(|extension| extension.to_ascii_lowercase());
     if !extension.is_some_and(|extension| extension == "html" || extension == "htm") {
         return Err(Error::input(format!("{}: expected a .html; name one with --out", out.display())));
     }
-    super::of_split::a_file(out)
+    Inputs::of_runs(runs).spare("--out", out)
 }

@@ -1,6 +1,6 @@
 //! `dgm-train sample RUN`: samples, as a picture, as numbers or as a text.
 
-use super::of_split::in_a_folder;
+use super::destination::Inputs;
 use super::output::say;
 use super::sample_text;
 use crate::config::Config;
@@ -9,7 +9,7 @@ use crate::error::{Error, Result, did_you_mean};
 use crate::files::write_atomic;
 use crate::provenance::Provenance;
 use crate::report::tell;
-use crate::report::{grid, progress, rows};
+use crate::report::{grid, npy, progress, rows};
 use crate::run_folder::RunFolder;
 use crate::sampling::{Prefix, Wanted, needs_examples, sample};
 use clap::{Args, value_parser};
@@ -29,7 +29,7 @@ pub(super) struct SampleArgs {
     /// Number of samples [default: 64; 1 text]
     #[arg(short, long, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=100_000))]
     n: Option<u32>,
-    /// Output file: .png for a grid of images, .csv for numbers, .txt for texts [default: samples.png; texts go to the terminal]
+    /// Output file: .png for a grid of images, .csv or .npy for numbers, .txt for texts [default: samples.png; texts go to the terminal]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Backend to compute on [default: the run's, where this build has it]
@@ -91,7 +91,7 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
     let backend = super::backend_of_run(args.backend.as_deref(), &provenance.backend)?;
     let config: Config = folder.config_with_moved_data(&args.overrides)?;
     let spec = &provenance.spec;
-    let form = Form::of(args, &provenance)?;
+    let form = Form::of(args, &provenance, &Inputs::of(&args.run, &config.data, None))?;
     let seed = Seed(args.seed.unwrap_or(config.seed));
     let (path, as_picture) = match form {
         Form::Text(vocabulary, out) => {
@@ -135,7 +135,12 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
         let end = provenance.vocabulary.as_ref().and_then(Vocabulary::end).map(|end| end as f64);
         let whole = |x: &Vec<f64>| x.iter().position(|&level| Some(level) == end).map_or(x.len(), |place| place + 1);
         let samples: Vec<Vec<f64>> = samples.iter().map(|x| x.iter().take(whole(x)).copied().collect()).collect();
-        write_atomic(&path, &rows::csv(&samples, &provenance.names, &conditions)?)?;
+        let is_array = path.extension().is_some_and(|extension| extension == "npy");
+        let bytes = match is_array {
+            true => npy::of_rows(&samples, spec.event()),
+            false => rows::csv(&samples, &provenance.names, &conditions)?,
+        };
+        write_atomic(&path, &bytes)?;
     }
     say(format_args!("{} samples in {}", samples.len(), path.display()))?;
     Ok(ExitCode::SUCCESS)
@@ -196,26 +201,25 @@ enum Form<'a> {
 }
 
 impl<'a> Form<'a> {
-    fn of(args: &SampleArgs, provenance: &'a Provenance) -> Result<Self> {
+    fn of(args: &SampleArgs, provenance: &'a Provenance, inputs: &Inputs) -> Result<Self> {
         let (spec, text) = (&provenance.spec, provenance.vocabulary.as_ref());
-        let Some(path) = &args.out else {
-            return match text {
-                Some(text) => Ok(Self::Text(text, None)),
-                None if grid::is_image(spec) => Ok(Self::Picture("samples.png".into())),
-                None => Err(not_images()),
-            };
+        let path = match (&args.out, text) {
+            (Some(path), _) => path.as_path(),
+            (None, Some(text)) => return Ok(Self::Text(text, None)),
+            (None, None) if grid::is_image(spec) => Path::new("samples.png"),
+            (None, None) => return Err(not_images()),
         };
-        in_a_folder(path)?;
+        inputs.spare("--out", path)?;
         match (path.extension().and_then(|extension| extension.to_str()), text) {
-            (Some("csv"), _) => Ok(Self::Numbers(path.clone())),
-            (Some("txt"), Some(text)) => Ok(Self::Text(text, Some(path.clone()))),
-            (Some("png"), _) if grid::is_image(spec) => Ok(Self::Picture(path.clone())),
+            (Some("csv"), _) | (Some("npy"), None) => Ok(Self::Numbers(path.into())),
+            (Some("txt"), Some(text)) => Ok(Self::Text(text, Some(path.into()))),
+            (Some("png"), _) if grid::is_image(spec) => Ok(Self::Picture(path.into())),
             (Some("png"), _) => Err(not_images()),
             (Some("txt"), None) => {
                 Err(Error::input(format!("{}: this run's targets are not texts: name a .png or .csv", path.display())))
             }
             _ => Err(Error::input(format!(
-                "{}: expected a name that ends in .png, .csv or .txt; give it one of these endings",
+                "{}: expected a name that ends in .png, .csv, .npy or .txt; give it one of these endings",
                 path.display()
             ))),
         }

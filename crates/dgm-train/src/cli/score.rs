@@ -1,7 +1,8 @@
 //! `dgm-train score RUN --data TABLE --out scores.csv`: how strange is each row?
 
+use super::destination::{Inputs, cannot_write, cannot_write_to};
 use super::output::say;
-use super::predict::{Heard, cannot_write, cannot_write_to, output_file, part_file, source_of};
+use super::predict::{Heard, source_of};
 use crate::config::{Config, ConfigFile, Missing};
 use crate::data::{DataConfig, Dataset, Part, Split};
 use crate::error::{Error, Result};
@@ -51,11 +52,11 @@ pub(super) struct ScoreArgs {
     #[arg(long)]
     per_column: bool,
     /// Column of the table to write in front of the scores; may be given several times [default: all that the model does not see]
-    #[arg(long, value_name = "COLUMN", allow_hyphen_values = true, requires = "data")]
+    #[arg(long, value_name = "COLUMN", allow_hyphen_values = true, requires = "data", conflicts_with_all = ["split", "on"])]
     keep: Vec<String>,
-    /// Importance samples for each row, where the model has latent variables
-    #[arg(long, value_name = "K", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    samples: u32,
+    /// Importance samples for each row, where the model has latent variables [default: 64]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    samples: Option<u32>,
     /// Score a model with latent variables by −log p(x, z) + log q(z | x) at the mean of q (a flow's: at what it makes of the mean before it): no bound, and no noise, to compare programs
     #[arg(long, conflicts_with_all = ["samples", "background"])]
     at_mean: bool,
@@ -77,14 +78,11 @@ fn rate(text: &str) -> std::result::Result<f64, String> {
 }
 
 /// The file of the figure that is asked for, found before anything is scored.
-fn figure_file(args: &ScoreArgs) -> Result<Option<PartFile>> {
+fn figure_file(args: &ScoreArgs, inputs: &Inputs) -> Result<Option<PartFile>> {
     let Some(path) = args.figure.as_deref() else { return Ok(None) };
     let name = path.display();
     if !path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("svg")) {
         return Err(Error::input(format!("--figure {name}: figures are SVG files; give a name that ends in .svg")));
-    }
-    if path.is_dir() {
-        return Err(Error::input(format!("--figure {name}: this is a folder; give the name of a file")));
     }
     let place = |path: &Path| {
         let folder = path.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
@@ -93,20 +91,26 @@ fn figure_file(args: &ScoreArgs) -> Result<Option<PartFile>> {
     if place(path).is_some_and(|figure| place(&args.out) == Some(figure)) {
         return Err(Error::input(format!("--figure {name}: the scores go there; name another file")));
     }
-    output_file("--figure", "svg", path, args.data.as_deref(), &args.run).map(Some)
+    inputs.create("--figure", path).map(Some)
 }
 
 pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
-    let figure = figure_file(args)?;
     let folder = RunFolder::open(&args.run)?;
     let provenance = folder.provenance()?;
     let backend = super::backend_of_run(args.backend.as_deref(), &provenance.backend)?;
     let config: Config = folder.config_with_moved_data(&args.overrides)?;
+    let inputs = Inputs::of(&args.run, &config.data, args.data.as_deref());
+    let figure = figure_file(args, &inputs)?;
     let dataset = folder.dataset(&config)?;
-    let scorer: Scorer = Scorer::open(&folder, &config, &dataset.spec, &backend)?.with_samples(args.samples as usize);
+    let scorer: Scorer = of_samples(args, Scorer::open(&folder, &config, &dataset.spec, &backend)?);
     let scorer = if args.at_mean { scorer.at_mean(&dataset.validation)? } else { scorer };
     let background = args.background.as_deref().map(|run| background_of(args, run, &dataset)).transpose()?;
     let scorer = scorer.by(args.by, background, &dataset.validation)?;
+    if args.samples.is_some() && !scorer.has_samples() {
+        return Err(Error::input(
+            "--samples is for models with latent variables, and this run's has none; leave it out",
+        ));
+    }
     let other = args.on.as_deref().map(|on| examples_of(on, &config, &dataset.spec)).transpose()?;
     let calibration = Calibration::of(&scorer, &dataset.validation)?;
     let (dialect, missing_values) = match &config.data {
@@ -163,7 +167,7 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let mut out = part_file(&args.out, args.data.as_deref(), &args.run)?;
+    let mut out = inputs.create("--out", &args.out)?;
     let bar = progress::open_counter("rows scored");
     let done = score(&mut out, &mut |part| {
         bar.inc(part.len() as u64);
@@ -222,7 +226,15 @@ fn background_of(args: &ScoreArgs, run: &Path, dataset: &Dataset) -> Result<Scor
     }
     let backend = super::backend_of_run(args.backend.as_deref(), &provenance.backend)?;
     let scorer = Scorer::open(&folder, &folder.config()?, &provenance.spec, &backend)?;
-    Ok(scorer.with_samples(args.samples as usize))
+    Ok(of_samples(args, scorer))
+}
+
+/// With as many importance samples as are asked for.
+fn of_samples(args: &ScoreArgs, scorer: Scorer) -> Scorer {
+    match args.samples {
+        Some(samples) => scorer.with_samples(samples as usize),
+        None => scorer,
+    }
 }
 
 /// The data that another configuration describes, of examples as the run's.

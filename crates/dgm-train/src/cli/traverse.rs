@@ -18,31 +18,36 @@ pub(super) struct TraverseArgs {
     /// Number of latent variables, those whose codes vary most
     #[arg(long, default_value_t = 10, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=1000))]
     variables: u32,
-    /// Steps from the lowest value to the highest
-    #[arg(long, default_value_t = 9, allow_negative_numbers = true, value_parser = value_parser!(u32).range(2..=1000))]
-    steps: u32,
-    /// How far to go to both sides of the mean, in standard deviations of the codes
-    #[arg(long, default_value_t = 2.5, allow_negative_numbers = true)]
-    span: f64,
-    /// Output file: .png of images, a row for each variable; .csv of numbers [default: traversals.png or .csv]
+    /// Steps from the lowest value to the highest [default: 9]
+    #[arg(long, allow_negative_numbers = true, value_parser = value_parser!(u32).range(2..=1000))]
+    steps: Option<u32>,
+    /// How far to go to both sides of the mean, in standard deviations of the codes [default: 2.5]
+    #[arg(long, allow_negative_numbers = true)]
+    span: Option<f64>,
+    /// Output file: .png of images, a row for each variable; .csv or .npy of numbers [default: traversals.png or .csv]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &TraverseArgs) -> Result<ExitCode> {
-    if !(args.span > 0.0 && args.span <= 100.0) {
-        return Err(Error::input(format!("--span {}: expected a number above 0 and at most 100; give one", args.span)));
+    let span = args.span.unwrap_or(2.5);
+    if !(span > 0.0 && span <= 100.0) {
+        return Err(Error::input(format!("--span {span}: expected a number above 0 and at most 100; give one")));
     }
     let opened = args.of.open()?;
+    if !represent::has_steps(&opened.model) && (args.steps.is_some() || args.span.is_some()) {
+        return Err(Error::input(
+            "--steps and --span are for latent variables that are numbers, and those of this model take one of some classes, each of which is \
+             shown; leave them out",
+        ));
+    }
     let path = opened.path(args.out.as_deref(), "traversals")?;
     let example = opened.example("--example", args.example)?;
-    let sizes = [args.variables as usize, args.steps as usize];
-    let found = represent::traverse(&opened.model, opened.split(), example, sizes, args.span, &opened.backend.device)?;
-    let names = represent::names(&opened.model, found.variables.iter().max().map_or(0, |most| most + 1));
-    let names: Vec<&str> = found.variables.iter().filter_map(|&i| names.get(i)).map(String::as_str).collect();
-    let name = |i: usize| names.get(i).copied().unwrap_or_default().to_owned();
+    let sizes = [args.variables as usize, args.steps.map_or(9, |steps| steps as usize)];
+    let found = represent::traverse(&opened.model, opened.split(), example, sizes, span, &opened.backend.device)?;
+    let name = |i: usize| found.variables.get(i).cloned().unwrap_or_default();
     let what = |i: usize| vec![name(i / found.steps.max(1)), (i % found.steps.max(1)).to_string()];
     opened.write(&path, found.steps, &found.decoded, &["variable", "step"], what)?;
-    say(format_args!("rows from top to bottom: {}; in {}", names.join(", "), path.display()))?;
+    say(format_args!("rows from top to bottom: {}; in {}", found.variables.join(", "), path.display()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -5,7 +5,7 @@ mod members;
 use crate::config::Config;
 use crate::data::{Dataset, Names, Part};
 use crate::error::{Error, Result};
-use crate::measure::{self, Metric, NATS, Rounded, Subject};
+use crate::measure::{self, LatentLine, Metric, NATS, Rounded, Subject};
 use crate::weights::weights_sha256;
 use burn::module::Module;
 use burn::tensor::Device;
@@ -84,8 +84,9 @@ pub fn evaluate_on<M: Model + Module, C>(
     let metrics =
         measure::all(&Subject::new(ensemble, config, dataset, device).with_gradients(gradients).with_part(part))?;
     let (of, _) = dataset.part(part.unwrap_or(Part::Validation));
+    let held = LatentLine::of_metrics(&metrics, of);
     let mut results = Results {
-        notes: measure::collapse(&metrics, of, config.objective.kind.name()).into_iter().collect(),
+        notes: held.and_then(|held| held.collapse(config.objective.kind.name())).into_iter().collect(),
         metrics,
         data: dataset.name.clone(),
         data_sha256: dataset.fingerprint.clone(),
@@ -190,7 +191,9 @@ impl Results {
             ));
         }
         if self.metrics.is_empty() {
-            text.push_str("nothing to measure: the model has no density\n");
+            text.push_str(
+                "nothing to measure: the model is no density; --features RUN measures what one generates, and dgm-train probe what codes know\n",
+            );
         }
         for sentence in &self.warnings {
             text.push_str(&format!("warning: {sentence}\n"));

@@ -5,13 +5,13 @@ use crate::error::{Error, Result};
 use burn::tensor::Tensor;
 use dgm_core::estimate::{Annealed, LogMeanExp, Mean};
 use dgm_models::posterior::Space;
-use dgm_models::{Batch, Inference, Latent, Mode};
+use dgm_models::{Batch, Inference, Latent, Mode, Model};
 
 pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     let Some(config) = subject.config.annealed else { return Ok(Vec::new()) };
     let Some(model) = subject.gradients else { return Ok(Vec::new()) };
+    check(model, "evaluation.annealed")?;
     let Some(latent) = model.latent() else { return Ok(Vec::new()) };
-    check(latent)?;
     let device = subject.device().clone().autodiff();
     let annealed = Annealed { steps: config.steps, leapfrog: config.leapfrog };
     let (name, split) = subject.reported();
@@ -79,12 +79,17 @@ pub(super) fn measure(subject: &Subject<'_>) -> Result<Vec<Metric>> {
     Ok(metrics)
 }
 
-/// Whether there are gradients to move along.
-pub(super) fn check(latent: &dyn Latent) -> Result<()> {
-    match latent.space() {
-        Space::Real => Ok(()),
-        other => Err(Error::input(format!(
-            "evaluation.annealed moves along gradients, and the latent variables of this model are {other}; take it out"
+/// Whether there are latent variables, and gradients to move them along; `name` is what asks for it.
+pub(super) fn check(model: &dyn Model, name: &str) -> Result<()> {
+    // The noise of dequantisation is drawn given x, and has no prior to begin from.
+    let latent = model.latent().filter(|latent| !latent.layers().is_empty());
+    match latent.map(Latent::space) {
+        Some(Space::Real) => Ok(()),
+        Some(other) => Err(Error::input(format!(
+            "{name} moves along gradients, and the latent variables of this model are {other}; leave it out"
+        ))),
+        None => Err(Error::input(format!(
+            "{name} is for models that decode latent variables, and this one has none; leave it out"
         ))),
     }
 }

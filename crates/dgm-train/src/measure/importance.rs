@@ -72,7 +72,7 @@ type Weights<'a> = Box<dyn FnMut(usize, &mut Stream) -> Tensor<2> + 'a>;
 fn log_weights<'a>(latent: &'a dyn Latent, batch: &'a Batch, scale: f64) -> Result<Weights<'a>> {
     let Some(mut inference) = latent.infer(batch) else {
         if scale != 1.0 {
-            return Err(no_wider(scale));
+            return Err(no_wider("evaluation.proposal_scale", scale));
         }
         // A mixture of models has no posterior, but weights.
         return Ok(Box::new(move |c, noise| {
@@ -81,19 +81,17 @@ fn log_weights<'a>(latent: &'a dyn Latent, batch: &'a Batch, scale: f64) -> Resu
         }));
     };
     if scale != 1.0 && !inference.widen(scale) {
-        return Err(no_wider(scale));
+        return Err(no_wider("evaluation.proposal_scale", scale));
     }
     Ok(Box::new(move |c, noise| of_samples(inference.as_ref(), c, noise)))
 }
 
-fn no_wider(scale: f64) -> Error {
-    Error::input(format!(
-        "evaluation.proposal_scale is {scale}, and this model has no q(z | x) that it could widen; take it out"
-    ))
+fn no_wider(name: &str, scale: f64) -> Error {
+    Error::input(format!("{name} is {scale}, and this model has no q(z | x) that it could widen; leave it out"))
 }
 
-/// Whether the model has a proposal of this scale.
-pub(super) fn check(latent: &dyn Latent, spec: &DataSpec, scale: f64, device: &Device) -> Result<()> {
+/// Whether the model has a proposal of this scale; `name` is what asks for it.
+pub(super) fn check(latent: &dyn Latent, spec: &DataSpec, scale: f64, device: &Device, name: &str) -> Result<()> {
     if scale == 1.0 {
         return Ok(());
     }
@@ -101,7 +99,7 @@ pub(super) fn check(latent: &dyn Latent, spec: &DataSpec, scale: f64, device: &D
     let condition = spec.condition.as_ref().map(|condition| one(condition.width()));
     let batch = Batch { condition, ..Batch::new(one(spec.event())) };
     let widened = latent.infer(&batch).is_some_and(|mut inference| inference.widen(scale));
-    if widened { Ok(()) } else { Err(no_wider(scale)) }
+    if widened { Ok(()) } else { Err(no_wider(name, scale)) }
 }
 
 /// log p(x, z) − log q(z | x) of c samples of each example.

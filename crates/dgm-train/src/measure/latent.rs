@@ -31,8 +31,10 @@ pub struct LatentLine {
 
 /// What is known of q over some examples.
 pub(crate) struct Diagnosis {
-    reconstruction: Mean,
-    kl: Mean,
+    /// Of each example.
+    reconstruction: Vec<f64>,
+    /// Of each example, all layers together.
+    kl: Vec<f64>,
     layers: Vec<Layer>,
     information: Mean,
     marginal_kl: Mean,
@@ -43,7 +45,8 @@ pub(crate) struct Diagnosis {
 /// One layer of latent variables.
 struct Layer {
     latent: usize,
-    kl: Mean,
+    /// Of each example.
+    kl: Vec<f64>,
     active: usize,
 }
 
@@ -100,14 +103,14 @@ fn of_split(model: &dyn Model, split: &Split, on: Scoring<'_>, pairs: usize) -> 
         let sum = |row: &[f64]| row.get(parts.clone()).unwrap_or_default().iter().sum();
         let kl: Vec<f64> = all.kl.chunks(all.parts.max(1)).map(sum).collect();
         let active = active_units(moves.get(units).unwrap_or_default());
-        Layer { latent, kl: Mean::of(&kl), active }
+        Layer { latent, kl, active }
     };
     Ok(Some(Diagnosis {
-        reconstruction: Mean::of(&all.reconstruction),
-        kl: Mean::of(&totals),
         layers: layers_of(&layers, all.parts).into_iter().map(layer).collect(),
         information,
         marginal_kl: Mean::of(&marginal.collect::<Vec<f64>>()),
+        reconstruction: all.reconstruction,
+        kl: totals,
         kl_computed,
     }))
 }
@@ -185,8 +188,8 @@ pub(crate) fn diagnose<C>(
 impl Diagnosis {
     fn line(&self) -> LatentLine {
         LatentLine {
-            reconstruction: self.reconstruction.mean,
-            kl: self.layers.iter().map(|layer| layer.kl.mean).collect(),
+            reconstruction: Mean::of(&self.reconstruction).mean,
+            kl: self.layers.iter().map(|layer| Mean::of(&layer.kl).mean).collect(),
             active_units: self.layers.iter().map(|layer| layer.active).collect(),
             mutual_information: self.information.mean,
             marginal_kl: self.marginal_kl.mean,
@@ -194,25 +197,23 @@ impl Diagnosis {
     }
 
     fn metrics(&self, split: &str) -> Vec<Metric> {
-        let (n, one) = (self.kl.n, "one posterior sample per example");
+        let (n, one) = (self.kl.len(), "one posterior sample per example");
+        let of_each = |quantity: &str, values: &[f64], estimator: String| {
+            Metric::of_mean("latent", split, quantity, "nats", Mean::of(values), estimator).with_values(values.to_vec())
+        };
         let metric = |quantity: &str, unit: &str, mean: Mean, estimator: String| {
             Metric::of_mean("latent", split, quantity, unit, mean, estimator)
         };
 
         let mut metrics = vec![
-            metric("reconstruction", "nats", self.reconstruction, format!("-log p(x | z), {one}")),
-            metric("KL", "nats", self.kl, format!("of q(z | x) from p(z), {}", self.kl_computed)),
+            of_each("reconstruction", &self.reconstruction, format!("-log p(x | z), {one}")),
+            of_each("KL", &self.kl, format!("of q(z | x) from p(z), {}", self.kl_computed)),
         ];
         let several = self.layers.len() > 1;
         for (place, layer) in self.layers.iter().enumerate() {
             let name = |what: &str| if several { format!("{what}, layer {}", place + 1) } else { what.to_owned() };
             if several {
-                metrics.push(metric(
-                    &name("KL"),
-                    "nats",
-                    layer.kl,
-                    format!("layer 1 is the top, {}", self.kl_computed),
-                ));
+                metrics.push(of_each(&name("KL"), &layer.kl, format!("layer 1 is the top, {}", self.kl_computed)));
             }
             let active = Mean { mean: layer.active as f64, standard_error: f64::NAN, n };
             let how = format!("of {}: those whose posterior mean has a variance above 0.01", layer.latent);
@@ -231,35 +232,64 @@ impl Diagnosis {
     }
 }
 
-/// The KL of a layer without an active unit below which it is called collapsed, in nats: less is as good as nothing.
+/// Nats of a layer's KL, or of what z says of x, below which they are as good as none.
 const COLLAPSED: f64 = 0.5;
 
-/// What there is to say where the latent variables of a layer say nothing of x, and what to do about it with this objective; `None`: they do.
-/// From the metrics of a model on this split.
-pub(crate) fn collapse(metrics: &[Metric], split: &str, objective: &str) -> Option<String> {
-    let find = |quantity: &str| {
-        let is = |metric: &&Metric| {
-            (metric.measure.as_str(), metric.split.as_str()) == ("latent", split) && metric.quantity == quantity
+impl LatentLine {
+    /// What the metrics of a model on this split say of its latent variables; `None`: nothing.
+    pub(crate) fn of_metrics(metrics: &[Metric], split: &str) -> Option<Self> {
+        let find = |quantity: &str| {
+            let is = |metric: &&Metric| {
+                (metric.measure.as_str(), metric.split.as_str()) == ("latent", split) && metric.quantity == quantity
+            };
+            metrics.iter().find(is).map(|metric| metric.value)
         };
-        metrics.iter().find(is).map(|metric| metric.value)
-    };
-    let collapsed = |suffix: &str| {
-        let kl = find(&format!("KL{suffix}"))?;
-        // One sample of a divergence may be below 0.
-        (find(&format!("active units{suffix}"))? == 0.0 && kl < COLLAPSED).then_some(kl.max(0.0))
-    };
-    let layers = std::iter::once((String::new(), String::new()))
-        .chain((1..=16).map(|layer| (format!(", layer {layer}"), format!(" of layer {layer}"))));
-    let (of, kl) = layers.into_iter().find_map(|(suffix, of)| Some((of, collapsed(&suffix)?)))?;
-    let tries = match objective {
-        "elbo" => {
-            "objective.beta = { schedule = \"linear\", from = 0.0, to = 1.0, steps = N } with more steps, a beta of at most 1, \
-             objective.free_bits = { nats = 0.05 }, or a weaker decoder"
+        let layers = (1..).map_while(|layer| Some((find(&format!("KL, layer {layer}"))?, format!(", layer {layer}"))));
+        let mut layers: Vec<(f64, String)> = layers.collect();
+        if layers.is_empty() {
+            layers.push((find("KL")?, String::new()));
         }
-        "info_vae" => "an objective.alpha nearer to 1, or a weaker decoder",
-        _ => "a weaker decoder, or objective.kind = \"elbo\" with a beta that rises from 0",
-    };
-    Some(format!(
-        "posterior collapse: no latent variable{of} is active (KL {kl:.3} nats), so z says next to nothing of x there; try {tries}"
-    ))
+        let active = |(_, suffix): &(f64, String)| Some(find(&format!("active units{suffix}"))? as usize);
+        Some(Self {
+            reconstruction: find("reconstruction")?,
+            kl: layers.iter().map(|(kl, _)| *kl).collect(),
+            active_units: layers.iter().map(active).collect::<Option<_>>()?,
+            mutual_information: find("I(x; z)")?,
+            marginal_kl: find("marginal KL")?,
+        })
+    }
+
+    /// What there is to say where the latent variables of a layer say nothing of x, and what to do about it with this objective; `None`: they do.
+    ///
+    /// They do not where no posterior mean moves with x, and either the KL is as good as none or the information is: a posterior that is
+    /// the same for every x has a KL where it is not the prior.
+    pub(crate) fn collapse(&self, objective: &str) -> Option<String> {
+        let uninformed = self.mutual_information < COLLAPSED;
+        let layers = self.kl.iter().zip(&self.active_units).enumerate();
+        let (places, kl): (Vec<String>, Vec<String>) = layers
+            .filter(|(_, (kl, active))| **active == 0 && (**kl < COLLAPSED || uninformed))
+            // One sample of a divergence may be below 0.
+            .map(|(layer, (kl, _))| ((layer + 1).to_string(), format!("{:.3}", kl.max(0.0))))
+            .unzip();
+        let of = match (places.as_slice(), self.kl.len()) {
+            ([], _) => return None,
+            (_, 1) => String::new(),
+            ([one], _) => format!(" of layer {one}"),
+            (all, _) => format!(" of layers {}", all.join(" and ")),
+        };
+        let tries = match objective {
+            "elbo" => {
+                "objective.beta = { schedule = \"linear\", from = 0.0, to = 1.0, steps = N } with more steps, a beta of at most 1, \
+                 objective.free_bits = { nats = 0.05 }, or a weaker decoder"
+            }
+            "info_vae" => "an objective.alpha nearer to 1, or a weaker decoder",
+            "model" => "a weaker decoder",
+            _ => "a weaker decoder, or objective.kind = \"elbo\" with a beta that rises from 0",
+        };
+        Some(format!(
+            "posterior collapse: no latent variable{of} is active (KL {} nats, I(x; z) {:.2}), so z says next to nothing of x there; try {tries}",
+            kl.join(" and "),
+            self.mutual_information.max(0.0)
+        ))
+    }
 }

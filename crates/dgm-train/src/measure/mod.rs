@@ -31,7 +31,7 @@ pub(crate) use calibration::{predicted_labels, predicted_numbers};
 pub(crate) use generation::measure as generation;
 pub(crate) use importance::log_prob_by_weights;
 pub use latent::LatentLine;
-pub(crate) use latent::{collapse, diagnose};
+pub(crate) use latent::diagnose;
 pub use tokens::TokenMetrics;
 pub(crate) use tokens::table as token_table;
 
@@ -164,7 +164,8 @@ impl Metric {
             _ => short(value),
         };
         let Self { value, standard_error: error, unit, .. } = self;
-        Rounded { value: round(*value), error: (!error.is_nan()).then(|| round(*error)), unit: shown_unit(unit).into() }
+        let unit = if unit == "units" && *value == 1.0 { "unit" } else { shown_unit(unit) };
+        Rounded { value: round(*value), error: (!error.is_nan()).then(|| round(*error)), unit: unit.into() }
     }
 
     /// With the value of each example.
@@ -271,27 +272,22 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Whether the model can be measured as the configuration says: found before it is trained.
+/// Whether the model can be measured as the configuration says: found before it is trained. `name` is what messages call a key of
+/// `[evaluation]`.
 ///
 /// # Errors
-/// A key of `[evaluation]` that is not for it, and why.
+/// A key that is not for it, and why.
 pub(crate) fn check(
     config: &EvaluationConfig,
     model: &dyn Model,
     device: &Device,
-) -> std::result::Result<(), (&'static str, Error)> {
-    let Some(latent) = model.latent() else {
-        let none = "evaluation.annealed is for models with latent variables, and this one has none; take it out";
-        return if config.annealed.is_some() { Err(("annealed", Error::input(none))) } else { Ok(()) };
-    };
+    name: impl Fn(&'static str) -> String,
+) -> Result<()> {
     if config.annealed.is_some() {
-        annealed::check(latent).map_err(|error| ("annealed", error))?;
+        annealed::check(model, &name("annealed"))?;
     }
-    if config.importance_samples > 0 {
-        let scale = config.proposal_scale;
-        importance::check(latent, model.spec(), scale, device).map_err(|error| ("proposal_scale", error))?;
-    }
-    Ok(())
+    let Some(latent) = model.latent().filter(|_| config.importance_samples > 0) else { return Ok(()) };
+    importance::check(latent, model.spec(), config.proposal_scale, device, &name("proposal_scale"))
 }
 
 /// Everything that there is to say of a model: the split that results are of first.

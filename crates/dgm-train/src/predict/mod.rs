@@ -35,7 +35,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 pub use conformal::Conformal;
 use dgm_core::host;
 use dgm_models::likelihood::Likelihood;
-use dgm_models::{Batch, Capability, DataSpec, Ensemble, Model, ModelFactory, Scale, Values, require};
+use dgm_models::{Batch, DataSpec, Ensemble, Model, ModelFactory, Scale, Values};
 pub use impute::{ImputeOptions, impute_table};
 pub(crate) use marginals::Marginals;
 pub(crate) use table::Part;
@@ -117,14 +117,18 @@ impl<C: ModelFactory> Predictor<C> {
     /// # Errors
     /// A model that does not say what each dimension of its target is by itself: one of several that depend on each other, but in any order.
     pub fn new(model: Ensemble<C::Model>, names: Names, device: Device) -> Result<Self> {
-        require(model.conditionals(), Capability::Autoregressive, &model)?;
         if Marginals::of(&model).is_none() {
-            return Err(Error::input(format!(
-                "`model.kind` \"{}\" models a target of {} values that depend on each other, or words beside numbers; expected one, or \
-                 numbers alone and model.kind = \"conditional_mlp\" or \"any_order_mlp\"; use dgm-train sample or impute instead",
-                model.name(),
-                model.spec().event()
-            )));
+            let (name, values) = (model.name(), model.spec().event());
+            return Err(Error::input(match model.conditionals() {
+                None => format!(
+                    "the model \"{name}\" does not predict: expected one that says what each number or label is given others \
+                     (model.kind = \"conditional_mlp\" or \"any_order_mlp\"); train such a one, or use dgm-train sample or score"
+                ),
+                Some(_) => format!(
+                    "the model \"{name}\" has a target of {values} values that depend on each other, or words beside numbers; expected one \
+                     value, or numbers alone given a condition; use dgm-train sample or impute instead"
+                ),
+            }));
         }
         Ok(Self { model, calibrated: None, names, device, is_cpu: false })
     }

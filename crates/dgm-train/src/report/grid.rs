@@ -51,14 +51,22 @@ pub fn write_png(path: &Path, images: &[Vec<f64>], spec: &DataSpec) -> Result<()
     write_bands(path, &[Band { columns, cells: images.iter().cloned().map(Some).collect() }], spec)
 }
 
-/// Writes bands of images one above the other.
+/// Writes bands of images one above the other, as [`png`] draws them.
 ///
-/// Colours are as they are. Grey images whose background is black, with a third of their pixels at level 0 at least, are
+/// # Errors
+/// As those of [`png`], or a file that cannot be written.
+pub fn write_bands(path: &Path, bands: &[Band], spec: &DataSpec) -> Result<()> {
+    write_atomic(path, &png(bands, spec)?)
+}
+
+/// Bands of images one above the other, as the bytes of a PNG.
+///
+/// Colours are as they are. Grey images whose background is black, with a third of their pixels in the darkest fifth at least, are
 /// drawn dark on light, like ink; others, such as photographs, as they are.
 ///
 /// # Errors
-/// Targets that are not images, or a file that cannot be written.
-pub fn write_bands(path: &Path, bands: &[Band], spec: &DataSpec) -> Result<()> {
+/// Targets that are not images.
+pub fn png(bands: &[Band], spec: &DataSpec) -> Result<Vec<u8>> {
     let Some(levels) = spec.sample_levels() else {
         return Err(Error::input("the target is not an image: its values are real numbers; write a .csv instead"));
     };
@@ -66,7 +74,7 @@ pub fn write_bands(path: &Path, bands: &[Band], spec: &DataSpec) -> Result<()> {
         return Err(Error::input(format!("targets of shape {:?} are not images; write a .csv instead", spec.shape)));
     }
     let [channels, height, width] = spec.shape;
-    let ink = channels == 1 && is_ink(bands.iter().flat_map(|band| band.cells.iter().flatten()));
+    let ink = channels == 1 && is_ink(bands.iter().flat_map(|band| band.cells.iter().flatten()), levels);
     let (cell_h, cell_w) = (height + GAP, width + GAP);
     // Half an image of paper between two bands.
     let between = (height / 2).max(2 * GAP);
@@ -101,7 +109,7 @@ pub fn write_bands(path: &Path, bands: &[Band], spec: &DataSpec) -> Result<()> {
         let enlarged: Vec<u8> = line.iter().flat_map(|pixel| std::iter::repeat_n(*pixel, zoom).flatten()).collect();
         (0..zoom).for_each(|_| bytes.extend(&enlarged));
     }
-    let failed = |error: png::EncodingError| Error::run(format!("{}: cannot be encoded: {error}", path.display()));
+    let failed = |error: png::EncodingError| Error::run(format!("a picture cannot be encoded: {error}"));
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, (w * zoom) as u32, (h * zoom) as u32);
     encoder.set_color(png::ColorType::Rgb);
@@ -109,7 +117,7 @@ pub fn write_bands(path: &Path, bands: &[Band], spec: &DataSpec) -> Result<()> {
     let mut writer = encoder.write_header().map_err(failed)?;
     writer.write_image_data(&bytes).map_err(failed)?;
     writer.finish().map_err(failed)?;
-    write_atomic(path, &file)
+    Ok(file)
 }
 
 /// How much a picture of these sides is enlarged.
@@ -117,11 +125,12 @@ fn zoom(height: usize, width: usize) -> usize {
     MIN_SIDE.div_ceil(height.min(width)).min(MAX_SIDE / height.max(width)).max(1)
 }
 
-/// Whether grey images are drawn as ink: a third of their pixels are 0.
-fn is_ink<'a>(images: impl Iterator<Item = &'a Vec<f64>>) -> bool {
-    let (zeros, all) =
-        images.flatten().fold((0usize, 0usize), |(zeros, all), &x| (zeros + usize::from(x < 1.0), all + 1));
-    3 * zeros >= all
+/// Whether grey images are drawn as ink: a third of their pixels are in the darkest fifth, also of means and samples, which are hardly ever 0.
+fn is_ink<'a>(images: impl Iterator<Item = &'a Vec<f64>>, levels: usize) -> bool {
+    let dark = (levels as f64 / 5.0).max(1.0);
+    let (darkest, all) =
+        images.flatten().fold((0usize, 0usize), |(darkest, all), &x| (darkest + usize::from(x < dark), all + 1));
+    3 * darkest >= all
 }
 
 #[cfg(test)]
@@ -194,8 +203,10 @@ mod tests {
             let (width, pixels) = read(&path, 128);
             pixels[width + 1][0]
         };
-        assert_eq!(first(&[200.0, 0.0, 90.0, 10.0]), 200);
+        assert_eq!(first(&[200.0, 60.0, 90.0, 10.0]), 200);
         assert_eq!(first(&[200.0, 0.0, 0.0, 10.0]), 55);
+        // Means, of which none is 0.
+        assert_eq!(first(&[200.0, 3.5, 120.0, 20.0]), 55);
     }
 
     #[test]

@@ -123,7 +123,7 @@ impl<C: ModelFactory> Run<C> {
         let model = prepare(&mut config, &mut dataset, &backend, place)?;
         if let (Some(run), Training::Fit) = (at, model.training()) {
             return Err(Error::input(format!(
-                "--from {}: a {:?} model is fitted in closed form, and begins nowhere; leave out --from",
+                "--from {}: the model {:?} is fitted in closed form, and begins nowhere; leave out --from",
                 run.display(),
                 config.model.kind()
             )));
@@ -287,14 +287,14 @@ fn check_files<C: ModelFactory>(config: &Config<C>, model: &(impl Model + Module
     if read.as_ref() != Ok(config) {
         let why = read.err().map_or("other values come back".into(), |error| error.to_string());
         return Err(Error::input(format!(
-            "the configuration cannot be written down and read back: {why}; give the configuration of a {:?} model \
+            "the configuration cannot be written down and read back: {why}; give the configuration of the model {:?} \
              #[serde(tag = \"kind\")], as ModelFactory shows",
             config.model.kind()
         )));
     }
     restore::weights(model.clone(), &bytes_of(model)?).map(|_| ()).map_err(|error| {
         Error::input(format!(
-            "the weights of a {:?} model cannot be saved and loaded: {error}; make them floats",
+            "the weights of the model {:?} cannot be saved and loaded: {error}; make them floats",
             config.model.kind()
         ))
     })

@@ -64,6 +64,14 @@ impl<C: ModelFactory> By<C> {
         }
     }
 
+    /// What the model is held against.
+    pub(super) fn background(&self) -> Option<&Scorer<C>> {
+        match self {
+            Self::Ratio(background) => Some(background),
+            _ => None,
+        }
+    }
+
     /// Of the examples of a batch with this surprisal; `index` names the noise of an estimate.
     pub(super) fn of(&self, batch: &Batch, surprisal: &[f64], index: u64) -> Result<Vec<f64>> {
         let less = |other: Vec<f64>| surprisal.iter().zip(other).map(|(a, b)| a - b).collect();

@@ -62,7 +62,7 @@ impl ScoreOptions {
             false => Ok(()),
             true => Err(Error::input(
                 "--per-column is for models with a conditional of each column, and this run's has none; leave it out, or train one that has \
-                 (model.kind = \"any_order_mlp\")",
+                 (of a table model.kind = \"any_order_mlp\", or \"histogram\" of numbers alone)",
             )),
         }
     }

@@ -42,7 +42,7 @@ pub(crate) fn check_without_criterion<C: ModelFactory>(config: &Config<C>, model
         None => return Ok(()),
     };
     Err(Error::input(format!(
-        "{asked}, and a {:?} model has no validation loss to go by; leave it out",
+        "{asked}, and the model {:?} has no validation loss to go by; leave it out",
         config.model.kind()
     )))
 }
@@ -66,10 +66,8 @@ pub fn check<C: ModelFactory>(
         )));
     }
     if let Some(device) = model.devices().first() {
-        measure::check(&config.evaluation, model, device).map_err(|(key, error)| {
-            let place = place(&["evaluation", key]);
-            Error::input(format!("{place}{error}"))
-        })?;
+        let name = |key: &'static str| format!("{}evaluation.{key}", place(&["evaluation", key]));
+        measure::check(&config.evaluation, model, device, name)?;
     }
     objective.kind.check(model).map_err(|error| {
         let place = error.place().map_or(String::new(), |key| place(&key));
@@ -97,14 +95,14 @@ pub fn check<C: ModelFactory>(
     let players = model.training().players();
     if players.is_empty() && matches!(model.training(), Training::Custom(_)) {
         return Err(Error::input(format!(
-            "a {:?} model is trained by losses of its own, and has no player; give Train::players one",
+            "the model {:?} is trained by losses of its own, and has no player; give Train::players one",
             model.name()
         )));
     }
     for (index, player) in players.iter().enumerate() {
         if players.iter().take(index).any(|other| other.name == player.name) {
             return Err(Error::input(format!(
-                "a {:?} model has two players of the name {:?}; give each its own",
+                "the model {:?} has two players of the name {:?}; give each its own",
                 model.name(),
                 player.name
             )));
@@ -112,7 +110,7 @@ pub fn check<C: ModelFactory>(
         for pattern in player.parameters {
             if optimizer::paths_that_match(model, pattern).is_empty() {
                 return Err(Error::input(format!(
-                    "the player {:?} of a {:?} model names parameters `{pattern}`, and the model has none such (there are: {}); name some \
+                    "the player {:?} of the model {:?} names parameters `{pattern}`, and the model has none such (there are: {}); name some \
                      that it has",
                     player.name,
                     model.name(),
@@ -126,7 +124,7 @@ pub fn check<C: ModelFactory>(
         let known: Vec<&str> = players.iter().map(|player| player.name).collect();
         let known = if known.is_empty() { "nobody: it is fitted in closed form".into() } else { known.join(", ") };
         return Err(Error::input(format!(
-            "{}optimizer.players.{other}: a {:?} model has no player of that name (there is {known}); rename the table, or leave it out",
+            "{}optimizer.players.{other}: the model {:?} has no player of that name (there is {known}); rename the table, or leave it out",
             place(&["optimizer", "players"]),
             model.name()
         )));
@@ -134,7 +132,7 @@ pub fn check<C: ModelFactory>(
     let own = &config.optimizer.players;
     if players.len() == 1 && !own.is_empty() {
         return Err(Error::input(format!(
-            "{}optimizer.players: a {:?} model has one player; write its keys in [optimizer]",
+            "{}optimizer.players: the model {:?} has one player; write its keys in [optimizer]",
             place(&["optimizer", "players"]),
             model.name()
         )));

@@ -294,6 +294,13 @@ impl<C: ModelFactory> Trainer<'_, C> {
             self.written(best.write(&self.folder.checkpoints().best()), step)?;
         }
         let nats = loss.filter(|_| model.criterion_is_likelihood());
+        let latent = diagnose(&model, self.config, split, &self.device)?;
+        let collapse = latent.as_ref().and_then(|held| held.collapse(self.config.objective.kind.name()));
+        state.collapsed = if collapse.is_some() { state.collapsed + 1 } else { 0 };
+        // Once, and not of the first steps, in which z has yet to be used; the result says it of the end.
+        if let Some(note) = collapse.filter(|_| state.collapsed == 2 && !extra) {
+            report.warn(&note);
+        }
         let line = ValidationLine {
             step,
             epoch,
@@ -301,7 +308,7 @@ impl<C: ModelFactory> Trainer<'_, C> {
             nats_per_example: nats,
             bits_per_dim: nats.map(|nats| split.bits_per_dim(nats)),
             nats_per_token: nats.and_then(|nats| split.nats_per_token(nats)),
-            latent: diagnose(&model, self.config, split, &self.device)?,
+            latent,
             best: better,
             seconds: progress.seconds,
             at_end: extra,

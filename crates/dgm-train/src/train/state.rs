@@ -24,6 +24,8 @@ pub(super) struct State<M> {
     pub(super) progress: TrainingProgress,
     /// The parameters of the configuration's penalty.
     pub(super) penalised: Option<ParamGroup>,
+    /// Validations in a row that found latent variables that say nothing, in this process.
+    pub(super) collapsed: u32,
 }
 
 /// Whoever learns, and where that stands.
@@ -100,6 +102,7 @@ impl<M: Module + Model> State<M> {
             .map(|penalty| ParamGroup::from_paths(optimizer::paths_that_match(&plain, &penalty.pattern)));
         Self {
             penalised,
+            collapsed: 0,
             average: config.training.ema_decay.map(|_| plain.clone()),
             model: optimizer::freeze(&config.optimizer, plain).train(),
             players,

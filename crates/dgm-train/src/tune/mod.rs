@@ -97,7 +97,7 @@ impl<C: ModelFactory> Tune<C> {
             && !has_criterion(&config, &model, &dataset, &backend.device)?
         {
             return Err(Error::input(format!(
-                "a search goes by the validation loss, and a {:?} model has none; take a model that has, or compare runs by evaluate --features",
+                "a search goes by the validation loss, and the model {:?} has none; take a model that has, or compare runs by evaluate --features",
                 config.model.kind()
             )));
         }
@@ -312,7 +312,7 @@ fn defaults<C: ModelFactory>(model: &C) -> Result<TuneConfig> {
     let parse = |text: &str| {
         text.parse::<toml::Table>().map_err(|error| {
             Error::run(format!(
-                "the search space of a {:?} model is no TOML: {}; write [tune]",
+                "the search space of the model {:?} is no TOML: {}; write [tune]",
                 model.kind(),
                 error.message()
             ))

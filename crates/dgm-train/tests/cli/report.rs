@@ -1,6 +1,6 @@
 //! Runs as web pages: the numbers of `result.json`, nothing from elsewhere, whatever the folder is called.
 
-use super::common::{run_fails, run_ok};
+use super::common::{run_fails, run_ok, script};
 use super::json;
 use base64::Engine;
 use std::path::Path;
@@ -158,6 +158,32 @@ fn several_runs_are_compared_where_they_can_be() {
         page.contains("No paired comparison: one and other cannot be compared: their data differ (digits, sha256 ")
     );
     assert!(page.contains("not compared: value ± standard error"));
+}
+
+#[test]
+fn a_browser_shows_the_page() {
+    let Some(mut check) = script("report_check.py", "playwright, axe_playwright_python", &["chromium"]) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    train(path, "one", &[]);
+    train(path, "two", &["--seed", "2"]);
+    run_ok(path, &["report", "one", "two", "--out", "both.html"]);
+    // With every picture that there is.
+    run_ok(path, &["evaluate", "one", "--figures"]);
+    run_ok(path, &["score", "one", "--samples", "2", "--figure", "one/figures/scores.svg", "--out", "scores.csv"]);
+    run_ok(path, &["report", "one", "--out", "one.html"]);
+    let page = read(&path.join("one.html"));
+    for name in ["reconstructions", "interpolations", "traversals"] {
+        assert!(std::fs::read(path.join(format!("one/figures/{name}.png"))).unwrap().starts_with(b"\x89PNG"), "{name}");
+    }
+    for shows in ["what the model makes of their codes", "Histogram of the scored examples", "Map of the codes"] {
+        assert!(page.contains(shows), "{shows}");
+    }
+    let told = check.current_dir(path).args(["one.html", "both.html", "--run", "one"]).output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
+    assert!(told.status.success(), "{out}{err}");
+    // Light and dark, wide and narrow.
+    assert_eq!(out.matches(": ok, ").count(), 8, "{out}");
 }
 
 #[test]

@@ -56,7 +56,8 @@ fn runs_are_compared_example_by_example() {
     // A run differs from itself by nothing.
     let itself = run_ok(path, &["compare", "long", "long"]);
     assert!(itself.contains("+0 ± 0 not significant"), "{itself}");
-    for (format, begins) in [("markdown", "|  | short | long |"), ("csv", ",short,long\n"), ("html", "<!doctype html>")]
+    for (format, begins) in
+        [("markdown", "|  | short | long |"), ("csv", "quantity,unit,run,value,"), ("html", "<!doctype html>")]
     {
         let file = format!("c.{format}");
         run_ok(path, &["compare", "short", "long", "--format", format, "--out", &file]);
@@ -78,13 +79,27 @@ fn runs_are_compared_example_by_example() {
         path,
         &[&["--config", "conditional-vae.toml", "--out", "given", "--quiet", "--seed", "1"], &narrow[..]].concat(),
     );
-    let text = run_ok(path, &["compare", "long", "given"]);
-    assert!(!text.contains("-ELBO"), "{text}");
+    let line = run_fails(path, &["compare", "long", "given"], 2);
+    assert!(line.contains("no measure in common (long has -ELBO, given has -ELBO given the label)"), "{line}");
+    // What knows its labels' probabilities has a likelihood without them, which a model without labels is held against.
+    for (config, out) in [("pixelcnn-labels.toml", "labelled"), ("pixelcnn.toml", "plain")] {
+        let tiny =
+            ["--set", "model.channels=4", "--set", "model.layers=1", "--set", "training.epochs=1", "--seed", "1"];
+        run_ok(path, &[&["--config", config, "--out", out, "--quiet"], &tiny[..]].concat());
+    }
+    let text = run_ok(path, &["compare", "plain", "labelled", "--format", "json"]);
+    let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(found["rows"][0]["measure"], "likelihood");
+    let mixture = measured(&json(&path.join("labelled/result.json")), "label_mixture", "test");
+    assert_eq!(found["rows"][0]["cells"][1]["value"], mixture["value"]);
     run_ok(path, &["--config", "gan.toml", "--out", "gan", "--quiet", "--set", "training.epochs=1"]);
     let line = run_fails(path, &["compare", "long", "gan"], 2);
-    assert!(line.contains("these runs have no measure in common (the first, long, has "), "{line}");
+    assert!(
+        line.contains("these runs have no measure in common (long has -ELBO, gan has none: it is no density)"),
+        "{line}"
+    );
     let line = run_fails(path, &["tune", "--config", "gan.toml", "--trials", "2"], 2);
-    assert!(line.contains("a search goes by the validation loss, and a \"gan\" model has none"), "{line}");
+    assert!(line.contains("a search goes by the validation loss, and the model \"gan\" has none"), "{line}");
     // Other targets, other data.
     run_ok(
         path,
@@ -168,4 +183,23 @@ fn shells_complete_and_every_command_has_a_page() {
     let page = std::fs::read_to_string(folder.path().join("pages/dgm-train-probe.1")).unwrap();
     assert!(page.contains(".TH") && page.contains("labels"), "{page}");
     assert!(folder.path().join("pages/dgm-train.1").is_file());
+    // Every page that a page points to.
+    for entry in std::fs::read_dir(folder.path().join("pages")).unwrap() {
+        let page = std::fs::read_to_string(entry.unwrap().path()).unwrap().replace('\\', "");
+        for named in page.split_whitespace().filter_map(|word| word.strip_suffix("(1)")) {
+            assert!(folder.path().join(format!("pages/{named}.1")).is_file(), "{named}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_coloured_where_nobody_sees_it() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, value) in [("NO_COLOR", "1"), ("TERM", "xterm-256color")] {
+        for args in [&["--help"][..], &["--confg", "vae.toml"], &["list", "nowhere"], &["backends"]] {
+            let output = dgm(folder.path()).env(name, value).args(args).output().unwrap();
+            let text = [output.stdout, output.stderr].concat();
+            assert!(!text.contains(&0x1b), "{args:?}: {}", String::from_utf8_lossy(&text));
+        }
+    }
 }

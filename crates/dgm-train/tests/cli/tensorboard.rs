@@ -1,10 +1,8 @@
 //! Event files, read back by TensorBoard's own reader.
 
-use super::common::run_ok;
+use super::common::{run_ok, script};
 use super::metrics;
 use super::runs::SMALL;
-use std::path::Path;
-use std::process::Command;
 
 #[test]
 fn tensorboard_reads_what_the_metrics_say() {
@@ -17,12 +15,9 @@ fn tensorboard_reads_what_the_metrics_say() {
     // Lines that only the end asked for are taken back.
     run_ok(folder.path(), &["--resume", "run", "--set", "training.epochs=4", "--quiet"]);
     let run = folder.path().join("run");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/tensorboard_scalars.py");
-    let read = Command::new("python3").arg(script).arg(run.join("tensorboard")).output();
-    let Some(read) = read.ok().filter(|read| read.status.success()) else {
-        eprintln!("skipped: python3 has no module tensorboard; pip install tensorboard");
-        return;
-    };
+    let Some(mut reader) = script("tensorboard_scalars.py", "tensorboard", &[]) else { return };
+    let read = reader.arg(run.join("tensorboard")).output().unwrap();
+    assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
     let found: serde_json::Value = serde_json::from_slice(&read.stdout).unwrap();
     let of_kind =
         |kind: &str| metrics(&run).into_iter().filter(|line| line["kind"] == kind).collect::<Vec<serde_json::Value>>();

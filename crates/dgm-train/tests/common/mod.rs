@@ -47,6 +47,26 @@ pub(crate) fn wgpu(folder: &Path) -> Option<String> {
     line.and_then(|line| line.split_whitespace().next()).map(str::to_owned)
 }
 
+/// A script of `scripts/` to be run by a Python that has these modules, and programs that it calls; where one is absent it says that the test is
+/// skipped, or fails if `DGM_REQUIRE_SCRIPTS=1`.
+pub(crate) fn script(name: &str, modules: &str, programs: &[&str]) -> Option<Command> {
+    let runs = |program: &str, args: &[&str]| {
+        Command::new(program).args(args).output().is_ok_and(|output| output.status.success())
+    };
+    let there = runs("python3", &["-c", &format!("import {modules}")])
+        && programs.iter().all(|program| runs(program, &["--version"]));
+    if !there {
+        let needs =
+            format!("{name} needs python3 with {modules} {programs:?}: pip install -r scripts/requirements.txt");
+        assert!(std::env::var_os("DGM_REQUIRE_SCRIPTS").is_none(), "{needs}");
+        println!("skipped: {needs}");
+        return None;
+    }
+    let mut command = Command::new("python3");
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts").join(name));
+    Some(command)
+}
+
 /// A run's metrics, line by line.
 pub(crate) fn metrics(run: &Path) -> Vec<serde_json::Value> {
     let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();

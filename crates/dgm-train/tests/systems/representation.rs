@@ -56,7 +56,7 @@ fn a_probe_compares_codes_with_principal_components() {
             &["probe", "run", "--labels", "5000"][..],
             "--labels 5000: the training split has 1000; give as many or fewer",
         ),
-        (&["sample", "run", "--out", "s.png"], "an \"autoencoder\" model cannot sample: it can encode examples"),
+        (&["sample", "run", "--out", "s.png"], "the model \"autoencoder\" cannot sample: it can encode examples"),
     ] {
         let line = run_fails(path, arguments, 2);
         assert!(line.contains(expected), "{line}");

@@ -1,8 +1,9 @@
-//! Figures of a trained model on its test split, as SVG: one file each, one line each in `FIGURES`. Each asks for what it needs and draws
-//! nothing of a model that lacks it.
+//! Figures of a trained model on its test split, charts as SVG and pictures as PNG: one file each, one line each in `FIGURES`. Each asks for what it
+//! needs and draws nothing of a model that lacks it.
 
 mod band;
 mod curves;
+mod decoded;
 mod importance;
 mod latent_map;
 mod pit;
@@ -24,32 +25,52 @@ use plotters::prelude::*;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// What is drawn of a model.
-type Figure = fn(&Subject<'_>) -> Result<Option<String>>;
+/// How a figure is drawn of a model: as the text of an SVG, or the bytes of a PNG.
+enum Figure {
+    Chart(fn(&Subject<'_>) -> Result<Option<String>>),
+    Picture(fn(&Subject<'_>) -> Result<Option<Vec<u8>>>),
+}
+
+use Figure::{Chart, Picture};
 
 /// The file of each figure, what it shows, and how it is drawn.
 const FIGURES: &[(&str, &str, Figure)] = &[
-    (CURVES, "Training and validation loss over steps", curves::losses),
-    (TERMS, "Terms of the training loss over steps", curves::terms),
+    (CURVES, "Training and validation loss over steps", Chart(curves::losses)),
+    (TERMS, "Terms of the training loss over steps", Chart(curves::terms)),
     (
         "reliability.svg",
         "Reliability: how often the predicted label is right, over its predicted probability",
-        reliability::draw,
+        Chart(reliability::draw),
     ),
-    ("pit.svg", "Histogram of the probability integral transform of the targets; flat if calibrated", pit::draw),
-    ("band.svg", "Prediction with its intervals over the condition, and the test examples", band::draw),
-    ("importance.svg", "Permutation importance of each column of the condition", importance::draw),
-    ("latent_map.svg", "Map of the codes of test examples", latent_map::draw),
-    ("pixel_bits.svg", "Bits that the model spends on each pixel, mean over test examples", pixel_bits::draw),
+    ("pit.svg", "Histogram of the probability integral transform of the targets; flat if calibrated", Chart(pit::draw)),
+    ("band.svg", "Prediction with its intervals over the condition, and the test examples", Chart(band::draw)),
+    ("importance.svg", "Permutation importance of each column of the condition", Chart(importance::draw)),
+    ("latent_map.svg", "Map of the codes of test examples", Chart(latent_map::draw)),
+    ("pixel_bits.svg", "Bits that the model spends on each pixel, mean over test examples", Chart(pixel_bits::draw)),
+    (
+        "reconstructions.png",
+        "Test examples, and below them what the model makes of their codes",
+        Picture(decoded::reconstructions),
+    ),
+    (
+        "interpolations.png",
+        "From one test example to another by way of their codes, a row for each pair",
+        Picture(decoded::interpolations),
+    ),
+    ("traversals.png", "The latent variables that vary most, each moved alone in a row", Picture(decoded::traversals)),
 ];
 
 /// Of these two a page draws its own.
 pub(crate) const CURVES: &str = "curves.svg";
 pub(crate) const TERMS: &str = "terms.svg";
 
+/// The file that `score --figure` may put beside them.
+const SCORES: (&str, &str) = ("scores.svg", "Histogram of the scored examples beside that of the validation examples");
+
 /// What the figure in a file of this name shows.
 pub(crate) fn described(name: &str) -> Option<&'static str> {
-    FIGURES.iter().find(|(file, ..)| *file == name).map(|(_, what, _)| *what)
+    let drawn = FIGURES.iter().map(|(file, what, _)| (*file, *what));
+    drawn.chain([SCORES]).find(|(file, _)| *file == name).map(|(_, what)| what)
 }
 
 /// Width and height of a figure.
@@ -79,12 +100,16 @@ pub fn write_all<C>(
     let subject = Subject::new(model, config, dataset, device).with_lines(lines);
     let mut written = Vec::new();
     for (name, _, draw) in FIGURES {
-        let Some(svg) = draw(&subject)? else { continue };
+        let drawn = match draw {
+            Chart(draw) => draw(&subject)?.map(String::into_bytes),
+            Picture(draw) => draw(&subject)?,
+        };
+        let Some(bytes) = drawn else { continue };
         let path = folder.join(name);
         std::fs::create_dir_all(folder).map_err(|error| {
             Error::input(format!("{}: cannot be made: {error}; make it, or see that there is room", folder.display()))
         })?;
-        write_atomic(&path, svg.as_bytes())?;
+        write_atomic(&path, &bytes)?;
         written.push(path);
     }
     Ok(written)
@@ -145,7 +170,7 @@ fn axes<'a, 'b>(
     }
     let mut chart = builder.build_cartesian_2d(x_range, y_range)?;
     // Whole numbers without a point.
-    let number = |value: &f64| format!("{}", (value * 1e6).round() / 1e6);
+    let number = |value: &f64| format!("{}", (value * 1e6).round() / 1e6 + 0.0);
     let mut mesh = chart.configure_mesh();
     mesh.x_label_formatter(&number).y_label_formatter(&number);
     if y_labels == 0 {

@@ -6,8 +6,6 @@ use crate::metrics::Line;
 use crate::report::series::{Losses, Series, terms};
 use maud::{Markup, html};
 
-const NATS: &str = "nats per example";
-
 /// Where colours begin of training and of validation, and of terms.
 const TRAIN: usize = 0;
 const VALIDATION: usize = 1;
@@ -28,12 +26,12 @@ pub(super) fn of_run(run: &RunPage) -> Markup {
     let values = values(&losses.validation);
     let both = Chart {
         title: if train.is_empty() { "Validation loss" } else { "Loss" }.into(),
-        unit: unit(losses.validation_nats).into(),
+        unit: losses.validation_unit.unwrap_or_default().into(),
         curves: vec![curve("training", train, TRAIN, false), curve("validation", losses.validation, VALIDATION, true)],
     };
     let own = Chart {
         title: "Training loss".into(),
-        unit: unit(losses.train_nats).into(),
+        unit: losses.train_unit.unwrap_or_default().into(),
         curves: vec![curve("training", apart, TRAIN, false)],
     };
     let terms = terms(&run.lines);
@@ -55,10 +53,6 @@ pub(super) fn of_run(run: &RunPage) -> Markup {
         (values)
         (nonfinite(&run.lines))
     }
-}
-
-fn unit(nats: bool) -> &'static str {
-    if nats { NATS } else { "" }
 }
 
 /// The validation losses as a table, for who reads numbers.
@@ -103,18 +97,18 @@ pub(super) fn validations(runs: &[&RunPage]) -> Markup {
             (name, lines)
         });
         for (name, lines) in own.chain(members) {
-            let Losses { validation: points, validation_nats: nats, .. } = Losses::of(lines);
+            let Losses { validation: points, validation_unit, .. } = Losses::of(lines);
             if points.is_empty() {
                 continue;
             }
             let of = &run.provenance;
-            let key = (nats, &of.data_sha256, of.spec.shape, of.spec.levels());
+            let key = (validation_unit, &of.data_sha256, of.spec.shape, of.spec.levels());
             let curve = Curve { name, points, color, validation: true };
             color += 1;
             match charts.iter_mut().find(|(other, _)| *other == key) {
                 Some((_, chart)) => chart.curves.push(curve),
                 None => {
-                    let unit = if nats { NATS } else { "in each model's own unit" };
+                    let unit = validation_unit.unwrap_or("in each model's own unit");
                     let unit = if alone { unit.to_owned() } else { format!("{unit}, {}", of.data) };
                     charts.push((key, Chart { title: "Validation loss".into(), unit, curves: vec![curve] }));
                 }

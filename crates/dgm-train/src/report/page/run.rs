@@ -172,15 +172,19 @@ fn pictures(run: &Path) -> Result<Vec<Picture>> {
     let entries =
         std::fs::read_dir(run.join("figures")).map_or_else(|_| Vec::new(), |entries| entries.flatten().collect());
     let mut paths: Vec<PathBuf> = entries.iter().map(std::fs::DirEntry::path).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "svg"));
+    let kind = |path: &Path| match path.extension()?.to_str()? {
+        "svg" => Some("svg+xml"),
+        "png" => Some("png"),
+        _ => None,
+    };
     paths.sort();
     for path in paths {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if [figures::CURVES, figures::TERMS].contains(&name.as_str()) {
             continue;
         }
-        if let Some(bytes) = file(&path)? {
-            all.push(picture(figures::described(&name).unwrap_or(&name), "svg+xml", &bytes));
+        if let Some((kind, bytes)) = kind(&path).zip(file(&path)?) {
+            all.push(picture(figures::described(&name).unwrap_or(&name), kind, &bytes));
         }
     }
     Ok(all)
