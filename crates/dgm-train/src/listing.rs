@@ -154,6 +154,10 @@ pub(crate) fn listed(path: &Path, folder: &RunFolder, lines: &[Line]) -> Listed 
         (None, false) if file.exists() => State::Broken,
         (None, false) => State::Interrupted,
     };
+    // What is fitted in one go takes no step.
+    if all.state == State::Complete && !lines.is_empty() && lines.iter().all(|line| line.step() == 0) {
+        all.epochs = all.epoch;
+    }
     let best = |results: Results| {
         let first = results.metrics.into_iter().find(|metric| metric.split == "test")?;
         let Metric { quantity, value, unit, .. } = first;

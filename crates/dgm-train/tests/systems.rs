@@ -327,6 +327,8 @@ fn examples_are_encoded_and_decoded() {
     let said = run_ok(path, &["encode", "run", "--out", "codes.csv"]);
     assert_eq!(said, "codes of 447 examples, 16 numbers each, in codes.csv\n");
     let csv = std::fs::read_to_string(path.join("codes.csv")).unwrap();
+    assert_eq!(run_ok(path, &["encode", "run", "--out", "-"]), csv);
+    assert_eq!(run_ok(path, &["sample", "run", "-n", "3", "--out", "-"]).lines().count(), 3);
     let header: Vec<&str> = csv.lines().next().unwrap().split(',').collect();
     assert_eq!((header.len(), header[0], header[1], header[16]), (17, "label", "z1", "z16"));
     assert_eq!(csv.lines().count(), 448);

@@ -1,5 +1,4 @@
-//! Every invertible layer: backwards undoes forwards, the Jacobian is that of autodiff, what may not be seen is not, and what is trained
-//! integrates to 1.
+//! Every invertible layer: backwards undoes forwards, the Jacobian is that of autodiff, and what may not be seen is not.
 
 #![allow(clippy::unwrap_used)]
 use super::*;

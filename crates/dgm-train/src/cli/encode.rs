@@ -1,7 +1,7 @@
 //! `dgm-train encode RUN`: the code of each example, as CSV or NPY.
 
 use super::of_split::OfSplit;
-use super::output::say;
+use super::output::{is_standard, say, say_bytes};
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
 use crate::report::{npy, rows};
@@ -17,18 +17,21 @@ pub(super) struct EncodeArgs {
     /// Number of examples, the first of the split [default: all]
     #[arg(short, long, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..))]
     n: Option<u32>,
-    /// Output file: .csv with names and labels, .npy for an array of [examples, code]
-    #[arg(long, value_name = "FILE", default_value = "codes.csv")]
+    /// Output file: .csv with names and labels, .npy for an array of [examples, code]; - is standard output, as CSV
+    #[arg(long, value_name = "FILE", default_value = "codes.csv", allow_hyphen_values = true)]
     out: PathBuf,
 }
 
 pub(super) fn run(args: &EncodeArgs) -> Result<ExitCode> {
     let extension = args.out.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    if !["csv", "npy"].contains(&extension) {
+    let to_standard = is_standard(&args.out);
+    if !to_standard && !["csv", "npy"].contains(&extension) {
         return Err(Error::input(format!("{}: expected a .csv or a .npy; name one", args.out.display())));
     }
     let opened = args.of.open()?;
-    opened.inputs.spare("--out", &args.out)?;
+    if !to_standard {
+        opened.inputs.spare("--out", &args.out)?;
+    }
     let examples = opened.first(args.n.map_or(usize::MAX, |n| n as usize));
     let codes = represent::codes(&opened.model, opened.split(), &examples, &opened.backend.device)?;
     let width = codes.first().map_or(0, Vec::len);
@@ -39,6 +42,10 @@ pub(super) fn run(args: &EncodeArgs) -> Result<ExitCode> {
             rows::codes(&codes, &represent::names(&opened.model, width), labels.as_deref())?
         }
     };
+    if to_standard {
+        say_bytes(&bytes)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     write_atomic(&args.out, &bytes)?;
     say(format_args!("codes of {} examples, {width} numbers each, in {}", codes.len(), args.out.display()))?;
     Ok(ExitCode::SUCCESS)

@@ -1,7 +1,7 @@
 //! `dgm-train impute RUN --data TABLE --out TABLE`: missing cells filled in.
 
 use super::destination::{Inputs, cannot_write};
-use super::output::say;
+use super::output::{is_standard, say};
 use super::predict::{source_of, table_of};
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -58,7 +58,7 @@ pub(super) fn run(args: &ImputeArgs) -> Result<ExitCode> {
     };
     let stdin = std::io::stdin();
     let mut source = source_of(&args.data, &stdin)?;
-    if args.out.as_os_str() == "-" {
+    if is_standard(&args.out) {
         let (model, names) = (&model, &provenance.names);
         impute_table(model, names, &backend.device, &mut source, &options, std::io::stdout().lock(), |_| {})?;
         return Ok(ExitCode::SUCCESS);

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 
 /// Prints a line, or several, with a newline at the end.
 ///
@@ -11,6 +12,20 @@ use std::io::{ErrorKind, Write};
 pub(super) fn say(text: impl Display) -> Result<()> {
     let mut out = std::io::stdout().lock();
     heard(writeln!(out, "{text}").and_then(|()| out.flush())).map(|_| ())
+}
+
+/// The path that stands for standard output.
+pub(super) fn is_standard(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Writes bytes as they are.
+///
+/// # Errors
+/// As those of [`say`].
+pub(super) fn say_bytes(bytes: &[u8]) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    heard(out.write_all(bytes).and_then(|()| out.flush())).map(|_| ())
 }
 
 /// Whether what was written was read; `false`: whoever reads it has had enough.

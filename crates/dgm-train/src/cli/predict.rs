@@ -1,7 +1,7 @@
 //! `dgm-train predict RUN --data TABLE`: predictions for the rows of a table, as CSV.
 
 use super::destination::{Inputs, cannot_write};
-use super::output::say;
+use super::output::{is_standard, say};
 use crate::config::Config;
 use crate::data::file::FileReader;
 use crate::data::{CsvConfig, DataConfig, Split};
@@ -106,7 +106,7 @@ pub(super) fn run(args: &PredictArgs) -> Result<ExitCode> {
     };
     let stdin = std::io::stdin();
     let mut source = source_of(&args.data, &stdin)?;
-    if args.out.as_os_str() == "-" {
+    if is_standard(&args.out) {
         let gone = Cell::new(false);
         let out = Heard { out: std::io::stdout().lock(), gone: &gone };
         let more = |_: usize| if gone.get() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
@@ -140,7 +140,7 @@ pub(super) fn table_of<'a>(config: &'a Config, run: &Path) -> Result<&'a CsvConf
 
 /// The table that `--data` names; `-` is standard input.
 pub(super) fn source_of<'a>(data: &Path, stdin: &'a std::io::Stdin) -> Result<FileReader<'a>> {
-    match data.as_os_str() == "-" {
+    match is_standard(data) {
         true => Ok(FileReader::from_stream("standard input", stdin.lock())),
         false => FileReader::open_argument(data, "--data"),
     }

@@ -1,7 +1,7 @@
 //! `dgm-train sample RUN`: samples, as a picture, as numbers or as a text.
 
 use super::destination::Inputs;
-use super::output::say;
+use super::output::{is_standard, say, say_bytes};
 use super::sample_text;
 use crate::config::Config;
 use crate::data::{DataConfig, Names, Split, TextConfig, Vocabulary, picture_as};
@@ -29,8 +29,9 @@ pub(super) struct SampleArgs {
     /// Number of samples [default: 64; 1 text]
     #[arg(short, long, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=100_000))]
     n: Option<u32>,
-    /// Output file: .png for a grid of images, .csv or .npy for numbers, .txt for texts [default: samples.png; texts go to the terminal]
-    #[arg(long, value_name = "FILE")]
+    /// Output file: .png for a grid of images, .csv or .npy for numbers, .txt for texts; - is standard output, as CSV or text [default: samples.png; texts
+    /// go to standard output]
+    #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
     out: Option<PathBuf>,
     /// Backend to compute on [default: the run's, where this build has it]
     #[arg(long)]
@@ -140,6 +141,10 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
             true => npy::of_rows(&samples, spec.event()),
             false => rows::csv(&samples, &provenance.names, &conditions)?,
         };
+        if is_standard(&path) {
+            say_bytes(&bytes)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         write_atomic(&path, &bytes)?;
     }
     say(format_args!("{} samples in {}", samples.len(), path.display()))?;
@@ -204,6 +209,8 @@ impl<'a> Form<'a> {
     fn of(args: &SampleArgs, provenance: &'a Provenance, inputs: &Inputs) -> Result<Self> {
         let (spec, text) = (&provenance.spec, provenance.vocabulary.as_ref());
         let path = match (&args.out, text) {
+            (Some(path), Some(text)) if is_standard(path) => return Ok(Self::Text(text, None)),
+            (Some(path), None) if is_standard(path) => return Ok(Self::Numbers(path.clone())),
             (Some(path), _) => path.as_path(),
             (None, Some(text)) => return Ok(Self::Text(text, None)),
             (None, None) if grid::is_image(spec) => Path::new("samples.png"),

@@ -1,7 +1,7 @@
 //! `dgm-train score RUN --data TABLE --out scores.csv`: how strange is each row?
 
 use super::destination::{Inputs, cannot_write, cannot_write_to};
-use super::output::say;
+use super::output::{is_standard, say};
 use super::predict::{Heard, source_of};
 use crate::config::{Config, ConfigFile, Missing};
 use crate::data::{DataConfig, Dataset, Part, Split};
@@ -153,7 +153,7 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
             scored.borrow_mut().extend_from_slice(part);
         }
     };
-    if args.out.as_os_str() == "-" {
+    if is_standard(&args.out) {
         let gone = Cell::new(false);
         let mut out = Heard { out: std::io::stdout().lock(), gone: &gone };
         score(&mut out, &mut |part| {
@@ -285,7 +285,7 @@ fn of_array(config: &Config, spec: &DataSpec, data: &Path) -> Result<Split> {
             config.data.source()
         )));
     };
-    if data.as_os_str() == "-" {
+    if is_standard(data) {
         return Err(Error::input("--data -: standard input is for tables, and the run is on arrays; name a file"));
     }
     arrays.test = Some(data.display().to_string());

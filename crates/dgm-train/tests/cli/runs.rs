@@ -165,7 +165,9 @@ fn runs_are_listed_with_their_state() {
     assert!(watched.ends_with("interrupted; resume with dgm-train --resume runs/b\n"), "{watched}");
     let watched = run_ok(path, &["watch", "runs/a/done"]);
     assert!(watched.contains("validation ") && watched.contains("▁") && watched.contains("-ELBO"), "{watched}");
+    run_ok(path, &["--config", "histogram.toml", "--out", "runs/fit", "--quiet"]);
     let table = run_ok(path, &["list"]);
+    assert!(table.lines().any(|line| line.starts_with("runs/fit") && line.contains(" 1/1 ")), "{table}");
     let line = table.lines().find(|line| line.starts_with("runs/a/done")).unwrap();
     for part in ["complete", "vae", "digits", "2/2", "nats", "-ELBO"] {
         assert!(line.contains(part), "{part}: {table}");

@@ -52,8 +52,10 @@ pub(super) fn terms(subject: &Subject<'_>) -> Result<Option<String>> {
     }
     let all: Vec<&Series> = terms.values().collect();
     let range = heights(&all);
+    // Those of a text are of windows, not of symbols.
+    let unit = Losses::of(subject.lines).train_unit.map(|_| PER_EXAMPLE);
     let text = svg(|root| {
-        let names = ["step", "mean over a window of steps, nats per example where it is a likelihood's"];
+        let names = ["step", unit.unwrap_or("mean over a window of steps")];
         let mut chart = axes(root, "Terms of the training loss", names, [steps(&all), range.clone()], 7)?;
         for (place, (name, series)) in terms.iter().enumerate() {
             let color = color_of(place);
