@@ -154,7 +154,7 @@ pub fn compare(runs: &[PathBuf], options: &CompareOptions) -> Result<Comparison>
                     "{} has {}",
                     run.path.display(),
                     match metrics.first() {
-                        None => "none: it is no density".to_owned(),
+                        None => "none: it has no likelihood".to_owned(),
                         Some(metric) => metric.quantity.clone(),
                     }
                 ))
@@ -279,7 +279,7 @@ fn rows(all: &[Vec<Metric>]) -> Vec<Row> {
         };
         let named = found.iter().flatten().next()?;
         shared.then(|| Row {
-            measure: named.measure.clone(),
+            measure: wanted.0.clone(),
             quantity: named.quantity.clone(),
             unit: named.unit.clone(),
             cells: found.iter().enumerate().map(cell).collect(),
@@ -351,6 +351,7 @@ impl Comparison {
     /// A header, and a record for each quantity of each run, with every digit of its numbers.
     fn records(&self) -> Vec<Vec<String>> {
         let header = [
+            "measure",
             "quantity",
             "unit",
             "run",
@@ -362,14 +363,14 @@ impl Comparison {
         ];
         let mut all = vec![header.map(str::to_owned).to_vec()];
         let number = |value: f64| if value.is_nan() { String::new() } else { value.to_string() };
-        for Row { unit, cells, .. } in &self.rows {
+        for Row { measure, unit, cells, .. } in &self.rows {
             for (run, cell) in self.runs.iter().zip(cells) {
                 let Some(cell) = cell else { continue };
                 let difference = cell.difference.map_or_else(Default::default, |of| {
                     [number(of.value), number(of.standard_error), of.verdict.name().to_owned()]
                 });
                 let value = [number(cell.value), number(cell.standard_error)];
-                let named = [cell.quantity.clone(), unit.clone(), run.display().to_string()];
+                let named = [measure.clone(), cell.quantity.clone(), unit.clone(), run.display().to_string()];
                 all.push(named.into_iter().chain(value).chain(difference).collect());
             }
         }

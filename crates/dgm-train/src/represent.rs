@@ -9,6 +9,13 @@ use dgm_models::latent::Path;
 use dgm_models::posterior::Space;
 use dgm_models::{Capability, Model, require};
 
+/// What is traversed unless something else is asked for: so many variables, in so many steps, to so many standard deviations on both sides.
+pub const VARIABLES: usize = 10;
+/// See [`VARIABLES`].
+pub const STEPS: usize = 9;
+/// See [`VARIABLES`].
+pub const SPAN: f64 = 2.5;
+
 /// Examples per call of the model.
 const AT_ONCE: usize = 256;
 

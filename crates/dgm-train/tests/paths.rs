@@ -156,24 +156,41 @@ fn outputs_replace_nothing_that_is_read() {
     let normal = ["--set", table, "--set", "model.likelihood=\"normal\"", "--set", "training.batch_size=20"];
     run_ok(path, &[&["--config", "vae.toml", "--out", "table"], &small[..], &short, &normal].concat());
     run_ok(path, &[&["--config", "vae.toml", "--out", "digits"], &small[..], &short].concat());
+    run_ok(path, &["--config", "histogram.toml", "--out", "floor", "--quiet"]);
+    std::fs::write(path.join("on.toml"), "[data]\nsource = \"digits\"\n[model]\nkind = \"vae\"\n").unwrap();
+    let names =
+        ["t.csv", "digits/samples.png", "digits/result.json", "digits/config.toml", "on.toml", "floor/result.json"];
     let whole = |name: &str| std::fs::read(path.join(name)).unwrap();
-    let before = ["t.csv", "digits/samples.png", "digits/result.json"].map(whole);
-    for (args, problem) in [
-        (&["encode", "table", "--out", "t.csv"][..], "read by this command or by the run"),
-        (&["reconstruct", "table", "--out", "./t.csv"], "read by this command or by the run"),
-        (&["interpolate", "table", "--out", "table/../t.csv"], "read by this command or by the run"),
-        (&["traverse", "table", "--out", "t.csv"], "read by this command or by the run"),
-        (&["sample", "table", "--out", "t.csv"], "read by this command or by the run"),
-        (&["score", "table", "--split", "test", "--out", "t.csv"], "read by this command or by the run"),
-        (&["reconstruct", "digits", "--out", "digits/samples.png"], "among what the run keeps there"),
-        (&["sample", "digits", "--out", "digits/samples.png"], "among what the run keeps there"),
-        (&["compare", "digits", "digits", "--out", "digits/result.json"], "among what the run keeps there"),
-        (&["export", "digits", "--out", "digits/result.json"], "among what the run keeps there"),
-    ] {
+    let before = names.map(whole);
+    let (read, left, own) =
+        ("is read by this command or by the run", "training left", "may be written into a run's folder");
+    let mut refused = vec![
+        (&["encode", "table", "--out", "t.csv"][..], read),
+        (&["reconstruct", "table", "--out", "./t.csv"], read),
+        (&["interpolate", "table", "--out", "table/../t.csv"], read),
+        (&["traverse", "table", "--out", "t.csv"], read),
+        (&["sample", "table", "--out", "t.csv"], read),
+        (&["score", "table", "--split", "test", "--out", "t.csv"], read),
+        (&["export", "table", "--out", "t.csv"], read),
+        (&["compare", "table", "table", "--format", "csv", "--out", "t.csv"], read),
+        (&["score", "digits", "--on", "on.toml", "--out", "on.toml"], read),
+        (&["reconstruct", "digits", "--out", "digits/samples.png"], left),
+        (&["sample", "digits", "--out", "digits/samples.png"], left),
+        (&["compare", "digits", "digits", "--out", "digits/result.json"], own),
+        (&["export", "digits", "--out", "digits/result.json"], own),
+        (&["score", "digits", "--by", "ratio", "--background", "floor", "--out", "floor/result.json"], own),
+    ];
+    #[cfg(unix)]
+    {
+        // A link is what it points to.
+        std::os::unix::fs::symlink("config.toml", path.join("digits/scores.csv")).unwrap();
+        refused.push((&["encode", "digits", "--out", "digits/scores.csv"], own));
+    }
+    for (args, problem) in refused {
         let line = run_fails(path, args, 2);
         assert!(line.contains(problem) && line.contains("name another"), "{line}");
     }
-    assert_eq!(before, ["t.csv", "digits/samples.png", "digits/result.json"].map(whole));
+    assert_eq!(before, names.map(whole));
     // Beside them there is room.
     run_ok(path, &["encode", "table", "--out", "table/codes.npy"]);
     run_ok(path, &["reconstruct", "digits", "--out", "digits/reconstructions.png"]);

@@ -260,7 +260,7 @@ fn posterior_collapse_is_said_with_what_to_try() {
     let told = String::from_utf8(told.stderr).unwrap();
     assert_eq!(told.matches("warning: posterior collapse: no latent variable of layer").count(), 1, "{told}");
     let note = &json(&folder.path().join("two/result.json"))["notes"][0];
-    assert!(note.as_str().unwrap().contains("no latent variable of layers 1 and 2 is active (KL 0."), "{note}");
+    assert!(note.as_str().unwrap().contains("no latent variable of layers 1, 2 is active (KL 0."), "{note}");
 }
 
 #[test]

@@ -1,12 +1,10 @@
 //! `dgm-train compare RUN RUN…`: runs side by side, with the errors of their differences.
 
 use super::destination::Inputs;
-use super::output::say;
 use crate::compare::{CompareOptions, Format, compare};
 use crate::error::{Error, Result};
-use crate::files::write_atomic;
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 #[derive(Args, Debug)]
@@ -32,9 +30,7 @@ pub(super) struct CompareArgs {
 }
 
 pub(super) fn run(args: &CompareArgs) -> Result<ExitCode> {
-    if let Some(out) = &args.out {
-        Inputs::of_runs(&args.runs).spare("--out", out)?;
-    }
+    let output = Inputs::of_runs(&args.runs).open(args.out.as_deref().unwrap_or(Path::new("-")))?;
     let options = CompareOptions {
         importance_samples: args.importance_samples,
         backend: args.backend.clone(),
@@ -44,12 +40,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<ExitCode> {
         return Err(Error::input("--importance-samples: expected a number up to 1000000; give such a number"));
     }
     let text = compare(&args.runs, &options)?.write(args.format)?;
-    match &args.out {
-        Some(out) => {
-            write_atomic(out, text.as_bytes())?;
-            say(format_args!("the comparison of {} runs in {}", args.runs.len(), out.display()))?;
-        }
-        None => say(text.trim_end())?,
-    }
+    let text = format!("{}\n", text.trim_end());
+    output.write(text.as_bytes(), format_args!("the comparison of {} runs", args.runs.len()))?;
     Ok(ExitCode::SUCCESS)
 }

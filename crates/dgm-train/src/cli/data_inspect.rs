@@ -1,17 +1,20 @@
 //! `dgm-train data inspect`: what a data set holds, as the models will see it.
 
+use super::destination::{Inputs, cannot_write};
 use super::output::say;
 use crate::config::{Config, ConfigFile, Missing, ModelConfig, at_home};
 use crate::data::summary::{Arrangement, Summary, first_examples};
 use crate::data::table::{Profile, Table, profile, profile_numbers};
 use crate::data::{DataConfig, Dataset};
 use crate::error::{Error, Result, did_you_mean};
+use crate::files::PartFile;
 use crate::guess::{self, Proposal, Wishes};
 use crate::report::grid::{self, Band};
 use crate::report::{columns, shell_quoted};
 use crate::shipped;
 use clap::{Args, value_parser};
 use serde::Serialize;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use toml::de::DeTable;
@@ -94,9 +97,9 @@ pub(super) fn run(args: &InspectArgs) -> Result<ExitCode> {
     };
     let dataset = config.load_data()?;
     let image = grid::is_image(&dataset.spec);
-    if let Some(out) = &args.out {
-        check_out(out, image)?;
-    }
+    let inputs = Inputs::default().with_data(&config.data).with_file(Some(&args.config));
+    let sheet = args.out.as_deref().map(|out| check_out(out, image).and_then(|()| inputs.create("--out", out)));
+    let sheet = sheet.transpose()?;
     let table = dataset.table.as_deref();
     let inspection = Inspection {
         summary: Some(Summary::of(&dataset)?),
@@ -111,8 +114,9 @@ pub(super) fn run(args: &InspectArgs) -> Result<ExitCode> {
         problem: None,
         windows: windows(&dataset)?,
     };
-    if let Some(out) = &args.out {
-        write_sheet(out, &dataset, usize::from(args.n))?;
+    if let (Some(out), Some(file)) = (&args.out, sheet) {
+        let written = write_sheet(file, &dataset, usize::from(args.n))?;
+        written.map_err(|error| cannot_write(out, &error))?;
     }
     if args.json {
         return print_json(&inspection);
@@ -250,13 +254,7 @@ fn check_out(out: &Path, image: bool) -> Result<()> {
             out.display()
         )));
     }
-    match out.parent().filter(|parent| !parent.as_os_str().is_empty() && !parent.is_dir()) {
-        Some(parent) => Err(Error::input(format!(
-            "{}: this folder does not exist; make it, or name another with --out",
-            parent.display()
-        ))),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// The first training examples as text.
@@ -278,11 +276,12 @@ fn last_one(mask: &[f64]) -> usize {
 }
 
 /// Training, validation and test one above the other.
-fn write_sheet(out: &Path, dataset: &Dataset, n: usize) -> Result<()> {
+fn write_sheet(mut file: PartFile, dataset: &Dataset, n: usize) -> Result<std::io::Result<()>> {
     let mut bands = Vec::new();
     for split in [&dataset.train, &dataset.validation, &dataset.test] {
         let (columns, cells) = first_examples(split, &dataset.spec, n)?;
         bands.push(Band { columns, cells });
     }
-    grid::write_bands(out, &bands, &dataset.spec)
+    let png = grid::png(&bands, &dataset.spec)?;
+    Ok(file.write_all(&png).and_then(|()| file.finish()))
 }

@@ -1,9 +1,9 @@
 //! `dgm-train encode RUN`: the code of each example, as CSV or NPY.
 
+use super::destination::ending;
 use super::of_split::OfSplit;
-use super::output::{is_standard, say, say_bytes};
+use super::output::is_standard;
 use crate::error::{Error, Result};
-use crate::files::write_atomic;
 use crate::report::{npy, rows};
 use crate::represent;
 use clap::{Args, value_parser};
@@ -23,30 +23,20 @@ pub(super) struct EncodeArgs {
 }
 
 pub(super) fn run(args: &EncodeArgs) -> Result<ExitCode> {
-    let extension = args.out.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    let to_standard = is_standard(&args.out);
-    if !to_standard && !["csv", "npy"].contains(&extension) {
+    if !["csv", "npy"].contains(&ending(&args.out).as_str()) && !is_standard(&args.out) {
         return Err(Error::input(format!("{}: expected a .csv or a .npy; name one", args.out.display())));
     }
     let opened = args.of.open()?;
-    if !to_standard {
-        opened.inputs.spare("--out", &args.out)?;
-    }
+    let output = opened.inputs.open(&args.out)?;
     let examples = opened.first(args.n.map_or(usize::MAX, |n| n as usize));
     let codes = represent::codes(&opened.model, opened.split(), &examples, &opened.backend.device)?;
     let width = codes.first().map_or(0, Vec::len);
-    let bytes = match extension {
-        "npy" => npy::of_rows(&codes, width),
-        _ => {
-            let labels = opened.split().labels(&examples, &opened.dataset.names)?;
-            rows::codes(&codes, &represent::names(&opened.model, width), labels.as_deref())?
-        }
+    let bytes = if output.ends_in("npy") {
+        npy::of_rows(&codes, width)
+    } else {
+        let labels = opened.split().labels(&examples, &opened.dataset.names)?;
+        rows::codes(&codes, &represent::names(&opened.model, width), labels.as_deref())?
     };
-    if to_standard {
-        say_bytes(&bytes)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    write_atomic(&args.out, &bytes)?;
-    say(format_args!("codes of {} examples, {width} numbers each, in {}", codes.len(), args.out.display()))?;
+    output.write(&bytes, format_args!("codes of {} examples, {width} numbers each,", codes.len()))?;
     Ok(ExitCode::SUCCESS)
 }

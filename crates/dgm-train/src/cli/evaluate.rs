@@ -111,8 +111,8 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
         )?;
         match figures.is_empty() {
             true => tell(
-                "note: there is nothing to draw of this run: curves need several validations or reports, other figures labels or numbers given a condition, \
-                 images with conditionals, or an encoder",
+                "note: there is nothing to draw of this run: curves need several validations or reports, and other figures a single model with \
+                 labels or numbers given a condition, images with conditionals, or an encoder",
             ),
             false => figures.iter().for_each(|path| tell(path.display())),
         }

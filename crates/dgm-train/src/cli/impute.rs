@@ -43,7 +43,7 @@ pub(super) fn run(args: &ImputeArgs) -> Result<ExitCode> {
     let provenance = folder.provenance()?;
     let backend = super::backend_of_run(args.backend.as_deref(), &provenance.backend)?;
     let config: Config = folder.config()?;
-    let table = table_of(&config, &args.run)?;
+    let table = table_of(&config, &args.run, "\"any_order_mlp\"")?;
     let Some(dialect) = table.dialect() else {
         return Err(Error::input(
             "how the run's table is written is not known; expected the configuration of a run; name another run",
@@ -63,7 +63,8 @@ pub(super) fn run(args: &ImputeArgs) -> Result<ExitCode> {
         impute_table(model, names, &backend.device, &mut source, &options, std::io::stdout().lock(), |_| {})?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut out = Inputs::of(&args.run, &config.data, Some(&args.data)).create("--out", &args.out)?;
+    let mut out =
+        Inputs::of_runs(&[&args.run]).with_data(&config.data).with_file(Some(&args.data)).create("--out", &args.out)?;
     let bar = progress::open_counter("rows");
     let told = |rows: usize| bar.inc(rows as u64);
     let done = impute_table(&model, &provenance.names, &backend.device, &mut source, &options, &mut out, told);

@@ -1,7 +1,6 @@
 //! `dgm-train interpolate RUN`: from one example to another by way of their codes.
 
 use super::of_split::OfSplit;
-use super::output::say;
 use crate::error::{Error, Result};
 use crate::represent;
 use clap::{Args, value_parser};
@@ -36,7 +35,7 @@ fn pair(text: &str) -> std::result::Result<[usize; 2], String> {
 
 pub(super) fn run(args: &InterpolateArgs) -> Result<ExitCode> {
     let opened = args.of.open()?;
-    let path = opened.path(args.out.as_deref(), "interpolations")?;
+    let output = opened.output(args.out.as_deref(), "interpolations")?;
     let pairs: Vec<[usize; 2]> = match args.between.is_empty() {
         true => opened.first(16).chunks_exact(2).filter_map(|two| two.try_into().ok()).collect(),
         false => args.between.clone(),
@@ -53,8 +52,8 @@ pub(super) fn run(args: &InterpolateArgs) -> Result<ExitCode> {
         let [from, to] = pairs.get(i / steps).copied().unwrap_or_default();
         vec![from.to_string(), to.to_string(), (i % steps).to_string()]
     };
-    opened.write(&path, steps, &decoded, &["from", "to", "step"], what)?;
     let ways = if pairs.len() == 1 { "interpolation" } else { "interpolations" };
-    say(format_args!("{} {ways} of {steps} steps in {}", pairs.len(), path.display()))?;
+    let told = format!("{} {ways} of {steps} steps", pairs.len());
+    opened.write(output, steps, &decoded, (&["from", "to", "step"], what), told)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,16 +1,17 @@
 //! What commands on the examples of a run have in common: the run, its model, and a split.
 
-use super::destination::Inputs;
+use super::destination::{Inputs, Output, ending};
+use super::output::is_standard;
 use crate::backend::Backend;
 use crate::config::Config;
 use crate::data::{DataConfig, Dataset, Part, Split};
 use crate::error::{Error, Result};
-use crate::files::write_atomic;
-use crate::report::grid::{Band, is_image, write_bands};
+use crate::report::grid::{Band, is_image, png};
 use crate::report::{npy, rows};
 use crate::run_folder::RunFolder;
 use clap::Args;
 use dgm_models::{AnyModel, Capability, Ensemble, Model, require};
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 #[derive(Args, Debug)]
@@ -40,7 +41,7 @@ pub(super) struct Opened {
 impl OfSplit {
     pub(super) fn open(&self) -> Result<Opened> {
         let (backend, model, dataset, data) = open_single(&self.run, self.backend.as_deref(), &self.overrides)?;
-        Ok(Opened { backend, model, dataset, inputs: Inputs::of(&self.run, &data, None), part: self.split })
+        Ok(Opened { backend, model, dataset, inputs: Inputs::of_runs(&[&self.run]).with_data(&data), part: self.split })
     }
 }
 
@@ -85,14 +86,14 @@ impl Opened {
         Err(Error::input(format!("{option} {example}: the split has examples 0 to {}; give one of them", n - 1)))
     }
 
-    /// Where a picture of what is decoded goes, or its numbers.
-    pub(super) fn path(&self, out: Option<&Path>, name: &str) -> Result<PathBuf> {
+    /// Where a picture of what is decoded goes, or its numbers; `-` is for numbers as CSV.
+    pub(super) fn output(&self, out: Option<&Path>, name: &str) -> Result<Output> {
         require(self.model.decoder(), Capability::Decode, &self.model)?;
         let spec = &self.dataset.spec;
         let extension = if is_image(spec) { "png" } else { "csv" };
         let path = out.map_or_else(|| PathBuf::from(format!("{name}.{extension}")), Path::to_path_buf);
-        let found = path.extension().and_then(|found| found.to_str()).unwrap_or_default();
-        match found {
+        match ending(&path).as_str() {
+            _ if is_standard(&path) => {}
             "csv" | "npy" => {}
             "png" if is_image(spec) => {}
             "png" => {
@@ -103,32 +104,31 @@ impl Opened {
             }
             _ => return Err(Error::input(format!("{}: expected a .png, a .csv or a .npy; name one", path.display()))),
         }
-        self.inputs.spare("--out", &path)?;
-        Ok(path)
+        self.inputs.open(&path)
     }
 
     /// Examples as a picture, so many in a row and an empty one for an empty place, or as rows of numbers: `of` names the columns that say
-    /// what each of them is, and `what` says it.
+    /// what each of them is, and `what` says it. `told` is what they are.
     pub(super) fn write(
         &self,
-        path: &Path,
+        output: Output,
         columns: usize,
         examples: &[Vec<f64>],
-        of: &[&str],
-        what: impl Fn(usize) -> Vec<String>,
+        (of, what): (&[&str], impl Fn(usize) -> Vec<String>),
+        told: impl Display,
     ) -> Result<()> {
-        let ends_in = |ending: &str| path.extension().is_some_and(|extension| extension == ending);
-        if ends_in("npy") {
-            let given: Vec<Vec<f64>> = examples.iter().filter(|x| !x.is_empty()).cloned().collect();
-            return write_atomic(path, &npy::of_rows(&given, self.dataset.spec.event()));
+        let spec = &self.dataset.spec;
+        if output.ends_in("png") {
+            let cells = examples.iter().cloned().map(|x| (!x.is_empty()).then_some(x)).collect();
+            return output.write(&png(&[Band { columns, cells }], spec)?, told);
         }
-        if ends_in("csv") {
-            let given = (0..examples.len()).filter(|&i| examples.get(i).is_some_and(|x| !x.is_empty()));
-            let (leads, some): (Vec<_>, Vec<_>) =
-                given.map(|i| (what(i), examples.get(i).cloned().unwrap_or_default())).unzip();
-            return write_atomic(path, &rows::described(of, &leads, &some, &self.dataset.names)?);
-        }
-        let cells = examples.iter().cloned().map(|x| (!x.is_empty()).then_some(x)).collect();
-        write_bands(path, &[Band { columns, cells }], &self.dataset.spec)
+        let given = (0..examples.len()).filter(|&i| examples.get(i).is_some_and(|x| !x.is_empty()));
+        let (leads, some): (Vec<_>, Vec<_>) =
+            given.map(|i| (what(i), examples.get(i).cloned().unwrap_or_default())).unzip();
+        let bytes = match output.ends_in("npy") {
+            true => npy::of_rows(&some, spec.event()),
+            false => rows::described(of, &leads, &some, &self.dataset.names)?,
+        };
+        output.write(&bytes, told)
     }
 }

@@ -64,7 +64,7 @@ pub(super) fn run(args: &PredictArgs) -> Result<ExitCode> {
     let folder = RunFolder::open(&args.run)?;
     let backend = super::backend_of_run(args.backend.as_deref(), &folder.provenance()?.backend)?;
     let config: Config = folder.config_with_moved_data(&args.overrides)?;
-    let table = table_of(&config, &args.run)?;
+    let table = table_of(&config, &args.run, "\"conditional_mlp\" or \"any_order_mlp\"")?;
     let predictor: Predictor = Predictor::open(&folder, &backend)?;
     if predictor.classes().is_some() && !(args.intervals.is_empty() && args.quantiles.is_empty()) {
         return Err(Error::input(
@@ -113,7 +113,8 @@ pub(super) fn run(args: &PredictArgs) -> Result<ExitCode> {
         predict_table(&predictor, &mut source, &options, out, more)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut out = Inputs::of(&args.run, &config.data, Some(&args.data)).create("--out", &args.out)?;
+    let mut out =
+        Inputs::of_runs(&[&args.run]).with_data(&config.data).with_file(Some(&args.data)).create("--out", &args.out)?;
     let bar = progress::open_counter("rows predicted");
     let count = predict_table(&predictor, &mut source, &options, &mut out, |rows| {
         bar.inc(rows as u64);
@@ -127,11 +128,14 @@ pub(super) fn run(args: &PredictArgs) -> Result<ExitCode> {
 }
 
 /// How the table of a run is configured.
-pub(super) fn table_of<'a>(config: &'a Config, run: &Path) -> Result<&'a CsvConfig> {
+///
+/// # Errors
+/// Other data; `kinds` are the models that the command is for.
+pub(super) fn table_of<'a>(config: &'a Config, run: &Path, kinds: &str) -> Result<&'a CsvConfig> {
     match &config.data {
         DataConfig::Csv(table) => Ok(table),
         other => Err(Error::input(format!(
-            "{}: the run was trained on data.source = \"{}\"; expected a run on a table (\"csv\") of model.kind = \"conditional_mlp\" or \"any_order_mlp\"; name another run",
+            "{}: the run was trained on data.source = \"{}\"; expected a run on a table (\"csv\") of model.kind = {kinds}; name another run",
             run.display(),
             other.source()
         ))),

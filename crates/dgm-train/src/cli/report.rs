@@ -1,13 +1,11 @@
 //! `dgm-train report RUN…`: one web page of a run, or of several beside each other.
 
-use super::destination::{Inputs, cannot_write};
-use super::output::say;
+use super::destination::{Inputs, Output, ending};
+use super::output::is_standard;
 use crate::error::{Error, Result};
-use crate::files::PartFile;
 use crate::report::page;
 use crate::run_folder::RunFolder;
 use clap::Args;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -28,20 +26,15 @@ pub(super) fn run(args: &ReportArgs) -> Result<ExitCode> {
         (None, _) => PathBuf::from("report.html"),
     };
     args.runs.iter().try_for_each(|run| RunFolder::open(run).map(drop))?;
-    is_a_page(&out, &args.runs)?;
-    let text = page::report(&args.runs)?;
-    let cannot = |error: std::io::Error| cannot_write(&out, &error);
-    let mut file = PartFile::create(&out).map_err(cannot)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.finish()).map_err(cannot)?;
-    say(format_args!("the report in {}", out.display()))?;
+    let output = page_at(&out, &args.runs)?;
+    output.write(page::report(&args.runs)?.as_bytes(), "the report")?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether a page can be written there, found before runs are evaluated.
-fn is_a_page(out: &Path, runs: &[PathBuf]) -> Result<()> {
-    let extension = out.extension().map(|extension| extension.to_ascii_lowercase());
-    if !extension.is_some_and(|extension| extension == "html" || extension == "htm") {
+/// Where the page goes, found before runs are evaluated.
+fn page_at(out: &Path, runs: &[PathBuf]) -> Result<Output> {
+    if !["html", "htm"].contains(&ending(out).as_str()) && !is_standard(out) {
         return Err(Error::input(format!("{}: expected a .html; name one with --out", out.display())));
     }
-    Inputs::of_runs(runs).spare("--out", out)
+    Inputs::of_runs(runs).open(out)
 }

@@ -1,12 +1,11 @@
 //! `dgm-train sample RUN`: samples, as a picture, as numbers or as a text.
 
-use super::destination::Inputs;
-use super::output::{is_standard, say, say_bytes};
+use super::destination::{Inputs, Output, ending};
+use super::output::is_standard;
 use super::sample_text;
 use crate::config::Config;
 use crate::data::{DataConfig, Names, Split, TextConfig, Vocabulary, picture_as};
 use crate::error::{Error, Result, did_you_mean};
-use crate::files::write_atomic;
 use crate::provenance::Provenance;
 use crate::report::tell;
 use crate::report::{grid, npy, progress, rows};
@@ -92,16 +91,20 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
     let backend = super::backend_of_run(args.backend.as_deref(), &provenance.backend)?;
     let config: Config = folder.config_with_moved_data(&args.overrides)?;
     let spec = &provenance.spec;
-    let form = Form::of(args, &provenance, &Inputs::of(&args.run, &config.data, None))?;
+    let form = Form::of(
+        args,
+        &provenance,
+        &Inputs::of_runs(&[&args.run]).with_data(&config.data).with_file(args.complete.as_deref()),
+    )?;
     let seed = Seed(args.seed.unwrap_or(config.seed));
-    let (path, as_picture) = match form {
+    let (output, as_picture) = match form {
         Form::Text(vocabulary, out) => {
             let model = folder.model(&config, spec, &backend.device)?;
             note_prefix(args, &config.data);
-            return write_texts(args, &model, vocabulary, out.as_deref(), seed);
+            return write_texts(args, &model, vocabulary, out, seed);
         }
-        Form::Picture(path) => (path, true),
-        Form::Numbers(path) => (path, false),
+        Form::Picture(output) => (output, true),
+        Form::Numbers(output) => (output, false),
     };
     if args.prompt.is_some() || args.length.is_some() {
         let what = match provenance.vocabulary {
@@ -129,25 +132,19 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
     let bar = progress::counter((n * spec.event()) as u64, "values sampled");
     let samples = sample(&model, &conditions, &wanted, &backend.device, &mut |numbers| bar.inc(numbers))?;
     bar.finish_and_clear();
-    if as_picture {
-        grid::write_png(&path, &samples, spec)?;
+    let bytes = if as_picture {
+        grid::square_png(&samples, spec)?
     } else {
         // Of lines nothing was learnt of what stands behind their end.
         let end = provenance.vocabulary.as_ref().and_then(Vocabulary::end).map(|end| end as f64);
         let whole = |x: &Vec<f64>| x.iter().position(|&level| Some(level) == end).map_or(x.len(), |place| place + 1);
         let samples: Vec<Vec<f64>> = samples.iter().map(|x| x.iter().take(whole(x)).copied().collect()).collect();
-        let is_array = path.extension().is_some_and(|extension| extension == "npy");
-        let bytes = match is_array {
+        match output.ends_in("npy") {
             true => npy::of_rows(&samples, spec.event()),
             false => rows::csv(&samples, &provenance.names, &conditions)?,
-        };
-        if is_standard(&path) {
-            say_bytes(&bytes)?;
-            return Ok(ExitCode::SUCCESS);
         }
-        write_atomic(&path, &bytes)?;
-    }
-    say(format_args!("{} samples in {}", samples.len(), path.display()))?;
+    };
+    output.write(&bytes, format_args!("{} samples", samples.len()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -199,34 +196,37 @@ fn given(text: &str, provenance: &Provenance, data: &DataConfig) -> Result<(usiz
 
 /// How samples are shown.
 enum Form<'a> {
-    Picture(PathBuf),
-    Numbers(PathBuf),
-    /// To a file or to the terminal.
-    Text(&'a Vocabulary, Option<PathBuf>),
+    Picture(Output),
+    Numbers(Output),
+    Text(&'a Vocabulary, Output),
 }
 
 impl<'a> Form<'a> {
     fn of(args: &SampleArgs, provenance: &'a Provenance, inputs: &Inputs) -> Result<Self> {
         let (spec, text) = (&provenance.spec, provenance.vocabulary.as_ref());
         let path = match (&args.out, text) {
-            (Some(path), Some(text)) if is_standard(path) => return Ok(Self::Text(text, None)),
-            (Some(path), None) if is_standard(path) => return Ok(Self::Numbers(path.clone())),
             (Some(path), _) => path.as_path(),
-            (None, Some(text)) => return Ok(Self::Text(text, None)),
+            (None, Some(_)) => Path::new("-"),
             (None, None) if grid::is_image(spec) => Path::new("samples.png"),
             (None, None) => return Err(not_images()),
         };
-        inputs.spare("--out", path)?;
-        match (path.extension().and_then(|extension| extension.to_str()), text) {
-            (Some("csv"), _) | (Some("npy"), None) => Ok(Self::Numbers(path.into())),
-            (Some("txt"), Some(text)) => Ok(Self::Text(text, Some(path.into()))),
-            (Some("png"), _) if grid::is_image(spec) => Ok(Self::Picture(path.into())),
-            (Some("png"), _) => Err(not_images()),
-            (Some("txt"), None) => {
-                Err(Error::input(format!("{}: this run's targets are not texts: name a .png or .csv", path.display())))
-            }
-            _ => Err(Error::input(format!(
-                "{}: expected a name that ends in .png, .csv, .npy or .txt; give it one of these endings",
+        match (ending(path).as_str(), text) {
+            (_, None) if is_standard(path) => Ok(Self::Numbers(inputs.open(path)?)),
+            (_, Some(text)) if is_standard(path) => Ok(Self::Text(text, inputs.open(path)?)),
+            ("txt", Some(text)) => Ok(Self::Text(text, inputs.open(path)?)),
+            ("csv", _) | ("npy", None) => Ok(Self::Numbers(inputs.open(path)?)),
+            ("png", _) if grid::is_image(spec) => Ok(Self::Picture(inputs.open(path)?)),
+            ("png", _) => Err(not_images()),
+            ("txt", None) => Err(Error::input(format!(
+                "{}: this run's targets are not texts: name a .csv or .npy, or a .png of images",
+                path.display()
+            ))),
+            (_, Some(_)) => Err(Error::input(format!(
+                "{}: texts are written as .txt, their symbols as .csv; give it one of these endings",
+                path.display()
+            ))),
+            (_, None) => Err(Error::input(format!(
+                "{}: expected a name that ends in .png, .csv or .npy; give it one of these endings",
                 path.display()
             ))),
         }
@@ -234,7 +234,7 @@ impl<'a> Form<'a> {
 }
 
 fn not_images() -> Error {
-    Error::input("this run's targets are not images: write numbers with --out samples.csv")
+    Error::input("this run's targets are not images: write numbers with --out samples.csv or samples.npy")
 }
 
 fn choice(args: &SampleArgs) -> SamplingParams {
@@ -286,7 +286,7 @@ fn write_texts(
     args: &SampleArgs,
     model: &dyn Model,
     vocabulary: &Vocabulary,
-    out: Option<&Path>,
+    out: Output,
     seed: Seed,
 ) -> Result<ExitCode> {
     if args.complete.is_some() || args.label.is_some() {
@@ -316,18 +316,15 @@ fn write_texts(
     let mut write = |out: &mut dyn std::io::Write, sampled: &mut dyn FnMut(u64)| {
         sample_text::write(arm, vocabulary, &wanted, n as usize, &mut noise, out, sampled)
     };
-    match out {
-        None => {
-            write(&mut std::io::stdout().lock(), &mut |_| {})?;
-        }
-        Some(path) => {
-            let bar = progress::counter(u64::from(n) * wanted.length as u64, "symbols sampled");
-            let mut all = Vec::new();
-            write(&mut all, &mut |symbols| bar.inc(symbols))?;
-            bar.finish_and_clear();
-            write_atomic(path, &all)?;
-            say(format_args!("{n} texts in {}", path.display()))?;
-        }
+    if out.is_standard() {
+        // As they are sampled.
+        write(&mut std::io::stdout().lock(), &mut |_| {})?;
+        return Ok(ExitCode::SUCCESS);
     }
+    let bar = progress::counter(u64::from(n) * wanted.length as u64, "symbols sampled");
+    let mut all = Vec::new();
+    write(&mut all, &mut |symbols| bar.inc(symbols))?;
+    bar.finish_and_clear();
+    out.write(&all, format_args!("{n} texts"))?;
     Ok(ExitCode::SUCCESS)
 }

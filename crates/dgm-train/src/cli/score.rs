@@ -99,9 +99,20 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
     let provenance = folder.provenance()?;
     let backend = super::backend_of_run(args.backend.as_deref(), &provenance.backend)?;
     let config: Config = folder.config_with_moved_data(&args.overrides)?;
-    let inputs = Inputs::of(&args.run, &config.data, args.data.as_deref());
-    let figure = figure_file(args, &inputs)?;
+    let inputs =
+        Inputs::of_runs(&[Some(&args.run), args.background.as_ref()].into_iter().flatten().collect::<Vec<_>>())
+            .with_data(&config.data)
+            .with_file(args.data.as_deref())
+            .with_file(args.on.as_deref());
     let dataset = folder.dataset(&config)?;
+    let (inputs, other) = match args.on.as_deref() {
+        Some(on) => {
+            let (data, other) = examples_of(on, &config, &dataset.spec)?;
+            (inputs.with_data(&data), Some(other))
+        }
+        None => (inputs, None),
+    };
+    let figure = figure_file(args, &inputs)?;
     let scorer: Scorer = of_samples(args, Scorer::open(&folder, &config, &dataset.spec, &backend)?);
     let scorer = if args.at_mean { scorer.at_mean(&dataset.validation)? } else { scorer };
     let background = args.background.as_deref().map(|run| background_of(args, run, &dataset)).transpose()?;
@@ -111,7 +122,6 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
             "--samples is for models with latent variables, and this run's has none; leave it out",
         ));
     }
-    let other = args.on.as_deref().map(|on| examples_of(on, &config, &dataset.spec)).transpose()?;
     let calibration = Calibration::of(&scorer, &dataset.validation)?;
     let (dialect, missing_values) = match &config.data {
         DataConfig::Csv(table) => (table.dialect(), table.missing_values.clone()),
@@ -238,7 +248,7 @@ fn of_samples(args: &ScoreArgs, scorer: Scorer) -> Scorer {
 }
 
 /// The data that another configuration describes, of examples as the run's.
-fn examples_of(path: &Path, own: &Config, spec: &DataSpec) -> Result<Dataset> {
+fn examples_of(path: &Path, own: &Config, spec: &DataSpec) -> Result<(DataConfig, Dataset)> {
     if !is_image(spec) || spec.levels().is_none() {
         return Err(Error::input(format!(
             "--on {}: is for runs on images as levels, and this one has other targets; give the rows of a table or an array with --data",
@@ -271,7 +281,7 @@ fn examples_of(path: &Path, own: &Config, spec: &DataSpec) -> Result<Dataset> {
             said(spec)
         )));
     }
-    Ok(dataset)
+    Ok((config.data, dataset))
 }
 
 /// The array in this file as the test split of the run's own source, in the units that the run learnt.

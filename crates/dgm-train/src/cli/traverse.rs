@@ -1,7 +1,6 @@
 //! `dgm-train traverse RUN`: what each latent variable changes.
 
 use super::of_split::OfSplit;
-use super::output::say;
 use crate::error::{Error, Result};
 use crate::represent;
 use clap::{Args, value_parser};
@@ -30,24 +29,24 @@ pub(super) struct TraverseArgs {
 }
 
 pub(super) fn run(args: &TraverseArgs) -> Result<ExitCode> {
-    let span = args.span.unwrap_or(2.5);
+    let span = args.span.unwrap_or(represent::SPAN);
     if !(span > 0.0 && span <= 100.0) {
         return Err(Error::input(format!("--span {span}: expected a number above 0 and at most 100; give one")));
     }
     let opened = args.of.open()?;
     if !represent::has_steps(&opened.model) && (args.steps.is_some() || args.span.is_some()) {
         return Err(Error::input(
-            "--steps and --span are for latent variables that are numbers, and those of this model take one of some classes, each of which is \
+            "--steps and --span are for latent variables that are numbers, and those of this model are categorical, and every class is \
              shown; leave them out",
         ));
     }
-    let path = opened.path(args.out.as_deref(), "traversals")?;
+    let output = opened.output(args.out.as_deref(), "traversals")?;
     let example = opened.example("--example", args.example)?;
-    let sizes = [args.variables as usize, args.steps.map_or(9, |steps| steps as usize)];
+    let sizes = [args.variables as usize, args.steps.map_or(represent::STEPS, |steps| steps as usize)];
     let found = represent::traverse(&opened.model, opened.split(), example, sizes, span, &opened.backend.device)?;
     let name = |i: usize| found.variables.get(i).cloned().unwrap_or_default();
     let what = |i: usize| vec![name(i / found.steps.max(1)), (i % found.steps.max(1)).to_string()];
-    opened.write(&path, found.steps, &found.decoded, &["variable", "step"], what)?;
-    say(format_args!("rows from top to bottom: {}; in {}", found.variables.join(", "), path.display()))?;
+    let told = format!("rows from top to bottom: {};", found.variables.join(", "));
+    opened.write(output, found.steps, &found.decoded, (&["variable", "step"], what), told)?;
     Ok(ExitCode::SUCCESS)
 }

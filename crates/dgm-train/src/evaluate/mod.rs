@@ -192,7 +192,7 @@ impl Results {
         }
         if self.metrics.is_empty() {
             text.push_str(
-                "nothing to measure: the model is no density; --features RUN measures what one generates, and dgm-train probe what codes know\n",
+                "nothing to measure: the model has no likelihood; --features RUN measures its samples, and dgm-train probe its codes\n",
             );
         }
         for sentence in &self.warnings {

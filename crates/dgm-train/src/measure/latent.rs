@@ -275,7 +275,7 @@ impl LatentLine {
             ([], _) => return None,
             (_, 1) => String::new(),
             ([one], _) => format!(" of layer {one}"),
-            (all, _) => format!(" of layers {}", all.join(" and ")),
+            (all, _) => format!(" of layers {}", all.join(", ")),
         };
         let tries = match objective {
             "elbo" => {
@@ -288,7 +288,7 @@ impl LatentLine {
         };
         Some(format!(
             "posterior collapse: no latent variable{of} is active (KL {} nats, I(x; z) {:.2}), so z says next to nothing of x there; try {tries}",
-            kl.join(" and "),
+            kl.join(", "),
             self.mutual_information.max(0.0)
         ))
     }

@@ -44,19 +44,19 @@ impl Band {
 /// # Errors
 /// Targets that are not images, or a file that cannot be written.
 pub fn write_png(path: &Path, images: &[Vec<f64>], spec: &DataSpec) -> Result<()> {
+    write_atomic(path, &square_png(images, spec)?)
+}
+
+/// Images `[n][event]` (levels) as a near-square grid, as the bytes of a PNG.
+///
+/// # Errors
+/// Targets that are not images.
+pub fn square_png(images: &[Vec<f64>], spec: &DataSpec) -> Result<Vec<u8>> {
     // Classes take turns, so a column per class where there are classes.
     let square = (images.len() as f64).sqrt().ceil() as usize;
     let classes = spec.condition.as_ref().and_then(|condition| condition.classes);
     let columns = classes.unwrap_or(square).min(images.len());
-    write_bands(path, &[Band { columns, cells: images.iter().cloned().map(Some).collect() }], spec)
-}
-
-/// Writes bands of images one above the other, as [`png`] draws them.
-///
-/// # Errors
-/// As those of [`png`], or a file that cannot be written.
-pub fn write_bands(path: &Path, bands: &[Band], spec: &DataSpec) -> Result<()> {
-    write_atomic(path, &png(bands, spec)?)
+    png(&[Band { columns, cells: images.iter().cloned().map(Some).collect() }], spec)
 }
 
 /// Bands of images one above the other, as the bytes of a PNG.
@@ -93,7 +93,9 @@ pub fn png(bands: &[Band], spec: &DataSpec) -> Result<Vec<u8>> {
             for y in 0..height {
                 for x in 0..width {
                     let level = |channel: usize| {
-                        let value = image.get((channel * height + y) * width + x).map_or(0.0, |value| value.floor());
+                        let value = image.get((channel * height + y) * width + x).copied().unwrap_or(0.0);
+                        // A level that was dequantised; a mean of levels is none.
+                        let value = if spec.levels().is_some() { value } else { value.floor() };
                         let light = (255.0 * value / (levels as f64 - 1.0)).round().clamp(0.0, 255.0) as u8;
                         if ink { 255 - light } else { light }
                     };
@@ -127,9 +129,9 @@ fn zoom(height: usize, width: usize) -> usize {
 
 /// Whether grey images are drawn as ink: a third of their pixels are in the darkest fifth, also of means and samples, which are hardly ever 0.
 fn is_ink<'a>(images: impl Iterator<Item = &'a Vec<f64>>, levels: usize) -> bool {
-    let dark = (levels as f64 / 5.0).max(1.0);
+    let dark = (levels as f64 - 1.0) / 5.0;
     let (darkest, all) =
-        images.flatten().fold((0usize, 0usize), |(darkest, all), &x| (darkest + usize::from(x < dark), all + 1));
+        images.flatten().fold((0usize, 0usize), |(darkest, all), &x| (darkest + usize::from(x <= dark), all + 1));
     3 * darkest >= all
 }
 
@@ -183,7 +185,7 @@ mod tests {
             Band { columns: 2, cells: vec![Some(image.clone()), None] },
             Band { columns: 1, cells: vec![Some(vec![0.0; 12])] },
         ];
-        write_bands(&path, &bands, &spec).unwrap();
+        write_atomic(&path, &png(&bands, &spec).unwrap()).unwrap();
         // 7 × 9: two images with gaps wide; two high, and two between the bands.
         let (width, pixels) = read(&path, 74);
         assert_eq!((width, pixels.len()), (7, 7 * 9));
@@ -207,6 +209,10 @@ mod tests {
         assert_eq!(first(&[200.0, 0.0, 0.0, 10.0]), 55);
         // Means, of which none is 0.
         assert_eq!(first(&[200.0, 3.5, 120.0, 20.0]), 55);
+        let binary = DataSpec { values: dgm_models::Values::Levels(2), ..spec.clone() };
+        write_png(&path, &[vec![0.9, 0.1, 0.0, 0.4]], &binary).unwrap();
+        let (width, pixels) = read(&path, 128);
+        assert_eq!([pixels[width + 1][0], pixels[width + 2][0], pixels[2 * width + 2][0]], [25, 229, 153]);
     }
 
     #[test]

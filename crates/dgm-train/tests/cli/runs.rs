@@ -57,7 +57,7 @@ fn runs_are_compared_example_by_example() {
     let itself = run_ok(path, &["compare", "long", "long"]);
     assert!(itself.contains("+0 ± 0 not significant"), "{itself}");
     for (format, begins) in
-        [("markdown", "|  | short | long |"), ("csv", "quantity,unit,run,value,"), ("html", "<!doctype html>")]
+        [("markdown", "|  | short | long |"), ("csv", "measure,quantity,unit,run,value,"), ("html", "<!doctype html>")]
     {
         let file = format!("c.{format}");
         run_ok(path, &["compare", "short", "long", "--format", format, "--out", &file]);
@@ -95,7 +95,7 @@ fn runs_are_compared_example_by_example() {
     run_ok(path, &["--config", "gan.toml", "--out", "gan", "--quiet", "--set", "training.epochs=1"]);
     let line = run_fails(path, &["compare", "long", "gan"], 2);
     assert!(
-        line.contains("these runs have no measure in common (long has -ELBO, gan has none: it is no density)"),
+        line.contains("these runs have no measure in common (long has -ELBO, gan has none: it has no likelihood)"),
         "{line}"
     );
     let line = run_fails(path, &["tune", "--config", "gan.toml", "--trials", "2"], 2);

@@ -56,8 +56,8 @@ pub(crate) fn script(name: &str, modules: &str, programs: &[&str]) -> Option<Com
     let there = runs("python3", &["-c", &format!("import {modules}")])
         && programs.iter().all(|program| runs(program, &["--version"]));
     if !there {
-        let needs =
-            format!("{name} needs python3 with {modules} {programs:?}: pip install -r scripts/requirements.txt");
+        let programs: String = programs.iter().map(|program| format!(", and {program}")).collect();
+        let needs = format!("{name} needs python3 with {modules} (pip install -r scripts/requirements.txt){programs}");
         assert!(std::env::var_os("DGM_REQUIRE_SCRIPTS").is_none(), "{needs}");
         println!("skipped: {needs}");
         return None;
