@@ -59,7 +59,7 @@ pub use layers::{
 };
 pub use objective::ObjectiveKind;
 pub use parts::Plain;
-pub use registry::{AnyModel, ModelConfig, require};
+pub use registry::{AnyModel, ModelConfig, kinds_that_can, require};
 pub use representation::{autoencoder, contrastive};
 pub use training::{Examples, Inference, Player, Samples, Train, TrainBound, TrainLikelihood, Training};
 pub use traits::{AnyOrder, Autoregressive, Decode, Density, Estimator, Generate, Latent, Model, Represent, Steps};

@@ -119,6 +119,11 @@ registry! {
     "transformer" => transformer::Transformer(TransformerConfig) by "nll" [Density, Generate, Autoregressive],
 }
 
+/// The registered kinds with this capability, as messages name them.
+pub fn kinds_that_can(wanted: Capability) -> String {
+    ModelConfig::that_can(wanted).map(|kind| format!("\"{kind}\"")).collect::<Vec<_>>().join(" or ")
+}
+
 /// What a getter of [`Model`] gave.
 ///
 /// # Errors
@@ -134,7 +139,7 @@ pub fn require<'a, T: ?Sized>(
             kind: model.name().to_owned(),
             wanted: wanted.does(),
             can: if can.is_empty() { "do nothing of that kind".to_owned() } else { can.join(", ") },
-            kinds: ModelConfig::that_can(wanted).map(|kind| format!("\"{kind}\"")).collect::<Vec<_>>().join(" or "),
+            kinds: kinds_that_can(wanted),
         }
     })
 }

@@ -240,7 +240,7 @@ impl Opened {
     }
 }
 
-/// Measures of p(x), or of p(x | c) where there is a condition.
+/// Measures of p(x) and of q(z | x), or of p(x | c) and q(z | x, c) where there is a condition.
 const OF_X: [&str; 4] = ["likelihood", "importance_weighted", "annealed", "latent"];
 
 /// Every quantity that two runs or more have, in the order of the first that has it.

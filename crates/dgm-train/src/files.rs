@@ -55,6 +55,15 @@ impl PartFile {
         Ok(Self { file: BufWriter::new(File::create(&aside)?), aside: Some((aside, path)) })
     }
 
+    /// Writes all of it, and puts it in its place.
+    ///
+    /// # Errors
+    /// The disk is full, or fails.
+    pub fn finish_with(mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.write_all(bytes)?;
+        self.finish()
+    }
+
     /// Puts the file in its place.
     ///
     /// # Errors

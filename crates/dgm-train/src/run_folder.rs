@@ -21,6 +21,9 @@ pub struct RunFolder {
     path: PathBuf,
 }
 
+/// The picture that training leaves in a run's folder.
+pub(crate) const SAMPLES: &str = "samples.png";
+
 /// A run folder taken by this process; see [`RunFolder::lock`].
 #[derive(Debug)]
 pub struct Lock {
@@ -332,7 +335,7 @@ impl RunFolder {
     /// # Errors
     /// A folder that cannot be written.
     pub(crate) fn remove_results(&self) -> Result<()> {
-        ["result.json", "samples.png"].into_iter().try_for_each(|file| self.remove(file))
+        ["result.json", SAMPLES].into_iter().try_for_each(|file| self.remove(file))
     }
 
     /// Takes a file away, where it is there.

@@ -26,19 +26,19 @@ fn assert_close(a: &[f64], b: &[f64], what: &str) {
     assert!(worst <= 1e-3, "{what}: {worst}\n{a:?}\n{b:?}");
 }
 
+/// A small model with latent variables.
+const NARROW: [&str; 6] = [
+    "--set",
+    "model.encoder={kind=\"mlp\",hidden=[32]}",
+    "--set",
+    "model.decoder={kind=\"mlp\",hidden=[32]}",
+    "--set",
+    "evaluation.importance_samples=0",
+];
+
 /// Every model, small; 20 steps per epoch.
 const MODELS: [(&str, &[&str]); 11] = [
-    (
-        "vae.toml",
-        &[
-            "--set",
-            "model.encoder.hidden=[32]",
-            "--set",
-            "model.decoder.hidden=[32]",
-            "--set",
-            "evaluation.importance_samples=0",
-        ],
-    ),
+    ("vae.toml", &NARROW),
     ("arm.toml", &["--set", "model.channels=8", "--set", "model.layers=1", "--set", "model.kernel=3"]),
     ("pixelcnn.toml", &["--set", "model.channels=8", "--set", "model.layers=1"]),
     ("transformer.toml", &["--set", "model.channels=8", "--set", "model.layers=1", "--set", "model.reach=1"]),
@@ -60,50 +60,10 @@ const MODELS: [(&str, &[&str]); 11] = [
             "evaluation.importance_samples=0",
         ],
     ),
-    (
-        "hierarchical-vae.toml",
-        &[
-            "--set",
-            "model.encoder={kind=\"mlp\",hidden=[32]}",
-            "--set",
-            "model.decoder={kind=\"mlp\",hidden=[32]}",
-            "--set",
-            "evaluation.importance_samples=0",
-        ],
-    ),
-    (
-        "iwae.toml",
-        &[
-            "--set",
-            "model.encoder={kind=\"mlp\",hidden=[32]}",
-            "--set",
-            "model.decoder={kind=\"mlp\",hidden=[32]}",
-            "--set",
-            "evaluation.importance_samples=0",
-        ],
-    ),
-    (
-        "info-vae.toml",
-        &[
-            "--set",
-            "model.encoder={kind=\"mlp\",hidden=[32]}",
-            "--set",
-            "model.decoder={kind=\"mlp\",hidden=[32]}",
-            "--set",
-            "evaluation.importance_samples=0",
-        ],
-    ),
-    (
-        "vamp-vae.toml",
-        &[
-            "--set",
-            "model.encoder={kind=\"mlp\",hidden=[32]}",
-            "--set",
-            "model.decoder={kind=\"mlp\",hidden=[32]}",
-            "--set",
-            "evaluation.importance_samples=0",
-        ],
-    ),
+    ("hierarchical-vae.toml", &NARROW),
+    ("iwae.toml", &NARROW),
+    ("info-vae.toml", &NARROW),
+    ("vamp-vae.toml", &NARROW),
     (
         "flow-digits.toml",
         &[

@@ -16,7 +16,8 @@ use dgm_train::config::Config;
 use dgm_train::data::{Dataset, Matrix, Split};
 use dgm_train::evaluate::Results;
 use dgm_train::metrics::Line;
-use dgm_train::report::progress::{Report, RunStart, WindowMeans};
+use dgm_train::report::progress::Report;
+
 use dgm_train::run::{ChangedAt, Run, Watch};
 use dgm_train::run_folder::RunFolder;
 use dgm_train::sampling::{Wanted, sample};
@@ -27,6 +28,7 @@ use toys::arm::ToyArmConfig;
 use toys::contrastive::ToyEncoderConfig;
 use toys::gan::ToyGanConfig;
 use toys::kde::ToyKdeConfig;
+use toys::warnings::Warnings;
 
 /// Normal numbers in two dimensions with mean (2, −1) and deviation ½; the first numbers of the training rows `bad` are huge.
 fn cloud(bad: &[usize]) -> Dataset {
@@ -166,20 +168,6 @@ fn two_players_resume_exactly() {
         };
         assert_eq!(terms(&whole), terms(&parts), "{name}");
     }
-}
-
-/// What a trainer says.
-#[derive(Default)]
-struct Warnings(Vec<String>);
-
-impl Report for Warnings {
-    fn begin(&mut self, _: &RunStart<'_>) {}
-    fn train(&mut self, _: &WindowMeans<'_>) {}
-    fn validation(&mut self, _: u64, _: Option<f64>, _: bool) {}
-    fn warn(&mut self, text: &str) {
-        self.0.push(text.into());
-    }
-    fn end(&mut self, _: &str) {}
 }
 
 #[test]

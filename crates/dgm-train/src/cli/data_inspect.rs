@@ -7,14 +7,12 @@ use crate::data::summary::{Arrangement, Summary, first_examples};
 use crate::data::table::{Profile, Table, profile, profile_numbers};
 use crate::data::{DataConfig, Dataset};
 use crate::error::{Error, Result, did_you_mean};
-use crate::files::PartFile;
 use crate::guess::{self, Proposal, Wishes};
 use crate::report::grid::{self, Band};
 use crate::report::{columns, shell_quoted};
 use crate::shipped;
 use clap::{Args, value_parser};
 use serde::Serialize;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use toml::de::DeTable;
@@ -115,8 +113,8 @@ pub(super) fn run(args: &InspectArgs) -> Result<ExitCode> {
         windows: windows(&dataset)?,
     };
     if let (Some(out), Some(file)) = (&args.out, sheet) {
-        let written = write_sheet(file, &dataset, usize::from(args.n))?;
-        written.map_err(|error| cannot_write(out, &error))?;
+        let png = sheet_of(&dataset, usize::from(args.n))?;
+        file.finish_with(&png).map_err(|error| cannot_write(out, &error))?;
     }
     if args.json {
         return print_json(&inspection);
@@ -276,12 +274,11 @@ fn last_one(mask: &[f64]) -> usize {
 }
 
 /// Training, validation and test one above the other.
-fn write_sheet(mut file: PartFile, dataset: &Dataset, n: usize) -> Result<std::io::Result<()>> {
+fn sheet_of(dataset: &Dataset, n: usize) -> Result<Vec<u8>> {
     let mut bands = Vec::new();
     for split in [&dataset.train, &dataset.validation, &dataset.test] {
         let (columns, cells) = first_examples(split, &dataset.spec, n)?;
         bands.push(Band { columns, cells });
     }
-    let png = grid::png(&bands, &dataset.spec)?;
-    Ok(file.write_all(&png).and_then(|()| file.finish()))
+    grid::png(&bands, &dataset.spec)
 }

@@ -5,16 +5,12 @@ use crate::config::ModelConfig;
 use crate::data::DataConfig;
 use crate::error::{Error, Result};
 use crate::files::PartFile;
-use crate::run_folder::RunFolder;
+use crate::run_folder::{RunFolder, SAMPLES};
 use std::fmt::Display;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Endings of what people take out of a run, and may put into its folder.
 const SPARE: [&str; 8] = ["csv", "npy", "png", "svg", "htm", "html", "md", "txt"];
-
-/// The picture that training leaves in a run's folder.
-const PICTURE: &str = "samples.png";
 
 /// What a command reads, which its output does not replace.
 #[derive(Default)]
@@ -79,10 +75,8 @@ impl Inputs {
                 path.display()
             )));
         }
-        // A link is what it points to.
         let exists = path.exists();
-        let place = real(path).or_else(|| Some(real(parent)?.join(path.file_name()?)));
-        let Some(place) = place else { return Ok(()) };
+        let Some(place) = place_of(path) else { return Ok(()) };
         let refuse =
             |what: &str| Err(Error::input(format!("{option} {}: this file {what}; name another", path.display())));
         if self.files.contains(&place) {
@@ -93,7 +87,7 @@ impl Inputs {
         if within(&self.of_images) || (within(&self.folders) && exists && !is_spare) {
             return refuse("is among the data that the run reads");
         }
-        if within(&self.runs) && place.file_name().is_some_and(|name| name == PICTURE) {
+        if within(&self.runs) && place.file_name().is_some_and(|name| name == SAMPLES) {
             return refuse("is what training left in the run's folder");
         }
         if within(&self.runs) && !is_spare {
@@ -139,8 +133,8 @@ impl Output {
 
     /// Writes all of it, and says what is where.
     pub(super) fn write(self, bytes: &[u8], what: impl Display) -> Result<()> {
-        let Some(mut file) = self.file else { return say_bytes(bytes) };
-        file.write_all(bytes).and_then(|()| file.finish()).map_err(|error| cannot_write(&self.path, &error))?;
+        let Some(file) = self.file else { return say_bytes(bytes) };
+        file.finish_with(bytes).map_err(|error| cannot_write(&self.path, &error))?;
         say(format_args!("{what} in {}", self.path.display()))
     }
 }
@@ -153,6 +147,11 @@ pub(super) fn ending(path: &Path) -> String {
 /// Where this file is, links followed; `None`: there is none.
 fn real(path: &Path) -> Option<PathBuf> {
     path.canonicalize().ok()
+}
+
+/// The same of one that may not be there yet.
+pub(super) fn place_of(path: &Path) -> Option<PathBuf> {
+    real(path).or_else(|| Some(real(folder_of(path))?.join(path.file_name()?)))
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -18,7 +18,7 @@ pub(super) struct EncodeArgs {
     #[arg(short, long, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..))]
     n: Option<u32>,
     /// Output file: .csv with names and labels, .npy for an array of [examples, code]; - is standard output, as CSV
-    #[arg(long, value_name = "FILE", default_value = "codes.csv", allow_hyphen_values = true)]
+    #[arg(long, value_name = "FILE", default_value = "codes.csv")]
     out: PathBuf,
 }
 

@@ -10,6 +10,7 @@ use crate::report::progress;
 use crate::run_folder::RunFolder;
 use clap::Args;
 use dgm_core::random::Seed;
+use dgm_models::{Capability, kinds_that_can};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -43,7 +44,7 @@ pub(super) fn run(args: &ImputeArgs) -> Result<ExitCode> {
     let provenance = folder.provenance()?;
     let backend = super::backend_of_run(args.backend.as_deref(), &provenance.backend)?;
     let config: Config = folder.config()?;
-    let table = table_of(&config, &args.run, "\"any_order_mlp\"")?;
+    let table = table_of(&config, &args.run, &kinds_that_can(Capability::AnyOrder))?;
     let Some(dialect) = table.dialect() else {
         return Err(Error::input(
             "how the run's table is written is not known; expected the configuration of a run; name another run",

@@ -22,7 +22,7 @@ pub(super) struct InterpolateArgs {
     /// Go along the arc that keeps the distance from the origin, instead of a straight line
     #[arg(long)]
     spherical: bool,
-    /// Output file: .png of images, a row for each pair; .csv or .npy of numbers [default: interpolations.png or .csv]
+    /// Output file: .png of images, a row for each pair; .csv or .npy of numbers; - is standard output, as CSV [default: interpolations.png or .csv]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }

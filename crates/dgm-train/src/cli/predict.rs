@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::data::file::FileReader;
 use crate::data::{CsvConfig, DataConfig, Split};
 use crate::error::{Error, Result};
-use crate::predict::{Conformal, Predictor, TableOptions, predict_table};
+use crate::predict::{Conformal, KINDS, Predictor, TableOptions, predict_table};
 use crate::report::{progress, tell};
 use crate::run_folder::RunFolder;
 use clap::Args;
@@ -64,7 +64,7 @@ pub(super) fn run(args: &PredictArgs) -> Result<ExitCode> {
     let folder = RunFolder::open(&args.run)?;
     let backend = super::backend_of_run(args.backend.as_deref(), &folder.provenance()?.backend)?;
     let config: Config = folder.config_with_moved_data(&args.overrides)?;
-    let table = table_of(&config, &args.run, "\"conditional_mlp\" or \"any_order_mlp\"")?;
+    let table = table_of(&config, &args.run, KINDS)?;
     let predictor: Predictor = Predictor::open(&folder, &backend)?;
     if predictor.classes().is_some() && !(args.intervals.is_empty() && args.quantiles.is_empty()) {
         return Err(Error::input(

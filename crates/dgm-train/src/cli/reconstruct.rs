@@ -15,7 +15,7 @@ pub(super) struct ReconstructArgs {
     #[arg(short, long, default_value_t = 16, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=1000))]
     n: u32,
     /// Output file: .png of images, each above its reconstruction; .csv of numbers, with columns that say which is which; .npy, all
-    /// examples before all reconstructions [default: reconstructions.png or .csv]
+    /// examples before all reconstructions; - is standard output, as CSV [default: reconstructions.png or .csv]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -32,7 +32,7 @@ pub(super) fn run(args: &ReconstructArgs) -> Result<ExitCode> {
     let originals = represent::originals(&opened.model, split, &rows, device)?;
     let decoded = represent::decode(&opened.model, &codes, split, &rows, device)?;
     // Each line of examples above that of its reconstructions; in an array all examples before all reconstructions.
-    let width = if output.ends_in("npy") { rows.len() } else { COLUMNS };
+    let width = if output.ends_in("npy") { rows.len().max(1) } else { COLUMNS };
     let (mut all, mut what) = (Vec::new(), Vec::new());
     for ((rows, originals), decoded) in rows.chunks(width).zip(originals.chunks(width)).zip(decoded.chunks(width)) {
         for (name, examples) in [("example", originals), ("reconstruction", decoded)] {

@@ -30,7 +30,7 @@ pub(super) struct SampleArgs {
     n: Option<u32>,
     /// Output file: .png for a grid of images, .csv or .npy for numbers, .txt for texts; - is standard output, as CSV or text [default: samples.png; texts
     /// go to standard output]
-    #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
+    #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Backend to compute on [default: the run's, where this build has it]
     #[arg(long)]
@@ -91,11 +91,8 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
     let backend = super::backend_of_run(args.backend.as_deref(), &provenance.backend)?;
     let config: Config = folder.config_with_moved_data(&args.overrides)?;
     let spec = &provenance.spec;
-    let form = Form::of(
-        args,
-        &provenance,
-        &Inputs::of_runs(&[&args.run]).with_data(&config.data).with_file(args.complete.as_deref()),
-    )?;
+    let inputs = Inputs::of_runs(&[&args.run]).with_data(&config.data).with_file(args.complete.as_deref());
+    let form = Form::of(args, &provenance, &inputs)?;
     let seed = Seed(args.seed.unwrap_or(config.seed));
     let (output, as_picture) = match form {
         Form::Text(vocabulary, out) => {

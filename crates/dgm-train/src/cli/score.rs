@@ -1,6 +1,6 @@
 //! `dgm-train score RUN --data TABLE --out scores.csv`: how strange is each row?
 
-use super::destination::{Inputs, cannot_write, cannot_write_to};
+use super::destination::{Inputs, cannot_write, cannot_write_to, place_of};
 use super::output::{is_standard, say};
 use super::predict::{Heard, source_of};
 use crate::config::{Config, ConfigFile, Missing};
@@ -84,11 +84,7 @@ fn figure_file(args: &ScoreArgs, inputs: &Inputs) -> Result<Option<PartFile>> {
     if !path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("svg")) {
         return Err(Error::input(format!("--figure {name}: figures are SVG files; give a name that ends in .svg")));
     }
-    let place = |path: &Path| {
-        let folder = path.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
-        folder.and_then(|folder| folder.canonicalize().ok()).zip(path.file_name().map(ToOwned::to_owned))
-    };
-    if place(path).is_some_and(|figure| place(&args.out) == Some(figure)) {
+    if place_of(path).is_some_and(|figure| place_of(&args.out) == Some(figure)) {
         return Err(Error::input(format!("--figure {name}: the scores go there; name another file")));
     }
     inputs.create("--figure", path).map(Some)
@@ -196,11 +192,10 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode> {
 
 /// Draws the figure that is asked for.
 fn drawn(args: &ScoreArgs, file: Option<PartFile>, options: &ScoreOptions, scored: &[f64]) -> Result<()> {
-    let (Some(path), Some(mut file)) = (&args.figure, file) else { return Ok(()) };
+    let (Some(path), Some(file)) = (&args.figure, file) else { return Ok(()) };
     let threshold = options.threshold.map(|rate| options.calibration.threshold(rate));
     let text = figures::scores::draw(options.statistic.name(), options.calibration.scores(), scored, threshold)?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.finish());
-    written.map_err(|error| cannot_write_to("--figure", path, &error))?;
+    file.finish_with(text.as_bytes()).map_err(|error| cannot_write_to("--figure", path, &error))?;
     tell(format_args!("figure: {}", path.display()));
     Ok(())
 }

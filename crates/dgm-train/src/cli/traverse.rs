@@ -15,7 +15,7 @@ pub(super) struct TraverseArgs {
     #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = super::whole::<usize>)]
     example: usize,
     /// Number of latent variables, those whose codes vary most
-    #[arg(long, default_value_t = 10, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=1000))]
+    #[arg(long, default_value_t = represent::VARIABLES as u32, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=1000))]
     variables: u32,
     /// Steps from the lowest value to the highest [default: 9]
     #[arg(long, allow_negative_numbers = true, value_parser = value_parser!(u32).range(2..=1000))]
@@ -23,7 +23,7 @@ pub(super) struct TraverseArgs {
     /// How far to go to both sides of the mean, in standard deviations of the codes [default: 2.5]
     #[arg(long, allow_negative_numbers = true)]
     span: Option<f64>,
-    /// Output file: .png of images, a row for each variable; .csv or .npy of numbers [default: traversals.png or .csv]
+    /// Output file: .png of images, a row for each variable; .csv or .npy of numbers; - is standard output, as CSV [default: traversals.png or .csv]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }

@@ -41,6 +41,9 @@ pub(crate) use marginals::Marginals;
 pub(crate) use table::Part;
 pub use table::{Columns, TableOptions, predict_table};
 
+/// The kinds of model that predict, as messages name them.
+pub(crate) const KINDS: &str = "\"conditional_mlp\" or \"any_order_mlp\"";
+
 /// Rows that a model sees at once: always so many, so that what it says of a row does not depend, to the last bit, on how many others are
 /// asked for with it.
 const ROWS: usize = 1024;
@@ -122,7 +125,7 @@ impl<C: ModelFactory> Predictor<C> {
             return Err(Error::input(match model.conditionals() {
                 None => format!(
                     "the model \"{name}\" does not predict: expected one that says what each number or label is given others \
-                     (model.kind = \"conditional_mlp\" or \"any_order_mlp\"); train such a one, or use dgm-train sample or score"
+                     (model.kind = {KINDS}); train such a one, or use dgm-train sample or score"
                 ),
                 Some(_) => format!(
                     "the model \"{name}\" has a target of {values} values that depend on each other, or words beside numbers; expected one \

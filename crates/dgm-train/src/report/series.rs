@@ -1,6 +1,6 @@
 //! Losses over the steps of training, as curves: what figures and pages draw.
 
-use crate::metrics::{Line, TrainLine, ValidationLine};
+use crate::metrics::Line;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -24,26 +24,17 @@ pub(crate) struct Losses {
     pub(crate) validation_unit: Option<&'static str>,
 }
 
-/// What a line says of a loss.
-struct Said {
-    step: u64,
-    per_token: Option<f64>,
-    per_example: Option<f64>,
-    loss: Option<f64>,
-}
+/// What a line says of a loss: its step, and the loss per token, per example, or in a unit of its own.
+type Said = (u64, [Option<f64>; 3]);
 
 impl Losses {
     pub(crate) fn of(lines: &[Line]) -> Self {
         let of_train = |line: &Line| match line {
-            Line::Train(TrainLine { step, nats_per_token, nats_per_example, loss, .. }) => {
-                Some(Said { step: *step, per_token: *nats_per_token, per_example: *nats_per_example, loss: *loss })
-            }
+            Line::Train(line) => Some((line.step, [line.nats_per_token, line.nats_per_example, line.loss])),
             _ => None,
         };
         let of_validation = |line: &Line| match line {
-            Line::Validation(ValidationLine { step, nats_per_token, nats_per_example, loss, .. }) => {
-                Some(Said { step: *step, per_token: *nats_per_token, per_example: *nats_per_example, loss: *loss })
-            }
+            Line::Validation(line) => Some((line.step, [line.nats_per_token, line.nats_per_example, line.loss])),
             _ => None,
         };
         let (train, train_unit) = series(lines.iter().filter_map(of_train));
@@ -77,10 +68,9 @@ pub(crate) fn lowest(series: &Series) -> Option<(f64, f64)> {
 /// Values that are finite, and their unit.
 fn series(lines: impl Iterator<Item = Said>) -> (Series, Option<&'static str>) {
     let mut unit = None;
-    let of = |Said { step, per_token, per_example, loss }: Said| {
-        let of = |value: Option<f64>, unit| value.map(|value| (value, unit));
-        let found = of(per_token, Some(PER_TOKEN)).or(of(per_example, Some(PER_EXAMPLE)));
-        let (value, of_value) = found.or(of(loss, None))?;
+    let of = |(step, losses): Said| {
+        let in_units = losses.into_iter().zip([Some(PER_TOKEN), Some(PER_EXAMPLE), None]);
+        let (value, of_value) = in_units.into_iter().find_map(|(loss, unit)| Some((loss?, unit)))?;
         unit = unit.or(of_value);
         value.is_finite().then_some((step as f64, value))
     };

@@ -34,7 +34,7 @@ use crate::provenance::Origin;
 use crate::report::grid;
 use crate::report::progress::Report;
 use crate::report::tensorboard::EventFile;
-use crate::run_folder::{Lock, RunFolder};
+use crate::run_folder::{Lock, RunFolder, SAMPLES};
 use crate::sampling::{Wanted, sample};
 use crate::train::{Ending, Trainer, check, check_without_criterion, has_criterion, initial_model, restore};
 use crate::weights::bytes_of;
@@ -225,7 +225,7 @@ impl<C: ModelFactory> Run<C> {
         let results = evaluate::evaluate(&model, config, dataset, device)?;
         let results = Results { members, ..results };
         folder.write_json("result.json", &results)?;
-        let path = folder.path().join("samples.png");
+        let path = folder.path().join(SAMPLES);
         let is_pictured = grid::is_image(&dataset.spec) && model.generator().is_some();
         if is_pictured {
             let wanted = Wanted::plain(config.evaluation.samples, seed);

@@ -297,7 +297,7 @@ impl<C: ModelFactory> Trainer<'_, C> {
         let latent = diagnose(&model, self.config, split, &self.device)?;
         let collapse = latent.as_ref().and_then(|held| held.collapse(self.config.objective.kind.name()));
         state.collapsed = if collapse.is_some() { state.collapsed + 1 } else { 0 };
-        // Once, and not of the first steps, in which z has yet to be used; the result says it of the end.
+        // Once until z is used again, and not of the first steps, in which it has yet to be; the result says it of the end.
         if let Some(note) = collapse.filter(|_| state.collapsed == 2 && !extra) {
             report.warn(&note);
         }

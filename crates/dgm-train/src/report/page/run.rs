@@ -10,7 +10,7 @@ use crate::provenance::Provenance;
 use crate::report::figures;
 use crate::report::progress::duration_text;
 use crate::report::shell_quoted;
-use crate::run_folder::RunFolder;
+use crate::run_folder::{RunFolder, SAMPLES};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use maud::{Markup, html};
@@ -168,7 +168,7 @@ fn pictures(run: &Path) -> Result<Vec<Picture>> {
         uri: format!("data:image/{kind};base64,{}", STANDARD.encode(bytes)),
     };
     let mut all: Vec<Picture> =
-        file(&run.join("samples.png"))?.iter().map(|bytes| picture("Samples from the model", "png", bytes)).collect();
+        file(&run.join(SAMPLES))?.iter().map(|bytes| picture("Samples from the model", "png", bytes)).collect();
     let entries =
         std::fs::read_dir(run.join("figures")).map_or_else(|_| Vec::new(), |entries| entries.flatten().collect());
     let mut paths: Vec<PathBuf> = entries.iter().map(std::fs::DirEntry::path).collect();
