@@ -14,15 +14,28 @@ use serde::Serialize;
 /// Examples per call of the model.
 const AT_ONCE: usize = 256;
 
-/// Penalties that a linear probe chooses from, on the validation split.
+/// Penalties that a linear probe chooses from.
 const PENALTIES: [f64; 5] = [1e-4, 1e-3, 1e-2, 1e-1, 1.0];
 
 /// Starts of k-means.
 const STARTS: usize = 5;
 
+/// Where accuracies and clusters are measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Measured {
+    /// On the test split; linear probes choose on the validation split.
+    #[default]
+    Test,
+    /// On every second example of the validation split, to choose between models by; linear probes choose on the others.
+    Validation,
+}
+
 /// How to probe.
 #[derive(Clone, Debug)]
 pub struct ProbeOptions {
+    /// Where accuracies and clusters are measured.
+    pub split: Measured,
     /// Numbers of training labels that a probe is given; 0: all there are.
     pub labels: Vec<usize>,
     /// Draws of the examples whose labels those are, over which results are averaged.
@@ -35,18 +48,20 @@ pub struct ProbeOptions {
 
 impl Default for ProbeOptions {
     fn default() -> Self {
-        Self { labels: vec![100, 1000, 0], draws: 3, neighbours: 5, seed: Seed(0) }
+        Self { split: Measured::Test, labels: vec![100, 1000, 0], draws: 3, neighbours: 5, seed: Seed(0) }
     }
 }
 
 /// What probes found.
 #[derive(Clone, Debug, Serialize)]
 pub struct Probes {
-    /// Test accuracies.
+    /// The split of the examples that this was measured on.
+    pub split: Measured,
+    /// Accuracies.
     pub probes: Vec<Probed>,
-    /// Clusters of the test examples.
+    /// Clusters of those examples.
     pub clusters: Vec<Clustered>,
-    /// Number of test examples.
+    /// Number of those examples.
     pub examples: usize,
     /// Number of classes.
     pub classes: usize,
@@ -57,9 +72,9 @@ pub struct Probes {
 /// An accuracy: the mean over draws of labels.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Accuracy {
-    /// The share of test examples whose label was found.
+    /// The share of examples whose label was found.
     pub value: f64,
-    /// The larger of the standard error over draws and that over test examples.
+    /// The larger of the standard error over draws and that over examples.
     pub standard_error: f64,
 }
 
@@ -74,7 +89,7 @@ pub struct Probed {
     pub labels: usize,
     /// Draws of them.
     pub draws: usize,
-    /// Of softmax regression, its scaling and penalty chosen on the validation split.
+    /// Of softmax regression, its scaling and penalty chosen on other examples, see [`Measured`].
     pub linear: Accuracy,
     /// Of the vote of the nearest neighbours.
     pub neighbours: Accuracy,
@@ -141,10 +156,16 @@ pub fn probe(model: &dyn Model, dataset: &Dataset, options: &ProbeOptions, devic
         Some(condition) if predicts => condition.clone(),
         _ => network_target(model.spec(), batch.target.clone()),
     };
-    let splits = [&dataset.train, &dataset.validation, &dataset.test];
     let parts = |features: &dyn Fn(&dgm_models::Batch) -> Tensor<2>| -> Result<[Part; 3]> {
-        let [train, validation, test] = splits.map(|split| part(split, dataset, features, device));
-        Ok([train?, validation?, test?])
+        let [train, validation] =
+            [&dataset.train, &dataset.validation].map(|split| part(split, dataset, features, device));
+        let (train, validation) = (train?, validation?);
+        if options.split == Measured::Test {
+            return Ok([train, validation, part(&dataset.test, dataset, features, device)?]);
+        }
+        let halves = [0, 1].map(|first| (first..validation.labels.len()).step_by(2).collect::<Vec<_>>());
+        let [choosing, measured] = halves.map(|rows| validation.of(&rows));
+        Ok([train, choosing, measured])
     };
     let inputs = parts(&input)?;
     let codes = parts(&code)?;
@@ -160,6 +181,7 @@ pub fn probe(model: &dyn Model, dataset: &Dataset, options: &ProbeOptions, devic
         )));
     }
     let mut found = Probes {
+        split: options.split,
         probes: Vec::new(),
         clusters: Vec::new(),
         examples: inputs[2].labels.len(),
@@ -206,7 +228,7 @@ fn part(
 /// Both probes with so many labels, 0: all.
 fn probed(
     representation: &'static str,
-    [train, validation, test]: &[Part; 3],
+    [train, choosing, measured]: &[Part; 3],
     labels: usize,
     classes: usize,
     options: &ProbeOptions,
@@ -226,14 +248,14 @@ fn probed(
         } else {
             train.of(&drawn(all, count, &mut options.seed.stream("labels", draw as u64)))
         };
-        linear.push(test.accuracy(&chosen(&part, validation, classes)?.predict(&test.features)));
+        linear.push(measured.accuracy(&chosen(&part, choosing, classes)?.predict(&measured.features)));
         let k = options.neighbours.clamp(1, count.max(1));
-        let votes = neighbours_vote(&test.features, &part.features, &part.labels, k).map_err(failed)?;
-        neighbours.push(test.accuracy(&votes));
+        let votes = neighbours_vote(&measured.features, &part.features, &part.labels, k).map_err(failed)?;
+        neighbours.push(measured.accuracy(&votes));
     }
     let accuracy = |values: &[f64]| {
         let Mean { mean, standard_error, .. } = Mean::of(values);
-        let over_examples = (mean * (1.0 - mean) / test.labels.len().max(1) as f64).sqrt();
+        let over_examples = (mean * (1.0 - mean) / measured.labels.len().max(1) as f64).sqrt();
         // NaN of one draw is no larger.
         Accuracy { value: mean, standard_error: over_examples.max(standard_error) }
     };
@@ -254,15 +276,15 @@ fn drawn(all: usize, count: usize, rng: &mut Stream) -> Vec<usize> {
     order
 }
 
-/// The softmax regression whose scaling and penalty give the validation split the highest likelihood.
-fn chosen(train: &Part, validation: &Part, classes: usize) -> Result<SoftmaxRegression> {
+/// The softmax regression whose scaling and penalty give the labels of `held` the highest likelihood.
+fn chosen(train: &Part, held: &Part, classes: usize) -> Result<SoftmaxRegression> {
     let mut best: Option<(f64, SoftmaxRegression)> = None;
     let settings = [Scaling::Each, Scaling::Together].into_iter();
     for (scaling, penalty) in settings.flat_map(|scaling| PENALTIES.map(|penalty| (scaling, penalty))) {
         let model =
             SoftmaxRegression::fit(&train.features, &train.labels, classes, penalty, scaling).map_err(failed)?;
-        let log_probs = dgm_core::host(model.log_probs(&validation.features));
-        let of_label = log_probs.chunks(classes).zip(&validation.labels).filter_map(|(row, &label)| row.get(label));
+        let log_probs = dgm_core::host(model.log_probs(&held.features));
+        let of_label = log_probs.chunks(classes).zip(&held.labels).filter_map(|(row, &label)| row.get(label));
         let likelihood: f64 = of_label.sum();
         if best.as_ref().is_none_or(|(before, _)| likelihood > *before) {
             best = Some((likelihood, model));
@@ -276,8 +298,12 @@ impl Probes {
     /// As a table for a terminal.
     pub fn table(&self) -> String {
         let percent = |of: Accuracy| format!("{:.1} ± {:.1}", 100.0 * of.value, 100.0 * of.standard_error);
+        let split = match self.split {
+            Measured::Test => "test",
+            Measured::Validation => "validation",
+        };
         let mut text = format!(
-            "accuracy of {} test examples, %\n{:<21}{:>8}{:>8}  {:>13}  {:>13}\n",
+            "accuracy of {} {split} examples, %\n{:<21}{:>8}{:>8}  {:>13}  {:>13}\n",
             self.examples,
             "representation",
             "numbers",
@@ -290,7 +316,7 @@ impl Probes {
             text.push_str(&format!("{representation:<21}{numbers:>8}{labels:>8}  {linear:>13}  {neighbours:>13}\n"));
         }
         text.push_str(&format!(
-            "k-means of the test examples, {} clusters\n{:<21}{:>10}{:>10}{:>8}{:>8}\n",
+            "k-means of the {split} examples, {} clusters\n{:<21}{:>10}{:>10}{:>8}{:>8}\n",
             self.classes, "representation", "accuracy %", "purity %", "NMI", "ARI"
         ));
         for Clustered { representation, purity, accuracy, nmi, ari } in &self.clusters {

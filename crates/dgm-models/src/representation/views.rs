@@ -24,13 +24,27 @@ pub struct ViewsConfig {
     /// Images: the largest side of a rectangle that is left blank, as a share of the image's; of other data the largest share of numbers that
     /// are hidden. Default: 0.3.
     pub erase: f64,
+    /// Images: the largest share by which all that is not blank grows or shrinks, at most to the last level. Default: 0.
+    pub brightness: f64,
+    /// Images of levels: g, where levels as shares of the last one are raised to a power between 1/(1 + g) and 1 + g. Default: 0.
+    pub gamma: f64,
     /// Standard deviation of normal noise, where levels go from −1 to 1 and real numbers are standardised. Default: 0.1.
     pub noise: f64,
 }
 
 impl Default for ViewsConfig {
     fn default() -> Self {
-        Self { rotate: 15.0, zoom: 0.2, shear: 0.1, shift: 0.1, mirror: false, erase: 0.3, noise: 0.1 }
+        Self {
+            rotate: 15.0,
+            zoom: 0.2,
+            shear: 0.1,
+            shift: 0.1,
+            mirror: false,
+            erase: 0.3,
+            brightness: 0.0,
+            gamma: 0.0,
+            noise: 0.1,
+        }
     }
 }
 
@@ -44,9 +58,12 @@ impl ViewsConfig {
             ("views.shear", self.shear),
             ("views.shift", self.shift),
             ("views.erase", self.erase),
+            ("views.brightness", self.brightness),
         ] {
             ModelError::check((0.0..1.0).contains(&value), key, value, share)?;
         }
+        let bent = self.gamma.is_finite() && self.gamma >= 0.0;
+        ModelError::check(bent, "views.gamma", self.gamma, "a finite number of at least 0")?;
         let noisy = self.noise.is_finite() && self.noise >= 0.0;
         ModelError::check(noisy, "views.noise", self.noise, "a finite number of at least 0")
     }
@@ -55,9 +72,11 @@ impl ViewsConfig {
     /// the mean of real numbers.
     pub(super) fn of(&self, spec: &DataSpec, x: Tensor<2>, rng: &mut Stream) -> Tensor<2> {
         let [_, h, w] = spec.shape;
-        let blank = if matches!(spec.values, Values::Levels(_)) { -1.0 } else { 0.0 };
+        let levels = matches!(spec.values, Values::Levels(_));
+        let blank = if levels { -1.0 } else { 0.0 };
         let x = x.sub_scalar(blank);
-        let x = if h > 1 && w > 1 { self.warped(spec.shape, x, rng) } else { self.hidden(x, rng) };
+        let x =
+            if h > 1 && w > 1 { self.lit(levels, self.warped(spec.shape, x, rng), rng) } else { self.hidden(x, rng) };
         let x = x.add_scalar(blank);
         if self.noise == 0.0 {
             return x;
@@ -72,6 +91,25 @@ impl ViewsConfig {
         let share: Tensor<2> = rng.uniform_tensor([n, 1], &device).mul_scalar(self.erase);
         let seen = rng.uniform_tensor::<2>(x.dims(), &device).greater_equal(share.expand(x.dims())).float();
         x * seen
+    }
+
+    /// In another light: what is not blank brighter or darker, and of levels, from 0 to 2 here, the middle ones nearer to either end.
+    fn lit(&self, levels: bool, x: Tensor<2>, rng: &mut Stream) -> Tensor<2> {
+        let ([n, _], dims, device) = (x.dims(), x.dims(), x.device());
+        let mut within = |most: f64| {
+            let shares: Tensor<2> = rng.uniform_tensor([n, 1], &device);
+            shares.mul_scalar(2.0).sub_scalar(1.0).mul_scalar(most).expand(dims)
+        };
+        let mut x = x;
+        if levels && self.gamma > 0.0 {
+            let exponent = within(self.gamma.ln_1p()).exp();
+            x = x.div_scalar(2.0).clamp(0.0, 1.0).powf(exponent).mul_scalar(2.0);
+        }
+        if self.brightness > 0.0 {
+            x = x * within(self.brightness).add_scalar(1.0);
+            x = if levels { x.clamp(0.0, 2.0) } else { x };
+        }
+        x
     }
 
     /// Turned, scaled, slanted, moved, mirrored, with a blank rectangle: bilinear interpolation, 0 outside.
@@ -168,8 +206,17 @@ mod tests {
     use dgm_core::host;
     use dgm_core::random::Seed;
 
-    const NONE: ViewsConfig =
-        ViewsConfig { rotate: 0.0, zoom: 0.0, shear: 0.0, shift: 0.0, mirror: false, erase: 0.0, noise: 0.0 };
+    const NONE: ViewsConfig = ViewsConfig {
+        rotate: 0.0,
+        zoom: 0.0,
+        shear: 0.0,
+        shift: 0.0,
+        mirror: false,
+        erase: 0.0,
+        brightness: 0.0,
+        gamma: 0.0,
+        noise: 0.0,
+    };
 
     fn image(rows: usize) -> DataSpec {
         DataSpec { shape: [1, rows, 5], values: Values::Levels(3), condition: None }
@@ -228,6 +275,35 @@ mod tests {
             assert!(one.iter().all(|value| (value.abs() - 1.0).abs() < 1e-6));
         }
         assert!(view.iter().any(|&value| value < 0.0) && view.iter().any(|&value| value > 0.0));
+    }
+
+    /// One factor and one exponent for a view: what is blank stays so, and of exponents alone what is brightest.
+    #[test]
+    fn light_changes_all_that_is_not_blank_alike() {
+        let x: Vec<f32> = (0..200).flat_map(|_| (0..20).map(|i| [-1.0, -0.5, 0.0, 1.0][i % 4])).collect();
+        let x = Tensor::from_data(TensorData::new(x, [200, 20]), &Device::flex());
+        let views = |views: ViewsConfig| host(views.of(&image(4), x.clone(), &mut Seed(0).stream("views", 0)));
+        let close = |a: f64, b: f64| (a - b).abs() < 1e-5;
+        let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
+        for one in views(ViewsConfig { brightness: 0.5, ..NONE }).chunks(20) {
+            let factor = one[2] + 1.0;
+            (least, most) = (least.min(factor), most.max(factor));
+            for four in one.chunks(4) {
+                assert!(close(four[0], -1.0) && close(four[1], 0.5 * factor - 1.0), "{four:?}");
+                assert!(close(four[2], factor - 1.0) && close(four[3], (2.0 * factor - 1.0).min(1.0)), "{four:?}");
+            }
+        }
+        assert!((0.5..0.55).contains(&least) && (1.45..1.5).contains(&most), "{least} to {most}");
+        (least, most) = (f64::INFINITY, f64::NEG_INFINITY);
+        for one in views(ViewsConfig { gamma: 1.0, ..NONE }).chunks(20) {
+            let exponent = ((one[2] + 1.0) / 2.0).log(0.5);
+            (least, most) = (least.min(exponent), most.max(exponent));
+            for four in one.chunks(4) {
+                assert!(close(four[0], -1.0) && close(four[1], 2.0 * 0.25f64.powf(exponent) - 1.0), "{four:?}");
+                assert!(close(four[2], one[2]) && close(four[3], 1.0), "{four:?}");
+            }
+        }
+        assert!((0.5..0.55).contains(&least) && (1.9..2.0).contains(&most), "{least} to {most}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::of_split::open_single;
 use super::output::say;
 use crate::error::{Error, Result};
-use crate::probe::{ProbeOptions, probe};
+use crate::probe::{Measured, ProbeOptions, probe};
 use clap::{Args, value_parser};
 use dgm_core::random::Seed;
 use std::path::PathBuf;
@@ -13,6 +13,9 @@ use std::process::ExitCode;
 pub(super) struct ProbeArgs {
     /// Run folder
     run: PathBuf,
+    /// Split to measure on: test, or validation to choose between models by
+    #[arg(long, value_enum, default_value_t)]
+    split: Measured,
     /// Numbers of training labels that the probes are given, such as 100,1000,all
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "100,1000,all", value_parser = labels)]
     labels: Vec<usize>,
@@ -53,6 +56,7 @@ pub(super) fn run(args: &ProbeArgs) -> Result<ExitCode> {
         labels.retain(|&count| count < most);
     }
     let options = ProbeOptions {
+        split: args.split,
         labels,
         draws: args.draws as usize,
         neighbours: args.neighbours as usize,

@@ -48,6 +48,12 @@ fn a_probe_compares_codes_with_principal_components() {
     assert!(of(1) > of(0) && of(5) > of(4), "{rows:?}");
     // The same digits, logistic regression on standardised pixels (C from 1e-3 to 10 by the validation split): scikit-learn 1.9.1 has 0.9038.
     assert!((of(5) - 0.9038).abs() < 0.005, "{}", rows[5]);
+    // The same on every second validation example, chosen on the others: scikit-learn 1.9.1 has 169 of 175 right.
+    let text = run_ok(path, &["probe", "run", "--split", "validation", "--labels", "all", "--json"]);
+    let held: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((held["split"].as_str(), held["examples"].as_u64()), (Some("validation"), Some(175)));
+    let input = held["probes"][2]["linear"]["value"].as_f64().unwrap();
+    assert!((input - 169.0 / 175.0).abs() < 1.5 / 175.0, "{held}");
     let table = run_ok(path, &["probe", "run", "--labels", "all"]);
     assert!(table.contains("principal components       16    1000"), "{table}");
     assert!(table.contains("k-means of the test examples, 10 clusters"), "{table}");
