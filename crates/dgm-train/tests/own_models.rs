@@ -17,7 +17,6 @@ use dgm_train::data::{Dataset, Matrix, Split};
 use dgm_train::evaluate::Results;
 use dgm_train::metrics::Line;
 use dgm_train::report::progress::Report;
-
 use dgm_train::run::{ChangedAt, Run, Watch};
 use dgm_train::run_folder::RunFolder;
 use dgm_train::sampling::{Wanted, sample};
