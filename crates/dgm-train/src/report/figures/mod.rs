@@ -9,6 +9,7 @@ mod latent_map;
 mod pit;
 mod pixel_bits;
 mod reliability;
+#[cfg(feature = "cli")]
 pub(crate) mod scores;
 
 use crate::config::Config;
