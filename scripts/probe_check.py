@@ -17,12 +17,25 @@ import tempfile
 
 import numpy as np
 from program import binary
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-PENALTIES = [1e-4, 1e-3, 1e-2, 1e-1, 1.0]
+PENALTIES = [1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6]
 DRAWS, NEIGHBOURS = 3, 5
+
+
+class Together(TransformerMixin, BaseEstimator):
+    """Centres features and divides all by the root of their mean variance."""
+
+    def fit(self, x, y=None):
+        self.mean_, self.scale_ = x.mean(0), np.sqrt(x.var(0).mean())
+        return self
+
+    def transform(self, x):
+        return (x - self.mean_) / self.scale_
 
 
 def called(command):
@@ -53,14 +66,15 @@ def main():
     linear, neighbours = [], []
     for draw in range(DRAWS if 0 < arguments.labels < len(x) else 1):
         rows = np.random.default_rng(draw).permutation(len(x))[: arguments.labels or len(x)]
-        scaler, best = StandardScaler().fit(x[rows]), None
-        for penalty in PENALTIES:
-            model = LogisticRegression(C=1 / (len(rows) * penalty), max_iter=2000, tol=1e-6).fit(scaler.transform(x[rows]), y[rows])
-            place = {label: i for i, label in enumerate(model.classes_)}
-            log_p = model.predict_log_proba(scaler.transform(held))
-            score = np.mean([row[place[label]] if label in place else -50.0 for row, label in zip(log_p, of_held)])
-            best = max(best or (score, model), (score, model), key=lambda pair: pair[0])
-        linear.append(best[1].score(scaler.transform(test), of_test))
+        best = None
+        for scale in (StandardScaler(), Together()):
+            for penalty in PENALTIES:
+                model = make_pipeline(clone(scale), LogisticRegression(C=1 / (len(rows) * penalty), max_iter=2000, tol=1e-6)).fit(x[rows], y[rows])
+                place = {label: i for i, label in enumerate(model.classes_)}
+                log_p = model.predict_log_proba(held)
+                score = np.mean([row[place[label]] if label in place else -50.0 for row, label in zip(log_p, of_held)])
+                best = max(best or (score, model), (score, model), key=lambda pair: pair[0])
+        linear.append(best[1].score(test, of_test))
         neighbours.append(KNeighborsClassifier(NEIGHBOURS).fit(x[rows], y[rows]).score(test, of_test))
     text = called([program, "probe", arguments.run, "--labels", arguments.labels or "all", "--json"])
     ours = next(row for row in json.loads(text)["probes"] if row["representation"] == "code")

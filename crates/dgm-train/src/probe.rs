@@ -5,7 +5,7 @@ use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
 use burn::tensor::{Device, Tensor};
 use dgm_core::estimate::{
-    Agreement, EstimateError, Mean, PrincipalAxes, Scaling, SoftmaxRegression, k_means, neighbours_vote,
+    Agreement, EstimateError, Mean, PrincipalAxes, Scaling, SoftmaxFits, SoftmaxRegression, k_means, neighbours_vote,
 };
 use dgm_core::random::{Seed, Stream};
 use dgm_models::{Capability, Model, network_target, require};
@@ -14,8 +14,8 @@ use serde::Serialize;
 /// Examples per call of the model.
 const AT_ONCE: usize = 256;
 
-/// Penalties that a linear probe chooses from.
-const PENALTIES: [f64; 5] = [1e-4, 1e-3, 1e-2, 1e-1, 1.0];
+/// Penalties that a linear probe chooses from, the strongest first.
+const PENALTIES: [f64; 7] = [1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6];
 
 /// Starts of k-means.
 const STARTS: usize = 5;
@@ -277,18 +277,25 @@ fn drawn(all: usize, count: usize, rng: &mut Stream) -> Vec<usize> {
     order
 }
 
-/// The softmax regression whose scaling and penalty give the labels of `held` the highest likelihood.
+/// The softmax regression whose scaling and penalty give the labels of `held` the highest likelihood; from strong penalties to weak ones, as long
+/// as that helps.
 fn chosen(train: &Part, held: &Part, classes: usize) -> Result<SoftmaxRegression> {
     let mut best: Option<(f64, SoftmaxRegression)> = None;
-    let settings = [Scaling::Each, Scaling::Together].into_iter();
-    for (scaling, penalty) in settings.flat_map(|scaling| PENALTIES.map(|penalty| (scaling, penalty))) {
-        let model =
-            SoftmaxRegression::fit(&train.features, &train.labels, classes, penalty, scaling).map_err(failed)?;
-        let log_probs = dgm_core::host(model.log_probs(&held.features));
-        let of_label = log_probs.chunks(classes).zip(&held.labels).filter_map(|(row, &label)| row.get(label));
-        let likelihood: f64 = of_label.sum();
-        if best.as_ref().is_none_or(|(before, _)| likelihood > *before) {
-            best = Some((likelihood, model));
+    for scaling in [Scaling::Each, Scaling::Together] {
+        let mut fits = SoftmaxFits::new(&train.features, &train.labels, classes, scaling).map_err(failed)?;
+        let mut before = f64::NEG_INFINITY;
+        for penalty in PENALTIES {
+            let model = fits.fit(penalty).map_err(failed)?;
+            let log_probs = dgm_core::host(model.log_probs(&held.features));
+            let of_label = log_probs.chunks(classes).zip(&held.labels).filter_map(|(row, &label)| row.get(label));
+            let likelihood: f64 = of_label.sum();
+            if best.as_ref().is_none_or(|(highest, _)| likelihood > *highest) {
+                best = Some((likelihood, model));
+            }
+            if likelihood < before {
+                break;
+            }
+            before = likelihood;
         }
     }
     let none = || Error::run("no linear probe could be fitted to the codes; look at them with dgm-train encode");

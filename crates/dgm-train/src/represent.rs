@@ -2,7 +2,7 @@
 
 use crate::data::Split;
 use crate::data::chunks::chunks;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use burn::tensor::{Device, Tensor, TensorData};
 use dgm_core::host;
 use dgm_models::latent::Path;
@@ -110,7 +110,7 @@ pub fn originals(model: &dyn Model, split: &Split, rows: &[usize], device: &Devi
 /// condition of the first.
 ///
 /// # Errors
-/// As [`decode`].
+/// As [`decode`]; an arc between codes that are classes.
 pub fn interpolate(
     model: &dyn Model,
     split: &Split,
@@ -120,10 +120,15 @@ pub fn interpolate(
     device: &Device,
 ) -> Result<Vec<Vec<f64>>> {
     let ends: Vec<usize> = pairs.iter().flatten().copied().collect();
+    let path = match (space(model), path) {
+        // On a sphere a straight line leaves where codes are.
+        (Space::Sphere, _) => Path::Spherical,
+        (Space::OneOf(_), Path::Spherical) => {
+            return Err(Error::input("the codes of this run are classes, which lie on no arc; leave out --spherical"));
+        }
+        (Space::OneOf(_) | Space::Real, path) => path,
+    };
     let codes = codes(model, split, &ends, device)?;
-    // On a sphere a straight line leaves where codes are.
-    let sphere = space(model) == Space::Sphere;
-    let path = if sphere { Path::Spherical } else { path };
     let last = steps.saturating_sub(1).max(1) as f64;
     let way = |pair: &[Vec<f64>]| -> Vec<Vec<f64>> {
         let [a, b] = [pair.first(), pair.last()].map(|end| end.map_or(&[][..], Vec::as_slice));

@@ -384,6 +384,7 @@ fn what_cannot_be_done_is_one_line() {
     run_ok(path, &args("vae-peer", "vae", &[&NARROW[..], &["--set", "training.epochs=1"]].concat()));
     let small = ["--set", "model.channels=4", "--set", "model.layers=1", "--set", "training.epochs=1"];
     run_ok(path, &args("pixelcnn", "arm", &small));
+    run_ok(path, &args("discrete-vae", "classes", &[&NARROW[..], &["--set", "training.epochs=1"]].concat()));
     for (arguments, expected) in [
         (&["encode", "arm"][..], "the model \"pixel_cnn\" cannot encode examples"),
         (&["encode", "vae", "--out", "codes.txt"], "codes.txt: expected a .csv or a .npy; name one"),
@@ -392,6 +393,10 @@ fn what_cannot_be_done_is_one_line() {
         (
             &["interpolate", "vae", "--between", "0,447"],
             "--between 447: the split has examples 0 to 446; give one of them",
+        ),
+        (
+            &["interpolate", "classes", "--spherical"],
+            "the codes of this run are classes, which lie on no arc; leave out --spherical",
         ),
         (&["traverse", "vae", "--example", "999"], "--example 999: the split has examples 0 to 446"),
         (&["traverse", "vae", "--span", "0"], "--span 0: expected a number above 0"),

@@ -13,7 +13,7 @@
 //! | `frechet` | how far apart are two sets of features? [`frechet_distance`] |
 //! | `generation` | the same by a kernel; how much of each is within the other? [`kernel_distance`], [`Manifolds`] |
 //! | `neighbours` | which rows are nearest? [`nearest`], [`neighbours_vote`] |
-//! | `softmax_regression` | what is linear in features? `SoftmaxRegression` (feature `optim`) |
+//! | `softmax_regression` | what is linear in features? `SoftmaxRegression`, `SoftmaxFits` (feature `optim`) |
 //! | `clusters` | do clusters agree with labels? [`k_means`], [`Agreement`] |
 //! | `representation` | how much does z hold of x? [`active_units`], [`mutual_information_lower`] |
 //!
@@ -58,4 +58,4 @@ pub use representation::{
 };
 pub use roc::Auroc;
 #[cfg(feature = "optim")]
-pub use softmax_regression::{Scaling, SoftmaxRegression};
+pub use softmax_regression::{Scaling, SoftmaxFits, SoftmaxRegression};

@@ -48,19 +48,54 @@ impl SoftmaxRegression {
         penalty: f64,
         scaling: Scaling,
     ) -> Result<Self, EstimateError> {
+        SoftmaxFits::new(features, labels, classes, scaling)?.fit(penalty)
+    }
+
+    /// log p(label | x) of all labels, `[n, classes]`, in nats.
+    pub fn log_probs(&self, features: &Tensor<2>) -> Tensor<2> {
+        let x = with_ones((features.clone() - self.mean.clone()) / self.std.clone());
+        log_softmax(x.matmul(self.weights.clone()), 1)
+    }
+
+    /// The most probable label of each.
+    pub fn predict(&self, features: &Tensor<2>) -> Vec<usize> {
+        let classes = self.weights.dims()[1].max(1);
+        let best = |row: &[f64]| (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap_or(0);
+        host(self.log_probs(features)).chunks(classes).map(best).collect()
+    }
+}
+
+/// Fits of one [`SoftmaxRegression`] after another to the same examples. Each begins at the one before, which changes nothing but the time: there
+/// is one minimum. From strong penalties to weak ones it is short.
+#[derive(Debug)]
+pub struct SoftmaxFits {
+    mean: Tensor<2>,
+    std: Tensor<2>,
+    /// x̃ and a column of ones.
+    x: Tensor<2>,
+    /// 1 at the label of each example, `[n, classes]`.
+    chosen: Tensor<2>,
+    weights: Tensor<2>,
+}
+
+impl SoftmaxFits {
+    /// Of features `[n, width]` and as many labels, numbers below `classes`.
+    ///
+    /// # Errors
+    /// No features, no classes, labels that are not as many or not below.
+    pub fn new(
+        features: &Tensor<2>,
+        labels: &[usize],
+        classes: usize,
+        scaling: Scaling,
+    ) -> Result<Self, EstimateError> {
         let ([n, width], device) = (features.dims(), features.device());
         check_some("features", n)?;
         check_some("classes", classes)?;
         check_length("labels", labels.len(), n)?;
-        check_number("penalty", penalty, penalty >= 0.0, "at least 0")?;
-        if let Some(index) = labels.iter().position(|&label| label >= classes) {
-            let found = labels[index] as f64;
-            return Err(EstimateError::Value {
-                argument: "labels",
-                index,
-                found,
-                expected: "a number below `classes`",
-            });
+        if let Some((index, &label)) = labels.iter().enumerate().find(|&(_, &label)| label >= classes) {
+            let (found, expected) = (label as f64, "a number below `classes`");
+            return Err(EstimateError::Value { argument: "labels", index, found, expected });
         }
         // Around the first row, so that a constant is exactly one whatever it is.
         let first = features.clone().narrow(0, 0, 1);
@@ -77,14 +112,24 @@ impl SoftmaxRegression {
         let x = with_ones((features.clone() - mean.clone()) / std.clone());
         let mut chosen = vec![0.0f32; n * classes];
         labels.iter().enumerate().for_each(|(row, label)| chosen[row * classes + label] = 1.0);
-        let chosen = Tensor::<2>::from_data(TensorData::new(chosen, [n, classes]), &device);
+        let chosen = Tensor::from_data(TensorData::new(chosen, [n, classes]), &device);
+        Ok(Self { mean, std, x, chosen, weights: Tensor::zeros([width + 1, classes], &device) })
+    }
+
+    /// With this penalty λ.
+    ///
+    /// # Errors
+    /// A penalty below 0.
+    pub fn fit(&mut self, penalty: f64) -> Result<SoftmaxRegression, EstimateError> {
+        check_number("penalty", penalty, penalty >= 0.0, "at least 0")?;
+        let Self { x, chosen, weights, .. } = &*self;
+        let (n, [rows, _], device) = (x.dims()[0], weights.dims(), x.device());
         let transposed = x.clone().transpose();
         // λ for W, nothing for b.
         let penalties =
-            Tensor::cat(vec![Tensor::full([width, 1], penalty, &device), Tensor::zeros([1, 1], &device)], 0);
+            Tensor::cat(vec![Tensor::full([rows - 1, 1], penalty, &device), Tensor::zeros([1, 1], &device)], 0);
         // Burn's L-BFGS asks for parameters that could be differentiated; the gradient in closed form takes one pass.
-        let zeros = TensorData::zeros::<f32, _>([width + 1, classes]);
-        let start = Weights { all: Param::from_data(zeros, &device.autodiff()) };
+        let start = Weights { all: Param::from_data(weights.to_data(), &device.clone().autodiff()) };
         let mut optimizer = LBFGSConfig::new()
             .with_max_iter(STEPS)
             .with_history_size(10)
@@ -102,20 +147,8 @@ impl SoftmaxRegression {
             gradients.register(module.all.id, gradient);
             (penalty - likelihood, gradients)
         });
-        Ok(Self { mean, std, weights: found.all.val().inner() })
-    }
-
-    /// log p(label | x) of all labels, `[n, classes]`, in nats.
-    pub fn log_probs(&self, features: &Tensor<2>) -> Tensor<2> {
-        let x = with_ones((features.clone() - self.mean.clone()) / self.std.clone());
-        log_softmax(x.matmul(self.weights.clone()), 1)
-    }
-
-    /// The most probable label of each.
-    pub fn predict(&self, features: &Tensor<2>) -> Vec<usize> {
-        let classes = self.weights.dims()[1].max(1);
-        let best = |row: &[f64]| (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap_or(0);
-        host(self.log_probs(features)).chunks(classes).map(best).collect()
+        self.weights = found.all.val().inner();
+        Ok(SoftmaxRegression { mean: self.mean.clone(), std: self.std.clone(), weights: self.weights.clone() })
     }
 }
 
@@ -154,6 +187,18 @@ mod tests {
             assert!((found - expected).abs() < 5e-4, "{found} {expected}");
         }
         assert_eq!(model.predict(&x).len(), 30);
+    }
+
+    /// After fits with other penalties, the same.
+    #[test]
+    fn where_a_fit_begins_does_not_matter() {
+        let (x, labels) = example();
+        let mut fits = SoftmaxFits::new(&x, &labels, 3, Scaling::Each).unwrap();
+        for penalty in [1.0, 0.2, 0.001] {
+            fits.fit(penalty).unwrap();
+        }
+        let found = host(fits.fit(0.05).unwrap().log_probs(&x));
+        assert!(found.iter().zip(EXPECTED).all(|(found, expected)| (found - expected).abs() < 5e-4), "{found:?}");
     }
 
     const EXPECTED: [f64; 6] = [

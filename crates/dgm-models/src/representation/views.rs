@@ -94,13 +94,12 @@ impl ViewsConfig {
     }
 
     /// In another light: what is not blank brighter or darker, and of levels, from 0 to 2 here, the middle ones nearer to either end.
-    fn lit(&self, levels: bool, x: Tensor<2>, rng: &mut Stream) -> Tensor<2> {
-        let ([n, _], dims, device) = (x.dims(), x.dims(), x.device());
+    fn lit(&self, levels: bool, mut x: Tensor<2>, rng: &mut Stream) -> Tensor<2> {
+        let (dims, device) = (x.dims(), x.device());
         let mut within = |most: f64| {
-            let shares: Tensor<2> = rng.uniform_tensor([n, 1], &device);
+            let shares: Tensor<2> = rng.uniform_tensor([dims[0], 1], &device);
             shares.mul_scalar(2.0).sub_scalar(1.0).mul_scalar(most).expand(dims)
         };
-        let mut x = x;
         if levels && self.gamma > 0.0 {
             let exponent = within(self.gamma.ln_1p()).exp();
             x = x.div_scalar(2.0).clamp(0.0, 1.0).powf(exponent).mul_scalar(2.0);
