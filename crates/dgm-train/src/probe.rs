@@ -20,15 +20,15 @@ const PENALTIES: [f64; 7] = [1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6];
 /// Starts of k-means.
 const STARTS: usize = 5;
 
-/// Where accuracies and clusters are measured.
+/// The split that accuracies and clusters are of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
-pub enum Measured {
-    /// On the test split; linear probes choose on the validation split.
+pub enum ProbeSplit {
+    /// The test split; linear probes choose on the validation split.
     #[default]
     Test,
-    /// On every second example of the validation split, to choose between models by; linear probes choose on the others.
+    /// Every second example of the validation split, to choose between models by; linear probes choose on the others.
     Validation,
 }
 
@@ -36,7 +36,7 @@ pub enum Measured {
 #[derive(Clone, Debug)]
 pub struct ProbeOptions {
     /// Where accuracies and clusters are measured.
-    pub split: Measured,
+    pub split: ProbeSplit,
     /// Numbers of training labels that a probe is given; 0: all there are.
     pub labels: Vec<usize>,
     /// Draws of the examples whose labels those are, over which results are averaged.
@@ -49,7 +49,7 @@ pub struct ProbeOptions {
 
 impl Default for ProbeOptions {
     fn default() -> Self {
-        Self { split: Measured::Test, labels: vec![100, 1000, 0], draws: 3, neighbours: 5, seed: Seed(0) }
+        Self { split: ProbeSplit::Test, labels: vec![100, 1000, 0], draws: 3, neighbours: 5, seed: Seed(0) }
     }
 }
 
@@ -57,7 +57,7 @@ impl Default for ProbeOptions {
 #[derive(Clone, Debug, Serialize)]
 pub struct Probes {
     /// The split of the examples that this was measured on.
-    pub split: Measured,
+    pub split: ProbeSplit,
     /// Accuracies.
     pub probes: Vec<Probed>,
     /// Clusters of those examples.
@@ -75,7 +75,7 @@ pub struct Probes {
 pub struct Accuracy {
     /// The share of examples whose label was found.
     pub value: f64,
-    /// The larger of the standard error over draws and that over examples.
+    /// Of the draws of labels and of the examples together.
     pub standard_error: f64,
 }
 
@@ -90,7 +90,7 @@ pub struct Probed {
     pub labels: usize,
     /// Draws of them.
     pub draws: usize,
-    /// Of softmax regression, its scaling and penalty chosen on other examples, see [`Measured`].
+    /// Of softmax regression, its scaling and penalty chosen on other examples, see [`ProbeSplit`].
     pub linear: Accuracy,
     /// Of the vote of the nearest neighbours.
     pub neighbours: Accuracy,
@@ -161,11 +161,16 @@ pub fn probe(model: &dyn Model, dataset: &Dataset, options: &ProbeOptions, devic
         let [train, validation] =
             [&dataset.train, &dataset.validation].map(|split| part(split, dataset, features, device));
         let (train, validation) = (train?, validation?);
-        if options.split == Measured::Test {
+        if options.split == ProbeSplit::Test {
             return Ok([train, validation, part(&dataset.test, dataset, features, device)?]);
         }
         let halves = [0, 1].map(|first| (first..validation.labels.len()).step_by(2).collect::<Vec<_>>());
         let [choosing, measured] = halves.map(|rows| validation.of(&rows));
+        if measured.labels.is_empty() {
+            return Err(Error::input(
+                "the validation split has one example; expected two to choose and to measure by; leave out --split",
+            ));
+        }
         Ok([train, choosing, measured])
     };
     let inputs = parts(&input)?;
@@ -221,7 +226,7 @@ fn part(
             dataset.name
         )));
     };
-    let all = rows.chunks(AT_ONCE).map(|few| Ok(features(&split.batch(few, 0, device)?)));
+    let all = rows.chunks(AT_ONCE).map(|few| Ok(features(&split.unaugmented(few, device)?)));
     let features = Tensor::cat(all.collect::<Result<Vec<_>>>()?, 0);
     Ok(Part { features, labels: labels.into_iter().map(|label| label.class).collect() })
 }
@@ -257,8 +262,9 @@ fn probed(
     let accuracy = |values: &[f64]| {
         let Mean { mean, standard_error, .. } = Mean::of(values);
         let over_examples = (mean * (1.0 - mean) / measured.labels.len().max(1) as f64).sqrt();
-        // NaN of one draw is no larger.
-        Accuracy { value: mean, standard_error: over_examples.max(standard_error) }
+        // All draws are tested on the same examples. Of one draw, there is no error over draws.
+        let over_draws = if draws > 1 { standard_error } else { 0.0 };
+        Accuracy { value: mean, standard_error: over_examples.hypot(over_draws) }
     };
     Ok(Probed {
         representation,
@@ -307,8 +313,8 @@ impl Probes {
     pub fn table(&self) -> String {
         let percent = |of: Accuracy| format!("{:.1} ± {:.1}", 100.0 * of.value, 100.0 * of.standard_error);
         let split = match self.split {
-            Measured::Test => "test",
-            Measured::Validation => "validation",
+            ProbeSplit::Test => "test",
+            ProbeSplit::Validation => "validation",
         };
         let mut text = format!(
             "accuracy of {} {split} examples, %\n{:<21}{:>8}{:>8}  {:>13}  {:>13}\n",

@@ -27,7 +27,7 @@ pub fn codes(model: &dyn Model, split: &Split, rows: &[usize], device: &Device) 
     let encoder = require(model.encoder(), Capability::Represent, model)?;
     let mut codes = Vec::with_capacity(rows.len());
     for few in rows.chunks(AT_ONCE) {
-        let code = encoder.encode(&split.batch(few, 0, device)?);
+        let code = encoder.encode(&split.unaugmented(few, device)?);
         let [_, width] = code.dims();
         codes.extend(host(code).chunks(width.max(1)).map(<[f64]>::to_vec));
     }
@@ -87,7 +87,7 @@ pub fn decode(
     for few in chunks(codes.len(), AT_ONCE) {
         let of = |row: &usize| rows.get(*row).copied();
         let examples: Vec<usize> = few.iter().filter_map(of).collect();
-        let condition = split.batch(&examples, 0, device)?.condition;
+        let condition = split.unaugmented(&examples, device)?.condition;
         let some: Vec<&Vec<f64>> = few.iter().filter_map(|&row| codes.get(row)).collect();
         let width = some.first().map_or(0, |code| code.len());
         let values: Vec<f32> = some.iter().flat_map(|code| code.iter().map(|&value| value as f32)).collect();
@@ -103,7 +103,7 @@ pub fn decode(
 /// # Errors
 /// Data that cannot be read any more.
 pub fn originals(model: &dyn Model, split: &Split, rows: &[usize], device: &Device) -> Result<Vec<Vec<f64>>> {
-    Ok(in_units(model, split.batch(rows, 0, device)?.target))
+    Ok(in_units(model, split.unaugmented(rows, device)?.target))
 }
 
 /// The means of x on the way from the code of one example to that of another: `steps` of them for each pair, both ends included, with the

@@ -210,7 +210,7 @@ impl RunFolder {
         match other {
             None => file.config(overrides, Missing::Refused),
             Some(other) if keys.is_empty() => Err(Error::input(format!(
-                "--set {other}: this run's data are in no file, so they cannot have moved; leave it out"
+                "--set {other}: everything is as the run was trained, and its data are in no file that could have moved; leave it out"
             ))),
             Some(other) => Err(Error::input(format!(
                 "--set {other}: expected where the data are now ({} = path); everything else is as the run was trained: leave it \

@@ -188,7 +188,7 @@ fn condition_of(
     }
     if needs_examples(spec) {
         let picked: Vec<usize> = rows.clone().map(|i| i % conditions.len().max(1)).collect();
-        return Ok(conditions.batch(&picked, 0, device)?.condition);
+        return Ok(conditions.unaugmented(&picked, device)?.condition);
     }
     // The augmentation comes behind the label and is all zeros: none.
     let width = described.width();

@@ -129,7 +129,7 @@ impl<C: ModelFactory> Scorer<C> {
     /// # Errors
     /// A model without latent variables that are real numbers and inferred from x.
     pub fn at_mean(self, split: &Split) -> Result<Self> {
-        let first = split.batch(&[0], 0, &self.device)?;
+        let first = split.unaugmented(&[0], &self.device)?;
         match at_mean(&self.model, &first) {
             Some(_) => Ok(Self { estimate: Estimate::AtMean, ..self }),
             None => Err(Error::input(
@@ -209,7 +209,7 @@ impl<C: ModelFactory> Scorer<C> {
     fn each(&self, split: &Split, what: impl Fn(Scores) -> Vec<f64>) -> Result<Vec<f64>> {
         let mut all = Vec::with_capacity(split.len());
         for (index, rows) in chunks(split.len(), ROWS).enumerate() {
-            all.extend(what(self.score(&split.batch(&rows, 0, &self.device)?, index as u64)?));
+            all.extend(what(self.score(&split.unaugmented(&rows, &self.device)?, index as u64)?));
         }
         Ok(all)
     }

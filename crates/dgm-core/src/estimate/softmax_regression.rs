@@ -65,8 +65,8 @@ impl SoftmaxRegression {
     }
 }
 
-/// Fits of one [`SoftmaxRegression`] after another to the same examples. Each begins at the one before, which changes nothing but the time: there
-/// is one minimum. From strong penalties to weak ones it is short.
+/// Fits of one [`SoftmaxRegression`] after another to the same examples. Each begins at the one before, from where it is
+/// not far, from strong penalties to weak ones; where it converges, it converges to the same minimum.
 #[derive(Debug)]
 pub struct SoftmaxFits {
     mean: Tensor<2>,

@@ -62,8 +62,8 @@ impl ViewsConfig {
         ] {
             ModelError::check((0.0..1.0).contains(&value), key, value, share)?;
         }
-        let bent = self.gamma.is_finite() && self.gamma >= 0.0;
-        ModelError::check(bent, "views.gamma", self.gamma, "a finite number of at least 0")?;
+        // Far beyond that, a power so small that it is 0 in 32 bits would make what is blank bright.
+        ModelError::check((0.0..=100.0).contains(&self.gamma), "views.gamma", self.gamma, "a number from 0 to 100")?;
         let noisy = self.noise.is_finite() && self.noise >= 0.0;
         ModelError::check(noisy, "views.noise", self.noise, "a finite number of at least 0")
     }

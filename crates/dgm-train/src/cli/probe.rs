@@ -3,9 +3,10 @@
 use super::of_split::open_single;
 use super::output::say;
 use crate::error::{Error, Result};
-use crate::probe::{Measured, ProbeOptions, probe};
+use crate::probe::{ProbeOptions, ProbeSplit, probe};
 use clap::{Args, value_parser};
 use dgm_core::random::Seed;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -15,7 +16,7 @@ pub(super) struct ProbeArgs {
     run: PathBuf,
     /// Split to measure on: test, or validation to choose between models by
     #[arg(long, value_enum, default_value_t)]
-    split: Measured,
+    split: ProbeSplit,
     /// Numbers of training labels that the probes are given, such as 100,1000,all
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "100,1000,all", value_parser = labels)]
     labels: Vec<usize>,
@@ -55,6 +56,9 @@ pub(super) fn run(args: &ProbeArgs) -> Result<ExitCode> {
     if args.labels == [100, 1000, 0] {
         labels.retain(|&count| count < most);
     }
+    // All of them once, by whichever name.
+    let mut seen = HashSet::new();
+    labels.retain(|&count| seen.insert(if count == most { 0 } else { count }));
     let options = ProbeOptions {
         split: args.split,
         labels,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use burn::tensor::{Device, Tensor};
 use dgm_core::random::Seed;
 
 use super::super::tests::all;
@@ -182,6 +183,23 @@ fn only_training_images_are_augmented() {
     assert_eq!(data.transforms, ["training images shifted by up to 1 pixel at random; validation and test are not"]);
     assert_eq!(data.fingerprint, plain.fingerprint);
     assert!(data.spec.condition.is_none());
+}
+
+/// Whatever is not training sees images as they are, and that nothing was done to them.
+#[test]
+fn the_same_images_unaugmented_are_those_of_the_data() {
+    let (rows, device) = (Vec::from_iter(0..50), Device::flex());
+    let plain = digits(Augment::default(), Condition::Label).train.unaugmented(&rows, &device).unwrap();
+    let augment = Augment { shift: 1, condition: true, ..Augment::default() };
+    let train = digits(augment, Condition::Label).train;
+    let values = |tensor: &Tensor<2>| tensor.to_data().iter::<f32>().collect::<Vec<_>>();
+    let (found, of_epoch) = (train.unaugmented(&rows, &device).unwrap(), train.batch(&rows, 0, &device).unwrap());
+    assert_eq!(values(&found.target), values(&plain.target));
+    assert_ne!(values(&of_epoch.target), values(&plain.target));
+    let [plain, found, of_epoch] = [plain, found, of_epoch].map(|batch| batch.condition.unwrap());
+    let encoding = |condition: &Tensor<2>| values(&condition.clone().narrow(1, 10, 4));
+    assert_eq!(values(&found.clone().narrow(1, 0, 10)), values(&plain));
+    assert!(encoding(&found).iter().all(|&number| number == 0.0) && encoding(&of_epoch).contains(&1.0));
 }
 
 #[test]

@@ -158,13 +158,18 @@ impl Field {
     ///
     /// When a row does not exist.
     pub fn read(&self, rows: &[usize], epoch: u64) -> Result<Matrix> {
+        self.read_by(&self.steps, rows, epoch)
+    }
+
+    /// The same by these steps.
+    fn read_by(&self, steps: &[Step], rows: &[usize], epoch: u64) -> Result<Matrix> {
         let width = self.width();
         let mut values = Vec::with_capacity(rows.len() * width.max(self.stored.width()));
-        let streams: Vec<_> = self.steps.iter().map(|step| step.stream(&self.draw, epoch)).collect();
+        let streams: Vec<_> = steps.iter().map(|step| step.stream(&self.draw, epoch)).collect();
         for &row in rows {
             let start = values.len();
             self.stored.append(row, epoch, &mut values)?;
-            for (step, stream) in self.steps.iter().zip(&streams) {
+            for (step, stream) in steps.iter().zip(&streams) {
                 step.apply(&mut values, start, row, stream.as_ref());
             }
         }
@@ -180,14 +185,13 @@ impl Field {
         self.read(&(0..self.len()).collect::<Vec<_>>(), epoch)
     }
 
-    /// These rows as a batch holds them, `[rows, width]`, in one upload: real numbers standardised.
-    fn upload(&self, rows: &[usize], epoch: u64, device: &Device) -> Result<Tensor<2>> {
-        let read = self.read(rows, epoch)?;
+    /// As a batch holds them, `[rows, width]`, in one upload: real numbers standardised.
+    fn upload(&self, read: Matrix, device: &Device) -> Tensor<2> {
         let values = match &self.scale {
             Some(scale) => scale.standardize(&read.values),
             None => read.values.iter().map(|&value| value as f32).collect(),
         };
-        Ok(Tensor::from_data(TensorData::new(values, [read.rows, read.width]), device))
+        Tensor::from_data(TensorData::new(values, [read.rows, read.width]), device)
     }
 
     /// Mean and standard deviation of each number over the rows of epoch 0, or of all numbers together where `pooled`.
@@ -425,7 +429,7 @@ impl Split {
         self.len() == 0
     }
 
-    /// The batch of these rows as they are in this epoch. Only a training split changes from epoch to epoch: validation
+    /// The batch of these rows as training sees them in this epoch: augmented. Only a training split changes from epoch to epoch, validation
     /// and test are the same in all of them.
     ///
     /// # Errors
@@ -436,11 +440,30 @@ impl Split {
     ///
     /// When a row does not exist.
     pub fn batch(&self, rows: &[usize], epoch: u64, device: &Device) -> Result<Batch> {
-        let part = |field: &Field| field.upload(rows, epoch, device);
+        self.batch_by(|field| Ok(field.upload(field.read(rows, epoch)?, device)))
+    }
+
+    /// The batch of these rows as everything but training sees them: not augmented, with the random steps of epoch 0.
+    ///
+    /// # Errors
+    ///
+    /// As [`batch`](Self::batch).
+    ///
+    /// # Panics
+    ///
+    /// When a row does not exist.
+    pub fn unaugmented(&self, rows: &[usize], device: &Device) -> Result<Batch> {
+        self.batch_by(|field| {
+            let steps: Vec<Step> = field.steps.iter().filter_map(Step::unaugmented).collect();
+            Ok(field.upload(field.read_by(&steps, rows, 0)?, device))
+        })
+    }
+
+    fn batch_by(&self, part: impl Fn(&Field) -> Result<Tensor<2>>) -> Result<Batch> {
         Ok(Batch {
             target: part(&self.target)?,
-            condition: self.condition.as_ref().map(part).transpose()?,
-            mask: self.mask.as_ref().map(part).transpose()?,
+            condition: self.condition.as_ref().map(&part).transpose()?,
+            mask: self.mask.as_ref().map(&part).transpose()?,
         })
     }
 }

@@ -175,6 +175,15 @@ impl Step {
         }
     }
 
+    /// The same step of an example that is not augmented; `None`: there is none.
+    pub(super) fn unaugmented(&self) -> Option<Self> {
+        match self {
+            Self::Augment { .. } => None,
+            Self::Encode { augment, .. } => Some(Self::Encode { augment: *augment, varied: false }),
+            other => Some(other.clone()),
+        }
+    }
+
     /// Where a random step draws from.
     pub(super) fn stream(&self, draw: &Draw, epoch: u64) -> Option<Stream> {
         match self {

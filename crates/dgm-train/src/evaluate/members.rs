@@ -89,7 +89,7 @@ impl Results {
         let count = ensemble.count();
         let Some(density) = ensemble.density().filter(|_| count > 1) else { return Ok(()) };
         // Whether the models say their factors does not depend on the example.
-        let by_number = density.log_prob_elementwise(&test.batch(&[0], 0, device)?).is_some();
+        let by_number = density.log_prob_elementwise(&test.unaugmented(&[0], device)?).is_some();
         let mixed = match (by_number, density.estimator().is_exact()) {
             (true, _) => format!("mixture of {count} models, dimension by dimension"),
             (false, true) => format!("mixture of {count} models"),

@@ -53,6 +53,18 @@ pub struct Results {
     pub entropy: Option<f64>,
 }
 
+/// What there is to do with a model that nothing was measured of.
+fn without_likelihood(model: &dyn Model, dataset: &Dataset) -> String {
+    let samples = model.generator().map(|_| "evaluate RUN --features CLASSIFIER measures its samples");
+    let labelled = model.encoder().filter(|_| dataset.train.label.is_some());
+    let codes = labelled.map(|_| "probe RUN says what its codes know of the labels");
+    let ways: Vec<_> = samples.into_iter().chain(codes).map(|way| format!("dgm-train {way}")).collect();
+    match ways.is_empty() {
+        true => "the model has no likelihood to measure".into(),
+        false => format!("the model has no likelihood to measure; {}", ways.join(", ")),
+    }
+}
+
 /// All results of a trained model, or of several as one: on the test split, and on the validation split what chose the checkpoint.
 ///
 /// # Errors
@@ -86,7 +98,10 @@ pub fn evaluate_on<M: Model + Module, C>(
     let (of, _) = dataset.part(part.unwrap_or(Part::Validation));
     let held = LatentLine::of_metrics(&metrics, of);
     let mut results = Results {
-        notes: held.and_then(|held| held.collapse(config.objective.kind.name())).into_iter().collect(),
+        notes: match metrics.is_empty() {
+            true => vec![without_likelihood(ensemble, dataset)],
+            false => held.and_then(|held| held.collapse(config.objective.kind.name())).into_iter().collect(),
+        },
         metrics,
         data: dataset.name.clone(),
         data_sha256: dataset.fingerprint.clone(),
@@ -189,11 +204,6 @@ impl Results {
             text.push_str(&format!(
                 "entropy of the data's distribution {entropy:.4} nats/example: no NLL is lower on average\n"
             ));
-        }
-        if self.metrics.is_empty() {
-            text.push_str(
-                "nothing to measure: the model has no likelihood; --features RUN measures its samples, and dgm-train probe its codes\n",
-            );
         }
         for sentence in &self.warnings {
             text.push_str(&format!("warning: {sentence}\n"));

@@ -28,8 +28,11 @@ const AT_ONCE: usize = 256;
 /// Resamples of the bootstrap.
 const RESAMPLES: usize = 20;
 
-/// Rows of a block of the kernel distance.
+/// Rows of a block of the kernel distance, at the most.
 const BLOCK: usize = 500;
+
+/// Blocks at the least: the error is that of their mean.
+const BLOCKS: usize = 10;
 
 /// Training examples that are searched at once.
 const PART: usize = 8192;
@@ -93,10 +96,12 @@ pub(crate) fn measure(subject: &Subject<'_>, path: &Path, most: Option<usize>) -
             "the least to expect: as many training examples in place of samples; ",
         ),
     ];
-    let block = BLOCK.min(count / 2);
+    let block = BLOCK.min(count / BLOCKS);
     if block >= 2 {
         let kernel = kernel_distance(&real_features, &made_features, block).map_err(failed)?;
-        metrics.push(metric("kernel distance", "squared maximum mean discrepancy", kernel, "cubic kernel, unbiased; "));
+        let what = format!("cubic kernel, unbiased, the mean of {} blocks; ", kernel.n);
+        let kernel = Mean { n: count, ..kernel };
+        metrics.push(metric("kernel distance", "squared maximum mean discrepancy", kernel, &what));
     }
     let proportion =
         |value: f64| Mean { mean: value, standard_error: (value * (1.0 - value) / count as f64).sqrt(), n: count };
@@ -111,7 +116,7 @@ pub(crate) fn measure(subject: &Subject<'_>, path: &Path, most: Option<usize>) -
         PROPORTION,
         // Of one half of both sets.
         proportion(told_apart(&real_features, &made_features)?),
-        "how often a linear classifier tells samples from examples, 0.5: never; ",
+        "how often a linear classifier tells samples from examples, 50 %: never; ",
     ));
     let shares = classifier.shares(&made, device);
     let least = shares.iter().copied().fold(1.0, f64::min);
@@ -134,7 +139,12 @@ pub(crate) fn measure(subject: &Subject<'_>, path: &Path, most: Option<usize>) -
          training examples come back; ",
         100.0 * NEAR
     );
-    metrics.push(metric("near training examples", PROPORTION, proportion(near), &what));
+    // What is near is as uncertain as the share of the examples that it was chosen by.
+    let near = Mean {
+        standard_error: proportion(near).standard_error.hypot(proportion(NEAR).standard_error),
+        ..proportion(near)
+    };
+    metrics.push(metric("near training examples", PROPORTION, near, &what));
     Ok(metrics)
 }
 

@@ -11,6 +11,7 @@ mod importance;
 mod labels;
 mod latent;
 mod likelihood;
+mod reconstruction;
 mod regression;
 mod tokens;
 
@@ -47,6 +48,7 @@ const MEASURES: &[Measure] = &[
     labels::measure,
     accuracy::measure,
     classification::measure,
+    reconstruction::measure,
     regression::measure,
     counts::measure,
     calibration::measure,
@@ -69,7 +71,7 @@ const DEQUANTIZED: &str = "one dequantised x + u per example";
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Metric {
     /// What measured it: `likelihood`, `importance_weighted`, `label_mixture`, `label_accuracy`, `accuracy`,
-    /// `calibration`, `prediction`, `interval_likelihood`, `calibrated`, `generation`.
+    /// `calibration`, `prediction`, `interval_likelihood`, `calibrated`, `reconstruction`, `generation`.
     pub measure: String,
     /// The split that it is of: `test`, or `validation`, which chose the checkpoint.
     pub split: String,
@@ -371,6 +373,6 @@ fn batches_of<'a>(
     let all = chunks(examples.len(), on.at_once).enumerate();
     all.map(move |(index, places)| {
         let rows: Vec<usize> = places.into_iter().map(|place| examples[place]).collect();
-        (index, split.batch(&rows, 0, on.device))
+        (index, split.unaugmented(&rows, on.device))
     })
 }

@@ -31,7 +31,7 @@ impl Conformal {
         let event = predictor.spec().event();
         let mut scores = vec![Vec::with_capacity(split.len()); event];
         for rows in chunks(split.len(), super::ROWS) {
-            let batch = split.batch(&rows, 0, &predictor.device)?;
+            let batch = split.unaugmented(&rows, &predictor.device)?;
             let levels = host(predictor.cdf(batch.condition.as_ref(), batch.target)?);
             for row in levels.chunks(event) {
                 // A missing target has no level.

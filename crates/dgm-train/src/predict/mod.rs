@@ -323,7 +323,7 @@ fn padded(matrix: &Matrix, rows: &std::ops::Range<usize>) -> Vec<f64> {
 /// The factor of [`Likelihood::calibrated`] that −log p of these examples is least with.
 pub(crate) fn calibration(marginals: Marginals<'_>, examples: &Split, device: &Device) -> Result<f64> {
     let outputs = |rows: Vec<usize>| -> Result<(Tensor<3>, Tensor<2>)> {
-        let batch = examples.batch(&rows, 0, device)?;
+        let batch = examples.unaugmented(&rows, device)?;
         Ok((marginals.parameters(batch.target.clone(), batch.condition.as_ref()), batch.target))
     };
     let batches = chunks(examples.len(), ROWS).map(outputs).collect::<Result<Vec<_>>>()?;

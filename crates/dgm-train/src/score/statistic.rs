@@ -136,7 +136,7 @@ impl<C: ModelFactory> Scorer<C> {
     /// The compressed length of each example of a split.
     fn zlib(&self, split: &Split) -> Result<Vec<f64>> {
         let parts = chunks(split.len(), super::ROWS);
-        let lengths = parts.map(|rows| zlib_nats(&split.batch(&rows, 0, &self.device)?.target));
+        let lengths = parts.map(|rows| zlib_nats(&split.unaugmented(&rows, &self.device)?.target));
         Ok(lengths.collect::<Result<Vec<_>>>()?.concat())
     }
 }

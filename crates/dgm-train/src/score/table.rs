@@ -190,7 +190,7 @@ pub fn score_split<C: ModelFactory>(
     let mut writer = csv::Writer::from_writer(out);
     let (mut all, mut flagged) = (0, 0);
     for (index, rows) in chunks(split.len(), ROWS).enumerate() {
-        let scores = scorer.score(&split.batch(&rows, 0, &scorer.device)?, index as u64)?;
+        let scores = scorer.score(&split.unaugmented(&rows, &scorer.device)?, index as u64)?;
         options.check(&scores)?;
         let labels = split.labels(&rows, names)?;
         if index == 0 {

@@ -23,7 +23,7 @@ pub(crate) fn has_criterion<C>(
     if model.latent().is_some() && config.objective.kind.importance_samples() > 1 {
         return Ok(true);
     }
-    let first = dataset.validation.batch(&[0], 0, device)?;
+    let first = dataset.validation.unaugmented(&[0], device)?;
     Ok(model.criterion(&first, &mut Seed(config.seed).stream("validation", 0)).is_some())
 }
 

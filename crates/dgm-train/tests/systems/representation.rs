@@ -54,7 +54,8 @@ fn a_probe_compares_codes_with_principal_components() {
     assert_eq!((held["split"].as_str(), held["examples"].as_u64()), (Some("validation"), Some(175)));
     let input = held["probes"][2]["linear"]["value"].as_f64().unwrap();
     assert!((input - 169.0 / 175.0).abs() < 1.5 / 175.0, "{held}");
-    let table = run_ok(path, &["probe", "run", "--labels", "all"]);
+    let table = run_ok(path, &["probe", "run", "--labels", "1000,all"]);
+    assert_eq!(table.matches("principal components       16").count(), 1, "{table}");
     assert!(table.contains("principal components       16    1000"), "{table}");
     assert!(table.contains("k-means of the test examples, 10 clusters"), "{table}");
     for (arguments, expected) in [
@@ -68,6 +69,21 @@ fn a_probe_compares_codes_with_principal_components() {
         assert!(line.contains(expected), "{line}");
     }
     run_ok(path, &["reconstruct", "run", "-n", "4"]);
+    // Codes decoded are nearer to the images than the mean image is, whose error is the variance of the levels, 18.6 in the mean over the pixels.
+    let results = json(&path.join("run/result.json"));
+    let metric = &results["metrics"][0];
+    assert_eq!(
+        (metric["quantity"].as_str(), metric["unit"].as_str()),
+        (Some("reconstruction error"), Some("squared levels"))
+    );
+    assert!((0.5..15.0).contains(&metric["value"].as_f64().unwrap()), "{metric}");
+
+    // However a run augments its images, a probe is of the images.
+    let once = ["--set", "training.epochs=1", "--set", "data.augment.shift=1"];
+    run_ok(path, &args("autoencoder", "shifted", &[&NARROW_CODES[..], &once].concat()));
+    let text = run_ok(path, &["probe", "shifted", "--labels", "all", "--json"]);
+    let shifted: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(shifted["probes"][2], rows[5]);
 }
 
 #[test]

@@ -82,11 +82,11 @@ fn nats(
     let mut noise = Seed(0).stream("evaluation", 0);
     for first in (0..n).step_by(1024) {
         let rows: Vec<usize> = (first..n.min(first + 1024)).collect();
-        let batch = split.batch(&rows, 0, subject.device())?;
+        let batch = split.unaugmented(&rows, subject.device())?;
         let batch = match (&permuted, &batch.condition) {
             (Some((places, _)), Some(condition)) => {
                 let rows: Vec<usize> = rows.iter().filter_map(|&row| others.get(row).copied()).collect();
-                let other = split.batch(&rows, 0, subject.device())?.condition;
+                let other = split.unaugmented(&rows, subject.device())?.condition;
                 let [n, width] = condition.dims();
                 let parts = [0..places.start, places.clone(), places.end..width];
                 let part = |(index, places): (usize, std::ops::Range<usize>)| {

@@ -16,7 +16,7 @@ pub(super) fn draw(subject: &Subject<'_>) -> Result<Option<String>> {
     let count = split.len().min(EXAMPLES);
     let mut sums = vec![0.0; h * w];
     for rows in chunks(count, 128) {
-        let batch = split.batch(&rows, 0, subject.device())?;
+        let batch = split.unaugmented(&rows, subject.device())?;
         let Some(log_p) = density.log_prob_elementwise(&batch) else { return Ok(None) };
         for example in host(log_p).chunks(channels * h * w) {
             for plane in example.chunks(h * w) {

@@ -36,7 +36,7 @@ pub(super) struct Text {
 impl Text {
     pub(super) fn train(&mut self, window: &WindowMeans<'_>, course: &Course) {
         self.train = loss_text(window, course.bits);
-        self.terms = terms_text(window.terms);
+        self.terms = terms_text(window);
         let (rate, speed) = (rate_text(window.learning_rate), window.examples_per_second);
         self.pace = format!("{speed:.0} examples/s, learning rate {rate}");
         if window.step < course.steps {

@@ -43,7 +43,7 @@ impl<W: Write + Send> Report for Lines<W> {
     }
 
     fn train(&mut self, window: &WindowMeans<'_>) {
-        let &WindowMeans { step, terms, learning_rate, examples_per_second, .. } = window;
+        let &WindowMeans { step, learning_rate, examples_per_second, .. } = window;
         let Some(course) = self.course else { return };
         // The first window at once, and the last; in between every few seconds.
         if step < course.steps && self.last.is_some_and(|last| last.elapsed().as_secs() < SECONDS) {
@@ -51,7 +51,7 @@ impl<W: Write + Send> Report for Lines<W> {
         }
         self.last = Some(Instant::now());
         let apart = |text: String, by: &str| if text.is_empty() { text } else { format!("{by}{text}") };
-        let (loss, terms) = (apart(loss_text(window, course.bits), " "), apart(terms_text(terms), "  "));
+        let (loss, terms) = (apart(loss_text(window, course.bits), " "), apart(terms_text(window), "  "));
         let left = match course.steps.saturating_sub(step) {
             0 => String::new(),
             _ => format!("  about {} left", duration_text(course.seconds_left(step))),

@@ -212,9 +212,9 @@ fn loss_text(window: &WindowMeans<'_>, bits: Bits) -> String {
     }
 }
 
-/// "nll 80.12  kl 5.00"; nothing where there is one term, which is the loss itself.
-fn terms_text(terms: &[(String, f64)]) -> String {
-    let terms = if terms.len() > 1 { terms } else { &[] };
+/// "nll 80.12  kl 5.00"; nothing where there is one term, which is the likelihood itself.
+fn terms_text(window: &WindowMeans<'_>) -> String {
+    let terms = if window.terms.len() > 1 || window.nats.is_none() { window.terms } else { &[] };
     terms.iter().map(|(name, nats)| format!("{name} {nats:.2}")).collect::<Vec<_>>().join("  ")
 }
 
