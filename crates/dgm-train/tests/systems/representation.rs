@@ -119,6 +119,20 @@ fn generated_examples_are_held_against_the_test_split() {
     assert!(of("kernel distance") > 0.0 && of("precision") < 0.6 && of("two-sample accuracy") > 0.9);
     assert!(of("share of the rarest class") <= 0.1 && of("share of the commonest class") >= 0.1);
     assert!(of("near training examples") <= 0.05);
+    // Of ten blocks, and of all samples.
+    let all = results["metrics"].as_array().unwrap();
+    let kernel = all.iter().find(|metric| metric["quantity"] == "kernel distance").unwrap();
+    assert_eq!(kernel["examples"], 200);
+    assert!(kernel["estimator"].as_str().unwrap().contains("the mean of 10 blocks"), "{kernel}");
+    // What is near was chosen by a share of 5 % of 200 examples, whose error counts too.
+    let near = all.iter().find(|metric| metric["quantity"] == "near training examples").unwrap();
+    assert!(near["standard_error"].as_f64().unwrap() > (0.05f64 * 0.95 / 200.0).sqrt() - 1e-9, "{near}");
+    // Samples can be measured, and there are no codes to probe.
+    let told = run_ok(path, &["evaluate", "gan"]);
+    assert!(
+        told.contains("evaluate RUN --features CLASSIFIER measures its samples") && !told.contains("probe"),
+        "{told}"
+    );
     // What has no density has no likelihood among its results.
     assert!(json(&path.join("gan/result.json"))["metrics"].as_array().unwrap().is_empty());
     let terms = metrics(&path.join("gan"));

@@ -212,9 +212,13 @@ fn loss_text(window: &WindowMeans<'_>, bits: Bits) -> String {
     }
 }
 
-/// "nll 80.12  kl 5.00"; nothing where there is one term, which is the likelihood itself.
+/// "nll 80.12  kl 5.00"; nothing where there is one term, which is the loss itself.
 fn terms_text(window: &WindowMeans<'_>) -> String {
-    let terms = if window.terms.len() > 1 || window.nats.is_none() { window.terms } else { &[] };
+    let loss = window.nats.or(window.loss).unwrap_or(f64::NAN);
+    let terms = match window.terms {
+        [(_, only)] if (only - loss).abs() <= 1e-6 * loss.abs() => &[],
+        all => all,
+    };
     terms.iter().map(|(name, nats)| format!("{name} {nats:.2}")).collect::<Vec<_>>().join("  ")
 }
 

@@ -55,6 +55,17 @@ fn plain_lines_have_position_losses_pace_and_time_left() {
     assert_eq!(text, expected);
 }
 
+/// A single term is told where it is not the loss once more: the bound of a contrastive encoder, not the squared error of an autoencoder.
+#[test]
+fn a_term_that_is_the_loss_is_told_once() {
+    let told = |term: f64, nats| {
+        let terms = [("term".to_owned(), term)];
+        let (loss, learning_rate, examples_per_second) = (Some(1.5), 0.1, 1.0);
+        terms_text(&WindowMeans { step: 1, loss, nats, terms: &terms, learning_rate, examples_per_second })
+    };
+    assert_eq!([told(1.5, None), told(2.0, None), told(3.0, Some(3.0))], ["", "term 2.00", ""]);
+}
+
 #[test]
 fn json_has_one_object_per_line() {
     let mut log = Json::new(Vec::new(), "runs/a", "flex");
