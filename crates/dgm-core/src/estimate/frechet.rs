@@ -97,8 +97,9 @@ fn of_normals(means: [&[f64]; 2], covariances: [&Square; 2]) -> f64 {
     // R₁ᵀ R₂ by rows, of which there are not more than columns.
     let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
     let product = short.iter().map(|left| long.iter().map(|right| dot(left, right)).collect()).collect();
+    let singular_values: f64 = orthogonal(product).iter().map(|row| dot(row, row).sqrt()).sum();
     // Below 0 only by rounding.
-    (apart + traces - 2.0 * singular_values_sum(product)).max(0.0)
+    (apart + traces - 2.0 * singular_values).max(0.0)
 }
 
 /// The columns of R with R Rᵀ = Σ, as many as the rank: Cholesky with the largest remaining variance first, until what
@@ -124,9 +125,9 @@ fn root(covariance: &Square, width: usize) -> Vec<Vec<f64>> {
 /// Rounds of rotations at most; 8 to 13 are needed for 256 to 1024 rows.
 const SWEEPS: usize = 40;
 
-/// The sum of the singular values: one-sided Jacobi, rotating pairs of rows until all are orthogonal; the singular values
-/// are then their lengths (Golub and Van Loan 2013, section 8.6.3).
-fn singular_values_sum(mut rows: Vec<Vec<f64>>) -> f64 {
+/// One-sided Jacobi: rotates pairs of rows until all are orthogonal; their lengths are then the singular values (Golub and Van Loan 2013,
+/// section 8.6.3), their directions, of a symmetric matrix without negative eigenvalues, its eigenvectors.
+pub(super) fn orthogonal(mut rows: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
     // Products of rows are known to about this part of the product of their lengths.
     let rounding = f64::EPSILON * rows.first().map_or(1.0, |row| (row.len() as f64).sqrt());
     for _ in 0..SWEEPS {
@@ -154,11 +155,11 @@ fn singular_values_sum(mut rows: Vec<Vec<f64>>) -> f64 {
             break;
         }
     }
-    rows.iter().map(|row| dot(row, row).sqrt()).sum()
+    rows
 }
 
 /// Σᵢ xᵢ yᵢ, in eight running sums: that is what lets it use the processor's vector registers.
-fn dot(x: &[f64], y: &[f64]) -> f64 {
+pub(super) fn dot(x: &[f64], y: &[f64]) -> f64 {
     let (x_chunks, y_chunks) = (x.chunks_exact(8), y.chunks_exact(8));
     let rest: f64 = x_chunks.remainder().iter().zip(y_chunks.remainder()).map(|(x, y)| x * y).sum();
     let mut sums = [0.0; 8];

@@ -1,6 +1,7 @@
 //! Principal components of rows of numbers.
 
 use super::error::{EstimateError, check_some};
+use super::frechet::{dot, orthogonal};
 use crate::host;
 use burn::tensor::{Tensor, TensorData};
 
@@ -13,9 +14,9 @@ pub struct PrincipalComponents {
     pub explained: Vec<f64>,
 }
 
-/// The `count` orthogonal directions of greatest variance, by power iteration on the covariance with deflation (Hotelling 1933); of each the
-/// largest weight is positive, so that the same rows give the same picture. Where the rows vary in fewer directions, the coordinates along the others
-/// are 0.
+/// The `count` orthogonal directions of greatest variance, by power iteration on the covariance with deflation (Hotelling 1933) or, of many, by
+/// Jacobi's rotations; of each the largest weight is positive, so that the same rows give the same picture. Where the rows vary in fewer
+/// directions, the coordinates along the others are 0.
 pub fn principal_components(rows: &[Vec<f64>], count: usize) -> PrincipalComponents {
     let (n, width) = (rows.len().max(1) as f64, rows.first().map_or(0, Vec::len));
     let mean: Vec<f64> = (0..width).map(|d| rows.iter().filter_map(|row| row.get(d)).sum::<f64>() / n).collect();
@@ -68,19 +69,44 @@ impl PrincipalAxes {
     }
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
 /// The share of the total variance up to which a direction has none: what is left is rounding, also of a covariance in 32 bits.
 const NOTHING: f64 = 1e-7;
 
 /// The eigenvectors of the largest eigenvalues of a covariance, and the share of its trace that each has; zeros where nothing is left.
 fn leading(covariance: &[Vec<f64>], count: usize) -> (Vec<Vec<f64>>, Vec<f64>) {
-    let width = covariance.len();
     let total: f64 = covariance.iter().enumerate().filter_map(|(d, row)| row.get(d)).sum();
+    // What rotations cost does not depend on how many are wanted.
+    let few = count.saturating_mul(8) < covariance.len();
+    let mut along = if few { one_by_one(covariance, count, NOTHING * total) } else { all_at_once(covariance, count) };
+    along.resize(count.min(covariance.len()), vec![0.0; covariance.len()]);
+    let mut explained = Vec::with_capacity(along.len());
+    for axis in &mut along {
+        let variance = dot(axis, axis).sqrt();
+        if variance <= NOTHING * total {
+            axis.fill(0.0);
+            explained.push(0.0);
+            continue;
+        }
+        let largest = axis.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap_or(1.0);
+        axis.iter_mut().for_each(|weight| *weight /= variance.copysign(largest));
+        explained.push(variance / total);
+    }
+    (along, explained)
+}
+
+/// The longest `count` of the eigenvectors, each as long as its eigenvalue.
+fn all_at_once(covariance: &[Vec<f64>], count: usize) -> Vec<Vec<f64>> {
+    let mut axes = orthogonal(covariance.to_vec());
+    axes.sort_by(|a, b| dot(b, b).total_cmp(&dot(a, a)));
+    axes.truncate(count);
+    axes
+}
+
+/// The same by power iteration, for few of many; those alone whose eigenvalue is more than `nothing`.
+fn one_by_one(covariance: &[Vec<f64>], count: usize, nothing: f64) -> Vec<Vec<f64>> {
+    let width = covariance.len();
     let mut found: Vec<Vec<f64>> = Vec::new();
-    let mut explained = Vec::new();
+    let mut along = Vec::new();
     for place in 0..count.min(width) {
         let mut axis: Vec<f64> = (0..width).map(|d| 1.0 + ((d * 7 + place * 3) % 5) as f64).collect();
         let mut variance = 0.0;
@@ -88,29 +114,24 @@ fn leading(covariance: &[Vec<f64>], count: usize) -> (Vec<Vec<f64>>, Vec<f64>) {
             let mut next: Vec<f64> = covariance.iter().map(|row| dot(row, &axis)).collect();
             // Twice, as the first time leaves what rounding adds.
             for other in found.iter().chain(&found) {
-                let along = dot(&next, other);
-                next.iter_mut().zip(other).for_each(|(next, other)| *next -= along * other);
+                let share = dot(&next, other);
+                next.iter_mut().zip(other).for_each(|(next, other)| *next -= share * other);
             }
-            let length = dot(&next, &next).sqrt();
-            if length <= NOTHING * total {
-                (axis, variance) = (vec![0.0; width], 0.0);
-                break;
+            variance = dot(&next, &next).sqrt();
+            if variance <= nothing {
+                return along;
             }
-            next.iter_mut().for_each(|next| *next /= length);
+            next.iter_mut().for_each(|next| *next /= variance);
             let turned = 1.0 - dot(&next, &axis).abs() / dot(&axis, &axis).sqrt();
-            (axis, variance) = (next, length);
+            axis = next;
             if turned < 1e-13 {
                 break;
             }
         }
-        let largest = axis.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap_or(1.0);
-        if largest < 0.0 {
-            axis.iter_mut().for_each(|weight| *weight = -*weight);
-        }
-        explained.push(if total > 0.0 { variance / total } else { 0.0 });
+        along.push(axis.iter().map(|weight| weight * variance).collect());
         found.push(axis);
     }
-    (found, explained)
+    along
 }
 
 #[cfg(test)]
@@ -151,6 +172,20 @@ mod tests {
         // Orthogonal: scores are uncorrelated.
         let product: f64 = found.scores.iter().map(|row| row[0] * row[1]).sum();
         assert!(product.abs() < 1e-3, "{product}");
+    }
+
+    #[test]
+    fn rotations_and_power_iteration_find_the_same() {
+        let row = |i: usize| (0..20).map(|d| ((i * (d + 3)) as f64 * 0.37).sin() / (d + 1) as f64).collect();
+        let rows: Vec<Vec<f64>> = (0..200).map(row).collect();
+        // Two of twenty one by one, twenty of twenty all at once.
+        let [few, all] = [2, 20].map(|count| principal_components(&rows, count));
+        assert!((all.explained.iter().sum::<f64>() - 1.0).abs() < 1e-9 && all.explained.is_sorted_by(|a, b| a >= b));
+        for place in 0..2 {
+            assert!((few.explained[place] - all.explained[place]).abs() < 1e-9);
+            let apart = few.scores.iter().zip(&all.scores).map(|(few, all)| (few[place] - all[place]).abs());
+            assert!(apart.fold(0.0, f64::max) < 1e-5);
+        }
     }
 
     const EXPLAINED: [f64; 2] = [0.683_831_025_786, 0.287_485_898_335];
