@@ -59,6 +59,12 @@ pub trait ModelFactory: Clone + Debug + PartialEq + Serialize + DeserializeOwned
         ""
     }
 
+    /// The keys of `[model]` that decide how samples are drawn and nothing that is learnt, so that a run's samples may be drawn with other values.
+    /// Default: none.
+    fn sampling_keys(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Builds the model for data that [`DataSpec::check`] has found right, with weights drawn from `rng`.
     ///
     /// # Errors
@@ -85,6 +91,10 @@ impl ModelFactory for ModelConfig {
 
     fn search_space(&self) -> &'static str {
         self.search_space()
+    }
+
+    fn sampling_keys(&self) -> &'static [&'static str] {
+        self.sampling_keys()
     }
 
     fn init(&self, spec: &DataSpec, rng: &mut Stream, device: &Device) -> Result<AnyModel, ModelError> {

@@ -10,6 +10,13 @@ use burn::tensor::{Device, Tensor};
 use dgm_core::random::Stream;
 use serde::{Deserialize, Deserializer, Serialize};
 
+/// What holds of a configuration that does not say otherwise by a constant of its own, which comes first.
+trait Defaults {
+    const SAMPLING_KEYS: &[&str] = &[];
+}
+
+impl<C> Defaults for C {}
+
 macro_rules! registry {
     ($($kind:literal => $module:ident :: $model:ident ($config:ident) by $objective:literal [$($capability:ident),+]),+ $(,)?) => {
         /// A model's configuration: the table `[model]`, whose key `kind` picks the variant.
@@ -60,6 +67,11 @@ macro_rules! registry {
             /// The keys of `[model]` that are worth searching, as TOML: see [`ModelFactory::search_space`](crate::ModelFactory::search_space).
             pub fn search_space(&self) -> &'static str {
                 match self { $(Self::$model(_) => crate::$module::$config::SEARCH_SPACE,)+ }
+            }
+
+            /// The keys of `[model]` that decide how samples are drawn alone: see [`ModelFactory::sampling_keys`](crate::ModelFactory::sampling_keys).
+            pub fn sampling_keys(&self) -> &'static [&'static str] {
+                match self { $(Self::$model(_) => crate::$module::$config::SAMPLING_KEYS,)+ }
             }
 
             /// Builds the model for `spec`, with weights drawn from `rng`.

@@ -197,27 +197,54 @@ impl RunFolder {
     /// # Errors
     /// A file that was changed, an assignment to anything but a path of `[data]`, and a relative path that leads nowhere.
     pub fn config_with_moved_data<C: ModelFactory>(&self, overrides: &[String]) -> Result<Config<C>> {
+        self.config_with(overrides, |_| Vec::new())
+    }
+
+    /// The same, and samples that are drawn in another way, by assignments to [`Config::sampling_keys`] such as `model.steps=50`.
+    ///
+    /// # Errors
+    /// As above, and a value that the key cannot have.
+    pub fn config_for_sampling<C: ModelFactory>(&self, overrides: &[String]) -> Result<Config<C>> {
+        self.config_with(overrides, Config::sampling_keys)
+    }
+
+    fn config_with<C: ModelFactory>(
+        &self,
+        overrides: &[String],
+        more: impl FnOnce(&Config<C>) -> Vec<String>,
+    ) -> Result<Config<C>> {
         let file = self.config_file()?;
         let own = file.config(&[], Missing::Allowed)?;
         if overrides.is_empty() {
             return Ok(own);
         }
-        let keys = own.path_keys();
-        let other = overrides.iter().find(|assignment| {
+        let (paths, more) = (own.path_keys(), more(&own));
+        let sets = |keys: &[String], assignment: &String| {
             let key = assignment.split_once('=').map_or("", |(key, _)| key.trim());
-            !keys.iter().any(|path| path == key)
-        });
-        match other {
-            None => file.config(overrides, Missing::Refused),
-            Some(other) if keys.is_empty() => Err(Error::input(format!(
-                "--set {other}: everything is as the run was trained, and its data are in no file that could have moved; leave it out"
-            ))),
-            Some(other) => Err(Error::input(format!(
-                "--set {other}: expected where the data are now ({} = path); everything else is as the run was trained: leave it \
-                 out",
-                keys.join(", ")
-            ))),
+            keys.iter().any(|other| other == key)
+        };
+        let other = overrides.iter().find(|assignment| !sets(&paths, assignment) && !sets(&more, assignment));
+        let Some(other) = other else {
+            // Data that nobody moved may be absent where nothing reads them.
+            let moved = overrides.iter().any(|assignment| sets(&paths, assignment));
+            return file.config(overrides, if moved { Missing::Refused } else { Missing::Allowed });
+        };
+        let mut may = Vec::new();
+        if !paths.is_empty() {
+            may.push(format!("where the data are now ({} = path)", paths.join(", ")));
         }
+        if !more.is_empty() {
+            may.push(format!("how samples are drawn ({})", more.join(", ")));
+        }
+        Err(Error::input(match may.is_empty() {
+            true => format!(
+                "--set {other}: everything is as the run was trained, and its data are in no file that could have moved; leave it out"
+            ),
+            false => format!(
+                "--set {other}: expected {}; everything else is as the run was trained: leave it out",
+                may.join(" or ")
+            ),
+        }))
     }
 
     /// Where the run comes from.

@@ -64,6 +64,9 @@ impl VariationalDiffusionConfig {
         network.dropout = [0.0, 0.1, 0.2]
     "#;
 
+    /// What may change after training.
+    pub(crate) const SAMPLING_KEYS: &[&str] = &["sampler", "steps"];
+
     /// Builds the model for `spec`, with weights drawn from `rng`.
     ///
     /// # Errors

@@ -35,8 +35,9 @@ pub(super) struct EvaluateArgs {
     /// Samples for that [default: as many as there are examples, at most 10000]
     #[arg(long, value_name = "N", requires = "features", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(50..=10_000))]
     generated: Option<u32>,
-    /// New path of data that have moved, as in --set data.path=table.csv
-    #[arg(long = "set", value_name = "KEY=PATH")]
+    /// New path of data that have moved, as in --set data.path=table.csv; with --features also another way to draw samples, as in --set
+    /// model.steps=50 (diffusion)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
     /// Draw figures into the folder figures of the run: learning curves; reliability of labels; PIT, and the prediction over one-dimensional x, of
     /// numbers; the importance of each column of a table; a map of the codes of a model that encodes; where in images an autoregressive model spends
@@ -51,7 +52,10 @@ pub(super) struct EvaluateArgs {
 pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
     let folder = RunFolder::open(&args.run)?;
     let backend = super::backend_of_run(args.backend.as_deref(), &folder.provenance()?.backend)?;
-    let mut config: Config = folder.config_with_moved_data(&args.overrides)?;
+    let mut config: Config = match args.features {
+        Some(_) => folder.config_for_sampling(&args.overrides)?,
+        None => folder.config_with_moved_data(&args.overrides)?,
+    };
     let valid = |config: &Config, option: &str, value: usize| {
         config.evaluation.validate().map_err(|invalid| {
             Error::input(format!("{option} is {value}; expected {}; give such a number", invalid.expected))

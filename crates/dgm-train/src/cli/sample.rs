@@ -22,8 +22,8 @@ use std::process::ExitCode;
 pub(super) struct SampleArgs {
     /// Run folder
     run: PathBuf,
-    /// New path of data that have moved, as in --set data.path=table.csv
-    #[arg(long = "set", value_name = "KEY=PATH")]
+    /// New path of data that have moved, as in --set data.path=table.csv, or another way to draw samples, as in --set model.steps=50 (diffusion)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
     /// Number of samples [default: 64; 1 text]
     #[arg(short, long, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=100_000))]
@@ -89,7 +89,7 @@ pub(super) fn run(args: &SampleArgs) -> Result<ExitCode> {
     let folder = RunFolder::open(&args.run)?;
     let provenance = folder.provenance()?;
     let backend = super::backend_of_run(args.backend.as_deref(), &provenance.backend)?;
-    let config: Config = folder.config_with_moved_data(&args.overrides)?;
+    let config: Config = folder.config_for_sampling(&args.overrides)?;
     let spec = &provenance.spec;
     let inputs = Inputs::of_runs(&[&args.run]).with_data(&config.data).with_file(args.complete.as_deref());
     let form = Form::of(args, &provenance, &inputs)?;

@@ -191,6 +191,11 @@ impl<M: ModelFactory> Config<M> {
         self.data.path_keys().iter().map(|key| format!("data.{key}")).collect()
     }
 
+    /// The keys that decide how samples are drawn and nothing that is learnt, such as `model.steps`.
+    pub fn sampling_keys(&self) -> Vec<String> {
+        self.model.sampling_keys().iter().map(|key| format!("model.{key}")).collect()
+    }
+
     /// The keys whose values are others than in `other`, with dots.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         fn walk(key: &str, one: &Value, other: &Value, found: &mut Vec<String>) {

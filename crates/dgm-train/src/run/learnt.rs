@@ -134,11 +134,11 @@ impl RunFolder {
     }
 }
 
-/// The keys that differ and may not: what a run may be given anew changes no weights that it has, only how long it trains. Data may
+/// The keys that differ and may not: what a run may be given anew changes no weights that it has, only how long it trains or how it samples. Data may
 /// move: their fingerprint says whether they are the same.
 pub(crate) fn changed<C: ModelFactory>(config: &Config<C>, other: &Config<C>) -> Vec<String> {
     const MAY: [&str; 3] = ["training.checkpoint_every", "training.keep_checkpoints", "evaluation"];
-    let paths = config.path_keys();
-    let may = |key: &String| paths.contains(key) || MAY.into_iter().chain(EXTENDABLE).any(|may| is_within(key, may));
+    let free = [config.path_keys(), config.sampling_keys()].concat();
+    let may = |key: &String| free.contains(key) || MAY.into_iter().chain(EXTENDABLE).any(|may| is_within(key, may));
     config.differences(other).into_iter().filter(|key| !may(key)).collect()
 }

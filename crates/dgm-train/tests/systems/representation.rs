@@ -186,3 +186,30 @@ fn what_does_not_fit_is_refused_in_the_words_of_its_keys() {
         assert!(line.contains(expected), "{config}, {set}: {line}");
     }
 }
+
+/// Neither the sampler nor its steps are learnt, so that a run's samples are those of one that was trained with other values.
+#[test]
+fn a_diffusion_model_samples_in_as_many_steps_as_are_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let small = ["--set", "model.network={kind=\"unet\",channels=[4],blocks=1}", "--set", "training.epochs=1"];
+    let two = ["--set", "model.steps=2", "--set", "model.sampler=\"ddim\""];
+    run_ok(path, &args("diffusion", "three", &[&small[..], &["--set", "model.steps=3"]].concat()));
+    run_ok(path, &args("diffusion", "two", &[&small[..], &two].concat()));
+    let sampled = |run: &str, more: &[&str]| run_ok(path, &[&["sample", run, "-n", "4", "--out", "-"], more].concat());
+    let expected = sampled("two", &[]);
+    assert_eq!(sampled("three", &two), expected);
+    assert_ne!(sampled("three", &[]), expected);
+    assert_ne!(sampled("three", &two[..2]), expected);
+
+    let refused = |command: &[&str], set: &str| run_fails(path, &[command, &["--set", set]].concat(), 2);
+    let line = refused(&["sample", "three"], "model.noise_levels=2");
+    assert!(line.contains("expected how samples are drawn (model.sampler, model.steps); everything else is"), "{line}");
+    let line = refused(&["sample", "three"], "model.steps=0");
+    assert!(line.contains("`model.steps` is 0, expected 1 to 100000"), "{line}");
+    // What draws no samples does not take it.
+    for command in ["evaluate", "score"] {
+        let line = refused(&[command, "three"], "model.steps=2");
+        assert!(line.contains("everything is as the run was trained"), "{line}");
+    }
+}
