@@ -83,7 +83,7 @@ const SYSTEMS: [(&str, &[&str]); 17] = [
         "diffusion",
         &[
             "--set",
-            "model.network={kind=\"unet\",channels=[4,6],blocks=1,dropout=0.1}",
+            "model.network={kind=\"unet\",channels=[4,6],blocks=1,waves=2,dropout=0.1}",
             "--set",
             "model.noise_levels=2",
             "--set",

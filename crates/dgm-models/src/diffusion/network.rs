@@ -14,6 +14,7 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use dgm_core::random::Stream;
 use serde::{Deserialize, Serialize};
+use std::f64::consts::PI;
 
 /// `network = { kind = "unet", channels = [64, 64], blocks = 2 }`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +27,9 @@ pub struct UNetConfig {
     /// Pixels at the side of the blocks that the image is cut into first, each block one place with as many channels: 2 costs a quarter.
     /// Default: 1.
     pub patch: usize,
+    /// Sines and cosines of noisy levels that the network sees beside them, of periods of 1, 2, 4 … levels: near x they tell how far z is off, which z
+    /// itself tells by its last digits alone (the Fourier features of Kingma et al. 2021, appendix C). 8 of 256 levels. Default: 0.
+    pub waves: usize,
     /// How one resolution becomes the next. Default: `"shuffle"`.
     pub resample: Resample,
     /// Dropout in every block. Default: 0.
@@ -34,7 +38,7 @@ pub struct UNetConfig {
 
 impl Default for UNetConfig {
     fn default() -> Self {
-        Self { channels: vec![32, 64], blocks: 2, patch: 1, resample: Resample::Shuffle, dropout: 0.0 }
+        Self { channels: vec![32, 64], blocks: 2, patch: 1, waves: 0, resample: Resample::Shuffle, dropout: 0.0 }
     }
 }
 
@@ -80,6 +84,18 @@ fn features(gamma: &Tensor<2>) -> Tensor<2> {
         all.extend([phase.clone().sin(), phase.cos()]);
     }
     Tensor::cat(all, 1)
+}
+
+/// The angle of each wave for each 1 of z, of periods of 1, 2, 4 … of so many levels from −1 to 1.
+fn angles(waves: usize, levels: usize) -> Vec<f64> {
+    (0..waves).map(|octave| PI * (levels as f64 - 1.0) / f64::from(1u32 << octave)).collect()
+}
+
+/// z `[n, colours, rows, columns]` and its waves, each as many more channels; of angle 0 at the lowest level.
+fn with_waves(z: Tensor<4>, angles: &[f64]) -> Tensor<4> {
+    let phases = angles.iter().map(|&angle| z.clone().add_scalar(1.0).mul_scalar(angle));
+    let waves = phases.flat_map(|phase| [phase.clone().sin(), phase.cos()]);
+    Tensor::cat(std::iter::once(z.clone()).chain(waves).collect(), 1)
 }
 
 /// A network of any kind.
@@ -159,6 +175,8 @@ pub(super) struct UNet {
     shape: [usize; 3],
     #[module(skip)]
     patch: usize,
+    #[module(skip)]
+    angles: Vec<f64>,
 }
 
 impl UNet {
@@ -169,7 +187,7 @@ impl UNet {
         rng: &mut Stream,
         device: &Device,
     ) -> Result<Self, ModelError> {
-        let UNetConfig { channels, blocks, patch, resample, dropout } = config.clone();
+        let UNetConfig { channels, blocks, patch, waves, resample, dropout } = config.clone();
         let sizes =
             ConvConfig { channels: channels.clone(), blocks: 2 * blocks, patch, resample, dropout, hidden: Vec::new() };
         let keys = ConvKeys {
@@ -187,6 +205,16 @@ impl UNet {
         }
         ModelError::check(blocks <= 32, "network.blocks", blocks, "0 to 32")?;
         sizes.check(&keys, spec)?;
+        ModelError::check(waves <= 16, "network.waves", waves, "0 to 16")?;
+        let levels = match (spec.levels(), waves) {
+            (Some(levels), _) => levels,
+            (None, 0) => 2,
+            _ => {
+                return Err(ModelError::Data(format!(
+                    "`model.network.waves` is {waves}, of levels, and the targets are real numbers; leave it out"
+                )));
+            }
+        };
         let [h, w] = sizes.sizes(spec.shape).first().copied().unwrap_or([1, 1]);
         let (first, cells) = (channels.first().copied().unwrap_or(1), colours * patch * patch);
         let width = 4 * first;
@@ -201,19 +229,22 @@ impl UNet {
         let stages = stages.collect();
         Ok(Self {
             known: linear(inputs, width, rng, device),
-            input: TapConv::new(cells, first, &AROUND, rng, device),
+            input: TapConv::new(cells * (1 + 2 * waves), first, &AROUND, rng, device),
             places: zeros([1, first, h, w], device),
             stages,
             output: TapConv::new(first, cells, &AROUND, rng, device).times(SMALL),
             shape: spec.shape,
             patch,
+            angles: angles(waves, levels),
         })
     }
 
     fn forward(&self, z: Tensor<2>, known: Tensor<2>, mode: &mut Mode) -> Tensor<2> {
         let ([n, event], [colours, rows, columns]) = (z.dims(), self.shape);
         let known = apply(&self.known, known, Activation::Silu);
-        let cells = space_to_depth(z.reshape([n, colours, rows, columns]), self.patch);
+        let z = z.reshape([n, colours, rows, columns]);
+        let seen = with_waves(z, &self.angles);
+        let cells = space_to_depth(seen, self.patch);
         let h = self.input.fused(cells, Before::IDENTITY, Some(self.places.val()));
         let h = Self::through(&self.stages, h, &known, mode);
         let h = self.output.fused(h, Before::Each(Activation::Silu), None);
@@ -230,5 +261,32 @@ impl UNet {
             h = h + higher.forward(inner, [rows, columns]);
         }
         up.iter().fold(h, |h, block| block.forward(h, known, mode))
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use super::*;
+    use dgm_core::host;
+
+    /// Five levels from −1 to 1: periods of one, two and four of them.
+    #[test]
+    fn waves_repeat_after_one_two_and_four_levels() {
+        let z = Tensor::<4>::from_floats([[[[-1.0, -0.5, 0.0, 0.5, 1.0, -0.875]]]], &Device::flex());
+        let seen = with_waves(z, &angles(3, 5));
+        assert_eq!(seen.dims(), [1, 7, 1, 6]);
+        let (half, eighth) = (0.5f64.sqrt(), std::f64::consts::FRAC_PI_8);
+        let expected = [
+            [-1.0, -0.5, 0.0, 0.5, 1.0, -0.875],
+            [0.0, 0.0, 0.0, 0.0, 0.0, 1.0],
+            [1.0, 1.0, 1.0, 1.0, 1.0, 0.0],
+            [0.0, 0.0, 0.0, 0.0, 0.0, half],
+            [1.0, -1.0, 1.0, -1.0, 1.0, half],
+            [0.0, 1.0, 0.0, -1.0, 0.0, eighth.sin()],
+            [1.0, 0.0, -1.0, 0.0, 1.0, eighth.cos()],
+        ];
+        for (found, expected) in host(seen).iter().zip(expected.iter().flatten()) {
+            assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+        }
     }
 }

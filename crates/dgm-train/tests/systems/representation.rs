@@ -170,6 +170,7 @@ fn what_does_not_fit_is_refused_in_the_words_of_its_keys() {
         ("gan", "model.gradient_penalty=-1.0", "a finite number of at least 0"),
         ("gan", "training.early_stopping={patience=3}", "has no validation loss to go by"),
         ("diffusion", "model.network={kind=\"unet\",channels=[]}", "`model.network.channels` is []"),
+        ("diffusion", "model.network={kind=\"unet\",waves=17}", "`model.network.waves` is 17, expected 0 to 16"),
         ("diffusion", "model.steps=0", "`model.steps` is 0, expected 1 to 100000"),
         ("contrastive", "model.temperature=0.0", "`model.temperature` is 0"),
         ("contrastive", "model.views={erase=1.0}", "`model.views.erase` is 1, expected a share from 0"),
