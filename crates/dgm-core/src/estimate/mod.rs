@@ -35,6 +35,7 @@ mod principal;
 mod ratio;
 mod representation;
 mod roc;
+mod rotations;
 #[cfg(feature = "optim")]
 mod softmax_regression;
 

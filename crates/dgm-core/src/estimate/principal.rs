@@ -1,7 +1,7 @@
 //! Principal components of rows of numbers.
 
 use super::error::{EstimateError, check_some};
-use super::frechet::{dot, orthogonal};
+use super::rotations::{dot, orthogonal};
 use crate::host;
 use burn::tensor::{Tensor, TensorData};
 

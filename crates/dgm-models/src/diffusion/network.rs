@@ -28,7 +28,7 @@ pub struct UNetConfig {
     /// Default: 1.
     pub patch: usize,
     /// Sines and cosines of noisy levels that the network sees beside them, of periods of 1, 2, 4 … levels: near x they tell how far z is off, which z
-    /// itself tells by its last digits alone (the Fourier features of Kingma et al. 2021, appendix C). 8 of 256 levels. Default: 0.
+    /// itself tells by its last digits alone (the Fourier features of Kingma et al. 2021). 8 of 256 levels. Default: 0.
     pub waves: usize,
     /// How one resolution becomes the next. Default: `"shuffle"`.
     pub resample: Resample,
@@ -93,6 +93,9 @@ fn angles(waves: usize, levels: usize) -> Vec<f64> {
 
 /// z `[n, colours, rows, columns]` and its waves, each as many more channels; of angle 0 at the lowest level.
 fn with_waves(z: Tensor<4>, angles: &[f64]) -> Tensor<4> {
+    if angles.is_empty() {
+        return z;
+    }
     let phases = angles.iter().map(|&angle| z.clone().add_scalar(1.0).mul_scalar(angle));
     let waves = phases.flat_map(|phase| [phase.clone().sin(), phase.cos()]);
     Tensor::cat(std::iter::once(z.clone()).chain(waves).collect(), 1)
@@ -206,10 +209,10 @@ impl UNet {
         ModelError::check(blocks <= 32, "network.blocks", blocks, "0 to 32")?;
         sizes.check(&keys, spec)?;
         ModelError::check(waves <= 16, "network.waves", waves, "0 to 16")?;
-        let levels = match (spec.levels(), waves) {
-            (Some(levels), _) => levels,
-            (None, 0) => 2,
-            _ => {
+        let angles = match spec.levels() {
+            Some(levels) => angles(waves, levels),
+            None if waves == 0 => Vec::new(),
+            None => {
                 return Err(ModelError::Data(format!(
                     "`model.network.waves` is {waves}, of levels, and the targets are real numbers; leave it out"
                 )));
@@ -235,15 +238,14 @@ impl UNet {
             output: TapConv::new(first, cells, &AROUND, rng, device).times(SMALL),
             shape: spec.shape,
             patch,
-            angles: angles(waves, levels),
+            angles,
         })
     }
 
     fn forward(&self, z: Tensor<2>, known: Tensor<2>, mode: &mut Mode) -> Tensor<2> {
         let ([n, event], [colours, rows, columns]) = (z.dims(), self.shape);
         let known = apply(&self.known, known, Activation::Silu);
-        let z = z.reshape([n, colours, rows, columns]);
-        let seen = with_waves(z, &self.angles);
+        let seen = with_waves(z.reshape([n, colours, rows, columns]), &self.angles);
         let cells = space_to_depth(seen, self.patch);
         let h = self.input.fused(cells, Before::IDENTITY, Some(self.places.val()));
         let h = Self::through(&self.stages, h, &known, mode);
@@ -266,8 +268,23 @@ impl UNet {
 
 #[cfg(all(test, feature = "flex"))]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::data::{Scale, Values};
     use dgm_core::host;
+    use dgm_core::random::Seed;
+
+    #[test]
+    fn real_numbers_have_no_waves() {
+        let spec = DataSpec { shape: [1, 4, 4], values: Values::Real(Scale::identity(16)), condition: None };
+        let init = |waves| {
+            let config = DenoiserConfig::UNet(UNetConfig { channels: vec![4], waves, ..UNetConfig::default() });
+            config.init(&spec, &mut Seed(0).stream("weights", 0), &Device::flex())
+        };
+        assert!(init(0).is_ok());
+        let refused = init(2).unwrap_err().to_string();
+        assert!(refused.contains("`model.network.waves` is 2") && refused.ends_with("leave it out"), "{refused}");
+    }
 
     /// Five levels from −1 to 1: periods of one, two and four of them.
     #[test]
