@@ -27,7 +27,7 @@ def main():
     program = arguments.program or binary()
     columns = ["FID", "kernel distance", "precision", "recall", "two-sample accuracy", "share of the rarest class",
                "share of the commonest class", "near training examples"]  # fmt: skip
-    print("| run | training | " + " | ".join(columns) + " | −log p, nats |")
+    print("| run | training | " + " | ".join(columns) + " | −log p, bits/dim |")
     print("| --- " * (len(columns) + 3) + "|")
     floor = None
     for run in arguments.runs:
@@ -51,8 +51,8 @@ def main():
             return f"{factor * metric['value']:.{digits}f} ± {factor * (metric['standard_error'] or 0.0):.{digits}f}"
 
         likelihood = next((of[name] for name in ("NLL", "-ELBO", "-log p (MC)") if name in of), None)
-        nats = f"{likelihood['value']:.2f} ({likelihood['quantity']})" if likelihood else "–"
-        print(f"| {run.name} | {minutes:.0f} min | " + " | ".join(map(cell, columns)) + f" | {nats} |", flush=True)
+        bits = f"{likelihood['bits_per_dim']:.3f} ({likelihood['quantity']})" if likelihood else "–"
+        print(f"| {run.name} | {minutes:.0f} min | " + " | ".join(map(cell, columns)) + f" | {bits} |", flush=True)
     if floor:
         print(f"\nFID of training examples in place of samples: {floor['value']:.3f} ± {floor['standard_error']:.3f} ({floor['estimator']})")
 

@@ -34,7 +34,7 @@ pub enum ModelError {
         is_for: &'static str,
         /// The model.
         model: String,
-        /// What fits.
+        /// What fits, and what to do.
         instead: String,
     },
     /// A key of an objective that does not fit the model or its data.

@@ -169,9 +169,24 @@ fn a_negative_number_is_the_value_of_an_argument() {
         &["--config", "vae.toml", "--seed", "-5"],
         &["data", "inspect", "vae.toml", "-n", "-5"],
     ] {
-        let output = common::run(folder.path(), args);
-        let text = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{args:?}: {text}");
+        let text = run_fails(folder.path(), args, 2);
         assert!(text.contains("invalid value '-5'") && !text.contains("digit"), "{args:?}: {text}");
+    }
+}
+
+#[test]
+fn a_mistake_in_the_arguments_is_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    for (args, expected) in [
+        (
+            &["--confg", "vae.toml"][..],
+            &["'--confg'", "a similar argument exists: '--config'", "`dgm-train --help`"][..],
+        ),
+        (&["evalute", "run"], &["'evalute'", "a similar subcommand exists: 'evaluate'"]),
+        (&["evaluate"], &["<RUN>", "`dgm-train evaluate --help`"]),
+        (&["--config", "vae.toml", "--log-format", "plane"], &["'plane'", "auto, plain, json"]),
+        (&["data", "inspect", "digits", "--rows"], &["'--rows'", "`dgm-train data inspect --help`"]),
+    ] {
+        assert_mentions(&run_fails(folder.path(), args, 2), expected);
     }
 }

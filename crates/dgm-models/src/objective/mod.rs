@@ -184,8 +184,11 @@ impl ObjectiveKind {
             Misfit::IsFor(is_for) => {
                 let fits = |kind: &&&str| Self::of_kind(kind).is_some_and(|other| other.rule().fits(training).is_ok());
                 let others: Vec<String> = Self::KINDS.iter().filter(fits).map(|kind| format!("\"{kind}\"")).collect();
-                let instead =
-                    if others.is_empty() { "nothing: leave out [objective]".into() } else { others.join(" or ") };
+                let instead = match others.as_slice() {
+                    [] => "nothing: leave out [objective]".into(),
+                    [one] => format!("{one}: write that, or leave the key out"),
+                    several => format!("{}: write one of them, or leave the key out", several.join(" or ")),
+                };
                 ModelError::Objective { objective: self.name(), is_for, model: model.name().into(), instead }
             }
         })

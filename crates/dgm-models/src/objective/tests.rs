@@ -199,11 +199,14 @@ fn an_objective_that_does_not_fit_says_what_does() {
     let refused = |json: serde_json::Value, model: &AnyModel| kind(json).check(model).unwrap_err().to_string();
     assert_eq!(
         refused(serde_json::json!({ "kind": "elbo" }), &classifier()),
-        "`objective.kind` is \"elbo\", which is for models with an approximate posterior of latent variables; the model \"conditional_mlp\" is trained by \"nll\""
+        "`objective.kind` is \"elbo\", which is for models with an approximate posterior of latent variables; the model \"conditional_mlp\" is trained by \"nll\": \
+         write that, or leave the key out"
     );
     let text = refused(serde_json::json!({ "kind": "nll" }), &vae());
     assert!(
-        text.ends_with("the model \"vae\" is trained by \"elbo\" or \"iwae\" or \"dreg\" or \"info_vae\""),
+        text.ends_with(
+            "is trained by \"elbo\" or \"iwae\" or \"dreg\" or \"info_vae\": write one of them, or leave the key out"
+        ),
         "{text}"
     );
     let grouped = serde_json::json!({ "kind": "elbo", "free_bits": { "nats": 0.1, "group": 3 } });

@@ -64,7 +64,7 @@ impl ContrastiveConfig {
         ModelError::check_hidden("projection", &self.projection)?;
         let warm = self.temperature.is_finite() && self.temperature >= 0.001;
         ModelError::check(warm, "temperature", self.temperature, "a finite number of at least 0.001")?;
-        self.views.check()?;
+        self.views.check(spec)?;
         let encoder = Projected::new(&self.encoder, self.latent, spec, rng, device)?;
         let (last, inner) = match self.projection.split_last() {
             Some((&last, inner)) => (last, inner),

@@ -49,7 +49,8 @@ impl Default for ViewsConfig {
 }
 
 impl ViewsConfig {
-    pub(super) fn check(&self) -> Result<(), ModelError> {
+    /// Whether the values are in range, and nothing is asked for that views of such data do not have.
+    pub(super) fn check(&self, spec: &DataSpec) -> Result<(), ModelError> {
         let angle = (0.0..=180.0).contains(&self.rotate);
         ModelError::check(angle, "views.rotate", self.rotate, "degrees from 0 to 180")?;
         let share = "a share from 0 up to, not including, 1";
@@ -65,18 +66,34 @@ impl ViewsConfig {
         // Far beyond that, a power so small that it is 0 in 32 bits would make what is blank bright.
         ModelError::check((0.0..=100.0).contains(&self.gamma), "views.gamma", self.gamma, "a number from 0 to 100")?;
         let noisy = self.noise.is_finite() && self.noise >= 0.0;
-        ModelError::check(noisy, "views.noise", self.noise, "a finite number of at least 0")
+        ModelError::check(noisy, "views.noise", self.noise, "a finite number of at least 0")?;
+        if of_images(spec) {
+            return Ok(());
+        }
+        let usual = Self::default();
+        for (key, value, usual) in [
+            ("views.rotate", self.rotate, usual.rotate),
+            ("views.zoom", self.zoom, usual.zoom),
+            ("views.shear", self.shear, usual.shear),
+            ("views.shift", self.shift, usual.shift),
+            ("views.brightness", self.brightness, usual.brightness),
+            ("views.gamma", self.gamma, usual.gamma),
+        ] {
+            ModelError::check([0.0, usual].contains(&value), key, value, OF_ROWS)?;
+        }
+        ModelError::check(!self.mirror, "views.mirror", self.mirror, OF_ROWS)
     }
 
     /// A view of each example as a network sees them, `[n, event]`. What comes in from outside of an image, and what is left blank, is level 0, or
     /// the mean of real numbers.
     pub(super) fn of(&self, spec: &DataSpec, x: Tensor<2>, rng: &mut Stream) -> Tensor<2> {
-        let [_, h, w] = spec.shape;
         let levels = matches!(spec.values, Values::Levels(_));
         let blank = if levels { -1.0 } else { 0.0 };
         let x = x.sub_scalar(blank);
-        let x =
-            if h > 1 && w > 1 { self.lit(levels, self.warped(spec.shape, x, rng), rng) } else { self.hidden(x, rng) };
+        let x = match of_images(spec) {
+            true => self.lit(levels, self.warped(spec.shape, x, rng), rng),
+            false => self.hidden(x, rng),
+        };
         let x = x.add_scalar(blank);
         if self.noise == 0.0 {
             return x;
@@ -129,6 +146,15 @@ impl ViewsConfig {
         let sum = corners.reduce(|sum, corner| sum + corner).unwrap_or_else(|| planes.clone());
         sum.reshape([n, channels * h * w])
     }
+}
+
+/// What a key for images is to be where there are none.
+const OF_ROWS: &str =
+    "no such key: it is for images, and views of rows only hide numbers (erase) and add noise; leave it out";
+
+fn of_images(spec: &DataSpec) -> bool {
+    let [_, h, w] = spec.shape;
+    h > 1 && w > 1
 }
 
 fn indices(values: Vec<i32>, shape: [usize; 2], device: &Device) -> Tensor<2, Int> {
@@ -313,5 +339,21 @@ mod tests {
         let hidden = view.iter().filter(|value| value.abs() < 0.5).count();
         // A quarter on average.
         assert!((150..350).contains(&hidden), "{hidden}");
+    }
+
+    /// As written by a run, with the defaults, or switched off: but not as if it did something.
+    #[test]
+    fn of_rows_keys_for_images_are_refused() {
+        let rows = DataSpec { shape: [1, 1, 20], values: Values::Real(Scale::identity(20)), condition: None };
+        assert!(ViewsConfig::default().check(&rows).is_ok() && NONE.check(&rows).is_ok());
+        let turned = ViewsConfig { rotate: 40.0, ..NONE };
+        assert!(turned.check(&image(4)).is_ok());
+        let refused = [turned, ViewsConfig { gamma: 1.0, ..NONE }, ViewsConfig { mirror: true, ..NONE }]
+            .map(|views| views.check(&rows).map_err(|error| error.to_string()).err().unwrap_or_default());
+        for (text, expected) in
+            refused.iter().zip(["views.rotate` is 40", "views.gamma` is 1", "views.mirror` is true"])
+        {
+            assert!(text.contains(expected) && text.ends_with("leave it out"), "{text}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The command line. A command is one file here, with its arguments as `Args` and what it does as `run`, and one line below.
 
+mod arguments;
 mod backends;
 mod compare;
 mod completions;
@@ -157,13 +158,13 @@ fn backend_of_run(name: Option<&str>, of_run: &str) -> Result<Backend> {
 /// Reads the arguments, runs the command and turns an error into its line and exit code: 0 done, 1 failed while running,
 /// 2 invalid input, 130 interrupted.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let log_format = cli.train.log_format;
-    let outcome = match cli.command {
+    let cli = arguments::parse::<Cli>();
+    let log_format = cli.as_ref().map_or(LogFormat::Auto, |cli| cli.train.log_format);
+    let outcome = cli.and_then(|cli| match cli.command {
         // Signals first: threads that start later leave them to the one that waits for them.
         None => Stop::on_signal(log_format).and_then(|stop| threads::in_pool(|| train::run(&cli.train, stop))),
         Some(command) => threads::in_pool(|| command.run()),
-    };
+    });
     outcome.unwrap_or_else(|error: Error| {
         match log_format {
             LogFormat::Json => tell(progress::error_line(&error)),

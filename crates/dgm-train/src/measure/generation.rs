@@ -103,8 +103,12 @@ pub(crate) fn measure(subject: &Subject<'_>, path: &Path, most: Option<usize>) -
         let kernel = Mean { n: count, ..kernel };
         metrics.push(metric("kernel distance", "squared maximum mean discrepancy", kernel, &what));
     }
-    let proportion =
-        |value: f64| Mean { mean: value, standard_error: (value * (1.0 - value) / count as f64).sqrt(), n: count };
+    let proportion = |value: f64| {
+        // Of none, or of all, the next sample may still differ: half a count to either side (Jeffreys's prior).
+        let n = count as f64;
+        let shrunk = (value * n + 0.5) / (n + 1.0);
+        Mean { mean: value, standard_error: (shrunk * (1.0 - shrunk) / n).sqrt(), n: count }
+    };
     if count > NEIGHBOURS {
         let found = Manifolds::of(&real_features, &made_features, NEIGHBOURS).map_err(failed)?;
         let what = format!("within the {NEIGHBOURS}rd neighbours of the other set; ");

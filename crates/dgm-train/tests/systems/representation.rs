@@ -119,6 +119,13 @@ fn generated_examples_are_held_against_the_test_split() {
     assert!(of("kernel distance") > 0.0 && of("precision") < 0.6 && of("two-sample accuracy") > 0.9);
     assert!(of("share of the rarest class") <= 0.1 && of("share of the commonest class") >= 0.1);
     assert!(of("near training examples") <= 0.05);
+    // A share of none or of all is not known without an error.
+    let shares = results["metrics"].as_array().unwrap().iter().filter(|metric| metric["unit"] == "proportion");
+    assert!(
+        shares.clone().count() > 5
+            && shares.clone().any(|metric| [0.0, 1.0].contains(&metric["value"].as_f64().unwrap()))
+    );
+    assert!(shares.clone().all(|metric| metric["standard_error"].as_f64().unwrap() > 0.0), "{results}");
     // Of ten blocks, and of all samples.
     let all = results["metrics"].as_array().unwrap();
     let kernel = all.iter().find(|metric| metric["quantity"] == "kernel distance").unwrap();
