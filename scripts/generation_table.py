@@ -5,7 +5,8 @@
 
 The classifier is a run of configs/mnist-classifier.toml, or of one like it on the same images. Prints a Markdown table: minutes of training, FID ± its
 bootstrap error, kernel distance, precision, recall, the accuracy of a two-sample test, shares of the rarest and the commonest class, the share
-of samples near training examples, and −log p or a bound of it where there is one; below it the FID of training examples, the least to expect.
+of samples near training examples, and −log p or a bound of it in bits per dimension where there is one; below it the FID of training examples,
+the least to expect.
 """
 
 import argparse
@@ -51,7 +52,8 @@ def main():
             return f"{factor * metric['value']:.{digits}f} ± {factor * (metric['standard_error'] or 0.0):.{digits}f}"
 
         likelihood = next((of[name] for name in ("NLL", "-ELBO", "-log p (MC)") if name in of), None)
-        bits = f"{likelihood['bits_per_dim']:.3f} ({likelihood['quantity']})" if likelihood else "–"
+        in_bits = likelihood and likelihood.get("bits_per_dim")
+        bits = f"{in_bits:.3f} ({likelihood['quantity']})" if in_bits is not None else "–"
         print(f"| {run.name} | {minutes:.0f} min | " + " | ".join(map(cell, columns)) + f" | {bits} |", flush=True)
     if floor:
         print(f"\nFID of training examples in place of samples: {floor['value']:.3f} ± {floor['standard_error']:.3f} ({floor['estimator']})")

@@ -206,6 +206,12 @@ impl ConditionSpec {
 }
 
 impl DataSpec {
+    /// Whether examples have rows and columns, more than one of each: what convolutions and views of images are for.
+    pub fn is_grid(&self) -> bool {
+        let [_, rows, columns] = self.shape;
+        rows > 1 && columns > 1
+    }
+
     /// Whether the description makes sense: sizes above 0, 2 to 65536 levels, one mean and one deviation per dimension.
     ///
     /// # Errors

@@ -64,7 +64,7 @@ impl ConvConfig {
         ModelError::check_dropout(keys.dropout, *dropout)?;
         ModelError::check_hidden(keys.hidden, hidden)?;
         let [pixels, h, w] = spec.shape;
-        if h < 2 || w < 2 {
+        if !spec.is_grid() {
             let part = keys.channels.split('.').next().unwrap_or_default();
             return Err(ModelError::Data(format!(
                 "`model.{part}` is \"conv\", for images, and the targets are {h} by {w}; use {part} = \"mlp\" or \"residual_mlp\""

@@ -67,7 +67,7 @@ impl ViewsConfig {
         ModelError::check((0.0..=100.0).contains(&self.gamma), "views.gamma", self.gamma, "a number from 0 to 100")?;
         let noisy = self.noise.is_finite() && self.noise >= 0.0;
         ModelError::check(noisy, "views.noise", self.noise, "a finite number of at least 0")?;
-        if of_images(spec) {
+        if spec.is_grid() {
             return Ok(());
         }
         let usual = Self::default();
@@ -90,7 +90,7 @@ impl ViewsConfig {
         let levels = matches!(spec.values, Values::Levels(_));
         let blank = if levels { -1.0 } else { 0.0 };
         let x = x.sub_scalar(blank);
-        let x = match of_images(spec) {
+        let x = match spec.is_grid() {
             true => self.lit(levels, self.warped(spec.shape, x, rng), rng),
             false => self.hidden(x, rng),
         };
@@ -151,11 +151,6 @@ impl ViewsConfig {
 /// What a key for images is to be where there are none.
 const OF_ROWS: &str =
     "no such key: it is for images, and views of rows only hide numbers (erase) and add noise; leave it out";
-
-fn of_images(spec: &DataSpec) -> bool {
-    let [_, h, w] = spec.shape;
-    h > 1 && w > 1
-}
 
 fn indices(values: Vec<i32>, shape: [usize; 2], device: &Device) -> Tensor<2, Int> {
     Tensor::from_data(TensorData::new(values, shape), device)

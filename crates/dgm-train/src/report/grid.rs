@@ -20,8 +20,8 @@ const PAPER: [u8; 3] = [222, 230, 240];
 
 /// Whether samples of this kind are images: more than one row, one or three channels, levels (also where they were dequantised).
 pub fn is_image(spec: &DataSpec) -> bool {
-    let [channels, rows, columns] = spec.shape;
-    spec.sample_levels().is_some() && matches!(channels, 1 | 3) && rows > 1 && columns > 1
+    let [channels, _, _] = spec.shape;
+    spec.sample_levels().is_some() && matches!(channels, 1 | 3) && spec.is_grid()
 }
 
 /// Images side by side, row by row.

@@ -10,8 +10,9 @@ use plotters::prelude::*;
 const EXAMPLES: usize = 1000;
 
 pub(super) fn draw(subject: &Subject<'_>) -> Result<Option<String>> {
-    let [channels, h, w] = subject.model.spec().shape;
-    let Some(density) = subject.model.density().filter(|_| h > 1 && w > 1) else { return Ok(None) };
+    let spec = subject.model.spec();
+    let [channels, h, w] = spec.shape;
+    let Some(density) = subject.model.density().filter(|_| spec.is_grid()) else { return Ok(None) };
     let (_, split) = subject.reported();
     let count = split.len().min(EXAMPLES);
     let mut sums = vec![0.0; h * w];
