@@ -168,9 +168,15 @@ fn a_negative_number_is_the_value_of_an_argument() {
         &["evaluate", "run", "--importance-samples", "-5"],
         &["--config", "vae.toml", "--seed", "-5"],
         &["data", "inspect", "vae.toml", "-n", "-5"],
+        &["evaluate", "run", "--features", "run", "--generated", "-5"],
+        &["probe", "run", "--labels", "-5"],
+        &["probe", "run", "--draws", "-5"],
+        &["probe", "run", "-k", "-5"],
+        &["score", "run", "--samples", "-5"],
+        &["watch", "run", "--every", "-5"],
     ] {
         let text = run_fails(folder.path(), args, 2);
-        assert!(text.contains("invalid value '-5'") && !text.contains("digit"), "{args:?}: {text}");
+        assert!(text.contains("invalid value '-5'") && text.contains("expected"), "{args:?}: {text}");
     }
 }
 
@@ -186,7 +192,15 @@ fn a_mistake_in_the_arguments_is_one_line() {
         (&["evaluate"], &["not provided: <RUN>;"]),
         (&["--config", "vae.toml", "--log-format", "plane"], &["'plane'", "auto, plain, json"]),
         (&["data", "inspect", "digits", "--rows"], &["'--rows'"]),
+        (&["sample", "run", "-n", "1e3"], &["'1e3'", "expected a whole number from 1 to 100000"]),
+        (&["encode", "run", "-n", "0"], &["expected a whole number of at least 1"]),
     ] {
         assert_mentions(&run_fails(folder.path(), args, 2), expected);
+    }
+    for format in [&["--log-format", "json"][..], &["--log-format=json"]] {
+        let output = common::run(folder.path(), &[format, &["--confg", "vae.toml"]].concat());
+        let error: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+        assert_eq!((output.status.code(), &error["kind"]), (Some(2), &"error".into()));
+        assert_mentions(&error.to_string(), &["unexpected argument '--confg'"]);
     }
 }

@@ -201,7 +201,7 @@ impl UNet {
             dropout: "network.dropout",
         };
         let [colours, rows, columns] = spec.shape;
-        if rows < 2 || columns < 2 {
+        if !spec.is_grid() {
             return Err(ModelError::Data(format!(
                 "`model.network` is \"unet\", for images, and the targets are {rows} by {columns}; use network = \"residual_mlp\""
             )));

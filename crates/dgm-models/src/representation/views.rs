@@ -149,8 +149,7 @@ impl ViewsConfig {
 }
 
 /// What a key for images is to be where there are none.
-const OF_ROWS: &str =
-    "no such key: it is for images, and views of rows only hide numbers (erase) and add noise; leave it out";
+const OF_ROWS: &str = "0, false or no such key: it is for images, and views of rows only hide numbers (erase) and add noise; leave it out";
 
 fn indices(values: Vec<i32>, shape: [usize; 2], device: &Device) -> Tensor<2, Int> {
     Tensor::from_data(TensorData::new(values, shape), device)
@@ -343,12 +342,17 @@ mod tests {
         assert!(ViewsConfig::default().check(&rows).is_ok() && NONE.check(&rows).is_ok());
         let turned = ViewsConfig { rotate: 40.0, ..NONE };
         assert!(turned.check(&image(4)).is_ok());
-        let refused = [turned, ViewsConfig { gamma: 1.0, ..NONE }, ViewsConfig { mirror: true, ..NONE }]
-            .map(|views| views.check(&rows).map_err(|error| error.to_string()).err().unwrap_or_default());
-        for (text, expected) in
-            refused.iter().zip(["views.rotate` is 40", "views.gamma` is 1", "views.mirror` is true"])
-        {
-            assert!(text.contains(expected) && text.ends_with("leave it out"), "{text}");
+        for (views, expected) in [
+            (turned, "views.rotate` is 40"),
+            (ViewsConfig { zoom: 0.5, ..NONE }, "views.zoom` is 0.5"),
+            (ViewsConfig { shear: 0.5, ..NONE }, "views.shear` is 0.5"),
+            (ViewsConfig { shift: 0.5, ..NONE }, "views.shift` is 0.5"),
+            (ViewsConfig { brightness: 0.5, ..NONE }, "views.brightness` is 0.5"),
+            (ViewsConfig { gamma: 1.0, ..NONE }, "views.gamma` is 1"),
+            (ViewsConfig { mirror: true, ..NONE }, "views.mirror` is true"),
+        ] {
+            let text = views.check(&rows).map_err(|error| error.to_string()).err().unwrap_or_default();
+            assert!(text.contains(expected) && text.ends_with("leave it out"), "{expected}: {text}");
         }
     }
 }

@@ -1,10 +1,11 @@
 //! The arguments, and mistakes in them as one line like every other error.
 
 use crate::error::{Error, Result};
+use crate::report::progress::LogFormat;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-/// The arguments of this process. Help and the version, where they are asked for, are printed, and the process ends.
+/// The arguments of this process. Help and the version, where they are asked for, are printed, and the process ends; so is help where there are none.
 ///
 /// # Errors
 /// Arguments that are not understood.
@@ -20,12 +21,21 @@ pub(super) fn parse<T: Parser>() -> Result<T> {
     })
 }
 
-/// A message of clap in one line: what was found, its tips. The usage stays out: of an invalid value clap does not say in which command.
+/// The format of messages that arguments ask for which were not understood.
+pub(super) fn log_format() -> LogFormat {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let json = arguments.windows(2).any(|pair| pair == ["--log-format", "json"])
+        || arguments.iter().any(|argument| argument == "--log-format=json");
+    if json { LogFormat::Json } else { LogFormat::Auto }
+}
+
+/// A message of clap in one line: what was found, its tips but for that of a value that begins with a hyphen, which is hardly ever meant. The usage
+/// stays out: of an invalid value clap does not say in which command.
 fn in_one_line(message: &str) -> String {
     let is_usage = |line: &&str| line.starts_with("Usage:") || line.starts_with("For more information");
     let lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
     let mut found = String::new();
-    for line in lines.take_while(|line| !is_usage(line)) {
+    for line in lines.take_while(|line| !is_usage(line)).filter(|line| !line.starts_with("tip: to pass '")) {
         let line = line.strip_prefix("error: ").or_else(|| line.strip_prefix("tip: ")).unwrap_or(line);
         let between = match found.chars().last() {
             None => "",
@@ -49,6 +59,10 @@ mod tests {
             "error: unexpected argument '--confg' found\n\n  tip: a similar argument exists: '--config'\n\n\
              Usage: dgm-train --config <FILE>\n\nFor more information, try '--help'.\n",
             "unexpected argument '--confg' found; a similar argument exists: '--config'",
+        );
+        is(
+            "error: unexpected argument '--rows' found\n\n  tip: to pass '--rows' as a value, use '-- --rows'\n\nUsage: dgm-train data\n",
+            "unexpected argument '--rows' found",
         );
         is(
             "error: the following required arguments were not provided:\n  <RUN>\n  --out <FILE>\n\n\

@@ -5,7 +5,7 @@ use crate::data::DataConfig;
 use crate::data::catalogue::{self, DataSet, RemoteFile, datasets_folder};
 use crate::error::{Error, Result};
 use crate::fetch::{fetch, problem};
-use clap::{Args, value_parser};
+use clap::Args;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -20,7 +20,7 @@ pub(super) struct FetchArgs {
     #[arg(long, value_name = "URL", requires = "name")]
     mirror: Option<String>,
     /// Retries per URL after a transient error
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 4, value_parser = value_parser!(u32).range(..=100))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 4, value_parser = super::within(0..=100))]
     retries: u32,
     /// Verify the files without downloading
     #[arg(long, requires = "name", conflicts_with = "mirror")]

@@ -11,7 +11,7 @@ use crate::guess::{self, Proposal, Wishes};
 use crate::report::grid::{self, Band};
 use crate::report::{columns, shell_quoted};
 use crate::shipped;
-use clap::{Args, value_parser};
+use clap::Args;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -34,8 +34,8 @@ pub(super) struct InspectArgs {
     #[arg(long, value_name = "FILE.png")]
     out: Option<PathBuf>,
     /// Examples per split in the picture
-    #[arg(short, long, allow_negative_numbers = true, default_value_t = 40, value_parser = value_parser!(u16).range(1..=1000))]
-    n: u16,
+    #[arg(short, long, allow_negative_numbers = true, default_value_t = 40, value_parser = super::within(1..=1000))]
+    n: u32,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -113,7 +113,7 @@ pub(super) fn run(args: &InspectArgs) -> Result<ExitCode> {
         windows: windows(&dataset)?,
     };
     if let (Some(out), Some(file)) = (&args.out, sheet) {
-        let png = sheet_of(&dataset, usize::from(args.n))?;
+        let png = sheet_of(&dataset, args.n as usize)?;
         file.finish_with(&png).map_err(|error| cannot_write(out, &error))?;
     }
     if args.json {
@@ -132,7 +132,7 @@ pub(super) fn run(args: &InspectArgs) -> Result<ExitCode> {
     }
     match &args.out {
         Some(out) => {
-            let order = match Arrangement::of(&dataset.spec, usize::from(args.n)) {
+            let order = match Arrangement::of(&dataset.spec, args.n as usize) {
                 Arrangement::Sequence => "",
                 Arrangement::ClassRows => "; a row for each class",
                 Arrangement::ClassColumns => "; a column for each class",

@@ -6,7 +6,7 @@ use super::output::is_standard;
 use crate::error::{Error, Result};
 use crate::report::{npy, rows};
 use crate::represent;
-use clap::{Args, value_parser};
+use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -15,7 +15,7 @@ pub(super) struct EncodeArgs {
     #[command(flatten)]
     of: OfSplit,
     /// Number of examples, the first of the split [default: all]
-    #[arg(short, long, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..))]
+    #[arg(short, long, allow_negative_numbers = true, value_parser = super::within(1..=u32::MAX))]
     n: Option<u32>,
     /// Output file: .csv with names and labels, .npy for an array of [examples, code]; - is standard output, as CSV
     #[arg(long, value_name = "FILE", default_value = "codes.csv")]

@@ -33,7 +33,7 @@ pub(super) struct EvaluateArgs {
     #[arg(long, value_name = "RUN")]
     features: Option<PathBuf>,
     /// Samples for that [default: as many as there are examples, at most 10000]
-    #[arg(long, value_name = "N", requires = "features", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(50..=10_000))]
+    #[arg(long, value_name = "N", requires = "features", allow_negative_numbers = true, value_parser = super::within(50..=10_000))]
     generated: Option<u32>,
     /// New path of data that have moved, as in --set data.path=table.csv; with --features also another way to draw samples, as in --set
     /// model.steps=50 (diffusion)
@@ -92,12 +92,17 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
         };
         measure::check(&config.evaluation, &model, &backend.device, name)?;
     }
+    // First: it may refuse the classifier, and a likelihood may take minutes.
+    let of_samples = match &args.features {
+        Some(classifier) => {
+            let samples = args.generated.map(|n| n as usize);
+            let against = Against { classifier, part: args.split.unwrap_or_default(), samples };
+            generation(&model, &config, &dataset, &backend.device, against)?
+        }
+        None => Vec::new(),
+    };
     let mut results = evaluate_on(args.split, &model, &config, &dataset, &backend.device)?;
-    if let Some(classifier) = &args.features {
-        let samples = args.generated.map(|n| n as usize);
-        let against = Against { classifier, part: args.split.unwrap_or_default(), samples };
-        results.metrics.extend(generation(&model, &config, &dataset, &backend.device, against)?);
-    }
+    results.metrics.extend(of_samples);
     let mut members = config.members().map(|members| Members::read(&folder, members.len())).transpose()?;
     if let Some(members) = &mut members {
         members.metrics.retain(|member| results.metrics.iter().any(|metric| metric.split == member.mean.split));

@@ -3,7 +3,7 @@
 use super::of_split::OfSplit;
 use crate::error::{Error, Result};
 use crate::represent;
-use clap::{Args, value_parser};
+use clap::Args;
 use dgm_models::latent::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,7 +17,7 @@ pub(super) struct InterpolateArgs {
     #[arg(long, value_name = "A,B", allow_hyphen_values = true, value_parser = pair)]
     between: Vec<[usize; 2]>,
     /// Steps from one to the other, both included
-    #[arg(long, default_value_t = 10, allow_negative_numbers = true, value_parser = value_parser!(u32).range(2..=1000))]
+    #[arg(long, default_value_t = 10, allow_negative_numbers = true, value_parser = super::within(2..=1000))]
     steps: u32,
     /// Go along the arc that keeps the distance from the origin, instead of a straight line
     #[arg(long)]

@@ -40,6 +40,7 @@ use crate::report::tell;
 use crate::threads;
 use clap::{Parser, Subcommand};
 use signals::Stop;
+use std::ops::RangeInclusive;
 use std::process::ExitCode;
 
 /// Trains, evaluates and samples likelihood-based deep generative models.
@@ -159,7 +160,7 @@ fn backend_of_run(name: Option<&str>, of_run: &str) -> Result<Backend> {
 /// 2 invalid input, 130 interrupted.
 pub fn main() -> ExitCode {
     let cli = arguments::parse::<Cli>();
-    let log_format = cli.as_ref().map_or(LogFormat::Auto, |cli| cli.train.log_format);
+    let log_format = cli.as_ref().map_or_else(|_| arguments::log_format(), |cli| cli.train.log_format);
     let outcome = cli.and_then(|cli| match cli.command {
         // Signals first: threads that start later leave them to the one that waits for them.
         None => Stop::on_signal(log_format).and_then(|stop| threads::in_pool(|| train::run(&cli.train, stop))),
@@ -177,4 +178,15 @@ pub fn main() -> ExitCode {
 /// A whole number, as of a seed or a count.
 fn whole<T: std::str::FromStr>(text: &str) -> std::result::Result<T, String> {
     text.parse().map_err(|_| "expected a whole number, not negative".into())
+}
+
+/// A whole number of a range, of which a message names the ends.
+fn within(range: RangeInclusive<u32>) -> impl Fn(&str) -> std::result::Result<u32, String> + Clone + Send + Sync {
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| match range.end() {
+            &u32::MAX => format!("expected a whole number of at least {}", range.start()),
+            most => format!("expected a whole number from {} to {most}", range.start()),
+        })
+    }
 }

@@ -4,7 +4,7 @@ use super::of_split::open_single;
 use super::output::say;
 use crate::error::{Error, Result};
 use crate::probe::{ProbeOptions, ProbeSplit, probe};
-use clap::{Args, value_parser};
+use clap::Args;
 use dgm_core::random::Seed;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -18,13 +18,13 @@ pub(super) struct ProbeArgs {
     #[arg(long, value_enum, default_value_t)]
     split: ProbeSplit,
     /// Numbers of training labels that the probes are given, such as 100,1000,all
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "100,1000,all", value_parser = labels)]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "100,1000,all", allow_negative_numbers = true, value_parser = labels)]
     labels: Vec<usize>,
     /// Draws of the examples with those labels, over which results are averaged
-    #[arg(long, default_value_t = 3, value_parser = value_parser!(u32).range(1..=1000))]
+    #[arg(long, default_value_t = 3, allow_negative_numbers = true, value_parser = super::within(1..=1000))]
     draws: u32,
     /// Neighbours that vote
-    #[arg(short = 'k', long, value_name = "K", default_value_t = 5, value_parser = value_parser!(u32).range(1..=1000))]
+    #[arg(short = 'k', long, value_name = "K", default_value_t = 5, allow_negative_numbers = true, value_parser = super::within(1..=1000))]
     neighbours: u32,
     /// Seed of the draws
     #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = super::whole::<u64>)]

@@ -3,7 +3,7 @@
 use super::of_split::OfSplit;
 use crate::error::Result;
 use crate::represent;
-use clap::{Args, value_parser};
+use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ pub(super) struct ReconstructArgs {
     #[command(flatten)]
     of: OfSplit,
     /// Number of examples, the first of the split
-    #[arg(short, long, default_value_t = 16, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=1000))]
+    #[arg(short, long, default_value_t = 16, allow_negative_numbers = true, value_parser = super::within(1..=1000))]
     n: u32,
     /// Output file: .png of images, each above its reconstruction; .csv of numbers, with columns that say which is which; .npy, all
     /// examples before all reconstructions; - is standard output, as CSV [default: reconstructions.png or .csv]

@@ -11,7 +11,7 @@ use crate::report::tell;
 use crate::report::{grid, npy, progress, rows};
 use crate::run_folder::RunFolder;
 use crate::sampling::{Prefix, Wanted, needs_examples, sample};
-use clap::{Args, value_parser};
+use clap::Args;
 use dgm_core::random::Seed;
 use dgm_models::autoregressive::sampling::SamplingParams;
 use dgm_models::{Capability, DataSpec, Model, Values, require};
@@ -26,7 +26,7 @@ pub(super) struct SampleArgs {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
     /// Number of samples [default: 64; 1 text]
-    #[arg(short, long, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=100_000))]
+    #[arg(short, long, allow_negative_numbers = true, value_parser = super::within(1..=100_000))]
     n: Option<u32>,
     /// Output file: .png for a grid of images, .csv or .npy for numbers, .txt for texts; - is standard output, as CSV or text [default: samples.png; texts
     /// go to standard output]
@@ -48,7 +48,7 @@ pub(super) struct SampleArgs {
     #[arg(long, value_name = "T", allow_negative_numbers = true, default_value_t = 1.0, value_parser = temperature)]
     temperature: f64,
     /// Sample from the K most probable values (top-k)
-    #[arg(long, value_name = "K", allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "K", allow_negative_numbers = true, value_parser = super::within(1..=u32::MAX))]
     top_k: Option<u32>,
     /// Sample from the most probable values with total probability P (nucleus sampling)
     #[arg(long, value_name = "P", allow_negative_numbers = true, value_parser = share)]
@@ -63,7 +63,7 @@ pub(super) struct SampleArgs {
     #[arg(long, value_name = "TEXT", conflicts_with = "complete", allow_hyphen_values = true)]
     prompt: Option<String>,
     /// Number of symbols to sample after the prompt [default: 500]
-    #[arg(long, value_name = "SYMBOLS", allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=10_000_000))]
+    #[arg(long, value_name = "SYMBOLS", allow_negative_numbers = true, value_parser = super::within(1..=10_000_000))]
     length: Option<u32>,
 }
 

@@ -55,7 +55,7 @@ pub(super) struct ScoreArgs {
     #[arg(long, value_name = "COLUMN", allow_hyphen_values = true, requires = "data", conflicts_with_all = ["split", "on"])]
     keep: Vec<String>,
     /// Importance samples for each row, where the model has latent variables [default: 64]
-    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "K", allow_negative_numbers = true, value_parser = super::within(1..=100_000))]
     samples: Option<u32>,
     /// Score a model with latent variables by −log p(x, z) + log q(z | x) at the mean of q (a flow's: at what it makes of the mean before it): no bound, and no noise, to compare programs
     #[arg(long, conflicts_with_all = ["samples", "background"])]

@@ -3,7 +3,7 @@
 use super::of_split::OfSplit;
 use crate::error::{Error, Result};
 use crate::represent;
-use clap::{Args, value_parser};
+use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -15,10 +15,10 @@ pub(super) struct TraverseArgs {
     #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = super::whole::<usize>)]
     example: usize,
     /// Number of latent variables, those whose codes vary most
-    #[arg(long, default_value_t = represent::VARIABLES as u32, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=1000))]
+    #[arg(long, default_value_t = represent::VARIABLES as u32, allow_negative_numbers = true, value_parser = super::within(1..=1000))]
     variables: u32,
     /// Steps from the lowest value to the highest [default: 9]
-    #[arg(long, allow_negative_numbers = true, value_parser = value_parser!(u32).range(2..=1000))]
+    #[arg(long, allow_negative_numbers = true, value_parser = super::within(2..=1000))]
     steps: Option<u32>,
     /// How far to go to both sides of the mean, in standard deviations of the codes [default: 2.5]
     #[arg(long, allow_negative_numbers = true)]

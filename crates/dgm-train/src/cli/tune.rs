@@ -5,7 +5,7 @@ use crate::backend::Backend;
 use crate::error::Result;
 use crate::report::tell;
 use crate::tune::{Tune, default_folder};
-use clap::{Args, value_parser};
+use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub(super) struct TuneArgs {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// Number of trials; the first is the configuration itself
-    #[arg(long, value_name = "N", default_value_t = 30, allow_negative_numbers = true, value_parser = value_parser!(u32).range(1..=999))]
+    #[arg(long, value_name = "N", default_value_t = 30, allow_negative_numbers = true, value_parser = super::within(1..=999))]
     trials: u32,
     /// Begin no trial after so many minutes; the same command goes on where it stopped
     #[arg(long, value_name = "MINUTES", allow_negative_numbers = true, value_parser = minutes)]

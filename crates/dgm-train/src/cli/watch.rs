@@ -22,7 +22,7 @@ pub(super) struct WatchArgs {
     #[arg(long)]
     once: bool,
     /// Seconds from one look to the next
-    #[arg(long, default_value_t = 2.0, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, default_value_t = 2.0, value_name = "SECONDS", allow_negative_numbers = true, value_parser = seconds)]
     every: f64,
 }
 

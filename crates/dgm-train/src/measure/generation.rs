@@ -19,7 +19,8 @@ use dgm_core::random::Stream;
 use dgm_models::{AnyModel, Batch, Capability, DataSpec, Ensemble, Model, Scale, require};
 use std::path::Path;
 
-/// Samples, and examples beside them, at most.
+/// Samples, and examples beside them.
+const LEAST: usize = 50;
 const MOST: usize = 10_000;
 
 /// Examples per call of the classifier.
@@ -49,7 +50,8 @@ const PENALTY: f64 = 1e-3;
 /// By the classifier of the run in this folder; `most`: samples at the most.
 ///
 /// # Errors
-/// A model that does not generate, a run that is no classifier of such images, the training split, data that cannot be read any more.
+/// A model that does not generate, a run that is no classifier of such images, the training split, fewer than 50 examples, data that cannot be
+/// read any more.
 pub(crate) fn measure(subject: &Subject<'_>, path: &Path, most: Option<usize>) -> Result<Vec<Metric>> {
     require(subject.model.generator(), Capability::Generate, subject.model)?;
     let (device, spec) = (subject.device(), subject.model.spec());
@@ -61,6 +63,14 @@ pub(crate) fn measure(subject: &Subject<'_>, path: &Path, most: Option<usize>) -
         ));
     }
     let count = most.unwrap_or(MOST).min(test.len()).min(train.len()).min(MOST);
+    if count < LEAST {
+        return Err(Error::input(format!(
+            "--features holds at least {LEAST} samples against as many {part} and as many training examples, and there are {} and {}; use \
+             data with more",
+            test.len(),
+            train.len()
+        )));
+    }
     // Whatever order the examples are in.
     let drawn = |split: &Split, purpose: &str| {
         let mut order = subject.on.seed.stream(purpose, 0).permutation(split.len());
@@ -107,7 +117,7 @@ pub(crate) fn measure(subject: &Subject<'_>, path: &Path, most: Option<usize>) -
         // Of none, or of all, the next sample may still differ: half a count to either side (Jeffreys's prior).
         let n = count as f64;
         let shrunk = (value * n + 0.5) / (n + 1.0);
-        Mean { mean: value, standard_error: (shrunk * (1.0 - shrunk) / n).sqrt(), n: count }
+        Mean { mean: value, standard_error: (shrunk * (1.0 - shrunk) / (n + 2.0)).sqrt(), n: count }
     };
     if count > NEIGHBOURS {
         let found = Manifolds::of(&real_features, &made_features, NEIGHBOURS).map_err(failed)?;
@@ -223,11 +233,18 @@ impl Classifier {
         };
         let predicts = model.conditionals().is_some_and(|conditionals| conditionals.likelihood().is_nominal());
         let Some(condition) = of_classifier.condition.filter(|_| predicts && model.encoder().is_some()) else {
-            return refuse("found a model that does not predict labels, or is an ensemble; expected a \"conditional_mlp\" of labels".into());
+            let found = match config.members() {
+                Some(_) => "an ensemble".into(),
+                None => format!("a model of kind {:?}", config.model.kind()),
+            };
+            return refuse(format!("found {found}; expected a single model that predicts labels"));
         };
         let shape = condition.shape.unwrap_or([1, 1, condition.width()]);
         if shape != spec.shape {
-            return refuse(format!("it was trained on images of shape {shape:?}, expected {:?}", spec.shape));
+            return refuse(format!(
+                "it was trained on examples of shape {shape:?}, and those to compare are of shape {:?}",
+                spec.shape
+            ));
         }
         let digest = weights_sha256(model.members());
         let run = path.file_name().unwrap_or_default().to_string_lossy();
@@ -249,7 +266,7 @@ impl Classifier {
         }
         Err(Error::input(format!(
             "--features {}: it was trained on pixels of mean {expected:.3} (standard deviation {spread:.3}), and the test images have {found:.3}; \
-             name a classifier that was trained with the same data.binarize",
+             name a classifier that was trained on such images, with the same data.binarize",
             self.path
         )))
     }

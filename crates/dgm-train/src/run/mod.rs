@@ -36,7 +36,9 @@ use crate::report::progress::Report;
 use crate::report::tensorboard::EventFile;
 use crate::run_folder::{Lock, RunFolder, SAMPLES};
 use crate::sampling::{Wanted, sample};
-use crate::train::{Ending, Trainer, check, check_without_criterion, has_criterion, initial_model, restore};
+use crate::train::{
+    Ending, Trainer, check, check_batches, check_without_criterion, has_criterion, initial_model, restore,
+};
 use crate::weights::bytes_of;
 use burn::module::Module;
 use dgm_core::random::Seed;
@@ -273,6 +275,7 @@ fn prepare<C: ModelFactory>(
         Error::input(format!("{place}{error}{}", config.data.advice(&dataset.spec, &error)))
     })?;
     check(config, &model, place)?;
+    check_batches(config, &model, dataset)?;
     // What training would find out after its first epoch.
     if !has_criterion(config, &model, dataset, &backend.device)? {
         check_without_criterion(config, &model)?;

@@ -35,7 +35,7 @@ use std::time::Instant;
 use step::Taken;
 
 pub use check::check;
-pub(crate) use check::{check_without_criterion, has_criterion};
+pub(crate) use check::{check_batches, check_without_criterion, has_criterion};
 pub use state::initial_model;
 
 /// How training ended.

@@ -146,7 +146,10 @@ fn generated_examples_are_held_against_the_test_split() {
     assert!(terms.iter().any(|line| line["kind"] == "train"), "{terms:?}");
 
     let line = run_fails(path, &["evaluate", "gan", "--features", "gan"], 2);
-    assert!(line.contains("expected a \"conditional_mlp\" of labels; name the run of a classifier"), "{line}");
+    assert!(
+        line.contains("found a model of kind \"gan\"; expected a single model that predicts labels; name the run of"),
+        "{line}"
+    );
     run_ok(
         path,
         &args(
@@ -165,7 +168,7 @@ fn generated_examples_are_held_against_the_test_split() {
         ),
     );
     let line = run_fails(path, &["evaluate", "binary", "--features", "classifier"], 2);
-    assert!(line.contains("name a classifier that was trained with the same data.binarize"), "{line}");
+    assert!(line.contains("name a classifier that was trained on such images, with the same data.binarize"), "{line}");
 }
 
 #[test]
@@ -182,6 +185,7 @@ fn what_does_not_fit_is_refused_in_the_words_of_its_keys() {
         ("contrastive", "model.temperature=0.0", "`model.temperature` is 0"),
         ("contrastive", "model.views={erase=1.0}", "`model.views.erase` is 1, expected a share from 0"),
         ("contrastive", "training.micro_batch_size=10", "micro_batch_size"),
+        ("contrastive", "training.batch_size=333", "leaves 1 of the 1000 training examples"),
         ("autoencoder", "model.masked=1.0", "`model.masked` is 1"),
         ("conditional", "model.features=\"conv\"", ""),
     ] {
