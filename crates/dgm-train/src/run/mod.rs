@@ -275,7 +275,7 @@ fn prepare<C: ModelFactory>(
         Error::input(format!("{place}{error}{}", config.data.advice(&dataset.spec, &error)))
     })?;
     check(config, &model, place)?;
-    check_batches(config, &model, dataset)?;
+    check_batches(config, &model, dataset, place)?;
     // What training would find out after its first epoch.
     if !has_criterion(config, &model, dataset, &backend.device)? {
         check_without_criterion(config, &model)?;

@@ -27,17 +27,23 @@ pub(crate) fn has_criterion<C>(
     Ok(model.criterion(&first, &mut Seed(config.seed).stream("validation", 0)).is_some())
 }
 
-/// Whether every batch has as many examples as the objective compares with each other, the last one of an epoch too.
+/// Whether every batch has as many examples as the objective compares with each other, the last one of an epoch too. `place` is as in [`check`].
 ///
 /// # Errors
 /// A last batch, or a validation split, of fewer.
-pub(crate) fn check_batches<C>(config: &Config<C>, model: &impl Model, dataset: &Dataset) -> Result<()> {
+pub(crate) fn check_batches<C>(
+    config: &Config<C>,
+    model: &impl Model,
+    dataset: &Dataset,
+    place: impl Fn(&[&str; 2]) -> String,
+) -> Result<()> {
     let (least, size) = (config.objective.kind.least_batch(model), config.training.batch_size);
     let last = dataset.train.len() % size.max(1);
     if (1..least).contains(&last) {
         return Err(Error::input(format!(
-            "training.batch_size is {size}, which leaves {last} of the {} training examples for the last batch of an epoch, and the objective compares at \
+            "{}training.batch_size is {size}, which leaves {last} of the {} training examples for the last batch of an epoch, and the objective compares at \
              least {least} with each other; choose another batch_size",
+            place(&["training", "batch_size"]),
             dataset.train.len()
         )));
     }
