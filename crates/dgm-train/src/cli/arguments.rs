@@ -21,7 +21,7 @@ pub(super) fn parse<T: Parser>() -> Result<T> {
     })
 }
 
-/// The format of messages that arguments ask for which were not understood.
+/// The format of messages that mistaken arguments ask for.
 pub(super) fn log_format() -> LogFormat {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     let json = arguments.windows(2).any(|pair| pair == ["--log-format", "json"])

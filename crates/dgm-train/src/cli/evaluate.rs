@@ -33,7 +33,7 @@ pub(super) struct EvaluateArgs {
     #[arg(long, value_name = "RUN")]
     features: Option<PathBuf>,
     /// Samples for that [default: as many as there are examples, at most 10000]
-    #[arg(long, value_name = "N", requires = "features", allow_negative_numbers = true, value_parser = super::within(50..=10_000))]
+    #[arg(long, value_name = "N", requires = "features", allow_negative_numbers = true, value_parser = super::within(measure::generation::SAMPLES))]
     generated: Option<u32>,
     /// New path of data that have moved, as in --set data.path=table.csv; with --features also another way to draw samples, as in --set
     /// model.steps=50 (diffusion)

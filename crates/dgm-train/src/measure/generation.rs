@@ -17,11 +17,13 @@ use dgm_core::estimate::{
 };
 use dgm_core::random::Stream;
 use dgm_models::{AnyModel, Batch, Capability, DataSpec, Ensemble, Model, Scale, require};
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 /// Samples, and examples beside them.
-const LEAST: usize = 50;
-const MOST: usize = 10_000;
+pub(crate) const SAMPLES: RangeInclusive<u32> = 50..=10_000;
+const LEAST: usize = *SAMPLES.start() as usize;
+const MOST: usize = *SAMPLES.end() as usize;
 
 /// Examples per call of the classifier.
 const AT_ONCE: usize = 256;

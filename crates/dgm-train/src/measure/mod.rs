@@ -6,7 +6,7 @@ mod annealed;
 mod calibration;
 mod classification;
 mod counts;
-mod generation;
+pub(crate) mod generation;
 mod importance;
 mod labels;
 mod latent;
